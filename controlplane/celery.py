@@ -1,0 +1,57 @@
+"""Celery: wake-ups and ticks. The work itself lives in Postgres; a lost message costs seconds, never work.
+
+The beat schedule is static and in code. Every tick is idempotent, expires before the next one and takes an
+advisory lock, so that two beats are harmless.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+from django.conf import settings  # noqa: E402  (settings must be named before Django is imported)
+
+app = Celery("lamplight")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": 600,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+    },
+    # a wake-up that cannot be sent is dropped: the sweep finds the work
+    task_publish_retry=False,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks()
+
+
+def _tick(task: str, seconds: float) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+
+
+app.conf.beat_schedule = {
+    "reconcile-sweep": _tick("apps.reconcile.tasks.sweep", 2.0),
+    "telemetry-tick": _tick("apps.telemetry.tasks.tick", 10.0),
+    "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
+}
+
+
+@worker_ready.connect
+def _freeze(**_: object) -> None:
+    gc.freeze()

@@ -1,0 +1,133 @@
+"""Settings of the control plane. Everything that differs between machines comes from the environment.
+
+DATABASE_URL   postgres://… (the only truth); REDIS_URL redis://… or redis+socket:///… (wake-ups only).
+LAMPLIGHT_DATA  state directory of a local instance (default `.lamplight` in the project root).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dj_database_url
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+DATA_DIR = Path(os.environ.get("LAMPLIGHT_DATA", BASE_DIR / ".lamplight"))
+DEBUG = os.environ.get("LAMPLIGHT_DEBUG", "") == "1"
+
+SECRET_KEY = os.environ.get("LAMPLIGHT_SECRET_KEY", "")
+if not SECRET_KEY:
+    _secret_file = DATA_DIR / "secret-key"
+    SECRET_KEY = _secret_file.read_text().strip() if _secret_file.exists() else "insecure-only-for-tools-without-data"
+ALLOWED_HOSTS = os.environ.get("LAMPLIGHT_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("LAMPLIGHT_TRUSTED_ORIGINS", "").split(",") if o]
+
+ROOT_URLCONF = "controlplane.urls"
+ASGI_APPLICATION = "controlplane.asgi.application"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    # the rooms, in the order of the import layers (docs/architecture.md)
+    "apps.core",
+    "apps.audit",
+    "apps.accounts",
+    "apps.reconcile",
+    "apps.clusters",
+    "apps.catalog",
+    "apps.pools",
+    "apps.telemetry",
+    "apps.slos",
+    "apps.console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+# The embedded Postgres listens on a Unix socket in the data directory only.
+_database_url = os.environ.get("DATABASE_URL", "")
+if _database_url:
+    _database = dict(dj_database_url.parse(_database_url))
+else:
+    _database = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "lamplight",
+        "USER": "postgres",
+        "HOST": os.environ.get("LAMPLIGHT_PG_SOCKET", str(DATA_DIR / "pg")),
+    }
+_database["CONN_MAX_AGE"] = 0
+_database.setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": int(os.environ.get("LAMPLIGHT_DB_POOL", "8")),
+    "timeout": 10,
+}
+DATABASES = {"default": _database}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "frontend" / "dist" / "static"
+CONSOLE_DIST = BASE_DIR / "frontend" / "dist"
+WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
+WHITENOISE_INDEX_FILE = False
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.DocumentParser"],
+    "EXCEPTION_HANDLER": "apps.core.api.problems.problem_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lamplight",
+    "DESCRIPTION": "Declarative control plane for serving LLMs with vLLM on Kubernetes.",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
+REDIS_URL = os.environ.get("REDIS_URL") or f"redis+socket://{DATA_DIR / 'valkey' / 'valkey.sock'}?virtual_host=0"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LAMPLIGHT_LOG_LEVEL", "INFO")},
+}

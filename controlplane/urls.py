@@ -1,0 +1,18 @@
+"""All routes: the API under /api/v1/, health probes, and the console for everything else."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+urlpatterns = [
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/", include("apps.core.urls")),
+    path("api/v1/", include("apps.audit.urls")),
+    path("api/v1/", include("apps.accounts.urls")),
+    path("api/v1/", include("apps.reconcile.urls")),
+    path("api/v1/", include("apps.clusters.urls")),
+    path("api/v1/", include("apps.catalog.urls")),
+    path("api/v1/", include("apps.pools.urls")),
+    path("api/v1/", include("apps.telemetry.urls")),
+    path("api/v1/", include("apps.slos.urls")),
+    path("", include("apps.console.urls")),  # /api/v1/fleet, /api/v1/stream, /healthz, /readyz, the console itself
+]
