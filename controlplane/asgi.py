@@ -5,7 +5,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402  (settings must be named before Django is imported)
+from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()
 # Start-up objects live as long as the process: keep the collector from walking them in every full pass.

@@ -15,7 +15,7 @@ from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
-from django.conf import settings  # noqa: E402  (settings must be named before Django is imported)
+from django.conf import settings
 
 app = Celery("lamplight")
 app.conf.update(

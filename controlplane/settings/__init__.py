@@ -1,19 +1,33 @@
 """Settings of the control plane. Everything that differs between machines comes from the environment.
 
 DATABASE_URL   postgres://… (the only truth); REDIS_URL redis://… or redis+socket:///… (wake-ups only).
-LAMPLIGHT_DATA  state directory of a local instance (default `.lamplight` in the project root).
+LAMPLIGHT_DATA  data directory of a local instance (default `.lamplight` in the project root): without the two above,
+                `manage.py` talks to the instance that runs there.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR = Path(os.environ.get("LAMPLIGHT_DATA", BASE_DIR / ".lamplight"))
 DEBUG = os.environ.get("LAMPLIGHT_DEBUG", "") == "1"
+
+
+def _running_instance() -> dict[str, Any]:
+    try:
+        state = json.loads((DATA_DIR / "state.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+_instance = _running_instance()
 
 SECRET_KEY = os.environ.get("LAMPLIGHT_SECRET_KEY", "")
 if not SECRET_KEY:
@@ -62,17 +76,11 @@ TEMPLATES = [
     }
 ]
 
-# The embedded Postgres listens on a Unix socket in the data directory only.
-_database_url = os.environ.get("DATABASE_URL", "")
-if _database_url:
-    _database = dict(dj_database_url.parse(_database_url))
-else:
-    _database = {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": "lamplight",
-        "USER": "postgres",
-        "HOST": os.environ.get("LAMPLIGHT_PG_SOCKET", str(DATA_DIR / "pg")),
-    }
+_database = dict(
+    dj_database_url.parse(
+        os.environ.get("DATABASE_URL") or _instance.get("databaseUrl") or "postgres://postgres@localhost/lamplight"
+    )
+)
 _database["CONN_MAX_AGE"] = 0
 _database.setdefault("OPTIONS", {})["pool"] = {
     "min_size": 1,
@@ -122,7 +130,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
-REDIS_URL = os.environ.get("REDIS_URL") or f"redis+socket://{DATA_DIR / 'valkey' / 'valkey.sock'}?virtual_host=0"
+REDIS_URL = os.environ.get("REDIS_URL") or _instance.get("redisUrl") or "redis://localhost:6379/0"
 
 LOGGING = {
     "version": 1,

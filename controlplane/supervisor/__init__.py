@@ -1,0 +1,1 @@
+"""What `make up` runs: one foreground process that starts, watches and stops the whole local stack."""

@@ -1,0 +1,27 @@
+"""Settings of the test suite: the embedded Postgres and Valkey that tests/conftest.py starts once per run.
+
+`DATABASE_URL` and `REDIS_URL` in the environment point the suite at servers of one's own.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+# chosen before any server runs, so that the settings can name the sockets; inherited by child processes
+TEST_DIR = Path(os.environ.setdefault("LAMPLIGHT_TEST_DIR", tempfile.mkdtemp(prefix="lamplight-test-")))
+TEST_DIR.chmod(0o755)
+os.environ.setdefault("LAMPLIGHT_DATA", str(TEST_DIR / "data"))
+OWN_DATABASE = "DATABASE_URL" not in os.environ
+OWN_BROKER = "REDIS_URL" not in os.environ
+os.environ.setdefault("DATABASE_URL", f"postgres://postgres@{quote(str(TEST_DIR / 'pg'), safe='')}/lamplight")
+os.environ.setdefault("REDIS_URL", f"redis+socket://{TEST_DIR / 'valkey' / 'valkey.sock'}?virtual_host=0")
+os.environ.setdefault("LAMPLIGHT_SECRET_KEY", "only-for-tests")
+
+from controlplane.settings import *  # noqa: E402, F403
+from controlplane.settings import DATABASES  # noqa: E402
+
+# threads of a test hold connections of their own; a pool would keep them from being dropped with the database
+DATABASES["default"]["OPTIONS"].pop("pool", None)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]

@@ -1,0 +1,75 @@
+"""Free ports and loopback networks, so that two instances on one machine do not meet.
+
+Choices are remembered in `ports.json` of the data directory: addresses stay the same from one `make up` to the next
+as long as nobody else took them.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+# 127.64.0.0 to 127.127.255.255: every address of 127/8 is bound on Linux, and nobody uses these by habit
+_NETWORKS = range(64, 128)
+_CLAIM_PORT = 47999
+
+
+class AddressError(RuntimeError):
+    """No usable address; the message says which was wanted."""
+
+
+class Addresses:
+    """Remembered ports and the claimed network of one instance."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._claim: socket.socket | None = None
+        try:
+            self._known: dict[str, int] = {str(k): int(v) for k, v in json.loads(path.read_text()).items()}
+        except (OSError, ValueError):
+            self._known = {}
+
+    def port(self, name: str, *, preferred: int, exact: bool = False) -> int:
+        """A port on 127.0.0.1 that is free now: the remembered one, the preferred one, or any.
+
+        exact: the user asked for `preferred`; anything else would be a surprise, so a taken port is an error.
+        """
+        candidates = [preferred] if exact else [p for p in (self._known.get(name), preferred) if p]
+        chosen = next((p for p in candidates if _is_free(p)), None)
+        if chosen is None:
+            if exact:
+                raise AddressError(f"Port {preferred} is taken. Choose another with PORT=…, or leave PORT out.")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                chosen = int(probe.getsockname()[1])
+        self._known[name] = chosen
+        return chosen
+
+    def network(self) -> int:
+        """The second octet X of a loopback network 127.X.0.0/16 claimed for this instance while it lives."""
+        known = self._known.get("network")
+        for octet in ([known] if known else []) + list(_NETWORKS):
+            claim = socket.socket()
+            try:
+                claim.bind((f"127.{octet}.255.254", _CLAIM_PORT))
+            except OSError:
+                claim.close()
+                continue
+            self._claim = claim  # held until the process ends
+            self._known["network"] = octet
+            return octet
+        raise AddressError("No free loopback network in 127.64.0.0-127.127.0.0: stop another instance first.")
+
+    def save(self) -> None:
+        self._path.write_text(json.dumps(self._known, indent=1) + "\n")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

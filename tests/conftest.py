@@ -1,0 +1,40 @@
+"""Servers that tests share: a real Postgres and a real Valkey, started once per run on Unix sockets."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import run_postgres, run_valkey
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of the test run's Postgres."""
+    from django.conf import settings
+
+    with run_postgres(settings.TEST_DIR / "pg", own=settings.OWN_DATABASE) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[str]:
+    """Celery broker URL of the test run's Valkey."""
+    from django.conf import settings
+
+    with run_valkey(settings.TEST_DIR / "valkey", own=settings.OWN_BROKER) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres_server: str) -> None:
+    """pytest-django's hook before the test database is made: the server must run by then."""
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    if settings.configured and hasattr(settings, "TEST_DIR"):
+        shutil.rmtree(settings.TEST_DIR, ignore_errors=True)
