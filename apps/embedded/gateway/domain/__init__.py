@@ -1,0 +1,1 @@
+"""What the endpoint picker decides: configuration, prefix index, scores, choice. No clock, no socket."""
