@@ -1,0 +1,1 @@
+"""The engine simulator: vLLM's command line, HTTP surface and metrics in front of apps.physics."""
