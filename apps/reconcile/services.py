@@ -1,0 +1,117 @@
+"""Writes to the work queue."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+from apps.reconcile import queue, wakeup
+from apps.reconcile.domain.backoff import full_jitter
+from apps.reconcile.domain.breaker import THRESHOLD, after_fault
+from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
+from apps.reconcile.domain.priority import Priority
+from apps.reconcile.queue import Lease
+
+M = TypeVar("M", bound=models.Model)
+
+
+class LeaseLost(Exception):
+    """Somebody else may be working on the key by now: stop, write nothing."""
+
+
+def enqueue(*, kind: str, uid: UUID, priority: Priority, delay: float = 0.0, shard: str = "") -> None:
+    """Ask for a reconcile of one object `delay` seconds from now; wakes a worker once the transaction commits."""
+    queue.enqueue(kind=kind, uids=[uid], priority=priority, delay=delay, shard=shard)
+    if delay <= 0:
+        transaction.on_commit(wakeup.request)
+
+
+def enqueue_missing(*, kind: str, uids: Iterable[UUID], shard: str = "") -> int:
+    """Put keys that fell out of the queue back in; queued ones stay as they are. Returns how many were added."""
+    return queue.enqueue(kind=kind, uids=uids, priority=Priority.RESYNC, shard=shard, replace=False)
+
+
+def claim(*, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECONDS) -> Lease | None:
+    """Take the next key, or None."""
+    return queue.claim(kinds=kinds, holder=holder, lease=lease, tripped=THRESHOLD)
+
+
+def renew(lease: Lease, *, seconds: float = queue.LEASE_SECONDS) -> bool:
+    """Prolong a lease; False: it is lost."""
+    return queue.renew(lease, seconds=seconds)
+
+
+@contextmanager
+def holding(lease: Lease) -> Iterator[None]:
+    """A transaction in which the lease cannot be lost; raises LeaseLost when it already is, and nothing is written."""
+    with transaction.atomic():
+        if not queue.hold(lease):
+            raise LeaseLost(f"the lease on {lease.kind} {lease.uid} is lost")
+        yield
+
+
+def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fields: Any) -> bool:
+    """Write status fields of the leased object if its generation is still the one that was seen.
+
+    One transaction, in which the lease is pinned. Returns False (and writes nothing) when the object has moved on;
+    raises LeaseLost when the lease is gone.
+    """
+    with holding(lease):
+        return bool(model._default_manager.filter(pk=lease.uid, generation=generation).update(**fields))
+
+
+@transaction.atomic
+def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bool:
+    """Settle a claimed key by its outcome; False when the lease was lost (then nothing is written).
+
+    `chance` in [0, 1] places the retry within its jitter window; drawn when absent.
+    """
+    match outcome:
+        case Done(requeue_after=None):
+            held = queue.remove(lease) or queue.release(lease, delay=0.0, priority=Priority.RESYNC, reset=True)
+        case Done(requeue_after=delay, priority=priority):
+            held = queue.release(lease, delay=float(delay or 0.0), priority=priority, reset=True)
+        case Superseded():
+            held = queue.release(lease, delay=0.0, priority=lease.priority, reset=True)
+        case Terminal(reason=reason):
+            held = queue.remove(lease) or queue.release(
+                lease, delay=0.0, priority=Priority.RESYNC, reset=True, error=reason
+            )
+        case Retry(reason=reason, after=after):
+            draw = random.random() if chance is None else chance  # noqa: S311  (jitter, not a secret)
+            delay = after if after is not None else full_jitter(lease.attempts, draw)
+            held = queue.release(lease, delay=delay, priority=lease.priority, reset=False, error=reason)
+    if held and lease.shard:
+        if isinstance(outcome, Retry):
+            if outcome.shard_fault:
+                _shard_fault(lease.shard, outcome.reason)
+        else:
+            _shard_success(lease.shard)
+    return held
+
+
+def _shard_success(shard: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reconcile_shard WHERE name = %s", [shard])
+
+
+def _shard_fault(shard: str, reason: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reconcile_shard (name, failures, open_until, last_error) VALUES (%s, 0, clock_timestamp(), '')"
+            " ON CONFLICT (name) DO NOTHING",
+            [shard],
+        )
+        cursor.execute("SELECT failures FROM reconcile_shard WHERE name = %s FOR UPDATE", [shard])
+        row = cursor.fetchone()
+        breaker = after_fault(row[0] if row else 0)
+        cursor.execute(
+            "UPDATE reconcile_shard SET failures = %s, last_error = %s,"
+            " open_until = clock_timestamp() + %s * interval '1 second' WHERE name = %s",
+            [breaker.failures, reason[:2000], breaker.pause, shard],
+        )

@@ -1,0 +1,153 @@
+"""Claims keys and runs their controllers. Knows keys and outcomes, nothing of what is reconciled."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from apps.reconcile import services
+from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
+from apps.reconcile.queue import LEASE_SECONDS, Lease
+
+log = logging.getLogger(__name__)
+
+Controller = Callable[[Lease], Outcome]
+# every key that must be in the queue, with its shard
+Keys = Callable[[], Iterable[tuple[UUID, str]]]
+
+LONGEST_HOLD_SECONDS = 600.0  # a controller that takes longer hangs: its lease is no longer renewed
+
+
+@dataclass(frozen=True)
+class _Registered:
+    controller: Controller
+    list_keys: Keys | None
+
+
+_controllers: dict[str, _Registered] = {}
+
+
+def register_controller(kind: str, controller: Controller, *, keys: Keys | None = None) -> None:
+    """Let `controller` reconcile objects of `kind`; `keys` lists those that the resync must find in the queue."""
+    _controllers[kind] = _Registered(controller, keys)
+
+
+def registered_kinds() -> list[str]:
+    return sorted(_controllers)
+
+
+def drain(budget: float = 10.0) -> int:
+    """Work on due keys until there are none or `budget` seconds have passed. Returns how many were worked on.
+
+    Several threads and processes may drain at once. A database that is away ends the round; the leases expire.
+    """
+    holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+    end = time.monotonic() + budget
+    worked = 0
+    try:
+        while time.monotonic() < end:
+            lease = services.claim(kinds=registered_kinds(), holder=holder)
+            if lease is None:
+                break
+            reconcile(lease)
+            worked += 1
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("draining the queue stopped, the database is away: %s", error)
+        connection.close()
+    return worked
+
+
+def reconcile(lease: Lease) -> Outcome:
+    """Run the controller of one claimed key and settle it."""
+    started = time.monotonic()
+    with _keeper.keep(lease):
+        outcome = _run(lease)
+    held = services.finish(lease, outcome)
+    log.log(
+        logging.DEBUG if not isinstance(outcome, Retry) else logging.INFO,
+        "%s %s: %s in %.2f s%s",
+        lease.kind,
+        lease.uid,
+        outcome,
+        time.monotonic() - started,
+        "" if held else " (lease lost)",
+    )
+    return outcome
+
+
+def _run(lease: Lease) -> Outcome:
+    try:
+        return _controllers[lease.kind].controller(lease)
+    except services.LeaseLost:
+        return Superseded()
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("reconciling %s %s failed", lease.kind, lease.uid)
+        return Retry(f"{type(error).__name__}: {error}")
+
+
+def resync() -> int:
+    """Put every key that fell out of the queue back in. Returns how many were missing."""
+    missing = 0
+    for kind, registered in list(_controllers.items()):
+        if registered.list_keys is None:
+            continue
+        by_shard: dict[str, list[UUID]] = {}
+        for uid, shard in registered.list_keys():
+            by_shard.setdefault(shard, []).append(uid)
+        for shard, uids in by_shard.items():
+            missing += services.enqueue_missing(kind=kind, uids=uids, shard=shard)
+    return missing
+
+
+class _LeaseKeeper:
+    """Renews the leases of this process's running controllers from one thread."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Lease, float]] = {}
+        self._changed = threading.Condition()
+        self._process = 0
+
+    @contextmanager
+    def keep(self, lease: Lease) -> Iterator[None]:
+        with self._changed:
+            self._held[lease.fence] = (lease, time.monotonic())
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                threading.Thread(target=self._renew_forever, name="reconcile-leases", daemon=True).start()
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held.pop(lease.fence, None)
+
+    def _renew_forever(self) -> None:
+        while True:
+            with self._changed:
+                while not self._held:
+                    connection.close()
+                    self._changed.wait()
+            time.sleep(LEASE_SECONDS / 3)
+            with self._changed:
+                now = time.monotonic()
+                due = [lease for lease, since in self._held.values() if now - since < LONGEST_HOLD_SECONDS]
+            for lease in due:
+                try:
+                    services.renew(lease)
+                except (DatabaseError, InterfaceError) as error:
+                    log.warning("the lease on %s %s was not renewed: %s", lease.kind, lease.uid, error)
+                    connection.close()
+
+
+_keeper = _LeaseKeeper()
