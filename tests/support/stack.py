@@ -186,9 +186,9 @@ def _wait_up(stack: RunningStack, timeout: float = 120) -> None:
     while time.monotonic() < deadline:
         if stack.process.poll() is not None:
             raise AssertionError(f"the instance ended with {stack.process.returncode} instead of coming up")
-        if (stack.data / "state.json").exists() and "Console " in stack.output.read_text():
-            if stack.state["pid"] == stack.process.pid:
-                return
+        state = stack.data / "state.json"
+        if state.exists() and stack.state["pid"] == stack.process.pid and "Console " in stack.output.read_text():
+            return
         time.sleep(0.1)
     raise AssertionError(f"the instance was not up within {timeout:.0f} s")
 
