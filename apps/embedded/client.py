@@ -27,6 +27,7 @@ PATCH_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 PAGE_SIZE = 500
+METADATA_ONLY = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
 
 
 class KubeError(Exception):
@@ -143,13 +144,15 @@ class KubeClient:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        metadata_only: bool = False,
     ) -> Object:
         """The whole List object, read page by page; items carry kind and apiVersion (the server leaves them out)."""
         path = resource_path(group, version, plural, namespace=namespace)
         query = _query(labelSelector=label_selector, fieldSelector=field_selector, limit=PAGE_SIZE)
-        result = await self.request("GET", path, query=query)
+        accept = METADATA_ONLY.format("PartialObjectMetadataList") if metadata_only else None
+        result = await self.request("GET", path, query=query, accept=accept)
         while token := result["metadata"].get("continue"):
-            page = await self.request("GET", path, query={**query, "continue": token})
+            page = await self.request("GET", path, query={**query, "continue": token}, accept=accept)
             result["items"] += page["items"]
             result["metadata"] = page["metadata"]
         kind = result["kind"].removesuffix("List")
@@ -254,10 +257,13 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str | None = None,
     ) -> Object:
         """One request; KubeError when the server refuses, aiohttp.ClientError or TimeoutError when it is not there."""
         session = self._session()
         headers = {"Content-Type": content_type} if body is not None else {}
+        if accept is not None:
+            headers["Accept"] = accept
         data = orjson.dumps(body) if body is not None else None
         async with session.request(
             method, self._access.server + path, params=query, data=data, headers=headers, ssl=self._ssl()
@@ -278,6 +284,7 @@ class KubeClient:
         field_selector: str | None = None,
         resource_version: str | None = None,
         timeout_seconds: int = 290,
+        metadata_only: bool = False,
     ) -> AsyncIterator[tuple[str, Object]]:
         """Yield (type, object), BOOKMARKs included, until the server ends the watch. An ERROR event is a KubeError."""
         path = resource_path(group, version, plural, namespace=namespace)
@@ -294,8 +301,9 @@ class KubeClient:
                 headers=self._headers, connector=aiohttp.TCPConnector(limit=0), auto_decompress=True
             )
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=timeout_seconds + 30)
+        headers = {"Accept": METADATA_ONLY.format("PartialObjectMetadata")} if metadata_only else {}
         async with self._watches.get(
-            self._access.server + path, params=query, timeout=timeout, ssl=self._ssl()
+            self._access.server + path, params=query, headers=headers, timeout=timeout, ssl=self._ssl()
         ) as response:
             if response.status >= 400:
                 raise _error(response.status, await response.read())

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 
@@ -52,10 +52,16 @@ class Informer:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        metadata_only: bool = False,
     ) -> None:
         self._client = client
         self._resource = (group, version, plural)
-        self._scope = {"namespace": namespace, "label_selector": label_selector, "field_selector": field_selector}
+        self._scope: dict[str, Any] = {
+            "namespace": namespace,
+            "label_selector": label_selector,
+            "field_selector": field_selector,
+            "metadata_only": metadata_only,
+        }
         self._handlers: list[Callable[[Change], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._resource_version: str | None = None
@@ -97,8 +103,9 @@ class Informer:
             try:
                 if self._resource_version is None:
                     await self._list()
-                failures = 0
+                    failures = 0
                 await self._watch()
+                failures = 0
             except (aiohttp.ClientError, TimeoutError, ConnectionError, KubeError) as error:
                 if isinstance(error, KubeError) and error.status == 410:
                     self._resource_version = None

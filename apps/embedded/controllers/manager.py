@@ -1,0 +1,56 @@
+"""All controllers and the scheduler over one set of shared informers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from apps.embedded.client import Access, KubeClient
+from apps.embedded.controllers.deployment import DeploymentController
+from apps.embedded.controllers.disruption import DisruptionController
+from apps.embedded.controllers.endpoint_slice import EndpointSliceController
+from apps.embedded.controllers.garbage import GarbageCollector
+from apps.embedded.controllers.namespace import NamespaceController
+from apps.embedded.controllers.replica_set import ReplicaSetController
+from apps.embedded.controllers.runtime import Cluster, Controller
+from apps.embedded.events import EventRecorder
+from apps.embedded.scheduler.scheduler import Scheduler
+
+
+class Manager:
+    """Use as an async context manager: inside it everything runs.
+
+    The scheduler writes through its own client, because the API server tells writers apart by their user agent.
+    """
+
+    def __init__(self, access: Access, client: KubeClient, scheduler_client: KubeClient) -> None:
+        self._cluster = Cluster(client)
+        self._recorders: list[EventRecorder] = []
+
+        def recorder(component: str, writer: KubeClient = client) -> EventRecorder:
+            self._recorders.append(EventRecorder(writer, component))
+            return self._recorders[-1]
+
+        scheduler = Scheduler(self._cluster, recorder(Scheduler.name, scheduler_client))
+        scheduler.client = scheduler_client
+        self._controllers: list[Controller] = [
+            NamespaceController(self._cluster, recorder(NamespaceController.name), access),
+            DeploymentController(self._cluster, recorder(DeploymentController.name)),
+            ReplicaSetController(self._cluster, recorder(ReplicaSetController.name)),
+            EndpointSliceController(self._cluster, recorder(EndpointSliceController.name)),
+            DisruptionController(self._cluster, recorder(DisruptionController.name)),
+            GarbageCollector(self._cluster, recorder(GarbageCollector.name)),
+            scheduler,
+        ]
+
+    async def __aenter__(self) -> Manager:
+        await self._cluster.start()
+        for recorder in self._recorders:
+            recorder.start()
+        for controller in self._controllers:
+            controller.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(controller.stop() for controller in self._controllers))
+        await asyncio.gather(*(recorder.stop() for recorder in self._recorders))
+        await self._cluster.stop()
