@@ -12,7 +12,7 @@ from apps.reconcile.models import QueueItem, Shard
 
 @dataclass(frozen=True)
 class QueueState:
-    """`due`: keys that could run now. `leased`: being worked on. `oldest_due_seconds`: how long the most overdue waits."""
+    """`due`: keys that could run now. `leased`: worked on now. `oldest_due_seconds`: the longest overdue."""
 
     total: int
     due: int

@@ -3,6 +3,7 @@
 `DATABASE_URL` and `REDIS_URL` in the environment point the suite at servers of one's own.
 """
 
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -18,6 +19,10 @@ os.environ.setdefault("DATABASE_URL", f"postgres://postgres@{quote(str(TEST_DIR 
 os.environ.setdefault("REDIS_URL", f"redis+socket://{TEST_DIR / 'valkey' / 'valkey.sock'}?virtual_host=0")
 os.environ.setdefault("LAMPLIGHT_SECRET_KEY", "only-for-tests")
 
+import controlplane.settings  # noqa: E402
+
+# the package was read on the way to this module, before the environment above was set
+importlib.reload(controlplane.settings)
 from controlplane.settings import *  # noqa: E402, F403
 from controlplane.settings import DATABASES  # noqa: E402
 
