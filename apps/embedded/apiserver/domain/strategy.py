@@ -1,0 +1,85 @@
+"""What the server itself does to an object of some kind when it is written: the part that no client can change."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from apps.embedded.apiserver.domain.status import Cause
+
+Object = dict[str, Any]
+
+METADATA_OF_SERVER = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "selfLink",
+)
+
+
+class Strategy:
+    """The generic rules; kinds with rules of their own derive from it. All methods may change ``obj`` in place."""
+
+    has_status = False
+    has_generation = False
+    create_on_update = False
+    """PUT of an object that does not exist creates it."""
+    graceful = False
+    """DELETE waits for somebody (the kubelet) to confirm."""
+    default_propagation = "Background"
+    selectable_fields: tuple[str, ...] = ()
+    """Field selectors beyond metadata.name and metadata.namespace."""
+
+    def set_defaults(self, obj: Object) -> None:
+        """Fill in what the kind's versioned defaults say."""
+
+    def prepare_create(self, obj: Object) -> None:
+        if self.has_status:
+            obj.pop("status", None)
+            if self.status_always:
+                obj["status"] = {}
+        if self.has_generation:
+            obj["metadata"]["generation"] = 1
+        else:
+            obj["metadata"].pop("generation", None)
+
+    status_always = True
+    """Go writes the status struct of most built-in kinds even when it is empty."""
+
+    def prepare_update(self, new: Object, old: Object) -> None:
+        if self.has_status:
+            keep(new, old, "status")
+        if self.has_generation and self.spec_changed(new, old):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def prepare_status_update(self, new: Object, old: Object) -> None:
+        """Of a write to /status only the status counts; labels and the like stay as they were."""
+        for field in set(old) | set(new):
+            if field not in ("status", "metadata", "apiVersion", "kind"):
+                keep(new, old, field)
+        managed = new["metadata"].get("managedFields")
+        new["metadata"] = copy.deepcopy(old["metadata"])
+        if managed is not None:
+            new["metadata"]["managedFields"] = managed
+
+    def spec_changed(self, new: Object, old: Object) -> bool:
+        return new.get("spec") != old.get("spec")
+
+    def validate(self, obj: Object) -> list[Cause]:
+        return []
+
+    def validate_update(self, new: Object, old: Object) -> list[Cause]:
+        return []
+
+    def validate_status_update(self, new: Object, old: Object) -> list[Cause]:
+        return []
+
+
+def keep(new: Object, old: Object, field: str) -> None:
+    """Let ``field`` of ``new`` be what it is in ``old``: the same value, or absent."""
+    if field in old:
+        new[field] = copy.deepcopy(old[field])
+    else:
+        new.pop(field, None)

@@ -1,0 +1,229 @@
+"""The HTTP side of the API server: who asks, for what, and in which form the answer goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from apps.embedded.apiserver import discovery
+from apps.embedded.apiserver.call import Call, User
+from apps.embedded.apiserver.domain.request import (
+    ResourcePath,
+    boolean,
+    negotiate,
+    parse_resource_path,
+)
+from apps.embedded.apiserver.domain.status import ApiError, method_not_allowed, no_such_resource, not_implemented
+from apps.embedded.apiserver.registry import Registry, Resource
+from apps.embedded.apiserver.resources import Resources
+from apps.embedded.apiserver.store import Store
+from apps.embedded.apiserver.watches import watch
+
+log = logging.getLogger(__name__)
+Object = dict[str, Any]
+MAX_BODY = 3 * 1024 * 1024
+MASTERS = "system:masters"
+ADMIN = User("kubernetes-admin", (MASTERS, "system:authenticated"))
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
+TEXT = "text/plain; charset=utf-8"
+
+
+class ApiServer:
+    """Answers requests over one store. ``tokens`` says which bearer token is which user."""
+
+    def __init__(self, store: Store, tokens: Mapping[str, User], *, service_cidr: str = "10.96.0.0/16") -> None:
+        self.store = store
+        self.registry = Registry()
+        self.resources = Resources(store, self.registry)
+        self._tokens = dict(tokens)
+        self.service_cidr = service_cidr
+        self._watching: set[asyncio.Task[Any]] = set()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._route(request)
+        except ApiError as error:
+            return _refusal(error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            return _refusal(ApiError(500, "InternalError", f"Internal error occurred: {error}"))
+
+    async def stop(self) -> None:
+        """End all watches, so that their connections can close."""
+        for task in list(self._watching):
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        user = self._authenticate(request.headers.get("Authorization", ""))
+        path = parse_resource_path(request.path)
+        if path is None:
+            return self._other(request, user)
+        resource = self._resource(path)
+        call = await self._call(request, path, resource, user)
+        verb = _verb(call)
+        self._authorize(call, verb)
+        if verb not in (resource.subresources[path.subresource].verbs if path.subresource else resource.verbs):
+            raise method_not_allowed()
+        if verb == "watch":
+            return await self._stream(request, call)
+        answer = getattr(self.resources, {"deletecollection": "delete_collection"}.get(verb, verb))(call)
+        negotiate(request.headers.get("Accept", ""))
+        return _json(answer.body, answer.status, call.warnings)
+
+    def _authenticate(self, header: str) -> User:
+        if not header:
+            return ANONYMOUS
+        user = self._tokens.get(header.removeprefix("Bearer ").strip())
+        if user is None:
+            raise ApiError(401, "Unauthorized", "Unauthorized")
+        return user
+
+    def _authorize(self, call: Call, verb: str) -> None:
+        if MASTERS in call.user.groups:
+            return
+        resource, path = call.resource, call.path
+        scope = f'in the namespace "{path.namespace}"' if path.namespace else "at the cluster scope"
+        what = f"{resource.plural}/{path.subresource}" if path.subresource else resource.plural
+        from apps.embedded.apiserver.domain.status import forbidden
+
+        why = f'User "{call.user.name}" cannot {verb} resource "{what}" in API group "{resource.group}" {scope}'
+        raise forbidden(resource.group, resource.plural, path.name, why)
+
+    def _other(self, request: web.BaseRequest, user: User) -> web.StreamResponse:
+        """Everything that is not a resource: discovery, health, version."""
+        path = request.path.rstrip("/") or "/"
+        if request.method not in ("GET", "HEAD"):
+            raise method_not_allowed()
+        if user is ANONYMOUS and path not in PUBLIC:
+            message = f'forbidden: User "{user.name}" cannot get path "{path}"'
+            raise ApiError(403, "Forbidden", message, {})
+        if path.split("/")[1] in ("healthz", "livez", "readyz"):
+            return web.Response(text="ok", content_type="text/plain", charset="utf-8")
+        body = discovery.document(path, request.headers.get("Accept", ""), self.registry)
+        if body is None:
+            return web.Response(status=404, text="404 page not found\n", content_type="text/plain", charset="utf-8")
+        content_type, document = body
+        return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type})
+
+    def _resource(self, path: ResourcePath) -> Resource:
+        resource = self.registry.find(path.group, path.version, path.plural)
+        if resource is None:
+            if f"{path.group}/{path.version}/{path.plural}" in self.registry.known:
+                raise not_implemented(f"{path.plural} ({path.group or 'core'}/{path.version})")
+            raise no_such_resource()
+        if path.subresource and path.subresource not in resource.subresources:
+            raise no_such_resource()
+        if bool(path.namespace) and not resource.namespaced:
+            raise no_such_resource()
+        return resource
+
+    async def _call(self, request: web.BaseRequest, path: ResourcePath, resource: Resource, user: User) -> Call:
+        if (request.content_length or 0) > MAX_BODY:
+            raise _too_large()
+        body = await request.read() if request.body_exists else b""
+        if len(body) > MAX_BODY:
+            raise _too_large()
+        query = {key: value for key, value in request.query.items()}
+        return Call(
+            method=request.method,
+            path=path,
+            resource=resource,
+            query=query,
+            dry_runs=request.query.getall("dryRun", []),
+            content_type=request.headers.get("Content-Type", "").split(";")[0].strip(),
+            body=body,
+            user=user,
+            user_agent=request.headers.get("User-Agent", ""),
+            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    async def _stream(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        negotiate(request.headers.get("Accept", ""))
+        events = watch(self.store, call)
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+        )
+        response.enable_chunked_encoding()
+        task = asyncio.current_task()
+        assert task is not None
+        self._watching.add(task)
+        try:
+            first = await _Prefetched.of(events)
+            await response.prepare(request)
+            async for kind, obj in first:
+                if kind != "ERROR":
+                    obj = {**obj, "kind": call.resource.kind, "apiVersion": call.resource.api_version}
+                await response.write(orjson.dumps({"type": kind, "object": obj}) + b"\n")
+            await response.write_eof()
+        finally:
+            self._watching.discard(task)
+            await events.aclose()
+        return response
+
+
+class _Prefetched:
+    """An event stream whose request is already checked: a refusal must come before the headers go out."""
+
+    @staticmethod
+    async def of(events: Any) -> Any:
+        pending = asyncio.ensure_future(anext(events, None))
+        done, _ = await asyncio.wait({pending}, timeout=0)
+        if done and pending.exception() is not None:
+            raise pending.exception() or RuntimeError
+
+        async def stream() -> Any:
+            try:
+                event = await pending
+            except asyncio.CancelledError:
+                pending.cancel()
+                raise
+            while event is not None:
+                yield event
+                event = await anext(events, None)
+
+        return stream()
+
+
+def _verb(call: Call) -> str:
+    named = bool(call.path.name)
+    watching = call.path.watch or (boolean(call.query, "watch") and not call.path.subresource)
+    if call.method in ("GET", "HEAD"):
+        if watching:
+            return "watch"
+        return "get" if named else "list"
+    if call.method == "POST" and (not named or call.path.subresource):
+        return "create"
+    if call.method == "PUT" and named:
+        return "update"
+    if call.method == "PATCH" and named:
+        return "patch"
+    if call.method == "DELETE":
+        return "delete" if named else "deletecollection"
+    raise method_not_allowed()
+
+
+def _json(body: Object, status: int, warnings: list[str] | None = None) -> web.Response:
+    response = web.Response(body=orjson.dumps(body), status=status, headers={"Content-Type": "application/json"})
+    for warning in warnings or ():
+        response.headers.add("Warning", f'299 - "{warning}"')
+    return response
+
+
+def _refusal(error: ApiError) -> web.Response:
+    response = _json(error.to_status(), error.code, list(error.warnings))
+    response.headers.update(error.headers)
+    return response
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY}")

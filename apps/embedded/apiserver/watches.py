@@ -1,0 +1,125 @@
+"""Watches: the past from the history, then what happens, as one stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain.request import ListOptions, parse_list_options
+from apps.embedded.apiserver.domain.status import ApiError, expired
+from apps.embedded.apiserver.lists import matcher
+from apps.embedded.apiserver.store import Compacted, Revision, Store
+
+Object = dict[str, Any]
+Event = tuple[str, Object]
+MIN_TIMEOUT_S = 1800
+BOOKMARK_EVERY_S = 60.0
+BOOKMARK_BEFORE_END_S = 2.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+async def watch(store: Store, call: Call) -> AsyncIterator[Event]:
+    """Yield (type, object) until the timeout. A position that is forgotten yields one ERROR with a 410 Status.
+
+    Raises ApiError at once (before the first event) when the request makes no sense.
+    """
+    options = parse_list_options(call.query, watch=True)
+    matches = matcher(call.resource, options, call.path.name)
+    position = _position(options)
+    namespace = call.path.namespace or None
+    storage = call.resource.storage
+    deadline = asyncio.get_running_loop().time() + (options.timeout_s or random.uniform(1, 2) * MIN_TIMEOUT_S)  # noqa: S311
+    subscription = store.subscribe(storage)
+    try:
+        sent = store.revision
+        if options.send_initial_events is True or (options.send_initial_events is None and not position):
+            for obj in store.list(storage, namespace):
+                if matches(obj):
+                    yield "ADDED", obj
+            if options.bookmarks and options.send_initial_events:
+                yield "BOOKMARK", _bookmark(call, sent, {INITIAL_EVENTS_END: "true"})
+        elif position:
+            try:
+                past = list(store.since(position, storage))
+            except Compacted as compacted:
+                yield "ERROR", expired(f"too old resource version: {position} ({compacted.oldest})").to_status()
+                return
+            sent = max(sent, position)
+            for revision in past:
+                event = _event(revision, namespace, matches)
+                if event is not None:
+                    yield event
+        async for item in _live(store, call, options, subscription, matches, namespace, sent, deadline):
+            yield item
+    finally:
+        store.unsubscribe(storage, subscription)
+
+
+async def _live(
+    store: Store,
+    call: Call,
+    options: ListOptions,
+    subscription: Any,
+    matches: Callable[[Object], bool],
+    namespace: str | None,
+    sent: int,
+    deadline: float,
+) -> AsyncIterator[Event]:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    last_bookmark = deadline - BOOKMARK_BEFORE_END_S
+    next_bookmark = min(started + BOOKMARK_EVERY_S, last_bookmark)
+    if not options.bookmarks or last_bookmark <= started:
+        next_bookmark = deadline
+    while (now := loop.time()) < deadline:
+        for revision in await subscription.take(min(next_bookmark, deadline) - now):
+            if revision.number > sent:
+                event = _event(revision, namespace, matches)
+                if event is not None:
+                    yield event
+        if subscription.overflowed:
+            return
+        now = loop.time()
+        if options.bookmarks and next_bookmark < deadline and now >= next_bookmark:
+            yield "BOOKMARK", _bookmark(call, store.revision, {})
+            next_bookmark = last_bookmark if now < last_bookmark <= now + BOOKMARK_EVERY_S else now + BOOKMARK_EVERY_S
+            if now >= last_bookmark:
+                next_bookmark = deadline
+
+
+def _event(revision: Revision, namespace: str | None, matches: Callable[[Object], bool]) -> Event | None:
+    """What a watcher with this selector sees of a write: objects enter and leave its view."""
+    if namespace is not None and revision.namespace != namespace:
+        return None
+    before = revision.old is not None and matches(revision.old)
+    after = revision.new is not None and matches(revision.new)
+    if after:
+        assert revision.new is not None
+        return ("MODIFIED" if before else "ADDED"), revision.new
+    if not before:
+        return None
+    if revision.new is None:
+        return "DELETED", revision.last
+    assert revision.old is not None
+    gone = {**revision.old, "metadata": {**revision.old["metadata"], "resourceVersion": str(revision.number)}}
+    return "DELETED", gone
+
+
+def _bookmark(call: Call, revision: int, annotations: dict[str, str]) -> Object:
+    metadata: Object = {"resourceVersion": str(revision)}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {"kind": call.resource.kind, "apiVersion": call.resource.api_version, "metadata": metadata}
+
+
+def _position(options: ListOptions) -> int:
+    version = options.resource_version
+    if version in ("", "0"):
+        return 0
+    if not version.isdecimal():
+        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise ApiError(500, "", f'resourceVersion: Invalid value: "{version}": {why}')
+    return int(version)
