@@ -1,0 +1,166 @@
+"""Counter deltas: restarts, vanished and new pods never make a spike or a negative, and nothing is counted twice."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.telemetry.domain.deltas import MAX_GAP, carry, delta, restarted
+from apps.telemetry.domain.engine import EngineReading
+from apps.telemetry.domain.signals import Reading, combine
+
+EDGES = (0.1, 0.5, math.inf)
+
+
+def reading(
+    requests: float, *, started: float | None = None, latencies: tuple[int, int, int] = (0, 0, 0)
+) -> EngineReading:
+    total, cumulative = 0, {}
+    for edge, count in zip(EDGES, latencies, strict=True):
+        total += count
+        cumulative[edge] = float(total)
+    return EngineReading(counters={"requests": requests}, cumulative={"ttft": cumulative}, running=0.0, started=started)
+
+
+# One engine's life, tick by tick: requests served, and what the scrape at the end of the tick finds.
+ticks = st.lists(
+    st.tuples(
+        st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)),
+        st.sampled_from(["ok", "ok", "ok", "fail", "restart"]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+class Life:
+    """An engine that really counts, and the oracle: what a scraper may know of it."""
+
+    def __init__(self, born: int, *, tells_start: bool) -> None:
+        self.buckets = [0, 0, 0]
+        self.started = float(born)
+        self.tells_start = tells_start
+        self.unread = [0, 0, 0]
+        self.seen = False
+
+    def serve(self, buckets: tuple[int, int, int]) -> None:
+        for index, count in enumerate(buckets):
+            self.buckets[index] += count
+            self.unread[index] += count
+
+    def restart(self, now: int) -> None:
+        self.buckets = [0, 0, 0]
+        self.unread = [0, 0, 0]
+        self.started = float(now)
+
+    def scrape(self) -> tuple[EngineReading, list[int]]:
+        """The page, and the observations that are new to a scraper (none at first sight)."""
+        new = self.unread if self.seen else [0, 0, 0]
+        self.unread, self.seen = [0, 0, 0], True
+        page = reading(
+            sum(self.buckets),
+            started=self.started if self.tells_start else None,
+            latencies=(*self.buckets,),  # type: ignore[arg-type]
+        )
+        return page, new
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), ticks), min_size=1, max_size=4))
+def test_a_pool_counts_exactly_what_its_scrapes_could_see(lives: list[tuple[int, list]]) -> None:
+    """Pods appear at different ticks, fail to answer, restart, and vanish at the end of their list."""
+    engines = [(born, Life(born * 10, tells_start=True), script) for born, script in lives]
+    previous: dict[int, tuple[int, EngineReading]] = {}
+    for tick in range(max(born + len(script) for born, _, script in engines)):
+        readings, expected, served_rate = [], [0, 0, 0], 0.0
+        for index, (born, life, script) in enumerate(engines):
+            if not born <= tick < born + len(script):
+                previous.pop(index, None)
+                continue
+            served, outcome = script[tick - born]
+            if outcome == "restart":
+                life.restart(tick * 10)
+            life.serve(served)
+            if outcome == "fail":
+                readings.append(Reading(None, reason="timeout"))
+                continue
+            page, new = life.scrape()
+            at, before = previous.get(index, (tick, None))
+            change = delta(before, page, (tick - at) * 10.0)
+            previous[index] = (tick, carry(before, page))
+            readings.append(Reading(page, change))
+            expected = [a + b for a, b in zip(expected, new, strict=True)]
+            served_rate += sum(new) / ((tick - at) * 10.0) if before is not None else 0.0
+        row = combine(tick * 10.0, 10.0, readings, {})
+        histogram = row.histograms.get("ttft")
+        got = [
+            histogram.counts.get((low, high), 0) if histogram else 0
+            for low, high in ((0.0, 0.1), (0.1, 0.5), (0.5, math.inf))
+        ]
+        assert got == expected
+        assert row.counts.get("requests", 0) == sum(expected)
+        assert row.rates.get("requests", 0) == pytest.approx(served_rate)
+        assert row.scraped + sum(r.reading is None for r in readings) == row.targets
+
+
+@given(ticks)
+def test_without_start_times_counts_are_never_negative_nor_more_than_happened(script: list) -> None:
+    life, before, counted, served_all = Life(0, tells_start=False), None, 0.0, 0
+    for served, outcome in script:
+        if outcome == "restart":
+            life.restart(0)
+        life.serve(served)
+        served_all += sum(served)
+        if outcome == "fail":
+            continue
+        page, _ = life.scrape()
+        change = delta(before, page, 10.0)
+        before = carry(before, page)
+        if change is not None:
+            assert all(count >= 0 for count in change.counts.values())
+            assert all(count > 0 for h in change.histograms.values() for count in h.counts.values())
+            counted += change.counts["requests"]
+    assert counted <= served_all
+
+
+def test_the_first_reading_is_a_baseline() -> None:
+    assert delta(None, reading(1_000_000), 10.0) is None
+
+
+def test_a_reading_after_a_long_silence_is_a_baseline() -> None:
+    assert delta(reading(10), reading(1_000_000), MAX_GAP + 1) is None
+
+
+def test_a_restart_is_seen_by_start_time_even_when_counters_grew() -> None:
+    change = delta(reading(10, started=100.0), reading(25, started=130.0), 10.0)
+    assert change is not None
+    assert change.counts["requests"] == 25
+
+
+def test_start_times_printed_with_less_precision_are_no_restart() -> None:
+    assert not restarted(reading(10, started=1795403126.75), reading(11, started=1795403127.0))
+
+
+def test_a_series_missing_from_one_page_makes_no_spike() -> None:
+    first, partial, third = reading(1_000), EngineReading(running=1.0), reading(1_003)
+    kept = carry(carry(None, first), partial)
+    change = delta(kept, third, 10.0)
+    assert change is not None
+    assert change.counts == {"requests": 3}
+
+
+def test_a_new_bucket_grid_without_a_restart_is_not_compared() -> None:
+    before = EngineReading(counters={"requests": 5}, cumulative={"ttft": {0.3: 5.0, math.inf: 5.0}})
+    after = EngineReading(counters={"requests": 9}, cumulative={"ttft": {0.1: 4.0, 0.3: 9.0, math.inf: 9.0}})
+    change = delta(before, after, 10.0)
+    assert change is not None
+    assert change.histograms["ttft"].total == 0
+    assert change.counts["requests"] == 4
+
+
+def test_state_survives_json() -> None:
+    before = reading(7, started=5.0, latencies=(1, 2, 3))
+    again = EngineReading.from_state(before.state())
+    assert (again.counters, again.cumulative, again.started) == (before.counters, before.cumulative, before.started)

@@ -1,0 +1,134 @@
+"""Rows of signals become charts: windows, steps, and what the chart says when there is nothing to draw."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.telemetry.domain.histogram import Histogram
+from apps.telemetry.domain.panels import MAX_POINTS, PANELS, Threshold, choose_step, draw
+from apps.telemetry.domain.signals import Signals, merge
+
+NOW = 1_000_000.0
+
+
+def row(ago: float, **changes) -> Signals:
+    values = {
+        "at": NOW - ago,
+        "seconds": 10.0,
+        "targets": 2,
+        "scraped": 2,
+        "counts": {"requests": 10.0, "prompt_tokens": 1000.0, "cached_tokens": 750.0},
+        "rates": {"requests": 1.0, "prompt_tokens": 100.0, "source_computed": 25.0, "source_device": 75.0},
+        "histograms": {"ttft": Histogram({(0.1, 0.25): 10})},
+        "gauges": {"running": 4.0, "waiting": 0.0, "kv_mean": 0.25, "kv_max": 0.5},
+        "replicas": {"desired": 2, "ready": 2},
+    }
+    return Signals(**{**values, **changes})
+
+
+def chart(name: str, rows: list[Signals], *, seconds: float = 120.0, step: float = 10.0, thresholds=()):
+    return draw(
+        PANELS[name], rows, start=NOW - seconds, end=NOW, step=step, now=NOW, interval=10.0, thresholds=thresholds
+    ).to_json()
+
+
+def points(answer: dict, key: str) -> list[float | None]:
+    return [value for series in answer["series"] if series["key"] == key for _, value in series["points"]]
+
+
+def history(**changes) -> list[Signals]:
+    return [row(ago, **changes) for ago in range(180, -1, -10)]
+
+
+def test_quantiles_over_the_window_with_the_slo_line() -> None:
+    answer = chart("ttft", history(), thresholds=[Threshold("SLO 500 ms", 0.5)])
+    assert (answer["state"], answer["unit"], answer["kind"]) == ("ok", "s", "line")
+    assert points(answer, "p50") == [pytest.approx(0.175)] * 13
+    assert answer["thresholds"] == [{"label": "SLO 500 ms", "value": 0.5}]
+    assert answer["lastSampleAt"] == NOW
+
+
+def test_points_lie_on_multiples_of_the_step() -> None:
+    answer = chart("queue", history(), step=30.0)
+    times = [time for time, _ in answer["series"][0]["points"]]
+    assert all(time % 30 == 0 for time in times)
+    assert times == sorted(set(times))
+
+
+def test_hit_rate_is_of_the_window_not_of_the_lifetime() -> None:
+    cold = {"counts": {"prompt_tokens": 1000.0, "cached_tokens": 0.0}}
+    rows = [row(ago, **cold) for ago in range(180, 60, -10)] + [row(ago) for ago in range(60, -1, -10)]
+    values = points(chart("hit_rate", rows), "hit_rate")
+    assert values[0] == 0.0
+    assert values[-1] == 0.75
+
+
+def test_silence_is_no_traffic_and_draws_no_zero_latency() -> None:
+    idle = {"counts": {"prompt_tokens": 0.0, "cached_tokens": 0.0}, "rates": {"requests": 0.0}, "histograms": {}}
+    for name in ("ttft", "hit_rate"):
+        answer = chart(name, history(**idle))
+        assert answer["state"] == "no_traffic"
+        assert set(points(answer, answer["series"][0]["key"])) == {None}
+    assert points(chart("requests", history(**idle)), "requests") == [0.0] * 13
+
+
+def test_nothing_scraped_is_no_data_with_the_reason() -> None:
+    dead = {
+        "scraped": 0,
+        "counts": {},
+        "rates": {},
+        "histograms": {},
+        "gauges": {},
+        "reason": "chat-0 did not answer within 3 s.",
+    }
+    answer = chart("ttft", history(**dead))
+    assert (answer["state"], answer["reason"]) == ("no_data", "chat-0 did not answer within 3 s.")
+    assert chart("ttft", [])["state"] == "no_data"
+    assert chart("replicas", history(**dead))["state"] == "ok"
+
+
+def test_an_old_last_sample_is_stale_and_its_values_stay() -> None:
+    rows = [row(ago) for ago in range(180, 60, -10)]
+    answer = chart("queue", rows)
+    assert answer["state"] == "stale"
+    assert "70 s old" in answer["reason"]
+    assert points(answer, "running")[0] == 4.0
+    assert points(answer, "running")[-1] is None
+
+
+def test_a_range_in_the_past_is_not_stale() -> None:
+    rows = [row(ago) for ago in range(3600, 3000, -10)]
+    answer = draw(PANELS["queue"], rows, start=NOW - 3600, end=NOW - 3000, step=10, now=NOW, interval=10.0)
+    assert answer.state == "ok"
+
+
+def test_a_missed_tick_is_a_gap_not_a_zero() -> None:
+    rows = [row(ago) for ago in range(180, -1, -10) if not 30 <= ago <= 50]
+    values = points(chart("queue", rows), "running")
+    assert values.count(None) == 3
+    assert 0.0 not in values
+
+
+@given(st.floats(600, 14 * 86400))
+def test_the_chosen_step_keeps_the_number_of_points_bounded(seconds: float) -> None:
+    assert seconds / choose_step(seconds, 10.0) <= MAX_POINTS
+
+
+counts = st.fixed_dictionaries(
+    {"requests": st.integers(0, 100).map(float), "prompt_tokens": st.integers(0, 9999).map(float)}
+)
+
+
+@given(st.lists(counts, min_size=2, max_size=8), st.integers(1, 7))
+def test_merging_in_any_grouping_is_the_same(parts: list[dict], split: int) -> None:
+    rows = [row(-10.0 * index, counts=part) for index, part in enumerate(parts)]
+    split = min(split, len(rows) - 1)
+    whole = merge(rows)
+    grouped = merge([merge(rows[:split]), merge(rows[split:])])
+    assert grouped.counts == whole.counts
+    assert grouped.histograms["ttft"].counts == whole.histograms["ttft"].counts
+    assert grouped.seconds == whole.seconds
+    assert grouped.at == whole.at
+    assert {k: pytest.approx(v) for k, v in grouped.gauges.items()} == whole.gauges
