@@ -5,3 +5,9 @@ class AuditConfig(AppConfig):
     name = "apps.audit"
     label = "audit"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.audit.services import record_change
+        from apps.core import changes
+
+        changes.register_recorder(record_change)

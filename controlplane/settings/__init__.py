@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,7 +77,7 @@ TEMPLATES = [
     }
 ]
 
-_database = dict(
+_database: dict[str, Any] = dict(
     dj_database_url.parse(
         os.environ.get("DATABASE_URL") or _instance.get("databaseUrl") or "postgres://postgres@localhost/lamplight"
     )

@@ -1,0 +1,59 @@
+"""`manage.py lamplight_bootstrap`: the first teams, the first user, its token. Running it again changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
+
+from apps.accounts import tokens
+from apps.accounts.models import Membership, Team, User
+from apps.core.domain.access import SHARED_TEAM, Role
+
+TEAMS = ("default", SHARED_TEAM)
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--username", default="admin")
+        parser.add_argument("--password", help="default: keep the present one; for a new user one is generated")
+        parser.add_argument("--token-file", type=Path, required=True, help="receives a bearer token, mode 0600")
+
+    def handle(self, *, username: str, password: str | None, token_file: Path, **_: Any) -> None:
+        with transaction.atomic():
+            for name in TEAMS:
+                Team.objects.get_or_create(name=name)
+            user = User.objects.filter(username=username).first()
+            if user is None:
+                password = password or secrets.token_urlsafe(12)
+                user = User.objects.create_superuser(username, password)
+            elif password and not user.check_password(password):
+                user.set_password(password)
+                user.save(update_fields=["password"])
+            else:
+                password = None
+            for team in Team.objects.filter(name__in=TEAMS):
+                Membership.objects.get_or_create(user=user, team=team, defaults={"role": Role.ADMIN})
+            held = token_file.read_text().strip() if token_file.exists() else ""
+            found = tokens.find(held)
+            if found is None or found.owner_id != user.pk:
+                held = tokens.issue(owner=user, description=f"bootstrap ({token_file.name})").secret
+                _write_private(token_file, held)
+        # for the program that called: the password only where it was set by this run
+        self.stdout.write(json.dumps({"username": username, "password": password, "tokenFile": str(token_file)}))
+
+
+def _write_private(path: Path, secret: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secret + "\n")
+    fresh.replace(path)

@@ -1,0 +1,24 @@
+"""Reads of the accounts room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.accounts.models import ApiToken, Membership, Team
+from apps.core.domain.access import NOBODY, Actor, Role
+
+
+def actor_of(user: Any, credential: Any = None) -> Actor:
+    """What a user may do now; `credential` is the ApiToken that the request came with, if any."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return NOBODY
+    roles = {
+        name: Role(role)
+        for name, role in Membership.objects.filter(user=user).values_list("team__name", "role").order_by("team__name")
+    }
+    read_only = isinstance(credential, ApiToken) and credential.read_only
+    return Actor(id=user.actor_id, roles=roles, everything=user.is_superuser, read_only=read_only)
+
+
+def team_exists(name: str) -> bool:
+    return Team.objects.filter(name=name).exists()

@@ -1,0 +1,114 @@
+"""Writes of the audit room: events and the chain of change records."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.audit.domain.chain import GENESIS, digest_of
+from apps.audit.domain.masking import masked
+from apps.audit.models import ChangeRecord, Event
+from apps.core import clock, outbox
+from apps.core.changes import Change
+
+# repeats of an event within this time are one line of the timeline
+_COALESCE = timedelta(minutes=10)
+_CHAIN_LOCK = 0x6C616D70_63686169
+
+
+@transaction.atomic
+def record_event(
+    *,
+    kind: str,
+    uid: UUID,
+    team: str,
+    name: str,
+    type: Literal["Normal", "Warning"],
+    reason: str,
+    message: str,
+    source: str,
+) -> Event:
+    """Put a line on an object's timeline; the same line again within ten minutes of its last time raises its count.
+
+    `reason` is one CamelCase word, `message` a sentence (cut at 2,000 characters), `source` the part that saw it
+    ("pool-controller"). Publishes `event` on the outbox, so call it late in a transaction.
+    """
+    now = clock.now()
+    message = message[:2000]
+    last = (
+        Event.objects.select_for_update()
+        .filter(uid=uid, type=type, reason=reason, source=source, message=message, last_at__gte=now - _COALESCE)
+        .order_by("-last_at")
+        .first()
+    )
+    if last is not None:
+        Event.objects.filter(pk=last.pk).update(count=F("count") + 1, last_at=now)
+        last.refresh_from_db()
+    else:
+        last = Event.objects.create(
+            kind=kind,
+            uid=uid,
+            team=team,
+            name=name,
+            type=type,
+            reason=reason,
+            message=message,
+            source=source,
+            first_at=now,
+            last_at=now,
+        )
+    outbox.publish(kind=kind, uid=uid, team=team, name=name, verb="event", fields=["events"])
+    return last
+
+
+def record_change(change: Change) -> None:
+    """Append a change record to the chain; the transaction of the change holds the chain until it commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
+    previous = ChangeRecord.objects.order_by("-id").values_list("digest", flat=True).first() or GENESIS
+    record = ChangeRecord(
+        at=clock.now(),
+        actor=change.actor,
+        request_id=change.request_id,
+        action=change.action,
+        kind=change.kind,
+        uid=change.uid,
+        team=change.team,
+        name=change.name,
+        generation=change.generation,
+        before=masked(change.before),
+        after=masked(change.after),
+        reason=change.reason,
+        previous_digest=previous,
+    )
+    record.digest = digest_of(previous, chained_fields(record))
+    record.save(force_insert=True)
+
+
+def chained_fields(record: ChangeRecord) -> dict[str, object]:
+    """What a record's digest covers: everything but its id and the digests."""
+    return {
+        "at": record.at.isoformat(),
+        "actor": record.actor,
+        "requestId": record.request_id,
+        "action": record.action,
+        "kind": record.kind,
+        "uid": str(record.uid),
+        "team": record.team,
+        "name": record.name,
+        "generation": record.generation,
+        "before": record.before,
+        "after": record.after,
+        "reason": record.reason,
+    }
+
+
+def trim_events(*, older_than: timedelta = timedelta(days=14), limit: int = 10_000) -> int:
+    """Delete at most `limit` events not seen for that long; returns how many went. Change records stay."""
+    old = Event.objects.filter(last_at__lt=clock.now() - older_than).order_by("last_at").values("id")[:limit]
+    deleted, _ = Event.objects.filter(id__in=old).delete()
+    return deleted

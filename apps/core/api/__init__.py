@@ -1,0 +1,1 @@
+"""The REST base: what every kind's endpoints share."""

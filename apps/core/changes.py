@@ -1,0 +1,48 @@
+"""Change records: core says what changed, the audit room writes it down. A mutation that is not recorded fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+Action = Literal["create", "update", "delete-requested", "delete", "login", "access"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One mutation: who (opaque id) did what to which object, in which request, and why.
+
+    `before` and `after` are what people declared (metadata and spec as JSON values), None where there is none.
+    """
+
+    actor: str
+    request_id: str
+    action: Action
+    kind: str
+    uid: UUID
+    team: str
+    name: str
+    generation: int | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    reason: str = ""
+
+
+Recorder = Callable[[Change], None]
+_recorders: list[Recorder] = []
+
+
+def register_recorder(recorder: Recorder) -> None:
+    """Have `recorder` called for each change, inside the transaction of the change. Called at start-up."""
+    if recorder not in _recorders:
+        _recorders.append(recorder)
+
+
+def record(change: Change) -> None:
+    """Write a change down; call it last in the transaction. What the recorder raises undoes everything."""
+    if not _recorders:
+        raise RuntimeError("no recorder of changes is registered: is apps.audit installed?")
+    for recorder in _recorders:
+        recorder(change)
