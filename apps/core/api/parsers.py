@@ -19,7 +19,7 @@ class DocumentParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(  # type: ignore[override]  (a list: a body may hold several documents)
+    def parse(  # type: ignore[override]
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> list[yamlio.Document]:
         limit = yamlio.DEFAULT_LIMITS.text_bytes

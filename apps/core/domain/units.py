@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, GetPydanticSchema, PlainSerializer, WithJs
 from pydantic_core import PydanticCustomError, core_schema
 
 _MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-_DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{1,6})?(?:us|ms|s|m|h|d))+")
+_DURATION = re.compile(r"(?:[0-9]{1,19}(?:\.[0-9]{1,6})?(?:us|ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"([0-9.]+)(us|ms|s|m|h|d)")
 # datetime's own limit: more would overflow a timedelta
 _LONGEST = timedelta(days=36_500)

@@ -23,10 +23,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
-        parser.add_argument("--password", help="default: keep the present one; for a new user one is generated")
+        parser.add_argument("--password", help="default: LAMPLIGHT_ADMIN_PASSWORD, else the present one or a new one")
+        parser.add_argument("--password-file", type=Path, help="receives the password where this run set it, mode 0600")
         parser.add_argument("--token-file", type=Path, required=True, help="receives a bearer token, mode 0600")
 
-    def handle(self, *, username: str, password: str | None, token_file: Path, **_: Any) -> None:
+    def handle(
+        self, *, username: str, password: str | None, password_file: Path | None, token_file: Path, **_: Any
+    ) -> None:
+        password = password or os.environ.get("LAMPLIGHT_ADMIN_PASSWORD") or None
         with transaction.atomic():
             for name in TEAMS:
                 Team.objects.get_or_create(name=name)
@@ -46,8 +50,11 @@ class Command(BaseCommand):
             if found is None or found.owner_id != user.pk:
                 held = tokens.issue(owner=user, description=f"bootstrap ({token_file.name})").secret
                 _write_private(token_file, held)
-        # for the program that called: the password only where it was set by this run
-        self.stdout.write(json.dumps({"username": username, "password": password, "tokenFile": str(token_file)}))
+            if password and password_file is not None:
+                _write_private(password_file, password)
+        # without a file for it, this answer is the only place where a password that was made here can be read
+        shown = {} if password_file else {"password": password}
+        self.stdout.write(json.dumps({"username": username, "tokenFile": str(token_file), **shown}))
 
 
 def _write_private(path: Path, secret: str) -> None:
