@@ -1,0 +1,55 @@
+"""`lamp`: declare, look and wait, from a shell. Each command has its own module, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+__all__ = ["cli", "main"]
+
+# command -> module of this package, and the line that `lamp --help` shows without importing it
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "apply": ("apply", "Declare what the files say (all of it or nothing)."),
+    "delete": ("delete", "Delete objects."),
+    "describe": ("describe", "Show one object in full: conditions, replicas, events."),
+    "events": ("events", "Show what happened."),
+    "get": ("get", "List objects, or show one."),
+    "load": ("load", "Play traffic against a pool and report latencies."),
+    "login": ("login", "Keep a server's address and a token."),
+    "scale": ("scale", "Set the replica target of a pool's variant."),
+    "version": ("version", "Show the version of this command and of the server."),
+    "wait": ("wait", "Wait for a condition of an object, or for its deletion."),
+}
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"controlplane.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--server", metavar="URL", help="Address of the server (else LAMPLIGHT_SERVER, the login, .lamplight).")
+@click.pass_context
+def cli(ctx: click.Context, server: str | None) -> None:
+    """Lamplight from the command line: declare models, pools and SLOs, and see what became of them."""
+    ctx.obj = server
+
+
+def main() -> None:
+    cli(prog_name="lamp")
+
+
+if __name__ == "__main__":
+    main()

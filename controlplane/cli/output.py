@@ -1,0 +1,67 @@
+"""What `lamp` prints: tables for people; YAML and JSON for scripts, with nothing else on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+__all__ = ["age", "clean", "note", "print_json", "print_table", "print_yaml", "to_yaml"]
+
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
+
+
+def age(timestamp: str | None) -> str:
+    """How long ago an ISO 8601 time was, short: 12s, 5m, 3h, 2d; "" for none."""
+    if not timestamp:
+        return ""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp.replace("Z", "+00:00"))).total_seconds()
+    except ValueError:
+        return timestamp
+    for size, letter in _UNITS:
+        if seconds >= size or size == 1.0:
+            return f"{max(0, int(seconds // size))}{letter}"
+    return ""
+
+
+def clean(value: object) -> str:
+    """A cell: one line, and no control characters, which a terminal would obey."""
+    if value is None:
+        return ""
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    cells = [[clean(value) for value in row] for row in rows]
+    widths = [
+        max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)
+    ]
+    for row in (list(titles), *cells):
+        click.echo("   ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def to_yaml(value: Any) -> str:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(
+        yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110)
+    )
+
+
+def print_yaml(value: Any) -> None:
+    click.echo(to_yaml(value), nl=False)
+
+
+def note(text: str) -> None:
+    """For people only: stderr."""
+    click.echo(text, err=True)

@@ -1,0 +1,348 @@
+"""`lamp` against a server that answers what the API promises; real sockets, no Django."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from controlplane.cli.main import cli
+
+POOL: dict[str, Any] = {
+    "apiVersion": "lamplight.dev/v1",
+    "kind": "Pool",
+    "metadata": {
+        "name": "chat",
+        "team": "default",
+        "uid": "u1",
+        "generation": 2,
+        "version": 3,
+        "createdAt": "2026-11-23T19:00:00Z",
+    },
+    "spec": {"model": "llama", "cluster": "embedded", "variants": [{"name": "h200", "accelerator": "nvidia-h200"}]},
+    "status": {
+        "sync": "Synced",
+        "health": "Healthy",
+        "replicas": {"desired": 2, "ready": 2, "starting": 0},
+        "conditions": [
+            {"type": "Ready", "status": "True", "reason": "AllReady", "message": "fine", "observedGeneration": 2}
+        ],
+    },
+}
+
+
+class Server:
+    """Answers by a table (method, path) → list of (status, document); the last answer is repeated."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.seen: list[tuple[str, str, dict[str, list[str]], dict[str, str], bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                parts = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                outer.seen.append(
+                    (
+                        self.command,
+                        parts.path,
+                        parse_qs(parts.query),
+                        {k.title(): v for k, v in self.headers.items()},
+                        body,
+                    )
+                )
+                missing = [(404, {"title": "There is no such object", "detail": f"nothing at {parts.path}"})]
+                queue = outer.answers.get((self.command, parts.path), missing)
+                status, document = queue.pop(0) if len(queue) > 1 else queue[0]
+                raw = document.encode() if isinstance(document, str) else json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(raw) if status != 204 else 0))
+                self.end_headers()
+                if status != 204:
+                    self.wfile.write(raw)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _answer
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
+        threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True).start()
+
+    def on(self, method: str, path: str, *answers: tuple[int, Any]) -> None:
+        self.answers[(method, path)] = list(answers)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    running = Server()
+    monkeypatch.setenv("LAMPLIGHT_SERVER", running.url)
+    monkeypatch.setenv("LAMPLIGHT_TOKEN", "lamp_secret")
+    monkeypatch.setenv("LAMPLIGHT_CONFIG", str(tmp_path / "config.json"))
+    monkeypatch.chdir(tmp_path)
+    yield running
+    running.httpd.shutdown()
+    running.httpd.server_close()
+
+
+def lamp(*args: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(args), input=stdin)
+
+
+POOLS = "/api/v1/teams/default/pools"
+
+
+def test_a_table_for_people_with_the_shared_objects(server: Server) -> None:
+    server.on("GET", POOLS, (200, {"items": [POOL], "next": None}))
+    server.on("GET", "/api/v1/teams/platform/pools", (200, {"items": [], "next": None}))
+    result = lamp("get", "POOLS")
+    assert result.exit_code == 0, result.output
+    header, row = result.stdout.splitlines()
+    assert header.split() == ["NAME", "TEAM", "SYNC", "HEALTH", "REPLICAS", "MODEL", "CLUSTER", "REASON", "AGE"]
+    assert row.split()[:7] == ["chat", "default", "Synced", "Healthy", "2/2", "llama", "embedded"]
+    assert server.seen[0][3]["Authorization"] == "Bearer lamp_secret"
+
+
+def test_lists_are_read_page_by_page(server: Server) -> None:
+    second = {**POOL, "metadata": {**POOL["metadata"], "name": "other"}}
+    server.on("GET", "/api/v1/pools", (200, {"items": [POOL], "next": "c2"}), (200, {"items": [second], "next": None}))
+    result = lamp("get", "pool", "-A", "-o", "json")
+    assert [o["metadata"]["name"] for o in json.loads(result.stdout)["items"]] == ["chat", "other"]
+    assert server.seen[1][2]["cursor"] == ["c2"]
+
+
+def test_json_of_one_object_and_nothing_else(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    assert json.loads(lamp("get", "pool/chat", "-o", "json").stdout) == POOL
+
+
+def test_yaml_is_the_servers_declaration(server: Server) -> None:
+    text = "apiVersion: lamplight.dev/v1\nkind: Pool\n"
+    server.on("GET", f"{POOLS}/chat", (200, POOL), (200, text))
+    assert lamp("get", "pool", "chat", "-o", "yaml").stdout == text
+    assert server.seen[-1][2] == {"format": ["yaml"]}
+
+
+def test_names_are_looked_up_in_the_shared_team_too(server: Server) -> None:
+    cluster = {"kind": "Cluster", "metadata": {"name": "embedded", "team": "platform", "uid": "c"}, "spec": {}}
+    server.on("GET", "/api/v1/teams/platform/clusters/embedded", (200, cluster))
+    assert lamp("get", "cluster", "embedded", "-o", "json").exit_code == 0
+
+
+def test_missing_is_exit_code_3_and_an_unknown_kind_is_2(server: Server) -> None:
+    missing = lamp("get", "pool", "nope")
+    assert (missing.exit_code, missing.stdout) == (3, "")
+    assert "no pool named nope in team default" in missing.stderr
+    unknown = lamp("get", "gadgets")
+    assert unknown.exit_code == 2
+    assert "pools, models, clusters, slos" in unknown.stderr
+
+
+def test_apply_sends_one_bundle_and_says_what_became_of_each(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("kind: Model\n")
+    items = [{"kind": "Model", "team": "default", "name": "llama", "action": "created", "object": {}}]
+    server.on("POST", "/api/v1/apply", (200, {"items": items}))
+    result = lamp("apply", "-f", str(tmp_path), "--dry-run", "--reason", "try it")
+    assert result.stdout == "model/llama created (dry run)\n"
+    method, _, query, headers, body = server.seen[0]
+    assert (method, body, headers["Content-Type"]) == ("POST", b"kind: Model\n", "application/yaml")
+    assert query == {"team": ["default"], "dry_run": ["true"], "reason": ["try it"]}
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_refused_documents_are_placed_in_their_files(server: Server, tmp_path: Path, nested: bool) -> None:
+    (tmp_path / "a.yaml").write_text("kind: Model\nmetadata: {}\n")
+    (tmp_path / "b.yaml").write_text("kind: Pool\nspec:\n  modle: x\n")
+    error = {"pointer": "/spec/modle", "line": 6, "column": 3, "detail": "there is no such field; did you mean model?"}
+    problem = {"status": 422, "title": "The document is not valid", "detail": "…", "errors": [error]}
+    document = {**problem, "errors": []} if nested else problem
+    if nested:
+        document["items"] = [{"kind": "Pool", "team": "default", "name": "chat", "problem": problem}]
+    server.on("POST", "/api/v1/apply", (422, document))
+    result = lamp("apply", "-f", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{tmp_path}/b.yaml:3:3: there is no such field; did you mean model? (/spec/modle)\n"
+
+
+def test_a_stale_document_is_exit_code_4(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: Pool\n")
+    server.on(
+        "POST", "/api/v1/apply", (412, {"status": 412, "detail": "pool chat is at version 4, not 3", "errors": []})
+    )
+    result = lamp("apply", "-f", str(tmp_path / "a.yaml"))
+    assert (result.exit_code, result.stderr) == (4, "pool chat is at version 4, not 3\n")
+
+
+def test_apply_takes_stdin(server: Server) -> None:
+    server.on("POST", "/api/v1/apply", (200, {"items": []}))
+    assert lamp("apply", "-f", "-", stdin="kind: Pool\n").exit_code == 0
+    assert server.seen[0][4] == b"kind: Pool\n"
+    assert lamp("apply", "-f", "-", stdin="").exit_code == 2
+
+
+def test_delete_names_the_version_it_saw(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    server.on("DELETE", f"{POOLS}/chat", (202, {}))
+    result = lamp("delete", "pool", "chat")
+    assert result.stdout == "pool/chat is being deleted\n"
+    assert server.seen[-1][3]["If-Match"] == '"u1:3"'
+
+
+def test_delete_by_file_goes_from_the_top_down(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(
+        "kind: Model\nmetadata: {name: llama}\n---\nkind: Pool\nmetadata: {name: chat, team: default}\n"
+    )
+    model = {"kind": "Model", "metadata": {"name": "llama", "team": "default", "uid": "m", "version": 1}, "spec": {}}
+    for path, document in ((f"{POOLS}/chat", POOL), ("/api/v1/teams/default/models/llama", model)):
+        server.on("GET", path, (200, document))
+        server.on("DELETE", path, (204, ""))
+    assert lamp("delete", "-f", str(tmp_path)).stdout == "pool/chat deleted\nmodel/llama deleted\n"
+
+
+def test_wait_ignores_a_condition_of_an_older_generation(server: Server) -> None:
+    behind = json.loads(json.dumps(POOL))
+    behind["metadata"]["generation"] = 3
+    now = json.loads(json.dumps(behind))
+    now["status"]["conditions"][0]["observedGeneration"] = 3
+    server.on("GET", f"{POOLS}/chat", (200, behind), (200, behind), (200, now))
+    result = lamp("wait", "--for=condition=Ready", "pool/chat", "--timeout", "10s")
+    assert (result.exit_code, result.stdout) == (0, "pool/chat condition met\n")
+    assert len(server.seen) == 3
+
+
+def test_wait_runs_out_of_time_with_124_and_says_how_far_it_was(server: Server) -> None:
+    waiting = json.loads(json.dumps(POOL))
+    waiting["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": "0 of 2 replicas are ready"}]
+    server.on("GET", f"{POOLS}/chat", (200, waiting))
+    result = lamp("wait", "--for=condition=Ready", "pool/chat", "--timeout", "0.3s")
+    assert result.exit_code == 124
+    assert "0 of 2 replicas are ready" in result.stderr
+
+
+def test_wait_for_deletion(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL), (200, POOL), (404, {"detail": "gone"}))
+    assert lamp("wait", "--for=delete", "pool/chat").stdout == "pool/chat deleted\n"
+    assert lamp("wait", "--for=delete", "pool/other").stdout == "pool/other deleted\n"
+
+
+def test_scale_finds_the_only_variant(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    server.on("PUT", f"{POOLS}/chat/targets", (200, {"items": [{"variant": "h200", "desired": 4}]}))
+    assert lamp("scale", "pool/chat", "--replicas", "9").stdout.startswith("pool/chat h200 scaled to 4: 9 lies outside")
+    assert lamp("scale", "pool/chat", "--replicas", "4").stdout == "pool/chat h200 scaled to 4\n"
+    assert lamp("scale", "pool/chat", "--replicas", "4", "--variant", "a100").exit_code == 2
+
+
+def test_describe_shows_what_a_person_asks(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    replica = {"name": "chat-h200-x", "variant": "h200", "phase": "Running", "ready": True, "restarts": 1, "node": "n1"}
+    server.on("GET", f"{POOLS}/chat/replicas", (200, {"items": [replica]}))
+    event = {
+        "id": 1,
+        "type": "Normal",
+        "reason": "Scaled",
+        "message": "2 replicas",
+        "count": 3,
+        "kind": "Pool",
+        "name": "chat",
+    }
+    server.on("GET", "/api/v1/events", (200, {"items": [event], "next": None}))
+    text = lamp("describe", "pool/chat").stdout
+    for part in ("Synced", "AllReady", "chat-h200-x", "2 replicas", "model: llama"):
+        assert part in text
+    assert server.seen[-1][2]["name"] == ["chat"]
+
+
+def test_an_unreachable_server_is_exit_code_5(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    server.httpd.server_close()
+    server.httpd.shutdown()
+    result = lamp("get", "pools")
+    assert result.exit_code == 5
+    assert "cannot be reached" in result.stderr
+
+
+def test_unauthorized_says_how_to_log_in(server: Server) -> None:
+    server.on("GET", "/api/v1/pools", (401, {"detail": "The token is not known."}))
+    result = lamp("get", "pools", "-A")
+    assert result.exit_code == 1
+    assert "lamp login" in result.stderr
+
+
+def test_a_redirect_does_not_carry_the_token_away(server: Server) -> None:
+    server.on("GET", "/api/v1/pools", (302, {"detail": "go away"}))
+    assert lamp("get", "pools", "-A").exit_code == 1
+    assert len(server.seen) == 1
+
+
+def test_login_keeps_server_and_token_for_its_owner_only(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LAMPLIGHT_SERVER")
+    monkeypatch.delenv("LAMPLIGHT_TOKEN")
+    (tmp_path / "token").write_text("lamp_from_file\n")
+    server.on("GET", "/api/v1/session", (200, {"user": {"username": "admin"}}))
+    result = lamp("login", "--server", server.url, "--token-file", str(tmp_path / "token"), "--team", "search")
+    assert result.exit_code == 0, result.output
+    config = tmp_path / "config.json"
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert json.loads(config.read_text()) == {"server": server.url, "token": "lamp_from_file", "team": "search"}
+    server.on("GET", "/api/v1/teams/search/pools", (200, {"items": []}))
+    server.on("GET", "/api/v1/teams/platform/pools", (200, {"items": []}))
+    assert lamp("get", "pools").exit_code == 0
+    assert server.seen[-1][3]["Authorization"] == "Bearer lamp_from_file"
+
+
+def test_a_local_instance_is_found_from_a_directory_below(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LAMPLIGHT_SERVER")
+    monkeypatch.delenv("LAMPLIGHT_TOKEN")
+    monkeypatch.delenv("LAMPLIGHT_DATA", raising=False)
+    data = tmp_path / ".lamplight"
+    data.mkdir()
+    (data / "token").write_text("lamp_local\n")
+    (data / "state.json").write_text(json.dumps({"web": server.url + "/", "tokenFile": str(data / "token")}))
+    below = tmp_path / "examples" / "quickstart"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    server.on("GET", "/api/v1/pools", (200, {"items": []}))
+    assert lamp("get", "pools", "-A").exit_code == 0
+    assert server.seen[-1][3]["Authorization"] == "Bearer lamp_local"
+
+
+def test_nothing_known_says_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAMPLIGHT_SERVER")
+    monkeypatch.setenv("LAMPLIGHT_DATA", "/nonexistent")
+    result = lamp("get", "pools")
+    assert result.exit_code == 2
+    assert "make up" in result.stderr
+
+
+def test_terminals_are_not_obeyed(server: Server) -> None:
+    nasty = json.loads(json.dumps(POOL))
+    nasty["spec"]["model"] = "\x1b]0;owned\x07llama"
+    server.on("GET", f"{POOLS}/chat", (200, nasty))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", lamp("get", "pool", "chat").stdout)
+
+
+def test_every_command_has_help_and_starts_without_django() -> None:
+    code = (
+        "import sys; from controlplane.cli.main import cli, _COMMANDS; from importlib import import_module\n"
+        "[import_module('controlplane.cli.' + m) for m, _ in _COMMANDS.values() if m != 'load']\n"
+        "heavy = {'django', 'rest_framework', 'celery', 'requests', 'yaml', 'aiohttp'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
