@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -115,7 +116,7 @@ def enqueue(
                 "person": int(Priority.PERSON),
             },
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def claim(
@@ -137,7 +138,7 @@ def claim(
     return Lease(kind=kind, uid=uid, shard=shard, fence=fence, attempts=attempts, priority=Priority(priority))
 
 
-def _key(lease: Lease) -> dict[str, object]:
+def _key(lease: Lease) -> dict[str, Any]:
     return {"kind": lease.kind, "uid": lease.uid, "fence": lease.fence}
 
 
@@ -145,7 +146,7 @@ def renew(lease: Lease, *, seconds: float = LEASE_SECONDS) -> bool:
     """Hold on for `seconds` from now; False: the lease is lost."""
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, {**_key(lease), "lease": seconds})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def hold(lease: Lease) -> bool:
@@ -159,7 +160,7 @@ def remove(lease: Lease) -> bool:
     """Drop the key if the lease is held and nobody asked for it meanwhile."""
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_UNLESS_DIRTY, _key(lease))
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def release(lease: Lease, *, delay: float, priority: Priority, reset: bool, error: str = "") -> bool:
@@ -172,4 +173,4 @@ def release(lease: Lease, *, delay: float, priority: Priority, reset: bool, erro
             _RELEASE,
             {**_key(lease), "delay": delay, "priority": int(priority), "reset": reset, "error": error[:2000]},
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)

@@ -1,0 +1,116 @@
+"""What goes into rendering and what comes out: plain inputs, plain manifests, the labels on all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Manifest = dict[str, Any]
+
+POOL_UID = "lamplight.dev/pool-uid"
+GENERATION = "lamplight.dev/generation"
+SPEC_HASH = "lamplight.dev/spec-hash"
+VARIANT = "lamplight.dev/variant"
+COMPONENT = "app.kubernetes.io/component"
+
+
+class PlanRefused(Exception):
+    """The pool cannot be rendered as declared. `reason`: one CamelCase word; the message is a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class PoolIdentity:
+    """Whose objects these are."""
+
+    uid: str
+    team: str
+    name: str
+    generation: int
+    namespace: str
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What rendering needs to know of a Model: `source` with its scheme (hf://, pvc://, oci://, s3://)."""
+
+    name: str
+    source: str
+    served_name: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class AcceleratorFacts:
+    """An accelerator as a cluster offers it. `resource` None: a CPU node."""
+
+    name: str
+    vendor: str
+    resource: str | None
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The plain inputs beside the declaration.
+
+    `replicas`: the clamped target of each variant. `latency_edges`: bucket bounds in seconds of the engines' latency
+    histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
+    """
+
+    replicas: Mapping[str, int]
+    accelerators: Mapping[str, AcceleratorFacts]
+    latency_edges: tuple[float, ...]
+    latency_families: tuple[str, ...]
+    kinds: frozenset[str]
+
+    def has(self, kind: str, group: str) -> bool:
+        return f"{kind}.{group}" in self.kinds
+
+
+def labels_of(pool: PoolIdentity, component: str, variant: str | None = None) -> dict[str, str]:
+    """The labels of an object that hold over its life: never a generation or hash, so that pods do not roll by them."""
+    labels = {
+        "app.kubernetes.io/name": "lamplight-pool",
+        "app.kubernetes.io/instance": pool.name,
+        COMPONENT: component,
+        "app.kubernetes.io/managed-by": "lamplight",
+        "lamplight.dev/pool": pool.name,
+        "lamplight.dev/team": pool.team,
+        POOL_UID: pool.uid,
+    }
+    return {**labels, VARIANT: variant} if variant else labels
+
+
+def object_meta(pool: PoolIdentity, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"name": name, "namespace": pool.namespace, "labels": dict(labels)}
+
+
+def stamped(manifest: Manifest, generation: int) -> Manifest:
+    """The manifest with the labels that say from which content it was rendered, and at which generation.
+
+    Replicas are left out of the content: they have a writer of their own.
+    """
+    metadata = {**manifest["metadata"]}
+    metadata["labels"] = {
+        **metadata["labels"],
+        SPEC_HASH: spec_hash(manifest),
+        GENERATION: str(generation),
+    }
+    return {**manifest, "metadata": metadata}
+
+
+def spec_hash(manifest: Manifest) -> str:
+    """16 hex digits over the manifest's canonical JSON, without its stamp and replicas."""
+    labels = {k: v for k, v in manifest["metadata"]["labels"].items() if k not in (SPEC_HASH, GENERATION)}
+    content = {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
+    if manifest["kind"] == "Deployment":
+        content["spec"] = {k: v for k, v in manifest["spec"].items() if k != "replicas"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,25 @@
+"""The well-lit paths: one file each, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apps.catalog.domain.dialects import Dialect
+from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
+from apps.pools.domain.paths import optimized_baseline
+from apps.pools.domain.spec import PoolSpec
+
+Render = Callable[[PoolIdentity, PoolSpec, ModelFacts, Inputs, Dialect], tuple[Manifest, ...]]
+
+PATHS: dict[str, Render] = {optimized_baseline.NAME: optimized_baseline.render}
+
+
+def render(
+    pool: PoolIdentity, spec: PoolSpec, model: ModelFacts, inputs: Inputs, dialect: Dialect
+) -> tuple[Manifest, ...]:
+    """The Kubernetes objects of a pool, stamped with their hash and generation, in the order of applying.
+
+    Pure. Raises PlanRefused with a sentence when an invariant of the path is broken: then nothing is applied.
+    """
+    objects = PATHS[spec.path](pool, spec, model, inputs, dialect)
+    return tuple(stamped(manifest, pool.generation) for manifest in objects)

@@ -1,0 +1,206 @@
+"""The endpoint picker of a pool: it chooses the replica of each request by load and prefix cache.
+
+It runs in standalone mode (a data plane of its own on port 8081) and serves a Gateway through the same InferencePool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import yaml
+
+from apps.catalog.domain.dialects import Dialect
+from apps.pools.domain.engines import ENGINE_PORT
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PoolIdentity, labels_of, object_meta
+from apps.pools.domain.spec import PoolSpec, Weights
+
+COMPONENT_PICKER = "endpoint-picker"
+DATA_PORT = 8081
+GRPC_PORT = 9002
+HEALTH_PORT = 9003
+METRICS_PORT = 9090
+FRONT_PORT = 8000
+CONFIG_PATH = "/config"
+# a picker may hold requests this long while it leaves; the reference recipe's value
+GRACE_SECONDS = 130
+
+
+def picker_name(pool: str) -> str:
+    return f"{pool}-epp"
+
+
+def picker_config(weights: Weights, dialect: Dialect) -> str:
+    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted."""
+    scorers = [
+        ("queue-scorer", weights.queue),
+        ("kv-cache-utilization-scorer", weights.kv_cache_utilization),
+        ("prefix-cache-scorer", weights.prefix_cache),
+    ]
+    names = [*dialect.picker_plugins, *(name for name, _ in scorers), "max-score-picker"]
+    document = {
+        "apiVersion": dialect.picker_config_api_version,
+        "kind": "EndpointPickerConfig",
+        "plugins": [{"type": name} for name in names],
+        "schedulingProfiles": [
+            {
+                "name": "default",
+                "plugins": [
+                    *({"pluginRef": name, "weight": _number(weight)} for name, weight in scorers),
+                    {"pluginRef": "max-score-picker"},
+                ],
+            }
+        ],
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac: bool) -> list[Manifest]:
+    """ServiceAccount (with its Role where the cluster has RBAC), ConfigMap, Service, Deployment."""
+    name = picker_name(pool.name)
+    labels = labels_of(pool, COMPONENT_PICKER)
+    config = picker_config(spec.routing.weights, dialect)
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": object_meta(pool, name, labels)},
+        *(_rights(pool, name, labels, dialect) if rbac else []),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": object_meta(pool, name, labels),
+            "data": {"config.yaml": config},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": object_meta(pool, name, labels),
+            "spec": {
+                "selector": picker_selector(pool),
+                "ports": [
+                    {"name": "grpc-ext-proc", "port": GRPC_PORT, "protocol": "TCP", "appProtocol": "http2"},
+                    {"name": "metrics", "port": METRICS_PORT, "protocol": "TCP"},
+                ],
+            },
+        },
+        _deployment(pool, name, labels, config, dialect),
+    ]
+
+
+def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config: str, dialect: Dialect) -> Manifest:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": object_meta(pool, name, labels),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": picker_selector(pool)},
+            # two pickers at once would each know half of what was routed where
+            "strategy": {"type": "Recreate"},
+            "template": {
+                "metadata": {"labels": labels, "annotations": {"lamplight.dev/config-hash": _digest(config)}},
+                "spec": {
+                    "serviceAccountName": name,
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": GRACE_SECONDS,
+                    "containers": [_container(pool, dialect)],
+                    "volumes": [{"name": "config", "configMap": {"name": name}}],
+                },
+            },
+        },
+    }
+
+
+def _container(pool: PoolIdentity, dialect: Dialect) -> dict[str, Any]:
+    health = {"tcpSocket": {"port": "grpc-health"}}
+    return {
+        "name": "epp",
+        "image": dialect.picker_image,
+        "args": [
+            "--pool-name",
+            pool.name,
+            "--pool-namespace",
+            pool.namespace,
+            "--config-file",
+            f"{CONFIG_PATH}/config.yaml",
+            "--kv-cache-usage-percentage-metric",
+            "vllm:kv_cache_usage_perc",
+            "--metrics-endpoint-auth=false",
+            "--zap-encoder",
+            "json",
+            "--v",
+            "2",
+            "--tracing=false",
+        ],
+        "ports": [
+            {"name": "http", "containerPort": DATA_PORT, "protocol": "TCP"},
+            {"name": "grpc-ext-proc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+            {"name": "grpc-health", "containerPort": HEALTH_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 3},
+        "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 2, "failureThreshold": 3},
+        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": [{"name": "config", "mountPath": CONFIG_PATH, "readOnly": True}],
+    }
+
+
+def _rights(pool: PoolIdentity, name: str, labels: dict[str, str], dialect: Dialect) -> list[Manifest]:
+    watch = ["get", "list", "watch"]
+    return [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": object_meta(pool, name, labels),
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods"], "verbs": watch},
+                {
+                    "apiGroups": list(dialect.picker_api_groups),
+                    "resources": ["inferencepools", "inferenceobjectives", "inferencemodelrewrites"],
+                    "verbs": watch,
+                },
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": object_meta(pool, name, labels),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": pool.namespace}],
+        },
+    ]
+
+
+def inference_pool(pool: PoolIdentity, dialect: Dialect) -> Manifest:
+    """The set of endpoints that the picker chooses from. It fails open: without a picker, requests still flow."""
+    return {
+        "apiVersion": dialect.inference_pool_api_version,
+        "kind": "InferencePool",
+        "metadata": object_meta(pool, pool.name, labels_of(pool, COMPONENT_PICKER)),
+        "spec": {
+            "selector": {"matchLabels": {POOL_UID: pool.uid, "llm-d.ai/inference-serving": "true"}},
+            "targetPorts": [{"number": ENGINE_PORT}],
+            "endpointPickerRef": {
+                "group": "",
+                "kind": "Service",
+                "name": picker_name(pool.name),
+                "port": {"number": GRPC_PORT},
+                "failureMode": "FailOpen",
+            },
+        },
+    }
+
+
+def picker_selector(pool: PoolIdentity) -> dict[str, str]:
+    return {POOL_UID: pool.uid, COMPONENT: COMPONENT_PICKER}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _number(weight: float) -> float | int:
+    return int(weight) if weight == int(weight) else weight

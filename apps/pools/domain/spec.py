@@ -1,0 +1,207 @@
+"""The `Pool` document: one model served in one namespace of one cluster."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from apps.core.domain.documents import Name, Spec
+from apps.core.domain.units import ByteSize, Duration
+
+# an object's name is pool and variant with a suffix of ours or of a controller behind it, within 63 characters
+LONGEST_POOL_AND_VARIANT = 46
+MOST_VARIANTS = 16
+_CPU = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,5}m)$"
+_IMAGE = r"^[a-z0-9][A-Za-z0-9._:/-]{0,200}(@sha256:[a-f0-9]{64})?$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,100}$"
+
+Cpu = Annotated[str, StringConstraints(pattern=_CPU)]
+Image = Annotated[str, StringConstraints(pattern=_IMAGE, max_length=300)]
+Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]
+Count = Annotated[int, Field(ge=1, le=1024)]
+
+
+class Engine(Spec):
+    """The engine's image, and what is added to the command line and environment that Lamplight renders."""
+
+    image: Image = "vllm/vllm-openai:v0.33.0"
+    args: Annotated[tuple[Annotated[str, StringConstraints(max_length=2000)], ...], Field(max_length=100)] = ()
+    env: Annotated[dict[Variable, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=100)] = {}
+
+    @property
+    def version(self) -> str | None:
+        """vLLM's version by the image's tag (`v0.33.0` → `0.33.0`), None where the tag does not say."""
+        found = re.search(r":v?(\d+\.\d+(?:\.\d+)?)", self.image)
+        return found[1] if found else None
+
+
+class Parallelism(Spec):
+    """Over how many accelerators one replica spreads: their product."""
+
+    tensor: Count = 1
+    pipeline: Count = 1
+    data: Count = 1
+
+    @property
+    def accelerators(self) -> int:
+        return self.tensor * self.pipeline * self.data
+
+
+class ReplicaBounds(Spec):
+    """The only bounds of a variant's replicas; a replica target is clamped to them."""
+
+    min: Annotated[int, Field(ge=0, le=1000)] = 1
+    max: Annotated[int, Field(ge=0, le=1000)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _max_follows_min(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("min"), int) and "max" not in value:
+            return {**value, "max": max(1, value["min"])}
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ReplicaBounds:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}: lower min or raise max")
+        return self
+
+    def clamp(self, wanted: int) -> int:
+        return min(max(wanted, self.min), self.max)
+
+
+class Resources(Spec):
+    """What one replica asks of its node besides accelerators."""
+
+    cpu: Cpu = "8"
+    memory: ByteSize = 64 * 2**30
+
+
+class Variant(Spec):
+    """Replicas of one shape: accelerator, parallelism, role."""
+
+    name: Name
+    accelerator: Name
+    parallelism: Parallelism = Parallelism()
+    role: Literal["both", "prefill", "decode"] = "both"
+    group_size: Annotated[int, Field(ge=1, le=64)] = 1
+    capacity_type: Literal["on-demand", "spot", "reserved"] = "on-demand"
+    replicas: ReplicaBounds = ReplicaBounds()
+    resources: Resources = Resources()
+
+    @property
+    def accelerators_per_pod(self) -> int:
+        """Accelerators of one pod; a replica of `group_size` pods spreads over them evenly."""
+        return max(1, self.parallelism.accelerators // self.group_size)
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Variant:
+        if self.parallelism.accelerators % self.group_size:
+            raise ValueError(
+                f"variant {self.name}: {self.parallelism.accelerators} accelerators cannot be spread evenly over "
+                f"{self.group_size} pods: make tensor x pipeline x data a multiple of groupSize"
+            )
+        return self
+
+
+class Weights(Spec):
+    """How much each score counts when the endpoint picker chooses a replica."""
+
+    queue: Annotated[float, Field(ge=0, le=1000)] = 2
+    kv_cache_utilization: Annotated[float, Field(ge=0, le=1000)] = 2
+    prefix_cache: Annotated[float, Field(ge=0, le=1000)] = 3
+
+
+class GatewayRef(Spec):
+    """The Gateway (Gateway API) that an HTTPRoute attaches the pool to."""
+
+    name: Name
+    namespace: Name | None = None
+    section_name: Name | None = None
+    hostnames: Annotated[tuple[Annotated[str, StringConstraints(max_length=253)], ...], Field(max_length=16)] = ()
+
+
+class Routing(Spec):
+    """How requests reach a replica: through an endpoint picker or spread by the Service; from a Gateway or directly."""
+
+    picker: bool = True
+    weights: Weights = Weights()
+    gateway: GatewayRef | None = None
+
+    @model_validator(mode="after")
+    def _gateway_needs_picker(self) -> Routing:
+        if self.gateway is not None and not self.picker:
+            raise ValueError("a gateway routes through the endpoint picker: set picker to true or leave gateway out")
+        return self
+
+
+class Autoscaling(Spec):
+    """Who decides on replicas. `off`: people, through replica targets. `external`: another scaler writes them."""
+
+    mode: Literal["off", "external"] = "off"
+
+
+class Offload(Spec):
+    """Tiers below the accelerator's memory for KV blocks."""
+
+    mode: Literal["off"] = "off"
+
+
+class Rollout(Spec):
+    """How a change replaces replicas, and how a replica leaves.
+
+    `drain_delay`: from leaving the routing to SIGTERM. `shutdown_timeout`: what running requests may take after it.
+    """
+
+    max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
+    max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
+    progress_deadline: Duration = timedelta(minutes=30)
+    drain_delay: Duration = timedelta(seconds=10)
+    shutdown_timeout: Duration = timedelta(seconds=60)
+
+    @field_validator("drain_delay", "shutdown_timeout")
+    @classmethod
+    def _whole_seconds(cls, value: timedelta) -> timedelta:
+        if value % timedelta(seconds=1) or not timedelta(0) <= value <= timedelta(hours=1):
+            raise ValueError("is whole seconds, at most an hour, as 10s")
+        return value
+
+    @model_validator(mode="after")
+    def _moves(self) -> Rollout:
+        if self.max_surge == 0 and self.max_unavailable == 0:
+            raise ValueError("maxSurge and maxUnavailable are both 0: then no replica can be replaced; raise one")
+        if not timedelta(seconds=10) <= self.progress_deadline <= timedelta(days=1):
+            raise ValueError("progressDeadline is between 10s and 1d")
+        return self
+
+
+class PoolSpec(Spec):
+    """What `spec` of a Pool says. Cluster and namespace cannot change afterwards."""
+
+    model: Name
+    cluster: Name
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    path: Literal["optimized-baseline"] = "optimized-baseline"
+    engine: Engine = Engine()
+    variants: tuple[Variant, ...]
+    routing: Routing = Routing()
+    autoscaling: Autoscaling = Autoscaling()
+    offload: Offload = Offload()
+    rollout: Rollout = Rollout()
+
+    @field_validator("variants")
+    @classmethod
+    def _distinct(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        if not 1 <= len(variants) <= MOST_VARIANTS:
+            raise ValueError(f"a pool has 1 to {MOST_VARIANTS} variants, not {len(variants)}")
+        names = [variant.name for variant in variants]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two variants are named {twice[0]}: give each its own name")
+        return variants
+
+    def variant(self, name: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.name == name), None)
