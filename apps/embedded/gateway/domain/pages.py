@@ -1,0 +1,44 @@
+"""Reading the few series of an engine's metrics page that routing needs."""
+
+from __future__ import annotations
+
+import re
+
+from apps.embedded.gateway.domain.endpoints import Load
+
+_SERIES = re.compile(rb"^(vllm:[a-z_]+)\{([^}\n]*)\} (\S+)$", re.MULTILINE)
+_LABEL = re.compile(rb'(\w+)="([^"]*)"')
+
+
+def read_load(
+    page: bytes,
+    *,
+    waiting: str = "vllm:num_requests_waiting",
+    running: str = "vllm:num_requests_running",
+    usage: str = "vllm:kv_cache_usage_perc",
+) -> Load | None:
+    """The load that an engine's page tells: requests summed and KV usage averaged over its engines (data parallel
+    ranks). None when the page lacks one of the series."""
+    values: dict[str, list[float]] = {waiting: [], running: [], usage: []}
+    blocks: int | None = None
+    block_size: int | None = None
+    for name, labels, value in _SERIES.findall(page):
+        series = name.decode()
+        if series in values:
+            values[series].append(float(value))
+        elif series == "vllm:cache_config_info":
+            config = dict(_LABEL.findall(labels))
+            blocks, block_size = _integer(config.get(b"num_gpu_blocks")), _integer(config.get(b"block_size"))
+    if not all(values.values()):
+        return None
+    return Load(
+        int(sum(values[waiting])),
+        int(sum(values[running])),
+        sum(values[usage]) / len(values[usage]),
+        blocks,
+        block_size,
+    )
+
+
+def _integer(text: bytes | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None

@@ -1,0 +1,226 @@
+"""The replicas of the pool: who is ready (from the Kubernetes API) and how loaded each is (from its metrics page)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from apps.embedded.client import KubeClient
+from apps.embedded.gateway.domain.config import PickerConfig
+from apps.embedded.gateway.domain.endpoints import Candidate, Endpoint, Load
+from apps.embedded.gateway.domain.pages import read_load
+from apps.embedded.gateway.domain.picker import Decision, pick
+from apps.embedded.gateway.domain.pods import ready_endpoints
+from apps.embedded.gateway.domain.prefix import PrefixIndex
+from apps.embedded.gateway.metrics import PickerMetrics
+from apps.embedded.informer import Informer
+
+log = logging.getLogger(__name__)
+
+SCRAPE_TIMEOUT_S = 1.0
+MOST_PAGE_BYTES = 8 * 2**20
+# after this long without traffic the pages are read at the idle interval
+QUIET_S = 5.0
+STALE_S = 3.0
+PRODUCER = "inflight-load-producer"
+
+
+@dataclass
+class Replica:
+    """One endpoint with what is known of it now."""
+
+    endpoint: Endpoint
+    load: Load | None = None
+    read_at: float = 0.0
+    requests: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Intervals:
+    busy: float
+    idle: float
+
+
+@dataclass
+class Series:
+    """The names of the engine's series that the load is read from."""
+
+    waiting: str = "vllm:num_requests_waiting"
+    running: str = "vllm:num_requests_running"
+    usage: str = "vllm:kv_cache_usage_perc"
+
+
+@dataclass
+class Fleet:
+    """Keeps `replicas` current, by key, and chooses among them."""
+
+    name: str
+    namespace: str
+    config: PickerConfig
+    metrics: PickerMetrics
+    intervals: Intervals
+    series: Series = field(default_factory=Series)
+    rng: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self.index = PrefixIndex()
+        self.replicas: dict[str, Replica] = {}
+        self.last_decision: Decision | None = None
+        self._busy_until = 0.0
+        self._busy = asyncio.Event()
+        self._informers: list[Informer] = []
+
+    async def watch(self, client: KubeClient) -> None:
+        """Follow the InferencePool and the pods of its namespace; returns when both have been listed once."""
+        pools = Informer(client, "inference.networking.k8s.io", "v1", "inferencepools", namespace=self.namespace)
+        pods = Informer(client, "", "v1", "pods", namespace=self.namespace)
+        self._informers = [pools, pods]
+        for informer in self._informers:
+            informer.on_change(lambda _: self._follow(pools, pods))
+            informer.start()
+        for informer in self._informers:
+            await informer.wait_synced(timeout=60)
+
+    async def close(self) -> None:
+        for informer in self._informers:
+            await informer.stop()
+
+    def _follow(self, pools: Informer, pods: Informer) -> None:
+        self.replace(ready_endpoints(pools.get(self.namespace, self.name), pods.values()))
+
+    def replace(self, endpoints: tuple[Endpoint, ...]) -> None:
+        """`endpoints` are now all that may serve. One that left is forgotten: when it comes back its cache is empty."""
+        wanted = {endpoint.key: endpoint for endpoint in endpoints}
+        for key in self.replicas.keys() - wanted.keys():
+            log.info("endpoint %s (%s) left", key, self.replicas[key].endpoint.address)
+            del self.replicas[key]
+            self.index.forget(key)
+            with contextlib.suppress(KeyError):
+                self.metrics.endpoint_queue.remove(self.name, key)
+        for key, endpoint in wanted.items():
+            known = self.replicas.get(key)
+            if known is None or known.endpoint.address != endpoint.address:
+                log.info("endpoint %s (%s) is ready", key, endpoint.address)
+                self.replicas[key] = Replica(endpoint)
+                self._busy.set()
+        self.metrics.ready_endpoints.labels(self.name).set(len(self.replicas))
+
+    def choose(self, hashes: tuple[int, ...]) -> Decision | None:
+        """The replica for a request with these prompt hashes; None when there is none."""
+        begun = time.perf_counter()
+        self._busy_until = time.monotonic() + QUIET_S
+        self._busy.set()
+        now = time.monotonic()
+        candidates = [
+            Candidate(
+                replica.endpoint,
+                replica.load if now - replica.read_at < max(STALE_S, 3 * self.intervals.idle) else None,
+                replica.requests,
+                replica.tokens,
+                self.index.match(key, hashes),
+            )
+            for key, replica in self.replicas.items()
+        ]
+        decision = pick(self.config, candidates, len(hashes), self.rng)
+        if decision is not None:
+            self.last_decision = decision
+            matched = next(each.matched_blocks for each in candidates if each.endpoint == decision.chosen)
+            self.metrics.hit_ratio.observe(matched / len(hashes) if hashes else 0.0)
+            self.metrics.hit_bytes.observe(matched * self.config.block_tokens * 4)
+        self.metrics.scheduling.observe(time.perf_counter() - begun)
+        return decision
+
+    @contextlib.contextmanager
+    def sending(self, endpoint: Endpoint, hashes: tuple[int, ...], tokens: int) -> Any:
+        """While a request is at the replica it counts as in flight there; its prompt is recorded in the index."""
+        replica = self.replicas.get(endpoint.key) or Replica(endpoint)
+        self.index.record(endpoint.key, hashes)
+        self._inflight(replica, 1, tokens)
+        try:
+            yield
+        finally:
+            self._inflight(replica, -1, -tokens)
+            if endpoint.key not in self.replicas:
+                self.index.forget(endpoint.key)
+
+    def _inflight(self, replica: Replica, requests: int, tokens: int) -> None:
+        replica.requests += requests
+        replica.tokens += tokens
+        labels = (replica.endpoint.key, self.namespace, PRODUCER, "default-flow", "0")
+        self.metrics.inflight_requests.labels(*labels).set(replica.requests)
+        self.metrics.inflight_tokens.labels(*labels).set(replica.tokens)
+
+    async def scrape_forever(self, session: aiohttp.ClientSession) -> None:
+        """Read every replica's page again and again: often while there is traffic, seldom while there is none."""
+        while True:
+            await asyncio.gather(*(self._scrape(session, replica) for replica in list(self.replicas.values())))
+            self._summarise()
+            if time.monotonic() < self._busy_until:
+                await asyncio.sleep(self.intervals.busy)
+                continue
+            self._busy.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._busy.wait(), self.intervals.idle)
+
+    async def _scrape(self, session: aiohttp.ClientSession, replica: Replica) -> None:
+        try:
+            timeout = aiohttp.ClientTimeout(total=SCRAPE_TIMEOUT_S)
+            async with session.get(f"http://{replica.endpoint.address}/metrics", timeout=timeout) as response:
+                response.raise_for_status()
+                page = await response.content.read(MOST_PAGE_BYTES)
+                while not response.content.at_eof() and len(page) < MOST_PAGE_BYTES:
+                    page += await response.content.read(MOST_PAGE_BYTES - len(page))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            self.metrics.poll_errors.labels("metrics").inc()
+            return
+        load = read_load(page, waiting=self.series.waiting, running=self.series.running, usage=self.series.usage)
+        if load is None:
+            self.metrics.poll_errors.labels("metrics").inc()
+            return
+        replica.load, replica.read_at = load, time.monotonic()
+        if load.kv_blocks and load.block_size:
+            self.index.resize(replica.endpoint.key, load.kv_blocks * load.block_size // self.config.block_tokens)
+
+    def _summarise(self) -> None:
+        self.metrics.index_size.set(self.index.size())
+        loads = [replica.load for replica in self.replicas.values() if replica.load]
+        for name, values in (
+            ("queue_size", [float(load.waiting) for load in loads]),
+            ("running_requests", [float(load.running) for load in loads]),
+            ("kv_cache_utilization", [load.kv_usage for load in loads]),
+        ):
+            getattr(self.metrics, f"average_{name}").labels(self.name).set(statistics.fmean(values) if values else 0)
+            getattr(self.metrics, f"std_dev_{name}").labels(self.name).set(statistics.pstdev(values) if values else 0)
+        for key, replica in self.replicas.items():
+            if replica.load:
+                self.metrics.endpoint_queue.labels(self.name, key).set(replica.load.waiting)
+
+    def state(self) -> dict[str, Any]:
+        """What `/debug/plugins/state` shows: replicas, loads, index sizes, the last scores."""
+        now = time.monotonic()
+        return {
+            "pool": f"{self.namespace}/{self.name}",
+            "endpoints": [
+                {
+                    "name": key,
+                    "address": replica.endpoint.address,
+                    "waiting": replica.load.waiting if replica.load else None,
+                    "running": replica.load.running if replica.load else None,
+                    "kvUsage": replica.load.kv_usage if replica.load else None,
+                    "ageSeconds": round(now - replica.read_at, 3) if replica.load else None,
+                    "inflightRequests": replica.requests,
+                    "prefixHashes": self.index.size(key),
+                }
+                for key, replica in self.replicas.items()
+            ],
+            "lastScores": self.last_decision.scores if self.last_decision else {},
+        }

@@ -1,0 +1,251 @@
+"""The data plane: each OpenAI request goes to the replica that the picker chose, its answer streams back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from apps.embedded.gateway.domain.endpoints import Endpoint
+from apps.embedded.gateway.domain.measure import TAIL, StreamMeter, read_usage
+from apps.embedded.gateway.domain.prefix import BYTES_PER_TOKEN, block_hashes, prompt_bytes
+from apps.embedded.gateway.fleet import Fleet
+from apps.embedded.gateway.metrics import PickerMetrics
+
+log = logging.getLogger(__name__)
+
+MOST_BODY_BYTES = 32 * 2**20
+MOST_INFLIGHT = 4096
+MOST_ATTEMPTS = 3
+# an engine that says nothing for so long is given up
+SILENCE_S = 600.0
+_HOP_BY_HOP = frozenset(
+    {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-
+        encoding", "upgrade", "host", "content-length",
+    }
+)  # fmt: skip
+_BROKEN = web.RequestKey("broken", str)
+_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, aiohttp.ConnectionTimeoutError,
+                aiohttp.ClientOSError)  # fmt: skip
+
+
+@dataclass
+class Exchange:
+    """One request on its way: what the picker needs of it and what is measured of it."""
+
+    body: bytes
+    model: str
+    hashes: tuple[int, ...]
+    tokens: int
+    fairness: str
+    priority: str
+    begun: float
+
+
+class Proxy:
+    """Forwards requests to the fleet. One session of connections to all replicas."""
+
+    def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics) -> None:
+        self.fleet, self.session, self.metrics = fleet, session, metrics
+        self.inflight = 0
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=MOST_BODY_BYTES)
+        app.router.add_get("/health", self.health)
+        app.router.add_get("/v1/models", self.models)
+        app.router.add_route("*", "/{path:.*}", self.forward)
+        return app
+
+    async def health(self, request: web.Request) -> web.Response:
+        ready = len(self.fleet.replicas)
+        return web.json_response({"readyEndpoints": ready}, status=200 if ready else 503)
+
+    async def models(self, request: web.Request) -> web.Response:
+        """The models of all replicas, each name once."""
+        if not self.fleet.replicas:
+            return self._no_endpoint()
+        lists = await asyncio.gather(*(self._models_of(one.endpoint, request) for one in self.fleet.replicas.values()))
+        refused = next((answer for answer in lists if isinstance(answer, web.Response)), None)
+        found = {model["id"]: model for answer in lists if isinstance(answer, list) for model in answer}
+        if not found and refused is not None:
+            return refused
+        return web.json_response({"object": "list", "data": [found[name] for name in sorted(found)]})
+
+    async def _models_of(self, endpoint: Endpoint, request: web.Request) -> list[Any] | web.Response:
+        timeout = aiohttp.ClientTimeout(total=5)
+        url = f"http://{endpoint.address}/v1/models"
+        try:
+            async with self.session.get(url, headers=_forwarded(request.headers), timeout=timeout) as response:
+                raw = await response.read()
+                if response.status != 200:
+                    return web.Response(status=response.status, body=raw, content_type=response.content_type)
+                return list(orjson.loads(raw)["data"])
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+            return []
+
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        if self.inflight >= MOST_INFLIGHT:
+            return _problem(503, f"{MOST_INFLIGHT} requests are in flight; try again later.", dropped="capacity")
+        try:
+            exchange = await self._read(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _problem(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
+        except ValueError as error:
+            return _problem(400, str(error))
+        model = self.metrics.model(exchange.model)
+        labels = (model, model, exchange.fairness, exchange.priority)
+        self.metrics.requests.labels(*labels).inc()
+        self.metrics.request_bytes.labels(model, model).observe(len(exchange.body))
+        self.inflight += 1
+        self.metrics.running.labels(model).inc()
+        code = "ClientDisconnected"
+        try:
+            response = await self._attempt(request, exchange, model)
+            code = request.get(_BROKEN) or ("" if response.status < 400 else str(response.status))
+            return response
+        finally:
+            self.inflight -= 1
+            self.metrics.running.labels(model).dec()
+            self.metrics.duration.labels(*labels).observe(time.monotonic() - exchange.begun)
+            if code:
+                self.metrics.errors.labels(*labels, code).inc()
+
+    async def _read(self, request: web.Request) -> Exchange:
+        begun = time.monotonic()
+        body = await request.read()
+        document: Any = {}
+        if body and request.method == "POST":
+            try:
+                document = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise ValueError(f"The body is not JSON: {error}.") from error
+        if not isinstance(document, Mapping):
+            raise ValueError("The body must be a JSON object.")
+        model, salt = str(document.get("model") or ""), str(document.get("cache_salt") or "")
+        prompt = prompt_bytes(document)
+        config = self.fleet.config
+        hashes = block_hashes(
+            prompt, model=model, salt=salt, block_tokens=config.block_tokens, most_blocks=config.most_blocks
+        )
+        fairness = request.headers.get("x-gateway-inference-fairness-id", "default-flow")[:63]
+        return Exchange(body, model, hashes, len(prompt) // BYTES_PER_TOKEN, fairness, "0", begun)
+
+    async def _attempt(self, request: web.Request, exchange: Exchange, model: str) -> web.StreamResponse:
+        decision = self.fleet.choose(exchange.hashes)
+        if decision is None:
+            self.metrics.attempts.labels("failure", model, "", "", "").inc()
+            return self._no_endpoint()
+        last = ""
+        for endpoint in decision.order[:MOST_ATTEMPTS]:
+            namespace, _, rest = endpoint.key.partition("/")
+            name, _, port = rest.rpartition(":")
+            self.metrics.attempts.labels("success", model, name, namespace, port).inc()
+            with self.fleet.sending(endpoint, exchange.hashes, exchange.tokens):
+                try:
+                    upstream = await self.session.request(
+                        request.method,
+                        f"http://{endpoint.address}{request.rel_url}",
+                        data=exchange.body or None,
+                        headers=_forwarded(request.headers),
+                        allow_redirects=False,
+                    )
+                except _NOT_REACHED as error:
+                    # nothing of an answer has been sent yet, so another replica may try
+                    last = f"{endpoint.key}: {error}"
+                    log.warning("endpoint %s does not answer: %s", endpoint.key, error)
+                    continue
+                except TimeoutError:
+                    return _problem(504, f"{endpoint.key} did not answer within {SILENCE_S:.0f} s.")
+                async with upstream:
+                    return await self._relay(request, exchange, upstream, endpoint, model)
+        return _problem(503, f"No endpoint could be reached; the last failure was {last}.", dropped="unreachable")
+
+    async def _relay(
+        self, request: web.Request, exchange: Exchange, upstream: aiohttp.ClientResponse, endpoint: Endpoint, model: str
+    ) -> web.StreamResponse:
+        headers = {name: value for name, value in upstream.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers["x-gateway-destination-endpoint-served"] = endpoint.address
+        response = web.StreamResponse(status=upstream.status, headers=headers)
+        streamed = upstream.content_type == "text/event-stream"
+        if streamed:
+            response.enable_chunked_encoding()
+        else:
+            response.content_length = upstream.content_length
+        await response.prepare(request)
+        meter, size, tail = StreamMeter(), 0, b""
+        try:
+            async for chunk in upstream.content.iter_any():
+                size += len(chunk)
+                if streamed:
+                    meter.chunk(chunk, time.monotonic() - exchange.begun)
+                else:
+                    tail = (tail + chunk)[-TAIL:]
+                await response.write(chunk)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if request.transport is None or request.transport.is_closing():
+                request[_BROKEN] = "ClientDisconnected"
+                return response
+            log.warning("endpoint %s broke off in the middle of an answer: %s", endpoint.key, error)
+            request[_BROKEN] = "UpstreamReset"
+            # the status is sent already: a cut connection is the only way to say that the answer is not whole
+            request.transport.abort()
+            return response
+        with contextlib.suppress(ConnectionError):
+            await response.write_eof()
+        if upstream.status < 400:
+            self._observe(exchange, meter, meter.tail if streamed else tail, size, model, streamed)
+        return response
+
+    def _observe(
+        self, exchange: Exchange, meter: StreamMeter, tail: bytes, size: int, model: str, streamed: bool
+    ) -> None:
+        metrics, labels = self.metrics, (model, model)
+        usage = read_usage(tail)
+        metrics.response_bytes.labels(*labels).observe(size)
+        if usage.prompt is not None:
+            metrics.input_tokens.labels(*labels).observe(usage.prompt)
+        if usage.cached is not None:
+            metrics.cached_tokens.labels(*labels).observe(usage.cached)
+        made = usage.completion if usage.completion is not None else meter.tokens
+        if made:
+            metrics.output_tokens.labels(*labels).observe(made)
+            metrics.ntpot.labels(*labels).observe((time.monotonic() - exchange.begun) / made)
+        if streamed and meter.first is not None:
+            metrics.ttft.labels(*labels, "true").observe(meter.first)
+            between = metrics.itl.labels(*labels)
+            for seconds in meter.between:
+                between.observe(seconds)
+            mean = meter.time_per_output_token(usage.completion)
+            if mean is not None:
+                metrics.tpot.labels(*labels).observe(mean)
+
+    def _no_endpoint(self) -> web.Response:
+        pool = f"{self.fleet.namespace}/{self.fleet.name}"
+        return _problem(503, f"The pool {pool} has no ready endpoint; try again when one is.", dropped="no-endpoints")
+
+
+def client_session() -> aiohttp.ClientSession:
+    """The session for all traffic to replicas."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=SILENCE_S)
+    connector = aiohttp.TCPConnector(limit=MOST_INFLIGHT + 64, keepalive_timeout=15)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+
+
+def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+
+
+def _problem(status: int, sentence: str, *, dropped: str | None = None) -> web.Response:
+    names = {400: "BadRequestError", 413: "BadRequestError", 503: "ServiceUnavailableError", 504: "TimeoutError"}
+    body = {"error": {"message": sentence, "type": names[status], "param": None, "code": status}}
+    headers = {"x-llm-d-request-dropped-reason": dropped} if dropped else {}
+    return web.json_response(body, status=status, headers=headers)
