@@ -1,5 +1,10 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.core.api.bundles import ApplyView, ExportView
+
+urlpatterns = [
+    path("apply", ApplyView.as_view(), name="apply"),
+    path("export", ExportView.as_view(), name="export"),
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import yaml
@@ -52,15 +52,21 @@ class Document:
     start: Place
     keys: dict[str, Place] = field(default_factory=dict)
     values: dict[str, Place] = field(default_factory=dict)
+    prefix: str = ""
 
     def place(self, at: str) -> Place:
         """Where a pointer stands: its key if it has one, else its value, else what is nearest above it."""
+        at = self.prefix + at
         while at:
             found = self.keys.get(at) or self.values.get(at)
             if found is not None:
                 return found
             at = at.rpartition("/")[0]
         return self.values.get("", self.start)
+
+    def part(self, at: str, value: Any) -> Document:
+        """The value at a pointer as a document of its own; places stay those of the text."""
+        return replace(self, value=value, prefix=self.prefix + at)
 
     def placed(self, fault: Fault) -> Fault:
         """The fault with line and column."""

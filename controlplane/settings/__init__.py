@@ -128,6 +128,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["apps.core.api.schema.add_components"],
 }
 
 # Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
