@@ -1,0 +1,110 @@
+import { useMemo, useState, type ReactNode } from "react";
+import type { Panel } from "../api/types";
+import { sentenceOf } from "../api/problem";
+import { absolute, type Zone } from "../lib/time";
+import { format, unitName } from "../lib/units";
+import { Button } from "../ui/Button";
+import { Icon } from "../ui/Icon";
+import { Skeleton } from "../ui/Message";
+import { columns, type Columns } from "./data";
+import { DataTable } from "./DataTable";
+import { Legend, valueAt } from "./Legend";
+import { TimeChart } from "./TimeChart";
+import styles from "./Chart.module.css";
+
+interface Props {
+  title: string;
+  panel: Panel | undefined;
+  error: unknown;
+  onRetry: () => void;
+  /** When the panel was asked for; Unix seconds. */
+  to: number;
+  rangeSeconds: number;
+  zone: Zone;
+  syncKey: string;
+}
+
+const EMPTY = { no_traffic: "No traffic", no_data: "No data" } as const;
+
+/** What the cursor stands on, for those who cannot see it. */
+function speak(panel: Panel, points: Columns, at: number | null, zone: Zone): string {
+  const index = at ?? points.times.length - 1;
+  const time = points.times[index];
+  if (time === undefined) return "no points";
+  const values = panel.series.map(({ label }, series) => `${label} ${format(valueAt(points, series, index), panel.unit)}`);
+  return `${absolute(time * 1000, zone)}: ${values.join(", ")}`;
+}
+
+function Trouble({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+  return (
+    <div className={styles.note} data-tone="bad" role="alert">
+      <Icon name="triangle" />
+      <span>{sentenceOf(error)}</span>
+      <Button onClick={onRetry}>Try again</Button>
+    </div>
+  );
+}
+
+/** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */
+export function ChartCard({ title, panel, error, onRetry, to, rangeSeconds, zone, syncKey }: Props) {
+  const [asTable, setAsTable] = useState(false);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const points = useMemo(() => columns(panel?.series ?? []), [panel]);
+  const failed = error !== null && error !== undefined;
+
+  let body: ReactNode;
+  if (panel === undefined) {
+    body = failed ? <Trouble error={error} onRetry={onRetry} /> : <Skeleton height="100%" label={`Loading ${title}`} />;
+  } else if (panel.state === "no_traffic" || panel.state === "no_data") {
+    body = (
+      <div className={styles.empty}>
+        <b>{EMPTY[panel.state]}</b>
+        <span>{panel.reason}</span>
+      </div>
+    );
+  } else if (asTable) {
+    body = <DataTable panel={panel} columns={points} zone={zone} />;
+  } else {
+    body = (
+      <TimeChart
+        panel={panel}
+        from={to - rangeSeconds}
+        to={to}
+        zone={zone}
+        syncKey={syncKey}
+        onCursor={setCursor}
+        at={cursor}
+        spoken={speak(panel, points, cursor, zone)}
+      />
+    );
+  }
+
+  const drawn = panel !== undefined && (panel.state === "ok" || panel.state === "stale");
+  return (
+    <section className={styles.card} aria-label={title} data-state={failed ? "error" : (panel?.state ?? "loading")}>
+      <header>
+        <h3>
+          {title} {panel !== undefined && <span className="unit">{unitName(panel.unit)}</span>}
+        </h3>
+        <Button
+          look="quiet"
+          aria-pressed={asTable}
+          aria-label={`${title} as a table`}
+          title={asTable ? "Show as chart" : "Show as table"}
+          onClick={() => setAsTable(!asTable)}
+        >
+          <Icon name={asTable ? "chart" : "table"} />
+        </Button>
+      </header>
+      {drawn && panel.state === "stale" && (
+        <div className={styles.note} data-tone="warn">
+          <Icon name="triangle" />
+          <span>Stale. {panel.reason}</span>
+        </div>
+      )}
+      {panel !== undefined && failed && <Trouble error={error} onRetry={onRetry} />}
+      <div className={styles.body}>{body}</div>
+      <div className={styles.foot}>{drawn && <Legend panel={panel} columns={points} at={cursor} />}</div>
+    </section>
+  );
+}

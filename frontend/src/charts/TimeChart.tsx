@@ -1,0 +1,187 @@
+import "uplot/dist/uPlot.min.css";
+import { useEffect, useLayoutEffect, useRef, type KeyboardEvent } from "react";
+import uPlot from "uplot";
+import { clock, type Zone } from "../lib/time";
+import { axisLabel, format } from "../lib/units";
+import { onColoursChange } from "../state/theme";
+import type { Panel } from "../api/types";
+import { columns, scale, stacked, type Columns } from "./data";
+import { resolveColour, strokeOf } from "./palette";
+import styles from "./Chart.module.css";
+
+interface Props {
+  panel: Panel;
+  from: number;
+  to: number;
+  zone: Zone;
+  /** Charts of one page with the same key move their cursors together. */
+  syncKey: string;
+  /** The index into the panel's moments under the cursor; null when there is none. */
+  onCursor: (index: number | null) => void;
+  at: number | null;
+  /** What the cursor stands on, said in words. */
+  spoken: string;
+}
+
+const AXIS_FONT = "12px system-ui, sans-serif";
+const GAP_LABEL = 4;
+
+function data(panel: Panel, plain: Columns): uPlot.AlignedData {
+  const { times, values } = panel.kind === "stacked" ? stacked(plain) : plain;
+  return [times, ...values] as uPlot.AlignedData;
+}
+
+function drawnValues({ data }: uPlot): (number | null)[][] {
+  return data.slice(1) as (number | null)[][];
+}
+
+function drawThresholds(chart: uPlot, panel: Panel): void {
+  const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit);
+  const { ctx, bbox } = chart;
+  const ratio = devicePixelRatio;
+  const colour = resolveColour("--threshold");
+  ctx.save();
+  ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+  ctx.fillStyle = colour;
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.textAlign = "right";
+  const right = bbox.left + bbox.width;
+  for (const { label, value } of drawn.drawn) {
+    const y = Math.round(chart.valToPos(value, "y", true));
+    ctx.setLineDash([6 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(right, y);
+    ctx.stroke();
+    ctx.textBaseline = y - bbox.top < 18 * ratio ? "top" : "bottom";
+    const gap = ctx.textBaseline === "top" ? GAP_LABEL * ratio : -GAP_LABEL * ratio;
+    ctx.fillText(`${label} ${format(value, panel.unit)}`, right - GAP_LABEL * ratio, y + gap);
+  }
+  ctx.textBaseline = "top";
+  drawn.above.forEach(({ label, value }, row) => {
+    const text = `↑ ${label} ${format(value, panel.unit)}, above this scale`;
+    ctx.fillText(text, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
+  });
+  ctx.restore();
+}
+
+function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlot) => void): Omit<uPlot.Options, "width" | "height"> {
+  const muted = resolveColour("--muted");
+  const grid = resolveColour("--grid");
+  const axis: uPlot.Axis = { stroke: muted, font: AXIS_FONT, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
+  const layers = panel.kind === "stacked";
+  return {
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    cursor: { sync: { key: syncKey, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
+    scales: {
+      x: { time: true },
+      y: { range: (chart) => [0, scale(drawnValues(chart), panel.thresholds, panel.unit).max] },
+    },
+    axes: [
+      {
+        ...axis,
+        space: 70,
+        values: (_, splits, __, ___, step) => splits.map((at) => clock(at * 1000, zone, step < 60)),
+      },
+      { ...axis, size: 62, space: 32, values: (_, splits) => splits.map((value) => axisLabel(value, panel.unit)) },
+    ],
+    series: [
+      {},
+      ...panel.series.map(({ key, label }, index) => {
+        const { token, width, dash } = strokeOf(key, index);
+        const colour = resolveColour(token);
+        return {
+          label,
+          stroke: colour,
+          width: layers ? 1 : width,
+          dash: layers ? undefined : dash,
+          fill: layers ? colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.65)") : undefined,
+          points: { show: false },
+        };
+      }),
+    ],
+    bands: layers
+      ? panel.series.slice(1).map((_, index): uPlot.Band => ({ series: [index + 2, index + 1] }))
+      : undefined,
+    hooks: { draw: [(chart) => drawThresholds(chart, panel)], setCursor: [onCursor] },
+  };
+}
+
+/**
+ * A uPlot with our axes, thresholds and keyboard. uPlot owns the canvas; React owns everything around it.
+ * For a screen reader it is a slider over time: arrow keys move the cursor, the value text says what is there.
+ */
+export function TimeChart({ panel, from, to, zone, syncKey, onCursor, at, spoken }: Props) {
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot>(undefined);
+  const newest = useRef({ panel, from, to, onCursor });
+  useLayoutEffect(() => {
+    newest.current = { panel, from, to, onCursor };
+  });
+  // What the drawing is built of; new points of the same series only move the data.
+  const shape = JSON.stringify([panel.name, panel.kind, panel.unit, panel.thresholds, panel.series.map(({ key }) => key)]);
+
+  useEffect(() => {
+    const box = place.current;
+    if (box === null) return undefined;
+    const rebuild = () => {
+      chart.current?.destroy();
+      const { panel: now, from: min, to: max } = newest.current;
+      const options = build(now, zone, syncKey, ({ cursor }) => newest.current.onCursor(cursor.idx ?? null));
+      chart.current = new uPlot({ ...options, width: box.clientWidth, height: box.clientHeight }, data(now, columns(now.series)), box);
+      chart.current.setScale("x", { min, max });
+    };
+    rebuild();
+    const resize = new ResizeObserver(() => chart.current?.setSize({ width: box.clientWidth, height: box.clientHeight }));
+    resize.observe(box);
+    const stop = onColoursChange(rebuild);
+    return () => {
+      stop();
+      resize.disconnect();
+      chart.current?.destroy();
+      chart.current = undefined;
+    };
+  }, [shape, zone, syncKey]);
+
+  useEffect(() => {
+    const drawn = chart.current;
+    if (drawn === undefined) return;
+    drawn.batch(() => {
+      drawn.setData(data(panel, columns(panel.series)), false);
+      drawn.setScale("x", { min: from, max: to });
+    });
+  }, [panel, from, to]);
+
+  const last = Math.max(0, (panel.series[0]?.points.length ?? 1) - 1);
+  const move = (event: KeyboardEvent) => {
+    const drawn = chart.current;
+    if (drawn === undefined) return;
+    const times = drawn.data[0];
+    const start = at ?? times.length;
+    const page = Math.max(1, Math.round(times.length / 10));
+    const goal = { ArrowLeft: start - 1, ArrowRight: start + 1, PageUp: start + page, PageDown: start - page, Home: 0, End: times.length - 1 }[event.key];
+    if (event.key === "Escape") drawn.setCursor({ left: -10, top: -10 });
+    if (goal === undefined) return;
+    event.preventDefault();
+    const time = times[Math.min(Math.max(goal, 0), times.length - 1)];
+    if (time !== undefined) drawn.setCursor({ left: drawn.valToPos(time, "x"), top: 10 });
+  };
+
+  return (
+    <div
+      ref={place}
+      className={styles.plot}
+      role="slider"
+      tabIndex={0}
+      aria-label={`${panel.title}; arrow keys move through time`}
+      aria-valuemin={0}
+      aria-valuemax={last}
+      aria-valuenow={at ?? last}
+      aria-valuetext={spoken}
+      onKeyDown={move}
+      onBlur={() => chart.current?.setCursor({ left: -10, top: -10 })}
+    />
+  );
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import type { PanelSeries } from "../api/types";
+import { columns, latest, scale, stacked } from "./data";
+
+const series = (key: string, points: PanelSeries["points"]): PanelSeries => ({ key, label: key, points });
+
+describe("columns", () => {
+  it("puts series of different moments on one axis, with gaps where one is silent", () => {
+    const { times, values } = columns([
+      series("a", [
+        [20, 2],
+        [10, 1],
+      ]),
+      series("b", [
+        [20, null],
+        [30, 0],
+      ]),
+    ]);
+    expect(times).toEqual([10, 20, 30]);
+    expect(values).toEqual([
+      [1, 2, null],
+      [null, null, 0],
+    ]);
+  });
+});
+
+describe("stacked", () => {
+  it("adds up, and keeps unknown apart from zero", () => {
+    const { values } = stacked({
+      times: [1, 2, 3],
+      values: [
+        [1, null, null],
+        [2, 5, null],
+        [3, 0, null],
+      ],
+    });
+    expect(values).toEqual([
+      [1, 0, null],
+      [3, 5, null],
+      [6, 5, null],
+    ]);
+  });
+});
+
+describe("scale", () => {
+  const slo = { label: "SLO", value: 0.5 };
+
+  it("shows a near threshold as a line", () => {
+    const { max, drawn, above } = scale([[0.1, 0.2]], [slo], "s");
+    expect(drawn).toEqual([slo]);
+    expect(above).toEqual([]);
+    expect(max).toBeGreaterThan(0.5);
+  });
+
+  it("names a far threshold at the top instead of flattening the data", () => {
+    const { max, drawn, above } = scale([[0.01, null, 0.02]], [slo], "s");
+    expect(drawn).toEqual([]);
+    expect(above).toEqual([slo]);
+    expect(max).toBeLessThan(0.03);
+  });
+
+  it("gives an axis to nothing but nulls, and whole steps to whole things", () => {
+    expect(scale([[null]], [slo], "s").drawn).toEqual([slo]);
+    expect(scale([[0, null]], [], "tokens/s").max).toBe(1);
+    expect(scale([[2]], [], "replicas").max).toBe(3);
+    expect(scale([[0.9]], [], "1").max).toBe(1);
+  });
+});
+
+describe("latest", () => {
+  it("is the newest known value", () => {
+    expect(latest([1, 0, null])).toBe(0);
+    expect(latest([null])).toBeNull();
+  });
+});

@@ -1,0 +1,59 @@
+/** From the server's series to what a chart draws. Pure. */
+
+import type { PanelSeries, Threshold } from "../api/types";
+
+export interface Columns {
+  /** Unix seconds, ascending, without doubles. */
+  times: number[];
+  /** One array a series, as long as `times`; null where it has no value. */
+  values: (number | null)[][];
+}
+
+export function columns(series: readonly PanelSeries[]): Columns {
+  const times = [...new Set(series.flatMap(({ points }) => points.map(([time]) => time)))].toSorted((a, b) => a - b);
+  const values = series.map(({ points }) => {
+    const known = new Map(points);
+    return times.map((time) => known.get(time) ?? null);
+  });
+  return { times, values };
+}
+
+/** Each series on top of those before it. A moment where none is known stays a gap; beside a known one, unknown adds nothing. */
+export function stacked({ times, values }: Columns): Columns {
+  const sums = times.map((_, at): number | null => (values.some((one) => one[at] != null) ? 0 : null));
+  const layers = values.map((one) =>
+    times.map((_, at) => {
+      const below = sums[at] ?? null;
+      if (below === null) return null;
+      const sum = below + (one[at] ?? 0);
+      sums[at] = sum;
+      return sum;
+    }),
+  );
+  return { times, values: layers };
+}
+
+export function latest(values: readonly (number | null)[]): number | null {
+  return values.findLast((value) => value !== null) ?? null;
+}
+
+/** A threshold far above the data would flatten it to a line on the floor; then it is written at the top instead. */
+const FAR = 6;
+const HEADROOM = 1.08;
+
+export interface Scale {
+  max: number;
+  drawn: Threshold[];
+  above: Threshold[];
+}
+
+/** The y axis, from zero. `unit` "1" is a share: its axis never passes 100 %. */
+export function scale(values: readonly (readonly (number | null)[])[], thresholds: readonly Threshold[], unit: string): Scale {
+  const top = values.reduce((most, one) => one.reduce<number>((max, value) => Math.max(max, value ?? 0), most), 0);
+  const drawn = thresholds.filter(({ value }) => top === 0 || value <= top * FAR);
+  const above = thresholds.filter((threshold) => !drawn.includes(threshold));
+  const highest = drawn.reduce((max, { value }) => Math.max(max, value), top);
+  if (unit === "1") return { max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+  if (unit === "requests" || unit === "replicas") return { max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
+  return { max: highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+}

@@ -1,0 +1,83 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { useId } from "react";
+import { fleetQuery } from "../../api/queries";
+import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { Segmented } from "../../ui/Segmented";
+import { useTitle } from "../../ui/useTitle";
+import { FleetTable } from "./FleetTable";
+import { FleetTotals } from "./FleetTotals";
+import styles from "./Fleet.module.css";
+import { arrange, readFleetView, type FleetView } from "./view";
+
+const route = getRouteApi("/shell/");
+
+const GROUPS = [
+  { value: "none", label: "No groups" },
+  { value: "team", label: "By team" },
+] as const;
+
+export function FleetPage() {
+  useTitle("Fleet");
+  const view = route.useSearch();
+  const navigate = route.useNavigate();
+  const { data, error, refetch } = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
+  const filterId = useId();
+  const show = (next: FleetView) => void navigate({ search: readFleetView({ ...next }), replace: true });
+
+  if (data === undefined) {
+    if (error !== null) return <ErrorPanel error={error} what="The fleet could not be loaded." onRetry={() => void refetch()} />;
+    return <Skeleton height="24rem" label="Loading the fleet" />;
+  }
+
+  const groups = arrange(data.items, view);
+  const shown = groups.reduce((count, { rows }) => count + rows.length, 0);
+  return (
+    <>
+      <h1 className={styles.heading}>Fleet</h1>
+      <FleetTotals totals={data.totals} />
+      {data.items.length === 0 ? (
+        <div className={styles.frame}>
+          <EmptyState title="No pool is declared yet.">
+            <p>Declare one from the examples, or from your own file:</p>
+            <pre className={styles.command}>lamp apply -f examples/quickstart</pre>
+            <p>It appears here while it starts; no reload is needed.</p>
+          </EmptyState>
+        </div>
+      ) : (
+        <>
+          <div className={styles.controls}>
+            <div className={styles.filter}>
+              <label htmlFor={filterId}>Filter</label>
+              <input
+                id={filterId}
+                type="search"
+                value={view.q ?? ""}
+                placeholder="name, team, model, cluster, status"
+                onChange={({ target }) => show({ ...view, q: target.value })}
+              />
+            </div>
+            <Segmented
+              label="Group"
+              value={view.group ?? "none"}
+              choices={GROUPS}
+              onChange={(group) => show({ ...view, group: group === "team" ? "team" : undefined })}
+            />
+            <p className="muted" role="status">
+              {shown === data.items.length ? `${shown} ${shown === 1 ? "pool" : "pools"}` : `${shown} of ${data.items.length} pools`}
+            </p>
+          </div>
+          <div className={styles.frame}>
+            {shown === 0 ? (
+              <EmptyState title="No pool matches the filter.">
+                <p>Every word must appear in the pool’s name, team, model, cluster or status.</p>
+              </EmptyState>
+            ) : (
+              <FleetTable groups={groups} view={view} onView={show} />
+            )}
+          </div>
+        </>
+      )}
+    </>
+  );
+}

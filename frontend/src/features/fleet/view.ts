@@ -1,0 +1,100 @@
+/** The fleet's view as the address says it, and the rows it leaves to show. Pure. */
+
+import type { FleetRow } from "../../api/types";
+
+export const SORTS = [
+  "name",
+  "sync",
+  "health",
+  "model",
+  "cluster",
+  "replicas",
+  "requests",
+  "tokens",
+  "ttft",
+  "itl",
+  "hits",
+  "cost",
+] as const;
+
+export type Sort = (typeof SORTS)[number];
+
+export interface FleetView {
+  q?: string;
+  sort?: Sort;
+  order?: "desc";
+  group?: "team";
+}
+
+export interface Group {
+  /** Empty when the rows are not grouped. */
+  title: string;
+  rows: FleetRow[];
+}
+
+/** Unknown words in the address are dropped, so that an old link still opens. */
+export function readFleetView(search: Record<string, unknown>): FleetView {
+  const view: FleetView = {};
+  // A number or true in the address is text that the router parsed.
+  if (["string", "number", "boolean"].includes(typeof search.q) && search.q !== "") view.q = String(search.q);
+  if (SORTS.includes(search.sort as Sort) && search.sort !== "name") view.sort = search.sort as Sort;
+  if (search.order === "desc") view.order = "desc";
+  if (search.group === "team") view.group = "team";
+  return view;
+}
+
+/** The view after a click on a column's heading: the same column turns around, another starts ascending. */
+export function sortBy(view: FleetView, column: Sort): FleetView {
+  const same = (view.sort ?? "name") === column;
+  return readFleetView({ ...view, sort: column, order: same && view.order !== "desc" ? "desc" : undefined });
+}
+
+/** What needs a person first sorts first. */
+const HEALTH_ORDER = ["Degraded", "Missing", "Progressing", "Unknown", "Suspended", "Healthy"];
+const SYNC_ORDER = ["OutOfSync", "Unknown", "Synced"];
+
+const VALUE: Record<Sort, (row: FleetRow) => string | number | null> = {
+  name: (row) => row.name,
+  sync: (row) => SYNC_ORDER.indexOf(row.sync),
+  health: (row) => HEALTH_ORDER.indexOf(row.health),
+  model: (row) => row.model,
+  cluster: (row) => row.cluster,
+  replicas: (row) => row.replicas.ready,
+  requests: (row) => row.requestsPerSecond,
+  tokens: (row) => row.tokensPerSecond,
+  ttft: (row) => row.ttftP95,
+  itl: (row) => row.itlP95,
+  hits: (row) => row.hitRate,
+  cost: (row) => row.costPerHour,
+};
+
+const byText = new Intl.Collator("en", { numeric: true }).compare;
+
+function compare(a: FleetRow, b: FleetRow, sort: Sort, sign: 1 | -1): number {
+  const [left, right] = [VALUE[sort](a), VALUE[sort](b)];
+  if (left !== right) {
+    // Unknown is neither small nor large: always last.
+    if (left === null) return 1;
+    if (right === null) return -1;
+    const order =
+      typeof left === "number" && typeof right === "number" ? left - right : byText(String(left), String(right));
+    if (order !== 0) return sign * order;
+  }
+  return byText(a.name, b.name) || byText(a.team, b.team);
+}
+
+function matches(row: FleetRow, words: string[]): boolean {
+  const text = [row.team, row.name, row.model, row.cluster, row.path, row.sync, row.health].join(" ").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export function arrange(rows: readonly FleetRow[], view: FleetView): Group[] {
+  const words = (view.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  const sign = view.order === "desc" ? -1 : 1;
+  const shown = rows
+    .filter((row) => matches(row, words))
+    .toSorted((a, b) => compare(a, b, view.sort ?? "name", sign));
+  if (view.group !== "team") return shown.length === 0 ? [] : [{ title: "", rows: shown }];
+  const teams = [...new Set(shown.map(({ team }) => team))].toSorted(byText);
+  return teams.map((title) => ({ title, rows: shown.filter(({ team }) => team === title) }));
+}

@@ -1,0 +1,32 @@
+import { useId, type ReactNode } from "react";
+import { ErrorPanel, Skeleton } from "../../ui/Message";
+import styles from "./Pool.module.css";
+
+interface Props<T> {
+  title: string;
+  note?: string;
+  /** What the section shows; undefined while it is loading. */
+  data: T | undefined;
+  error: unknown;
+  onRetry: () => void;
+  children: (data: T) => ReactNode;
+}
+
+/** A titled frame with a table, or the reason why there is none. */
+export function Section<T>({ title, note, data, error, onRetry, children }: Props<T>) {
+  const id = useId();
+  return (
+    <section aria-labelledby={id} className={styles.section}>
+      <h2 id={id}>
+        {title} {note !== undefined && <span className="muted">{note}</span>}
+      </h2>
+      <div className={styles.frame} tabIndex={0} role="group" aria-labelledby={id}>
+        {data !== undefined && children(data)}
+        {data === undefined && error === null && <Skeleton height="8rem" label={`Loading: ${title}`} />}
+        {data === undefined && error !== null && (
+          <ErrorPanel error={error} what={`${title} could not be loaded.`} onRetry={onRetry} />
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,19 @@
+import { useQuery } from "@tanstack/react-query";
+import { poolYamlQuery } from "../../api/queries";
+import { CopyButton } from "../../ui/CopyButton";
+import { Section } from "./Section";
+import styles from "./Pool.module.css";
+
+export function Spec({ team, name }: { team: string; name: string }) {
+  const { data, error, refetch } = useQuery(poolYamlQuery(team, name));
+  return (
+    <Section title="Declaration" note="lamp apply -f takes it as it is" data={data} error={error} onRetry={() => void refetch()}>
+      {(yaml) => (
+        <div className={styles.yaml}>
+          <CopyButton text={yaml} label="Copy the YAML" />
+          <pre>{yaml}</pre>
+        </div>
+      )}
+    </Section>
+  );
+}

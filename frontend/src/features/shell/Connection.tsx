@@ -1,0 +1,51 @@
+import { useEffect, useState } from "react";
+import { useLive } from "../../live/LiveProvider";
+import type { StreamState } from "../../live/protocol";
+import { Button } from "../../ui/Button";
+import { Icon } from "../../ui/Icon";
+import { Status, type Tone } from "../../ui/Status";
+import styles from "./Shell.module.css";
+
+/** A restart of the server takes a moment; only a longer silence deserves a banner. */
+const PATIENCE_MS = 3_000;
+
+const LOOKS: Record<StreamState, { word: string; tone: Tone; icon: "check" | "half" | "triangle" | "pause" }> = {
+  live: { word: "Live", tone: "ok", icon: "check" },
+  connecting: { word: "Connecting", tone: "info", icon: "half" },
+  reconnecting: { word: "Reconnecting", tone: "warn", icon: "triangle" },
+  unauthorized: { word: "Logged out", tone: "warn", icon: "triangle" },
+  idle: { word: "Paused", tone: "none", icon: "pause" },
+};
+
+export function ConnectionState() {
+  const { state } = useLive();
+  return (
+    <div className={styles.connection} role="status">
+      <Status {...LOOKS[state]} label="Updates" />
+    </div>
+  );
+}
+
+export function ConnectionBanner() {
+  const { state, retry } = useLive();
+  return <div role="status">{state === "reconnecting" && <LostBanner onRetry={retry} />}</div>;
+}
+
+function LostBanner({ onRetry }: { onRetry: () => void }) {
+  const [shown, setShown] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setShown(true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!shown) return null;
+  return (
+    <div className={styles.banner}>
+      <Icon name="triangle" />
+      <p>
+        {navigator.onLine ? "The control plane does not answer." : "This computer is offline."} What you see is the last
+        that was known; the engines go on serving. Trying again by itself.
+      </p>
+      <Button onClick={onRetry}>Try now</Button>
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+import type { ButtonHTMLAttributes } from "react";
+import styles from "./Button.module.css";
+
+interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
+  look?: "primary" | "plain" | "quiet";
+}
+
+export function Button({ look = "plain", className = "", type = "button", ...rest }: Props) {
+  // oxlint-disable-next-line react/button-has-type -- the default is above
+  return <button {...rest} type={type} className={`${styles.button} ${styles[look]} ${className}`} />;
+}
