@@ -2,3 +2,38 @@
 
 The caller owns time: the engine simulator drives `Engine` in real time, benchmarks and what-if in virtual time.
 """
+
+from apps.physics.engine import Engine
+from apps.physics.steptime import StepLoad, StepTimeModel
+from apps.physics.types import (
+    BlocksRemoved,
+    BlocksStored,
+    Counters,
+    EngineBusy,
+    EngineConfig,
+    Finish,
+    Finished,
+    Gauges,
+    Request,
+    Source,
+    StepPlan,
+    StepResult,
+)
+
+__all__ = [
+    "BlocksRemoved",
+    "BlocksStored",
+    "Counters",
+    "Engine",
+    "EngineBusy",
+    "EngineConfig",
+    "Finish",
+    "Finished",
+    "Gauges",
+    "Request",
+    "Source",
+    "StepLoad",
+    "StepPlan",
+    "StepResult",
+    "StepTimeModel",
+]

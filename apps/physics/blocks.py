@@ -1,124 +1,118 @@
-"""The paged KV cache of one engine: reference-counted blocks, a prefix cache over them, eviction of the least recently used.
-
-Behaves as vLLM V1's block pool: a free block keeps its content until it is taken again, blocks of an ended request
-become free tail first (so that the front of a prefix outlives its end), and a prefix hit takes a free block back.
-"""
+"""Paged KV blocks with reference counts and a prefix cache, as vLLM's block pool keeps them."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class BlockEvent:
-    """A block's content appeared on or vanished from a medium, as vLLM's KV events tell it."""
-
-    type: Literal["stored", "removed"]
-    hash: int
-    parent: int | None = None
-    medium: str = "GPU"
 
 
 class BlockPool:
-    """`num_blocks` blocks. `events` collects what changed until somebody takes it."""
+    """`usable` blocks of KV memory, numbered from 0.
 
-    def __init__(self, num_blocks: int, *, caching: bool = True) -> None:
-        if num_blocks < 1:
-            raise ValueError(f"a KV cache needs at least one block, not {num_blocks}")
-        self.num_blocks = num_blocks
-        self._caching = caching
-        self._untouched = num_blocks  # never used so far: blocks num_blocks - untouched … num_blocks - 1
-        self._free: OrderedDict[int, None] = OrderedDict()  # head: next to be taken
-        self._references: dict[int, int] = {}
+    A block is in use (reference count > 0) or free. A free block may still hold a cached block's contents: it can be
+    taken back by hash until it is handed out anew. Free blocks are handed out least recently used first; a request
+    returns its tail first, so that the common beginnings of prompts stay longest.
+    """
+
+    def __init__(self, usable: int) -> None:
+        self.usable = usable
+        self.removed: list[int] = []
+        """Hashes evicted since the list was last emptied."""
+        self._references = [0] * usable
+        self._never_used = 0
+        self._free: OrderedDict[int, None] = OrderedDict()
         self._hash_of: dict[int, int] = {}
         self._block_of: dict[int, int] = {}
-        self.events: list[BlockEvent] = []
+        self._copies: dict[int, list[int]] = {}
 
     @property
     def free(self) -> int:
-        return self._untouched + len(self._free)
-
-    @property
-    def used(self) -> int:
-        """Blocks that some request holds."""
-        return self.num_blocks - self.free
+        """Blocks that can be handed out, those with cached contents included."""
+        return self.usable - self._never_used + len(self._free)
 
     @property
     def usage(self) -> float:
-        """0..1, as vllm:kv_cache_usage_perc."""
-        return self.used / self.num_blocks
+        """Share of blocks in use, 0..1 (`vllm:kv_cache_usage_perc`)."""
+        return 1.0 - self.free / self.usable
 
-    def hit(self, hashes: Sequence[int]) -> int:
-        """How many leading blocks of `hashes` are in the cache."""
-        if not self._caching:
-            return 0
-        count = 0
-        for value in hashes:
-            if value not in self._block_of:
+    @property
+    def cached(self) -> int:
+        """Distinct block hashes that can be found."""
+        return len(self._block_of)
+
+    def find_prefix(self, hashes: Sequence[int], limit: int) -> list[int]:
+        """Blocks that hold the longest cached prefix of `hashes`, `limit` blocks at most."""
+        found: list[int] = []
+        lookup = self._block_of.get
+        for index in range(min(limit, len(hashes))):
+            block = lookup(hashes[index])
+            if block is None:
                 break
-            count += 1
-        return count
+            found.append(block)
+        return found
 
-    def free_after_hit(self, hashes: Sequence[int]) -> int:
-        """Blocks that remain free once these cached ones were taken back."""
-        return self.free - sum(1 for value in hashes if self._block_of[value] in self._free)
+    def reclaimable(self, blocks: Sequence[int]) -> int:
+        """How many of `blocks` are free now: taking them costs as much as new ones."""
+        return sum(1 for block in blocks if not self._references[block])
 
-    def take_cached(self, hashes: Sequence[int]) -> list[int]:
-        """Hold the blocks with this content; all must be in the cache."""
-        taken = []
-        for value in hashes:
-            block = self._block_of[value]
-            if block in self._free:
+    def take(self, blocks: Sequence[int]) -> None:
+        """Add one reference to each of `blocks` (found in the cache)."""
+        references = self._references
+        for block in blocks:
+            if not references[block]:
                 del self._free[block]
-            self._references[block] = self._references.get(block, 0) + 1
-            taken.append(block)
-        return taken
+            references[block] += 1
 
-    def take(self, count: int) -> list[int] | None:
-        """Hold `count` empty blocks, evicting what was used longest ago; None (and nothing taken) if there are too few."""
-        if count > self.free:
-            return None
-        taken = []
-        for _ in range(count):
-            if self._untouched:
-                block = self.num_blocks - self._untouched
-                self._untouched -= 1
-            else:
-                block, _ = self._free.popitem(last=False)
+    def allocate(self, count: int) -> list[int]:
+        """`count` blocks with one reference each; their cached contents are gone. The caller has checked `free`."""
+        fresh = min(count, self.usable - self._never_used)
+        blocks = list(range(self._never_used, self._never_used + fresh))
+        self._never_used += fresh
+        for _ in range(count - fresh):
+            block, _none = self._free.popitem(last=False)
+            if block in self._hash_of:
                 self._forget(block)
-            self._references[block] = 1
-            taken.append(block)
-        return taken
-
-    def publish(self, block: int, value: int, parent: int | None) -> None:
-        """The block is full and has this content from now on; a duplicate of cached content stays private."""
-        if not self._caching or value in self._block_of:
-            return
-        self._hash_of[block] = value
-        self._block_of[value] = block
-        self.events.append(BlockEvent("stored", value, parent))
+            blocks.append(block)
+        references = self._references
+        for block in blocks:
+            references[block] = 1
+        return blocks
 
     def release(self, blocks: Sequence[int]) -> None:
-        """Give blocks back, in the order of the sequence; its tail is evicted first."""
+        """Give back one reference to each of a request's blocks, in prompt order; the tail becomes free first."""
+        references, free = self._references, self._free
         for block in reversed(blocks):
-            left = self._references[block] - 1
-            if left:
-                self._references[block] = left
-                continue
-            del self._references[block]
-            self._free[block] = None
-            if block not in self._hash_of:
-                self._free.move_to_end(block, last=False)  # nothing to lose: taken before any cached content
+            references[block] -= 1
+            if not references[block]:
+                free[block] = None
 
-    def take_events(self) -> list[BlockEvent]:
-        events, self.events = self.events, []
-        return events
+    def store(self, block: int, block_hash: int) -> None:
+        """Let `block`, which is in use and now full, be found under `block_hash`."""
+        self._hash_of[block] = block_hash
+        if block_hash in self._block_of:
+            self._copies.setdefault(block_hash, []).append(block)
+        else:
+            self._block_of[block_hash] = block
+
+    def clear(self) -> bool:
+        """Forget every cached block; refused (False) while any block is in use, as vLLM's reset_prefix_cache does."""
+        if self.free != self.usable:
+            return False
+        self._hash_of.clear()
+        self._block_of.clear()
+        self._copies.clear()
+        return True
 
     def _forget(self, block: int) -> None:
-        value = self._hash_of.pop(block, None)
-        if value is not None:
-            del self._block_of[value]
-            self.events.append(BlockEvent("removed", value))
+        block_hash = self._hash_of.pop(block)
+        copies = self._copies.get(block_hash)
+        if copies is None:
+            del self._block_of[block_hash]
+        else:
+            if self._block_of[block_hash] == block:
+                self._block_of[block_hash] = copies.pop(0)
+            else:
+                copies.remove(block)
+            if not copies:
+                del self._copies[block_hash]
+        self.removed.append(block_hash)

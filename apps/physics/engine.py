@@ -1,317 +1,338 @@
-"""One engine: vLLM V1's scheduler over a paged KV cache, with step times of a model.
+"""The engine: continuous batching over a paged, prefix-cached KV memory, as vLLM V1 schedules it.
 
-The caller owns time. It asks for the next step at `now`, lets `plan.duration` seconds pass (really, or in virtual time),
-and finishes the step. Follows vLLM V1: running requests first, then waiting ones in order; prompts are computed in
-chunks within a token budget; when blocks run out, the request that came last is preempted and computed again later.
+Per step a budget of tokens is spent first on the running requests in order of arrival (one token each when decoding, a
+chunk of prompt otherwise), then on waiting ones. A running request that finds no free block pushes out the latest
+arrival, which loses its blocks and is computed again later. Sources: vLLM's documentation (optimization and tuning,
+prefix caching) and the flags' help of `vllm serve`.
+
+A slower tier of KV memory has its place in `_admit`: the prompt's blocks behind the device hit are what it is asked
+for, and what it holds is counted under its own `Source`.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+import heapq
+from bisect import insort
+from dataclasses import dataclass
+from operator import attrgetter
 
-from apps.physics.blocks import BlockEvent, BlockPool
-from apps.physics.step_time import StepTimeModel
-
-FinishReason = Literal["length", "abort"]
-# where prompt tokens come from; tiers below the device count as host, disk or p2p
-SOURCES = ("computed", "device", "host", "disk", "p2p")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """Sizes of one engine; names and defaults as vLLM's flags (v1 on a large GPU)."""
-
-    num_blocks: int
-    block_size: int = 16
-    max_num_seqs: int = 1024
-    max_num_batched_tokens: int = 8192
-    max_model_len: int = 131072
-    enable_prefix_caching: bool = True
-
-    @property
-    def capacity_tokens(self) -> int:
-        return self.num_blocks * self.block_size
+from apps.physics.blocks import BlockPool
+from apps.physics.steptime import StepLoad, StepTimeModel
+from apps.physics.types import (
+    BlocksRemoved,
+    BlocksStored,
+    Counters,
+    EngineBusy,
+    EngineConfig,
+    Finish,
+    Finished,
+    Gauges,
+    Request,
+    Source,
+    StepPlan,
+    StepResult,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """`prompt_tokens` in, at most `max_tokens` out.
+class _Sequence:
+    """A request inside the engine.
 
-    `block_hashes`: content of the sequence's full blocks in order, each hash covering everything before it; those of
-    generated text may follow those of the prompt (they become hits for whoever continues the conversation).
+    computed: tokens whose KV is in the blocks, or will be after the steps composed so far.
+    target: tokens known, prompt and output, counting the output that composed steps will bring.
+    end: target once the last output token is planned. room: tokens that the blocks hold. stored: blocks in the cache.
     """
 
-    request_id: str
-    arrival: float
-    prompt_tokens: int
-    block_hashes: tuple[int, ...]
-    max_tokens: int
-    priority: int = 0
+    __slots__ = (
+        "blocks", "cached", "computed", "done", "end", "first_token", "hashes", "key", "output", "preemptions",
+        "request", "request_id", "room", "scheduled", "stored", "target",
+    )  # fmt: skip
 
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    request: Request
-    computed: int = 0  # tokens whose KV is in the cache (or will be when the step in flight ends)
-    generated: int = 0
-    blocks: list[int] = field(default_factory=list)
-    published: int = 0
-    counted: bool = False  # its prompt tokens are in the counters already (a recomputation is not a new prompt)
-
-    @property
-    def target(self) -> int:
-        """Tokens to be computed before the next one can be sampled."""
-        return self.request.prompt_tokens + self.generated
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """One request's share of a step. `first`: it was waiting before; `cached`: tokens it found in the cache then."""
-
-    request_id: str
-    tokens: int
-    past: int
-    decode: bool
-    first: bool = False
-    cached: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StepPlan:
-    """What is computed together, and how long that takes in seconds."""
-
-    scheduled: tuple[Scheduled, ...]
-    duration: float
-    preempted: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Emitted:
-    """One token for a request at the end of a step."""
-
-    request_id: str
-    first: bool
-    finished: FinishReason | None
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    emitted: tuple[Emitted, ...]
-    preempted: tuple[str, ...]
-    events: tuple[BlockEvent, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """Now: requests running and waiting, and the share (0..1) of KV blocks held."""
-
-    running: int
-    waiting: int
-    waiting_capacity: int
-    waiting_deferred: int
-    kv_usage: float
+    def __init__(self, request: Request, key: tuple[int, int], end: int) -> None:
+        self.request = request
+        self.request_id = request.request_id
+        self.key = key
+        self.hashes = request.block_hashes
+        self.blocks: list[int] = []
+        self.computed = 0
+        self.target = request.prompt_tokens
+        self.end = end
+        self.room = 0
+        self.stored = 0
+        self.output = 0
+        self.cached = 0
+        self.preemptions = 0
+        self.scheduled: float | None = None
+        self.first_token: float | None = None
+        self.done = False
 
 
 @dataclass(slots=True)
-class Counters:
-    """Since the engine started; tokens unless named otherwise."""
-
-    prompt_tokens: int = 0
-    generation_tokens: int = 0
-    prompt_by_source: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOURCES, 0))
-    cache_queries: int = 0
-    cache_hits: int = 0
-    preemptions: int = 0  # times
-    steps: int = 0  # times
-    busy_seconds: float = 0.0
+class _Step:
+    plan: StepPlan
+    emitting: list[_Sequence]
 
 
 class Engine:
-    """Continuous batching. Between `next_step` and `finish_step` requests may be submitted and aborted."""
+    """One engine replica. Not thread-safe; time is whatever the caller says, in seconds, never decreasing.
+
+    The caller's loop: `plan = next_step(now)`; wait `plan.duration`; `finish_step(now)`; again. `next_step` gives None
+    when there is nothing to do until the next `submit`. `submit` and `abort` are welcome at any moment.
+    """
 
     def __init__(self, config: EngineConfig, step_time: StepTimeModel) -> None:
         self.config = config
         self.step_time = step_time
-        self.pool = BlockPool(config.num_blocks, caching=config.enable_prefix_caching)
         self.counters = Counters()
-        self._waiting: deque[_Running] = deque()
-        self._running: list[_Running] = []
-        self._by_id: dict[str, _Running] = {}
-        self._in_flight: list[tuple[_Running, int]] | None = None
-        self._plan: StepPlan | None = None
+        self._pool = BlockPool(config.num_blocks - 1)
+        self._sequences: dict[str, _Sequence] = {}
+        self._running: list[_Sequence] = []
+        self._waiting: list[tuple[tuple[int, int], _Sequence]] = []
+        self._submitted = 0
+        self._current: _Step | None = None
+        self._ahead: _Step | None = None
+        self._preempted: list[str] = []
+        self._stored: list[BlocksStored] = []
 
     def submit(self, request: Request, now: float) -> None:
-        """Queue a request. Raises ValueError for what vLLM refuses: empty, too long, or an id in use."""
-        total = request.prompt_tokens + request.max_tokens
-        if request.prompt_tokens < 1 or request.max_tokens < 1:
-            raise ValueError("a request has at least one prompt token and generates at least one")
-        if total > self.config.max_model_len:
-            raise ValueError(f"{total} tokens are more than the maximum context length {self.config.max_model_len}")
-        if math.ceil(total / self.config.block_size) > self.config.num_blocks:
-            raise ValueError(f"{total} tokens do not fit into {self.config.capacity_tokens} tokens of KV cache")
-        if request.request_id in self._by_id:
-            raise ValueError(f"request {request.request_id} is here already")
-        entry = _Running(request)
-        self._by_id[request.request_id] = entry
-        if request.priority and any(other.request.priority > request.priority for other in self._waiting):
-            place = next(i for i, other in enumerate(self._waiting) if other.request.priority > request.priority)
-            self._waiting.insert(place, entry)
-        else:
-            self._waiting.append(entry)
+        """Queue a request.
 
-    def abort(self, request_id: str, now: float) -> bool:
-        """Drop a request wherever it is; False if it is not here (any more)."""
-        entry = self._by_id.pop(request_id, None)
-        if entry is None:
-            return False
-        if entry in self._running:
-            self._running.remove(entry)
-            self.pool.release(entry.blocks)
-        else:
-            self._waiting.remove(entry)
-        return True
+        Raises EngineBusy when `max_num_queued_reqs` are in flight, ValueError for what the engine can never serve.
+        """
+        config = self.config
+        if request.request_id in self._sequences:
+            raise ValueError(f"request {request.request_id} is in the engine already; give each request its own id")
+        if request.prompt_tokens < 1 or request.max_tokens < 1:
+            raise ValueError(f"request {request.request_id} needs at least one prompt token and one output token")
+        if request.prompt_tokens >= config.max_model_len:
+            raise ValueError(
+                f"request {request.request_id} has {request.prompt_tokens} prompt tokens; with one output token "
+                f"max_model_len {config.max_model_len} allows {config.max_model_len - 1}"
+            )
+        limit = config.max_num_queued_reqs
+        if limit is not None and len(self._sequences) >= limit:
+            raise EngineBusy(f"{limit} requests are in flight, as many as max_num_queued_reqs allows; try again later")
+        priority = request.priority if config.scheduling_policy == "priority" else 0
+        end = min(request.prompt_tokens + request.max_tokens, config.max_model_len)
+        sequence = _Sequence(request, (priority, self._submitted), end)
+        self._submitted += 1
+        self._sequences[request.request_id] = sequence
+        heapq.heappush(self._waiting, (sequence.key, sequence))
+
+    def abort(self, request_id: str, now: float) -> Finished | None:
+        """End a request at once and free its blocks; None when the engine does not have it (any more)."""
+        sequence = self._sequences.get(request_id)
+        if sequence is None:
+            return None
+        finished = self._end(sequence, Finish.ABORT, now)
+        self._running = [other for other in self._running if not other.done]
+        return finished
+
+    def next_step(self, now: float) -> StepPlan | None:
+        """The step that starts now, or None when there is nothing to compute."""
+        if self._current is not None:
+            raise RuntimeError("a step is under way; finish_step comes before the next next_step")
+        self._current = self._ahead or self._compose(now)
+        self._ahead = None
+        if self._current is None:
+            return None
+        if self.config.async_scheduling:
+            self._ahead = self._compose(now)
+        return self._current.plan
+
+    def finish_step(self, now: float) -> StepResult:
+        """End the step under way; its tokens are out now."""
+        step = self._current
+        if step is None:
+            raise RuntimeError("no step is under way; next_step comes before finish_step")
+        self._current = None
+        result = StepResult()
+        tokens = result.tokens
+        for sequence in step.emitting:
+            if sequence.done:
+                continue
+            sequence.output += 1
+            tokens.append(sequence.request_id)
+            if sequence.output == 1:
+                sequence.first_token = now
+                result.first_tokens.append(sequence.request_id)
+                self._count_prompt(sequence)
+            if sequence.output == sequence.end - sequence.request.prompt_tokens:
+                result.finished.append(self._end(sequence, Finish.LENGTH, now))
+        if result.finished:
+            self._running = [sequence for sequence in self._running if not sequence.done]
+        self.counters.steps += 1
+        self.counters.generation_tokens += len(tokens)
+        result.preempted, self._preempted = self._preempted, []
+        result.block_events = self._block_events()
+        return result
+
+    def reset_prefix_cache(self) -> bool:
+        """Forget all cached blocks; False, and nothing happens, while requests hold blocks."""
+        return self._pool.clear()
 
     def gauges(self) -> Gauges:
-        waiting = len(self._waiting)
-        return Gauges(len(self._running), waiting, waiting, 0, self.pool.usage)
+        """The gauges of this moment."""
+        running = len(self._running)
+        return Gauges(running, len(self._sequences) - running, 0, self._pool.usage)
 
     @property
     def idle(self) -> bool:
-        return not self._running and not self._waiting
+        """Nothing is queued, running or being computed."""
+        return not self._sequences and self._current is None and self._ahead is None
 
-    def next_step(self, now: float) -> StepPlan | None:
-        """Choose what is computed next; None when there is nothing to do. Call finish_step before the next one."""
-        if self._in_flight is not None:
-            raise RuntimeError("the step in flight has not been finished")
+    def _compose(self, now: float) -> _Step | None:
         budget = self.config.max_num_batched_tokens
-        chosen: list[tuple[_Running, int]] = []
-        scheduled: list[Scheduled] = []
-        preempted: list[str] = []
-        budget = self._continue_running(budget, chosen, scheduled, preempted)
-        if not preempted:
-            self._admit_waiting(budget, chosen, scheduled)
-        if not chosen:
-            return None
-        prefill = [(s.tokens, s.past) for s in scheduled if not s.decode]
-        decoding = [s for s in scheduled if s.decode]
-        duration = self.step_time.duration(prefill, len(decoding), sum(s.past + 1 for s in decoding))
-        self._in_flight = chosen
-        self._plan = StepPlan(tuple(scheduled), duration, tuple(preempted))
-        return self._plan
+        emitting: list[_Sequence] = []
+        prefills: list[tuple[str, int]] = []
+        prefill_tokens = decodes = kv_tokens = 0
+        pairs = 0.0
+        preempted = len(self._preempted)
 
-    def finish_step(self, now: float) -> StepResult:
-        """The step's results: a token for each request whose prompt is computed and for each that decodes."""
-        if self._in_flight is None or self._plan is None:
-            raise RuntimeError("there is no step in flight")
-        emitted: list[Emitted] = []
-        for entry, tokens in self._in_flight:
-            if self._by_id.get(entry.request.request_id) is not entry:
-                continue  # aborted meanwhile
-            entry.computed += tokens
-            self._publish_full_blocks(entry)
-            if entry.computed < entry.target:
-                continue
-            entry.generated += 1
-            self.counters.generation_tokens += 1
-            ended = entry.generated >= entry.request.max_tokens
-            emitted.append(Emitted(entry.request.request_id, entry.generated == 1, "length" if ended else None))
-            if ended:
-                del self._by_id[entry.request.request_id]
-                self._running.remove(entry)
-                self.pool.release(entry.blocks)
-        self.counters.steps += 1
-        self.counters.busy_seconds += self._plan.duration
-        preempted = self._plan.preempted
-        self._in_flight = self._plan = None
-        return StepResult(tuple(emitted), preempted, tuple(self.pool.take_events()))
-
-    def _continue_running(
-        self, budget: int, chosen: list[tuple[_Running, int]], scheduled: list[Scheduled], preempted: list[str]
-    ) -> int:
+        running = self._running
         index = 0
-        while index < len(self._running) and budget > 0:
-            entry = self._running[index]
-            tokens = min(entry.target - entry.computed, budget)
-            if not self._grow(entry, tokens):
-                victim = self._running[-1]
-                self._preempt(victim)
-                preempted.append(victim.request.request_id)
-                if victim is entry:
-                    break
-                continue
-            chosen.append((entry, tokens))
-            decode = entry.generated > 0 and tokens == 1 and entry.computed + 1 == entry.target
-            scheduled.append(Scheduled(entry.request.request_id, tokens, entry.computed, decode))
-            budget -= tokens
+        while index < len(running) and budget:
+            sequence = running[index]
             index += 1
-        return budget
-
-    def _admit_waiting(
-        self, budget: int, chosen: list[tuple[_Running, int]], scheduled: list[Scheduled]
-    ) -> None:
-        while self._waiting and budget > 0 and len(self._running) < self.config.max_num_seqs:
-            entry = self._waiting[0]
-            size = self.config.block_size
-            # at least one token is computed, so that there is something to sample from
-            usable = entry.request.block_hashes[: (entry.target - 1) // size]
-            hit = self.pool.hit(usable)
-            cached = hit * size
-            tokens = min(entry.target - cached, budget)
-            needed = math.ceil((cached + tokens) / size) - hit
-            if needed > self.pool.free_after_hit(usable[:hit]):
+            computed = sequence.computed
+            target = sequence.target
+            if target == sequence.end:
+                continue
+            count = min(target - computed, budget)
+            reached = computed + count
+            if reached > sequence.room and not self._make_room(sequence, reached):
                 break
-            entry.blocks = self.pool.take_cached(usable[:hit])
-            fresh = self.pool.take(needed)
-            assert fresh is not None
-            entry.blocks += fresh
-            entry.computed, entry.published = cached, hit
-            self._waiting.popleft()
-            self._running.append(entry)
-            self._count_prompt(entry, cached)
-            chosen.append((entry, tokens))
-            scheduled.append(
-                Scheduled(entry.request.request_id, tokens, cached, decode=False, first=entry.generated == 0, cached=cached)
-            )
-            budget -= tokens
+            sequence.computed = reached
+            budget -= count
+            if count == 1:
+                decodes += 1
+                kv_tokens += reached
+            else:
+                prefills.append((sequence.request_id, count))
+                prefill_tokens += count
+                pairs += count * (computed + count / 2)
+                self._store(sequence)
+            if reached == target:
+                sequence.target = target + 1
+                emitting.append(sequence)
 
-    def _grow(self, entry: _Running, tokens: int) -> bool:
-        needed = -(-(entry.computed + tokens) // self.config.block_size) - len(entry.blocks)
-        if needed <= 0:
-            return True
-        fresh = self.pool.take(needed)
-        if fresh is None:
-            return False
-        entry.blocks += fresh
+        while self._waiting and budget and len(self._preempted) == preempted:
+            sequence = self._waiting[0][1]
+            if sequence.done:
+                heapq.heappop(self._waiting)
+                continue
+            if len(self._running) >= self.config.max_num_seqs:
+                break
+            count = self._admit(sequence, budget, now)
+            if not count:
+                break
+            heapq.heappop(self._waiting)
+            insort(self._running, sequence, key=attrgetter("key"))
+            prefills.append((sequence.request_id, count))
+            prefill_tokens += count
+            pairs += count * (sequence.computed - count / 2)
+            budget -= count
+            if sequence.computed == sequence.target:
+                sequence.target += 1
+                emitting.append(sequence)
+
+        if budget == self.config.max_num_batched_tokens:
+            return None
+        load = StepLoad(prefill_tokens, len(prefills), pairs, decodes, kv_tokens)
+        return _Step(StepPlan(self.step_time.seconds(load), load, tuple(prefills)), emitting)
+
+    def _admit(self, sequence: _Sequence, budget: int, now: float) -> int:
+        """Start a waiting sequence; the number of tokens it computes in this step, 0 when its KV does not fit yet."""
+        block_size = self.config.block_size
+        cached: list[int] = []
+        if self.config.enable_prefix_caching:
+            # The last token is always computed: its logits are what the first output token is drawn from.
+            cached = self._pool.find_prefix(sequence.hashes, (sequence.target - 1) // block_size)
+        whole = -(-sequence.target // block_size) - len(cached) + self._pool.reclaimable(cached)
+        if whole > self._pool.free:
+            return 0
+        self._pool.take(cached)
+        found = len(cached) * block_size
+        count = min(sequence.target - found, budget)
+        sequence.computed = found + count
+        sequence.blocks = cached + self._pool.allocate(-(-sequence.computed // block_size) - len(cached))
+        sequence.room = len(sequence.blocks) * block_size
+        sequence.stored = len(cached)
+        self._store(sequence)
+        if sequence.scheduled is None:
+            sequence.scheduled = now
+            sequence.cached = found
+            if self.config.enable_prefix_caching:
+                self.counters.prefix_cache_queries += sequence.request.prompt_tokens
+                self.counters.prefix_cache_hits += found
+        return count
+
+    def _make_room(self, sequence: _Sequence, reached: int) -> bool:
+        """Give a running sequence blocks for `reached` tokens, pushing out later ones; False when it went itself."""
+        pool, block_size = self._pool, self.config.block_size
+        missing = -(-reached // block_size) - len(sequence.blocks)
+        while missing > pool.free:
+            victim = self._running.pop()
+            self._preempt(victim)
+            if victim is sequence:
+                return False
+        self._store(sequence)
+        sequence.blocks += pool.allocate(missing)
+        sequence.room = len(sequence.blocks) * block_size
         return True
 
-    def _preempt(self, entry: _Running) -> None:
-        self._running.remove(entry)
-        self.pool.release(entry.blocks)
-        entry.blocks, entry.computed, entry.published = [], 0, 0
-        self._waiting.appendleft(entry)
+    def _preempt(self, sequence: _Sequence) -> None:
+        self._pool.release(sequence.blocks)
+        sequence.blocks = []
+        sequence.computed = sequence.room = sequence.stored = 0
+        sequence.preemptions += 1
         self.counters.preemptions += 1
+        self._preempted.append(sequence.request_id)
+        heapq.heappush(self._waiting, (sequence.key, sequence))
 
-    def _count_prompt(self, entry: _Running, cached: int) -> None:
-        if entry.counted:
+    def _store(self, sequence: _Sequence) -> None:
+        """Put the sequence's full blocks that have a hash into the prefix cache."""
+        full = min(sequence.computed // self.config.block_size, len(sequence.hashes))
+        first = sequence.stored
+        if full <= first or not self.config.enable_prefix_caching:
             return
-        entry.counted = True
-        prompt = entry.request.prompt_tokens
-        hits = min(cached, prompt)
-        self.counters.prompt_tokens += prompt
-        self.counters.prompt_by_source["device"] += hits
-        self.counters.prompt_by_source["computed"] += prompt - hits
-        if self.config.enable_prefix_caching:
-            self.counters.cache_queries += prompt
-            self.counters.cache_hits += hits
+        for index in range(first, full):
+            self._pool.store(sequence.blocks[index], sequence.hashes[index])
+        sequence.stored = full
+        if self.config.kv_events:
+            self._stored.append(BlocksStored(sequence.request_id, first, tuple(sequence.hashes[first:full])))
 
-    def _publish_full_blocks(self, entry: _Running) -> None:
-        hashes: Sequence[int] = entry.request.block_hashes
-        full = min(entry.computed // self.config.block_size, len(hashes), len(entry.blocks))
-        while entry.published < full:
-            index = entry.published
-            self.pool.publish(entry.blocks[index], hashes[index], hashes[index - 1] if index else None)
-            entry.published += 1
+    def _end(self, sequence: _Sequence, reason: Finish, now: float) -> Finished:
+        self._store(sequence)
+        self._pool.release(sequence.blocks)
+        sequence.blocks = []
+        sequence.done = True
+        del self._sequences[sequence.request_id]
+        return Finished(
+            sequence.request_id,
+            reason,
+            sequence.request.arrival,
+            sequence.scheduled,
+            sequence.first_token,
+            now,
+            sequence.request.prompt_tokens,
+            sequence.cached,
+            sequence.output,
+            sequence.preemptions,
+        )
+
+    def _count_prompt(self, sequence: _Sequence) -> None:
+        prompt, counters = sequence.request.prompt_tokens, self.counters
+        counters.prompt_tokens += prompt
+        counters.prompt_tokens_by_source[Source.COMPUTED] += prompt - sequence.cached
+        counters.prompt_tokens_by_source[Source.DEVICE] += sequence.cached
+
+    def _block_events(self) -> list[BlocksStored | BlocksRemoved]:
+        removed = tuple(self._pool.removed)
+        self._pool.removed.clear()
+        events: list[BlocksStored | BlocksRemoved] = []
+        if self.config.kv_events:
+            if removed:
+                events.append(BlocksRemoved(removed))
+            events += self._stored
+            self._stored = []
+        return events

@@ -93,8 +93,8 @@ def test_every_token_comes_once_and_every_block_comes_back(drawn, blocks, seqs, 
             break
         assert 0 < plan.tokens <= budget
         assert plan.duration > 0
-        assert it.gauges.running <= seqs
-        assert 0 <= it.gauges.kv_usage <= 1
+        assert it.gauges().running <= seqs
+        assert 0 <= it.gauges().kv_usage <= 1
         now += plan.duration
         result = it.finish_step(now)
         firsts += result.first_tokens
@@ -104,7 +104,7 @@ def test_every_token_comes_once_and_every_block_comes_back(drawn, blocks, seqs, 
             got[request_id] = got.get(request_id, 0) + 1
         finished |= {end.request_id: end for end in result.finished}
     assert it.idle
-    assert it.gauges.kv_usage == pytest.approx(0)
+    assert it.gauges().kv_usage == pytest.approx(0)
     assert got == {request.request_id: request.max_tokens for request in todo}
     assert sorted(firsts) == sorted(got)
     for request in todo:
@@ -169,7 +169,7 @@ def test_an_abort_at_any_moment_leaves_nothing_behind(drawn, victims, after):
     results += drain(it, now)[1]
     assert not aborted & {request_id for result in results for request_id in result.tokens}
     assert it.idle
-    assert it.gauges.kv_usage == pytest.approx(0)
+    assert it.gauges().kv_usage == pytest.approx(0)
 
 
 def test_a_prompt_seen_before_is_computed_from_its_last_block_on():
