@@ -1,5 +1,10 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.telemetry.api import PanelList, PanelPoints
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("teams/<slug:team>/pools/<slug:name>/panels", PanelList.as_view(), name="panels"),
+    path("teams/<slug:team>/pools/<slug:name>/panels/<slug:panel>", PanelPoints.as_view(), name="panel"),
+]

@@ -1,0 +1,137 @@
+"""Charts of a pool over REST: which there are, and the points of one."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.core import access, clock, kinds
+from apps.core.domain.refusals import Malformed, Missing
+from apps.core.models import DeclaredObject
+from apps.telemetry import selectors
+from apps.telemetry.domain.panels import MAX_POINTS, PANELS, catalogue_entry, choose_step, draw
+from apps.telemetry.thresholds import thresholds_of
+
+__all__ = ["PanelList", "PanelPoints"]
+
+_DEFAULT_RANGE = 900.0
+# a chart reads minutes; two weeks of them would be a hundred times what a screen can show
+MAX_RANGE = 3 * 86400.0
+
+_RANGE = [
+    OpenApiParameter("from", str, description="Unix seconds or ISO 8601; 15 minutes before `to` when left out."),
+    OpenApiParameter("to", str, description="Unix seconds or ISO 8601; now when left out."),
+    OpenApiParameter("step", str, description="Seconds between points; a round one for the range when left out."),
+    OpenApiParameter("variant", str, description="Of one variant only."),
+]
+
+
+def _pool(request: Request, team: str, name: str) -> DeclaredObject:
+    access.require_read(access.actor_of(request), team)
+    pool = kinds.get("Pool").model.objects.named(team, name).first()
+    if pool is None:
+        raise Missing(f"There is no pool {name} in team {team}.")
+    assert isinstance(pool, DeclaredObject)
+    return pool
+
+
+class PanelList(APIView):
+    """Which charts a pool has."""
+
+    @extend_schema(operation_id="panels_list", responses={200: dict[str, Any]})
+    def get(self, request: Request, team: str, name: str) -> Response:
+        _pool(request, team, name)
+        return Response({"items": [catalogue_entry(panel) for panel in PANELS.values()], "next": None})
+
+
+class PanelPoints(APIView):
+    """One chart: its state, and at most 1000 points a line."""
+
+    @extend_schema(operation_id="panels_read", parameters=_RANGE, responses={200: dict[str, Any]})
+    def get(self, request: Request, team: str, name: str, panel: str) -> Response:
+        pool = _pool(request, team, name)
+        chart = PANELS.get(panel)
+        if chart is None:
+            raise Missing(f"There is no panel {panel}; there are {', '.join(PANELS)}.")
+        now = clock.now().timestamp()
+        start, end, step = _range(request, now)
+        window = max(step, chart.min_window)
+        rows = selectors.signals_of(
+            pool.uid,
+            start=selectors.moment(start - window),
+            end=selectors.moment(end),
+            step=step,
+            columns=chart.columns,
+            family=chart.family,
+            variant=_variant(request, pool),
+        )
+        drawn = draw(
+            chart,
+            rows,
+            start=start,
+            end=end,
+            step=step,
+            now=now,
+            interval=selectors.INTERVAL,
+            thresholds=thresholds_of(team, name, chart.family) if chart.family else (),
+        )
+        return Response(drawn.to_json())
+
+
+def _variant(request: Request, pool: DeclaredObject) -> str:
+    wanted = request.query_params.get("variant", "")
+    names = [variant["name"] for variant in pool.spec.get("variants", [])]
+    if wanted and wanted not in names:
+        raise Missing(f"Pool {pool.name} has no variant {wanted[:63]}; it has {', '.join(names)}.")
+    return str(wanted)
+
+
+def _range(request: Request, now: float) -> tuple[float, float, float]:
+    end = _instant(request, "to", now)
+    start = _instant(request, "from", end - _DEFAULT_RANGE)
+    if start >= end:
+        raise Malformed("`from` must lie before `to`.")
+    if end - start > MAX_RANGE:
+        raise Malformed(f"`from` and `to` lie more than {MAX_RANGE / 86400:g} days apart; ask for a shorter range.")
+    text = request.query_params.get("step", "")
+    if not text:
+        return start, end, choose_step(end - start, selectors.INTERVAL)
+    step = _number("step", text.removesuffix("s"))
+    if step < 1:
+        raise Malformed("`step` must be one second or more.")
+    if (end - start) / step > MAX_POINTS:
+        least = math.ceil((end - start) / MAX_POINTS)
+        raise Malformed(
+            f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
+        )
+    return start, end, step
+
+
+def _instant(request: Request, name: str, default: float) -> float:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        seconds = _number(name, text)
+        if not 0 <= seconds < 4e9:
+            raise Malformed(f"`{name}` is not a time in Unix seconds: {text[:40]}.") from None
+        return seconds
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise Malformed(f"`{name}` is not a number: {text[:40]!r}.")
+    return value

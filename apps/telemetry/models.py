@@ -1,0 +1,86 @@
+"""Tables of the room: signals (partitioned by time), what scrapes are compared with, the newest figures."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class SignalColumns(models.Model):
+    """One row of signals of a pool (variant "") or of one of its variants: apps.telemetry.domain.signals.Signals."""
+
+    pk = models.CompositePrimaryKey("pool", "variant", "at")
+    pool = models.UUIDField()
+    variant = models.CharField(max_length=63, blank=True)
+    at = models.DateTimeField()
+    seconds = models.FloatField()
+    targets = models.PositiveIntegerField()
+    scraped = models.PositiveIntegerField()
+    reason = models.TextField(blank=True)
+    counts = models.JSONField(default=dict)
+    rates = models.JSONField(default=dict)
+    histograms = models.JSONField(default=dict)
+    gauges = models.JSONField(default=dict)
+    replicas = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+
+class Signal(SignalColumns):
+    """A tick's row; `at` is the time of the tick. Partitioned by hour, kept for six hours."""
+
+    class Meta:
+        db_table = "telemetry_signal"
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.variant or '(pool)'} {self.at:%H:%M:%S}"
+
+
+class SignalMinute(SignalColumns):
+    """The rows of one minute merged; `at` is the end of the minute. Partitioned by day, kept for fourteen days."""
+
+    class Meta:
+        db_table = "telemetry_signal_minute"
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H:%M}"
+
+
+class ScrapeState(models.Model):
+    """The totals of one engine at its last scrape, which the next one is compared with."""
+
+    target = models.CharField(max_length=100, primary_key=True)
+    pool = models.UUIDField()
+    at = models.DateTimeField()
+    totals = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.target} at {self.at:%H:%M:%S}"
+
+
+class PoolSummary(models.Model):
+    """The newest figures of a pool, for lists: one row to read where a window of signals would be many.
+
+    `figures`: name -> {"value": number} | {"state": "no_traffic"} | {"state": "unknown", "reason": …};
+    `hour`: family -> histogram of the last hour.
+    """
+
+    pool = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    last_sample_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    figures = models.JSONField(default=dict)
+    hour = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.pool} at {self.at:%H:%M:%S}"
+
+
+class Progress(models.Model):
+    """How far the ticks have come: the one row with id 1."""
+
+    last_tick_at = models.DateTimeField(null=True)
+    minutes_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"ticked at {self.last_tick_at}"

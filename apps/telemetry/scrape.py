@@ -1,0 +1,95 @@
+"""Reading many engines' `/metrics` at once, each within a deadline and a size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from apps.telemetry.domain.engine import EngineReading, read_engine
+from apps.telemetry.domain.exposition import ExpositionError
+
+__all__ = ["Scraped", "Target", "scrape_all"]
+
+_ONE_SECONDS = 3.0
+_ALL_SECONDS = 7.0
+_MAX_BYTES = 8 * 1024 * 1024
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Target:
+    """One engine: `key` (the pod's uid) lasts as long as the pod; `name` is for people; `url` its metrics page."""
+
+    key: str
+    name: str
+    variant: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """`reading` None: it could not be read, `reason` is a sentence."""
+
+    reading: EngineReading | None
+    reason: str = ""
+
+
+async def scrape_all(
+    targets: Sequence[Target], *, one_seconds: float = _ONE_SECONDS, all_seconds: float = _ALL_SECONDS
+) -> dict[str, Scraped]:
+    """Scrape concurrently; an answer for every target's key, within `all_seconds` whatever the engines do."""
+    results = {
+        target.key: Scraped(
+            None, f"{target.name} was not reached: the tick had only {all_seconds:g} s for all engines."
+        )
+        for target in targets
+    }
+    if not targets:
+        return results
+    connector = aiohttp.TCPConnector(limit=_AT_ONCE)
+    timeout = aiohttp.ClientTimeout(total=one_seconds)
+    gate = asyncio.Semaphore(_AT_ONCE)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, headers={"Accept": "text/plain", "Accept-Encoding": "identity"}
+    ) as session:
+
+        async def one(target: Target) -> None:
+            async with gate:
+                results[target.key] = await _scrape(session, target, one_seconds)
+
+        tasks = [asyncio.create_task(one(target)) for target in targets]
+        _, late = await asyncio.wait(tasks, timeout=all_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return results
+
+
+async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float) -> Scraped:
+    try:
+        async with session.get(target.url, allow_redirects=False) as answer:
+            if answer.status != 200:
+                return Scraped(None, f"{target.name} answered {answer.status} instead of its metrics.")
+            page = bytearray()
+            async for chunk in answer.content.iter_chunked(65536):
+                page += chunk
+                if len(page) > _MAX_BYTES:
+                    return Scraped(None, f"{target.name} has a metrics page of more than {_MAX_BYTES // 2**20} MiB.")
+        reading = read_engine(page.decode("utf-8", "replace"))
+    except TimeoutError:
+        return Scraped(None, f"{target.name} did not give its metrics within {seconds:g} s.")
+    except (aiohttp.ClientError, OSError) as error:
+        return Scraped(None, f"{target.name} cannot be reached for its metrics: {_short(error)}.")
+    except ExpositionError as error:
+        return Scraped(None, f"{target.name} has a metrics page that cannot be read: {error}")
+    if not reading.is_engine:
+        return Scraped(None, f"{target.name} answers at {target.url}, but not with an engine's metrics.")
+    return Scraped(reading)
+
+
+def _short(error: Exception) -> str:
+    cause = getattr(error, "os_error", error)
+    return str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
