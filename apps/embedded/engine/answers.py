@@ -12,6 +12,7 @@ import orjson
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import Generation
 
+_ROLE = b'"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
@@ -136,7 +137,7 @@ class StreamedAnswer(Answer):
         opening = b""
         if self.generation.chat:
             if choice.shown == 0:
-                opening = head + b'"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
+                opening = head + _ROLE
             body = b'"delta":{"content":%b},"logprobs":null,"finish_reason":%b' % (text, ended)
         else:
             echo = self.generation.echo_text

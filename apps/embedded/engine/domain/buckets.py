@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from apps.catalog.domain.vllm import Metric
 
 FAMILIES = frozenset(
-    "request_latency time_to_first_token inter_token_latency iteration_tokens request_params_n "
-    "request_num_preemptions request_tokens kv_cache_residency".split()
-)
+    {
+        "request_latency", "time_to_first_token", "inter_token_latency", "iteration_tokens",
+        "request_params_n", "request_num_preemptions", "request_tokens", "kv_cache_residency",
+    }
+)  # fmt: skip
 
 
 def one_two_five(most: int) -> tuple[float, ...]:
@@ -27,7 +30,7 @@ def one_two_five(most: int) -> tuple[float, ...]:
 
 def bounds(metric: Metric, max_model_len: int, custom: Mapping[str, Sequence[float]]) -> tuple[float, ...]:
     """Upper bounds of `metric` without +Inf, for an engine of that context length."""
-    if metric.bucket_family in custom:
+    if metric.bucket_family is not None and metric.bucket_family in custom:
         return tuple(float(bound) for bound in custom[metric.bucket_family])
     return one_two_five(max_model_len) if metric.bucket_family == "request_tokens" else metric.buckets
 
@@ -43,7 +46,7 @@ def checked(custom: object) -> Mapping[str, Sequence[float]]:
             )
         if not isinstance(values, list) or not values or not all(_is_bound(value) for value in values):
             raise ValueError(f"custom_histogram_buckets: {family} must list positive finite numbers")
-        if any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(values)):
             raise ValueError(f"custom_histogram_buckets: the bounds of {family} must strictly increase")
     return custom
 

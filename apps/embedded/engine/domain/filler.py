@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from array import array
 from collections.abc import Sequence
 
-_WORDS = tuple(
-    "the a of to and in is for on with as by from that this it are be was an or at can has will more when each one all "
-    "new set use data time model token cache batch layer weight value query key block prompt step first last next long "
-    "short fast slow small large full free ready state point line plan part".split()
-)
+from apps.embedded.engine.domain.tokens import tokenize
+
+_WORDS = (
+    "the", "a", "of", "to", "and", "in", "is", "for", "on", "with", "as", "by", "from", "that", "this", "it",
+    "are", "be", "was", "an", "or", "at", "can", "has", "will", "more", "when", "each", "one", "all", "new",
+    "set", "use", "data", "time", "model", "token", "cache", "batch", "layer", "weight", "value", "query", "key",
+    "block", "prompt", "step", "first", "last", "next", "long", "short", "fast", "slow", "small", "large", "full",
+    "free", "ready", "state", "point", "line", "plan", "part",
+)  # fmt: skip
 _FEWEST, _MOST = 32, 256
+
+
+@functools.cache
+def _token(piece: str) -> int:
+    return tokenize(piece)[0]
 
 
 class Filler:
@@ -31,6 +41,10 @@ class Filler:
         mixed = (self._seed ^ (index * 2654435761)) * 2246822519 & 0xFFFFFFFF
         word = _WORDS[(mixed >> 13) % len(_WORDS)]
         return word if index == 0 else " " + word
+
+    def tokens(self, count: int) -> list[int]:
+        """The ids of the first `count` tokens."""
+        return [_token(self.piece(index)) for index in range(count)]
 
     def text(self, start: int, end: int) -> str:
         return "".join(map(self.piece, range(start, end)))

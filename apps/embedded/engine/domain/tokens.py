@@ -33,7 +33,8 @@ def tokenize(text: str) -> list[int]:
 def chat_prompt(messages: Sequence[Mapping[str, str]]) -> str:
     """The text of a conversation (`role`, `content`) by a template of the Llama 3 family, ready for the answer."""
     turns = [
-        f"<|start_header_id|>{message['role']}<|end_header_id|>\n\n{message['content']}<|eot_id|>" for message in messages
+        f"<|start_header_id|>{message['role']}<|end_header_id|>\n\n{message['content']}<|eot_id|>"
+        for message in messages
     ]
     return "".join(["<|begin_of_text|>", *turns, "<|start_header_id|>assistant<|end_header_id|>\n\n"])
 

@@ -1,0 +1,97 @@
+"""`python -m apps.embedded.engine serve MODEL ...`: what `vllm serve` is in the embedded cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from apps.catalog.domain.vllm import flags, parse_args
+from apps.embedded.engine.domain.settings import DEFAULT_VERSION, EngineSettings, SettingsError, settings_from
+from apps.embedded.engine.hardware import cold_start_seconds, host_delay, step_time
+from apps.embedded.engine.loop import EngineLoop, ModelClock
+from apps.embedded.engine.metrics import EngineMetrics
+from apps.embedded.engine.recorder import Recorder
+from apps.embedded.engine.server import EngineServer, run_until
+from apps.physics import Engine
+
+
+def main(argv: list[str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    if argv[:1] != ["serve"]:
+        print("usage: vllm serve [model_tag] [options]", file=sys.stderr)
+        return 2
+    version = os.environ.get("LAMPLIGHT_ENGINE_VERSION") or DEFAULT_VERSION
+    if any(word in ("-h", "--help") or word.startswith("--help=") for word in argv):
+        print("usage: vllm serve [model_tag] [options]\n\noptions:")
+        print("\n".join("  " + ", ".join(flag.spellings) for flag in flags(version).values()))
+        return 0
+    parsed = parse_args(version, argv[1:])
+    if isinstance(parsed, str):
+        print(f"usage: vllm serve [model_tag] [options]\nvllm serve: error: {parsed}", file=sys.stderr)
+        return 2
+    try:
+        settings = settings_from(parsed, os.environ, config_json=_config_json(parsed.model))
+    except (SettingsError, OSError) as error:
+        print(f"ValueError: {error}", file=sys.stderr)
+        return 1
+    return asyncio.run(_serve(settings))
+
+
+def _config_json(model: str) -> str | None:
+    path = Path(model) / "config.json"
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+async def _serve(settings: EngineSettings) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _say(f"vLLM API server version {settings.version} (engine simulator), model {settings.model}")
+    for name in settings.not_modelled:
+        _say(f"--{name.replace('_', '-')} is accepted but not simulated yet")
+    startup = cold_start_seconds(settings) if settings.startup is None else settings.startup
+    _say(f"GPU KV cache size: {settings.engine.kv_tokens:,} tokens on {settings.accelerators} x {settings.accelerator}")
+    with contextlib.suppress(TimeoutError):
+        # like the real one, the server listens only when the model is loaded
+        await asyncio.wait_for(stop.wait(), startup / settings.time_scale)
+        return 0
+    metrics = EngineMetrics(
+        settings.version,
+        model_name=settings.served_names[0],
+        max_model_len=settings.max_model_len,
+        custom_buckets=settings.custom_buckets,
+        features=frozenset(),
+        cache_config=settings.cache_config,
+    )
+    loop = EngineLoop(
+        Engine(settings.engine, step_time(settings)),
+        ModelClock(settings.time_scale),
+        Recorder(metrics, settings.time_scale),
+        host_delay=host_delay(settings),
+    )
+    loop.start()
+    gc.collect()
+    gc.freeze()
+    server = EngineServer(settings, loop, metrics)
+    try:
+        await run_until(stop, server, settings.host, settings.port, grace=settings.shutdown_timeout)
+    except OSError as error:
+        print(f"ERROR: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    finally:
+        await loop.stop()
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"INFO:     {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

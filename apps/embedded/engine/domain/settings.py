@@ -1,0 +1,246 @@
+"""From a vLLM command line and the environment to what is simulated, or to the sentence with which vLLM gives up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from apps.catalog.domain.vllm import ParsedArgs
+from apps.embedded.engine.domain import buckets
+from apps.embedded.engine.domain.shapes import (
+    GIB,
+    OVERHEAD_BYTES,
+    ModelShape,
+    known_shape,
+    memory_bytes,
+    shape_from_config,
+)
+from apps.physics import EngineConfig
+
+DEFAULT_ACCELERATOR = "nvidia-h200"
+DEFAULT_VERSION = "0.33.0"
+# accelerators with at least this much memory get vLLM's larger batch defaults
+LARGE_MEMORY_BYTES = 70 * GIB
+NOT_MODELLED = ("enable_lora", "speculative_config", "kv_transfer_config", "kv_offloading_size", "kv_events_config")
+
+
+class SettingsError(ValueError):
+    """What vLLM would refuse after parsing, while it builds its configuration or sizes its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Everything that the simulated server needs to know."""
+
+    version: str
+    model: str
+    served_names: tuple[str, ...]
+    host: str
+    port: int
+    api_keys: frozenset[str]
+    accelerator: str
+    accelerators: int
+    shape: ModelShape
+    engine: EngineConfig
+    hash_seed: str
+    hash_algorithm: str
+    custom_buckets: Mapping[str, Sequence[float]]
+    cache_config: Mapping[str, str]
+    prompt_tokens_details: bool
+    force_include_usage: bool
+    load_tracking: bool
+    stream_interval: int
+    shutdown_timeout: float
+    access_log: bool
+    access_log_skips: frozenset[str]
+    eager: bool
+    time_scale: float
+    startup: float | None
+    """Seconds until the server listens; None: as calibrated."""
+    not_modelled: tuple[str, ...]
+
+    @property
+    def max_model_len(self) -> int:
+        return self.engine.max_model_len
+
+
+def settings_from(
+    parsed: ParsedArgs, environment: Mapping[str, str], *, config_json: str | None = None
+) -> EngineSettings:
+    """The settings of one engine.
+
+    `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
+    LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION, LAMPLIGHT_BIND_HOST, VLLM_API_KEY,
+    PYTHONHASHSEED. `config_json`: the text of the model's config.json where the model is a local folder.
+    Raises SettingsError.
+    """
+    if parsed["config"]:
+        raise SettingsError("the engine simulator does not read --config files; give the options themselves")
+    shape = _shape(parsed.model, config_json)
+    accelerator = environment.get("LAMPLIGHT_ACCELERATOR") or DEFAULT_ACCELERATOR
+    ranks = parsed["tensor_parallel_size"] * parsed["pipeline_parallel_size"]
+    engine, bytes_of_cache = _engine(parsed, shape, accelerator, ranks)
+    try:
+        custom = buckets.checked(parsed["custom_histogram_buckets"] or {})
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    keys = parsed["api_key"] or ([environment["VLLM_API_KEY"]] if environment.get("VLLM_API_KEY") else [])
+    return EngineSettings(
+        version=environment.get("LAMPLIGHT_ENGINE_VERSION") or DEFAULT_VERSION,
+        model=parsed.model,
+        served_names=tuple(parsed["served_model_name"] or [parsed.model]),
+        host=environment.get("LAMPLIGHT_BIND_HOST") or parsed["host"] or "0.0.0.0",  # noqa: S104 - vLLM's default
+        port=parsed["port"],
+        api_keys=frozenset(keys),
+        accelerator=accelerator,
+        accelerators=ranks,
+        shape=shape,
+        engine=engine,
+        hash_seed=_hash_seed(environment.get("PYTHONHASHSEED")),
+        hash_algorithm=parsed["prefix_caching_hash_algo"],
+        custom_buckets=custom,
+        cache_config=_cache_config(parsed, engine, bytes_of_cache),
+        prompt_tokens_details=parsed["enable_prompt_tokens_details"],
+        force_include_usage=parsed["enable_force_include_usage"],
+        load_tracking=parsed["enable_server_load_tracking"],
+        stream_interval=max(1, parsed["stream_interval"]),
+        shutdown_timeout=float(parsed["shutdown_timeout"]),
+        access_log=not parsed["disable_uvicorn_access_log"],
+        access_log_skips=frozenset((parsed["disable_access_log_for_endpoints"] or "").split(",")),
+        eager=parsed["enforce_eager"],
+        time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
+        startup=_startup(environment),
+        not_modelled=tuple(sorted(name for name in NOT_MODELLED if parsed[name])),
+    )
+
+
+def _shape(model: str, config_json: str | None) -> ModelShape:
+    if config_json is None:
+        return known_shape(model)
+    try:
+        return shape_from_config(model, json.loads(config_json))
+    except ValueError as error:
+        raise SettingsError(f"cannot read the configuration of {model}: {error}") from error
+
+
+def _engine(parsed: ParsedArgs, shape: ModelShape, accelerator: str, ranks: int) -> tuple[EngineConfig, int]:
+    """The scheduler's settings, and the bytes of KV cache per accelerator."""
+    if shape.kv_heads % parsed["tensor_parallel_size"] and parsed["tensor_parallel_size"] % shape.kv_heads:
+        raise SettingsError(
+            f"Total number of key/value heads ({shape.kv_heads}) must be divisible by tensor parallel size "
+            f"({parsed['tensor_parallel_size']})."
+        )
+    utilization = parsed["gpu_memory_utilization"]
+    if not 0 < utilization <= 1:
+        raise SettingsError(f"GPU memory utilization must be in (0, 1]. Got {utilization}.")
+    try:
+        memory = memory_bytes(accelerator)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    block_size = parsed["block_size"] or 16
+    element = 1 if str(parsed["kv_cache_dtype"]).startswith("fp8") else 2
+    per_token = shape.kv_bytes_per_token(element)
+    weights = shape.weight_bytes(1 if parsed["quantization"] else 2)
+    available = parsed["kv_cache_memory_bytes"] or int(memory * utilization - weights / ranks - OVERHEAD_BYTES)
+    blocks = available * ranks // (per_token * block_size)
+    if parsed["num_gpu_blocks_override"]:
+        blocks = parsed["num_gpu_blocks_override"]
+    elif available <= 0:
+        raise SettingsError(
+            "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the "
+            f"engine. (The weights of {shape.name} take {weights / ranks / GIB:.1f} GiB of the "
+            f"{memory / GIB:.1f} GiB of {accelerator}.)"
+        )
+    context = parsed["max_model_len"]
+    if context is None:
+        context = shape.max_context
+    elif context == -1:
+        context = min(shape.max_context, (blocks - 1) * block_size)
+    elif context > shape.max_context:
+        raise SettingsError(
+            f"User-specified max_model_len ({context}) is greater than the derived max_model_len "
+            f"(max_position_embeddings={shape.max_context} in model's config.json)."
+        )
+    if (blocks - 1) * block_size < context:
+        raise SettingsError(
+            f"To serve at least one request with the models's max seq len ({context}), "
+            f"({context * per_token / ranks / GIB:.2f} GiB KV cache is needed, which is larger than the available KV "
+            f"cache memory ({blocks * block_size * per_token / ranks / GIB:.2f} GiB). Based on the available memory, "
+            f"the estimated maximum model length is {max((blocks - 1) * block_size, 0)}. Try increasing "
+            "`gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine."
+        )
+    large = memory >= LARGE_MEMORY_BYTES and "a100" not in accelerator
+    seqs = parsed["max_num_active_seqs"] or parsed["max_num_seqs"] or (1024 if large else 256)
+    try:
+        config = EngineConfig(
+            num_blocks=blocks,
+            block_size=block_size,
+            max_num_seqs=seqs,
+            max_num_batched_tokens=parsed["max_num_batched_tokens"] or (8192 if large else 2048),
+            max_model_len=context,
+            enable_prefix_caching=parsed["enable_prefix_caching"] is not False,
+            max_num_queued_reqs=parsed["max_num_queued_reqs"],
+            scheduling_policy=parsed["scheduling_policy"],
+            async_scheduling=parsed["async_scheduling"] is not False,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return config, available
+
+
+def _cache_config(parsed: ParsedArgs, engine: EngineConfig, available: int) -> dict[str, str]:
+    """The labels of vllm:cache_config_info that this engine knows; the others read "None"."""
+    return {
+        "_block_size_resolved": "True",
+        "block_size": str(engine.block_size),
+        "cache_dtype": str(parsed["kv_cache_dtype"]),
+        "effective_attention_block_size": str(engine.block_size),
+        "enable_mamba_shared_prefix_checkpoint": "False",
+        "enable_prefix_caching": str(engine.enable_prefix_caching),
+        "gpu_memory_utilization": str(parsed["gpu_memory_utilization"]),
+        "is_attention_free": "False",
+        "kv_cache_dtype_skip_layers": "[]",
+        "kv_cache_max_concurrency": str(round(engine.num_blocks * engine.block_size / engine.max_model_len, 3)),
+        "kv_cache_memory_bytes": str(available),
+        "kv_cache_size_tokens": str(engine.num_blocks * engine.block_size),
+        "kv_offloading_backend": str(parsed["kv_offloading_backend"]),
+        "kv_offloading_size": str(parsed["kv_offloading_size"]),
+        "kv_sharing_fast_prefill": "False",
+        "mamba_cache_dtype": "auto",
+        "mamba_cache_mode": "none",
+        "mamba_ssm_cache_dtype": "auto",
+        "num_gpu_blocks": str(engine.num_blocks),
+        "num_gpu_blocks_override": str(parsed["num_gpu_blocks_override"]),
+        "prefix_cache_retention_interval": "0",
+        "prefix_caching_hash_algo": str(parsed["prefix_caching_hash_algo"]),
+        "replayssm_buffer_len": "16",
+        "swa_bounded_replay": "True",
+        "use_kda_recoverssm": "False",
+        "use_replayssm": "False",
+        "user_specified_block_size": str(parsed["block_size"] is not None),
+    }
+
+
+def _hash_seed(seed: str | None) -> str:
+    """The digest behind the first block's parent. A seed of 0 or none is vLLM's fixed one."""
+    return hashlib.sha256((seed or "0").encode()).hexdigest()
+
+
+def _startup(environment: Mapping[str, str]) -> float | None:
+    text = environment.get("LAMPLIGHT_ENGINE_STARTUP") or "calibrated"
+    return None if text == "calibrated" else _positive(environment, "LAMPLIGHT_ENGINE_STARTUP", 0.0, least=0.0)
+
+
+def _positive(environment: Mapping[str, str], name: str, default: float, *, least: float | None = None) -> float:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not (value > 0 if least is None else value >= least) or value == float("inf"):
+        raise SettingsError(f"{name}={text}: write a positive number")
+    return value

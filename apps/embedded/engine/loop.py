@@ -1,0 +1,189 @@
+"""The engine in real time: apps.physics decides what each step does and how long it takes; here it takes that long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from apps.embedded.engine.answers import Answer, Choice
+from apps.embedded.engine.recorder import Asked, Recorder
+from apps.physics import Engine, Finish, Finished, Request, StepPlan
+
+log = logging.getLogger(__name__)
+
+# a simulator that lags this far behind its own schedule (seconds) stops catching up: the machine is too slow for it
+MOST_LAG_S = 0.5
+
+
+class ModelClock:
+    """Seconds of the simulated engine: `scale` of them pass in one second of the machine."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+        self._origin = time.monotonic()
+
+    def now(self) -> float:
+        return (time.monotonic() - self._origin) * self.scale
+
+    def machine_seconds(self, seconds: float) -> float:
+        return seconds / self.scale
+
+
+@dataclass(slots=True)
+class Sequence:
+    """One sequence on its way through the engine. Times are seconds of the model clock."""
+
+    identity: str
+    prompt_tokens: int
+    block_hashes: tuple[int, ...]
+    limit: int
+    reason: str
+    max_tokens: int
+    n: int
+    priority: int
+    answer: Answer
+    choice: Choice
+    arrival: float = 0.0
+    queued: float = 0.0
+    last_token: float = 0.0
+    ended: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+
+class EngineLoop:
+    """Runs steps while there is work. Its methods are called in the event loop only.
+
+    `host_delay`: model seconds between a request's arrival at the HTTP server and its arrival at the scheduler.
+    """
+
+    def __init__(self, engine: Engine, clock: ModelClock, recorder: Recorder, *, host_delay: float = 0.0) -> None:
+        self.engine, self.clock, self.recorder = engine, clock, recorder
+        self._host_delay = host_delay
+        self._live: dict[str, Sequence] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def live(self) -> int:
+        """Sequences that have not ended."""
+        return len(self._live)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="engine-steps")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def admits(self, sequences: int) -> bool:
+        """Whether the limit of requests in flight (--max-num-queued-reqs) leaves room; a refusal is counted."""
+        limit = self.engine.config.max_num_queued_reqs
+        if limit is None or self.live + sequences <= limit:
+            return True
+        self.recorder.rejected()
+        return False
+
+    def submit(self, sequence: Sequence) -> None:
+        """Take a sequence in; its tokens come through its answer."""
+        sequence.arrival = self.clock.now()
+        self._live[sequence.identity] = sequence
+        if self._host_delay > 0:
+            delay = self.clock.machine_seconds(self._host_delay)
+            sequence.timer = asyncio.get_running_loop().call_later(delay, self._enqueue, sequence)
+        else:
+            self._enqueue(sequence)
+
+    def abort(self, sequence: Sequence) -> None:
+        """End a sequence that has not ended: its answer gets the reason "abort"."""
+        if sequence.ended:
+            return
+        if sequence.timer is not None:
+            sequence.timer.cancel()
+        now = self.clock.now()
+        finished = self.engine.abort(sequence.identity, now)
+        if finished is None:
+            finished = Finished(
+                sequence.identity, Finish.ABORT, sequence.queued, None, None, now, sequence.prompt_tokens, 0, 0, 0
+            )
+        self._end(sequence, finished, "abort", tokens=0)
+
+    def abort_all(self) -> None:
+        for sequence in list(self._live.values()):
+            self.abort(sequence)
+
+    def refresh_gauges(self) -> None:
+        self.recorder.refresh(self.engine)
+
+    def _enqueue(self, sequence: Sequence) -> None:
+        sequence.timer = None
+        sequence.queued = now = self.clock.now()
+        self.engine.submit(
+            Request(
+                request_id=sequence.identity,
+                arrival=now,
+                prompt_tokens=sequence.prompt_tokens,
+                block_hashes=sequence.block_hashes,
+                max_tokens=sequence.limit,
+                priority=sequence.priority,
+            ),
+            now,
+        )
+        self._wake.set()
+
+    async def _run(self) -> None:
+        try:
+            await self._steps()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # /health says so from now on, as vLLM's does when its engine process dies
+            log.exception("the engine's loop died")
+            raise
+
+    async def _steps(self) -> None:
+        free_at = 0.0
+        while True:
+            now = self.clock.now()
+            # the next step starts where the last one ended on the schedule, so that late timers do not add up
+            start = free_at if 0 <= now - free_at <= MOST_LAG_S * self.clock.scale else now
+            plan = self.engine.next_step(start)
+            if plan is None:
+                self._wake.clear()
+                await self._wake.wait()
+                free_at = 0.0
+                continue
+            free_at = start + plan.duration
+            await asyncio.sleep(max(0.0, self.clock.machine_seconds(free_at - self.clock.now())))
+            self._finish(plan, free_at)
+
+    def _finish(self, plan: StepPlan, now: float) -> None:
+        result = self.engine.finish_step(now)
+        self.recorder.step(plan.tokens)
+        ends = {end.request_id: end for end in result.finished}
+        first = set(result.first_tokens)
+        for identity in result.tokens:
+            sequence = self._live[identity]
+            if identity in first:
+                self.recorder.first_token(now - sequence.arrival)
+            else:
+                self.recorder.next_token(now - sequence.last_token)
+            sequence.last_token = now
+            end = ends.get(identity)
+            if end is None:
+                sequence.answer.advance(sequence.choice, 1, None)
+            else:
+                self._end(sequence, end, sequence.reason, tokens=1)
+
+    def _end(self, sequence: Sequence, end: Finished, reason: str, *, tokens: int) -> None:
+        sequence.ended = True
+        del self._live[sequence.identity]
+        sequence.choice.cached_tokens = end.cached_tokens
+        self.recorder.finished(end, Asked(sequence.arrival, sequence.max_tokens, sequence.n), reason)
+        sequence.answer.advance(sequence.choice, tokens, reason)

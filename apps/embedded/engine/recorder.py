@@ -1,0 +1,111 @@
+"""From what the engine did to its metrics. Durations are machine seconds: what a client of this process can see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.embedded.engine.metrics import EngineMetrics
+from apps.physics import Counters, Engine, Finished, Source
+
+_HITS = {Source.DEVICE: "device", Source.HOST: "host", Source.DISK: "disk", Source.P2P: "p2p"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the client asked for, as the request histograms want it."""
+
+    arrival: float
+    max_tokens: int
+    n: int
+
+
+class Recorder:
+    """Writes into EngineMetrics; `scale` turns model seconds into machine seconds."""
+
+    def __init__(self, metrics: EngineMetrics, scale: float) -> None:
+        one = metrics.one
+        self._seconds = 1 / scale
+        self._seen = Counters()
+        self._one = one
+        self._iteration = one("vllm:iteration_tokens_total")
+        self._ttft = one("vllm:time_to_first_token_seconds")
+        self._itl = one("vllm:inter_token_latency_seconds")
+        self._tpot = one("vllm:request_time_per_output_token_seconds")
+        self._e2e = one("vllm:e2e_request_latency_seconds")
+        self._queue = one("vllm:request_queue_time_seconds")
+        self._inference = one("vllm:request_inference_time_seconds")
+        self._prefill = one("vllm:request_prefill_time_seconds")
+        self._decode = one("vllm:request_decode_time_seconds")
+        self._rejected = one("vllm:admission_rejections_total", reason="max_num_queued_reqs")
+        one("vllm:engine_sleep_state", sleep_state="awake").set(1)
+
+    def step(self, tokens: int) -> None:
+        self._iteration.observe(tokens)
+
+    def first_token(self, after: float) -> None:
+        self._ttft.observe(after * self._seconds)
+
+    def next_token(self, after: float) -> None:
+        self._itl.observe(after * self._seconds)
+
+    def rejected(self) -> None:
+        self._rejected.inc()
+
+    def finished(self, end: Finished, asked: Asked, reason: str) -> None:
+        """A request ended with vLLM's `reason`: stop, length, abort."""
+        one, seconds = self._one, self._seconds
+        one("vllm:request_success_total", finished_reason=reason).inc()
+        one("vllm:request_prompt_tokens").observe(end.prompt_tokens)
+        one("vllm:request_generation_tokens").observe(end.output_tokens)
+        one("vllm:request_max_num_generation_tokens").observe(end.output_tokens)
+        one("vllm:request_params_n").observe(asked.n)
+        one("vllm:request_params_max_tokens").observe(asked.max_tokens)
+        one("vllm:request_num_preemptions").observe(end.preemptions)
+        one("vllm:request_prefill_kv_computed_tokens").observe(max(end.prompt_tokens - end.cached_tokens, 0))
+        self._e2e.observe((end.finished - asked.arrival) * seconds)
+        scheduled = end.finished if end.scheduled is None else end.scheduled
+        first = end.finished if end.first_token is None else end.first_token
+        self._queue.observe(max(scheduled - end.arrival, 0) * seconds)
+        self._prefill.observe(max(first - scheduled, 0) * seconds)
+        self._decode.observe(max(end.finished - first, 0) * seconds)
+        self._inference.observe(max(end.finished - scheduled, 0) * seconds)
+        if end.output_tokens > 1:
+            self._tpot.observe((end.finished - first) / (end.output_tokens - 1) * seconds)
+
+    def refresh(self, engine: Engine) -> None:
+        """Bring gauges and counters up to date; called when the page is read."""
+        one, gauges, now, before = self._one, engine.gauges(), engine.counters, self._seen
+        one("vllm:num_requests_running").set(gauges.running)
+        one("vllm:num_requests_waiting").set(gauges.waiting)
+        one("vllm:num_requests_waiting_by_reason", reason="capacity").set(gauges.waiting_capacity)
+        one("vllm:num_requests_waiting_by_reason", reason="deferred").set(gauges.waiting_deferred)
+        one("vllm:kv_cache_usage_perc").set(gauges.kv_usage)
+        for name, value, old in (
+            ("prefix_cache_queries", now.prefix_cache_queries, before.prefix_cache_queries),
+            ("prefix_cache_hits", now.prefix_cache_hits, before.prefix_cache_hits),
+            ("prompt_tokens", now.prompt_tokens, before.prompt_tokens),
+            ("generation_tokens", now.generation_tokens, before.generation_tokens),
+            ("num_preemptions", now.preemptions, before.preemptions),
+        ):
+            one(f"vllm:{name}_total").inc(value - old)
+        gained = {
+            source: now.prompt_tokens_by_source[source] - before.prompt_tokens_by_source[source] for source in Source
+        }
+        hits = sum(gained[source] for source in _HITS)
+        for source, label in _HITS.items():
+            one("vllm:prompt_tokens_cached_by_source_total", source=label).inc(gained[source])
+        one("vllm:prompt_tokens_cached_total").inc(hits)
+        for label, tokens in (
+            ("local_compute", gained[Source.COMPUTED]),
+            ("local_cache_hit", gained[Source.DEVICE]),
+            ("external_kv_transfer", hits - gained[Source.DEVICE]),
+        ):
+            one("vllm:prompt_tokens_by_source_total", source=label).inc(tokens)
+        self._seen = Counters(
+            prompt_tokens=now.prompt_tokens,
+            generation_tokens=now.generation_tokens,
+            prompt_tokens_by_source=dict(now.prompt_tokens_by_source),
+            prefix_cache_queries=now.prefix_cache_queries,
+            prefix_cache_hits=now.prefix_cache_hits,
+            preemptions=now.preemptions,
+        )

@@ -1,0 +1,303 @@
+"""The HTTP surface of the simulated engine: vLLM's OpenAI server, as far as it is modelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
+from apps.embedded.engine.domain import requests
+from apps.embedded.engine.domain.filler import Filler
+from apps.embedded.engine.domain.requests import Generation, RefusedError
+from apps.embedded.engine.domain.settings import EngineSettings
+from apps.embedded.engine.domain.tokens import block_hashes, tokenize
+from apps.embedded.engine.loop import EngineLoop, Sequence
+from apps.embedded.engine.metrics import EngineMetrics
+
+MOST_BODY_BYTES = 32 * 2**20
+# the API key guards these prefixes only, as in vLLM
+GUARDED = ("/v1", "/v2", "/inference", "/cohere")
+UNMEASURED = frozenset({"/metrics", "/health", "/load", "/ping", "/version", "/server_info"})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class EngineServer:
+    """Routes and middlewares over one EngineLoop. `draining` makes new generations fail as vLLM's do after SIGTERM."""
+
+    def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics) -> None:
+        self.settings, self.loop, self.metrics = settings, loop, metrics
+        self.draining = False
+        self.open = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._started = int(time.time())
+
+    def application(self) -> web.Application:
+        middlewares = [self._measured, self._answered, self._keyed]
+        app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=middlewares)
+        app.add_routes(
+            [
+                web.get("/health", self.health),
+                web.get("/ping", self.health),
+                web.post("/ping", self.health),
+                web.get("/version", self.version),
+                web.get("/load", self.load),
+                web.get("/metrics", self.page),
+                web.get("/v1/models", self.models),
+                web.post("/v1/completions", self.completions),
+                web.post("/v1/chat/completions", self.chat_completions),
+                web.post("/tokenize", self.tokenized),
+            ]
+        )
+        return app
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.Response(status=200 if self.loop.alive else 503)
+
+    async def version(self, request: web.Request) -> web.Response:
+        return web.json_response({"version": self.settings.version})
+
+    async def load(self, request: web.Request) -> web.Response:
+        return web.json_response({"server_load": self.open if self.settings.load_tracking else 0})
+
+    async def page(self, request: web.Request) -> web.Response:
+        self.loop.refresh_gauges()
+        body = self.metrics.page()
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
+
+    async def models(self, request: web.Request) -> web.Response:
+        data: list[dict[str, Any]] = [
+            {
+                "id": name,
+                "object": "model",
+                "created": self._started,
+                "owned_by": "vllm",
+                "root": self.settings.model,
+                "parent": None,
+                "max_model_len": self.settings.max_model_len,
+                "permission": [],
+            }
+            for name in self.settings.served_names
+        ]
+        return web.json_response({"object": "list", "data": data})
+
+    async def tokenized(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        text = body.get("prompt") if isinstance(body, dict) else None
+        if not isinstance(text, str):
+            raise RefusedError("prompt must be a string.", param="prompt")
+        tokens = tokenize(text)
+        return web.json_response(
+            {
+                "count": len(tokens),
+                "max_model_len": self.settings.max_model_len,
+                "tokens": tokens,
+                "token_strs": None,
+            }
+        )
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        return await self._generate(request, chat=False)
+
+    async def chat_completions(self, request: web.Request) -> web.StreamResponse:
+        return await self._generate(request, chat=True)
+
+    async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
+        generation = requests.read_generation(await _json(request), chat=chat)
+        served = self.settings.served_names
+        if generation.model and generation.model not in served:
+            raise requests.model_not_found(generation.model)
+        if self.draining:
+            raise requests.draining()
+        if not self.loop.admits(len(generation.prompts) * generation.n):
+            raise requests.busy()
+        identity = request.headers.get("X-Request-Id") or uuid.uuid4().hex
+        answer, sequences = self._planned(request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}")
+        self.open += 1
+        self.idle.clear()
+        try:
+            for sequence in sequences:
+                self.loop.submit(sequence)
+            if isinstance(answer, StreamedAnswer):
+                return await self._stream(request, answer)
+            await answer.finished
+            return web.json_response(answer.whole(), dumps=_dumps)
+        finally:
+            self.open -= 1
+            if not self.open:
+                self.idle.set()
+            # the client went away: what is still running for it is aborted
+            for sequence in sequences:
+                self.loop.abort(sequence)
+
+    def _planned(self, request: web.Request, generation: Generation, identity: str) -> tuple[Answer, list[Sequence]]:
+        settings = self.settings
+        choices: list[Choice] = []
+        sequences: list[Sequence] = []
+        planned: dict[str, Any] = {
+            "request_id": identity,
+            "created": int(time.time()),
+            "model": generation.model or settings.served_names[0],
+            "generation": generation,
+            "choices": choices,
+            "prompt_tokens": sum(map(len, generation.prompts)),
+            "prompt_details": settings.prompt_tokens_details,
+        }
+        answer = (
+            StreamedAnswer(**planned, write=_writer(request), interval=settings.stream_interval)
+            if generation.stream
+            else Answer(**planned)
+        )
+        for prompt in generation.prompts:
+            most = requests.tokens_to_generate(generation, len(prompt), settings.max_model_len)
+            for copy in range(generation.n):
+                filler = Filler(prompt, copy)
+                limit, reason = _length(generation, filler, most)
+                # the answer is known beforehand, so its blocks are hashed too: the next turn finds them
+                hashes = block_hashes(
+                    [*prompt, *filler.tokens(limit)],
+                    settings.engine.block_size,
+                    seed=settings.hash_seed,
+                    extra=generation.cache_salt,
+                    algorithm=settings.hash_algorithm,
+                )
+                choice = Choice(len(choices), len(prompt), filler, limit, reason)
+                choices.append(choice)
+                sequences.append(
+                    Sequence(
+                        identity=f"{identity}-{choice.index}",
+                        prompt_tokens=len(prompt),
+                        block_hashes=hashes,
+                        limit=limit,
+                        reason=reason,
+                        max_tokens=most,
+                        n=generation.n,
+                        priority=generation.priority,
+                        answer=answer,
+                        choice=choice,
+                    )
+                )
+        return answer, sequences
+
+    async def _stream(self, request: web.Request, answer: StreamedAnswer) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await answer.finished
+        await response.write_eof(answer.ending())
+        return response
+
+    @web.middleware
+    async def _keyed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        keys = self.settings.api_keys
+        if keys and request.path.startswith(GUARDED) and request.method != "OPTIONS":
+            scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or key not in keys:
+                return web.json_response({"error": "Unauthorized"}, status=401)
+        return await handler(request)
+
+    @web.middleware
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RefusedError as refused:
+            return web.json_response(refused.body(), status=refused.status)
+        except web.HTTPRequestEntityTooLarge:
+            too_large = RefusedError(f"The body is larger than {MOST_BODY_BYTES} bytes.", status=413)
+            return web.json_response(too_large.body(), status=413)
+        except web.HTTPException as problem:
+            return web.json_response({"detail": problem.reason}, status=problem.status)
+
+    @web.middleware
+    async def _measured(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in UNMEASURED:
+            return await handler(request)
+        begun = time.monotonic()
+        status, size = 500, 0
+        try:
+            response = await handler(request)
+            status, size = response.status, response.content_length or 0
+            return response
+        finally:
+            route = request.match_info.route.resource
+            path = route.canonical if route is not None else "none"
+            self._record(request, path, status, size, time.monotonic() - begun)
+
+    def _record(self, request: web.Request, path: str, status: int, size: int, seconds: float) -> None:
+        one = self.metrics.one
+        one("http_requests_total", handler=path, method=request.method, status=f"{status // 100}xx").inc()
+        one("http_request_size_bytes", handler=path).observe(request.content_length or 0)
+        one("http_response_size_bytes", handler=path).observe(size)
+        one("http_request_duration_highr_seconds").observe(seconds)
+        one("http_request_duration_seconds", handler=path, method=request.method).observe(seconds)
+        if self.settings.access_log and path not in self.settings.access_log_skips:
+            print(f'INFO:     {request.remote} - "{request.method} {request.path} HTTP/1.1" {status}', flush=True)
+
+
+def _length(generation: Generation, filler: Filler, most: int) -> tuple[int, str]:
+    """How many tokens the answer has and why it ends there."""
+    limit, reason = most, "length"
+    if not generation.ignore_eos and max(filler.natural_length, generation.min_tokens) < limit:
+        limit, reason = max(filler.natural_length, generation.min_tokens), "stop"
+    if generation.stops:
+        stopped = filler.length_until(generation.stops, limit)
+        if stopped is not None and stopped >= generation.min_tokens:
+            limit, reason = stopped, "stop"
+    return max(limit, 1), reason
+
+
+def _writer(request: web.Request) -> Callable[[bytes], None]:
+    """Writes one chunk of a chunked response at once.
+
+    The engine's step writes to many streams; going through each handler's coroutine would cost a task switch a token.
+    """
+
+    def write(data: bytes) -> None:
+        transport = request.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    return write
+
+
+async def _json(request: web.Request) -> object:
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(f"The body is not JSON: {error}.") from error
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+async def run_until(stop: asyncio.Event, server: EngineServer, host: str, port: int, *, grace: float) -> None:
+    """Serve until `stop` is set, then end as vLLM does on SIGTERM.
+
+    `grace` is --shutdown-timeout: 0 closes the port and aborts what runs; more keeps answering, refuses new
+    generations, and gives running ones that many seconds to complete.
+    """
+    runner = web.AppRunner(server.application(), access_log=None, handler_cancellation=True, shutdown_timeout=2)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    try:
+        await site.start()
+        print(f"INFO:     Uvicorn running on http://{host}:{port} (Press CTRL+C to quit)", flush=True)
+        await stop.wait()
+        if grace > 0:
+            server.draining = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.idle.wait(), grace)
+        await site.stop()
+        server.loop.abort_all()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(server.idle.wait(), 2)
+    finally:
+        await runner.cleanup()
