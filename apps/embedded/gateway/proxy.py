@@ -29,8 +29,8 @@ MOST_ATTEMPTS = 3
 SILENCE_S = 600.0
 _HOP_BY_HOP = frozenset(
     {
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-
-        encoding", "upgrade", "host", "content-length",
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade", "host", "content-length",
     }
 )  # fmt: skip
 _BROKEN = web.RequestKey("broken", str)
