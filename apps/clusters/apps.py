@@ -5,3 +5,13 @@ class ClustersConfig(AppConfig):
     name = "apps.clusters"
     label = "clusters"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.clusters import selectors
+        from apps.clusters.controller import reconcile_cluster
+        from apps.clusters.kinds import ClusterKind
+        from apps.core.kinds import register
+        from apps.reconcile.worker import register_controller
+
+        register(ClusterKind())
+        register_controller("Cluster", reconcile_cluster, keys=selectors.queue_keys)

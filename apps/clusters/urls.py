@@ -1,5 +1,12 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.clusters.api import InventoryView
+from apps.clusters.kinds import ClusterKind
+from apps.core.api.objects import kind_urls
+
+urlpatterns = [
+    *kind_urls(ClusterKind()),
+    path("teams/<slug:team>/clusters/<slug:name>/inventory", InventoryView.as_view(), name="clusters-inventory"),
+]

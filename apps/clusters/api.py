@@ -1,0 +1,61 @@
+"""REST of this room beyond what every kind has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.clusters import selectors
+from apps.clusters.domain.inventory import totals
+from apps.clusters.errors import KubeError
+from apps.clusters.kinds import ClusterKind
+from apps.clusters.models import Cluster
+from apps.core import access, writes
+from apps.core.api.base import ApiView, actor_of, answer
+from apps.core.api.schema import problem_responses
+from apps.core.domain.refusals import Refusal
+
+_MOST_NODES = 2000
+
+
+class ClusterAway(Refusal):
+    """The cluster did not answer a question that only it can answer."""
+
+    status = 502
+    type = "cluster-unreachable"
+    title = "The cluster does not answer"
+
+
+class InventoryView(ApiView):
+    """Accelerators of a cluster, read from its nodes and pods now."""
+
+    @extend_schema(
+        operation_id="clusters_inventory",
+        summary="Accelerators of a cluster: allocatable, used and free",
+        responses={200: {"type": "object"}, **problem_responses(404, 502)},
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        access.require_read(actor_of(request), team)
+        cluster = Cluster.objects.named(team, name).first()
+        if cluster is None:
+            raise writes.missing(ClusterKind(), team, name)
+        try:
+            rows = selectors.inventory(cluster)
+        except KubeError as error:
+            raise ClusterAway(f"{cluster.key} cannot be asked: {error}.") from error
+        nodes: list[dict[str, Any]] = [
+            {
+                "node": row.node,
+                "resource": row.resource,
+                "product": row.product,
+                "allocatable": row.allocatable,
+                "used": row.used,
+                "free": row.free,
+                "schedulable": row.schedulable,
+            }
+            for row in rows[:_MOST_NODES]
+        ]
+        return answer({"accelerators": [total.to_json() for total in totals(rows)], "nodes": nodes})

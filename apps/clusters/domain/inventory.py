@@ -1,0 +1,134 @@
+"""What a cluster has: accelerators by product, allocatable, used and free, counted from its nodes and pods."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from typing import Any
+
+_SUFFIXES = {"": Decimal(1), "m": Decimal("0.001"), **{p: Decimal(1000) ** i for i, p in enumerate("kMGTPE", 1)}}
+_SUFFIXES |= {f"{p}i": Decimal(1024) ** i for i, p in enumerate("KMGTPE", 1)}
+
+
+@dataclass(frozen=True)
+class NodeAccelerators:
+    """Accelerators of one node. `product`: what its label calls them, "" without a label."""
+
+    node: str
+    resource: str
+    product: str
+    allocatable: int
+    used: int
+    schedulable: bool
+
+    @property
+    def free(self) -> int:
+        return max(0, self.allocatable - self.used) if self.schedulable else 0
+
+
+@dataclass(frozen=True)
+class AcceleratorTotal:
+    """One product over all nodes. `largest_node`: how many the biggest node has, the most one pod can ask for."""
+
+    resource: str
+    vendor: str
+    product: str
+    nodes: int
+    allocatable: int
+    used: int
+    free: int
+    largest_node: int
+
+    def to_json(self) -> dict[str, Any]:
+        row = asdict(self)
+        row["largestNode"] = row.pop("largest_node")
+        return row
+
+
+def count(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> list[NodeAccelerators]:
+    """Accelerators by node, from Node and Pod objects (plain dicts). Finished pods use nothing."""
+    used: dict[tuple[str, str], int] = {}
+    for pod in pods:
+        spec, status = pod.get("spec") or {}, pod.get("status") or {}
+        if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
+            continue
+        for resource in _known():
+            amount = _asked(spec, resource)
+            if amount:
+                key = (spec["nodeName"], resource)
+                used[key] = used.get(key, 0) + amount
+    rows = []
+    for node in nodes:
+        metadata, status = node["metadata"], node.get("status") or {}
+        for resource, (_, labels) in _known().items():
+            allocatable = whole((status.get("allocatable") or {}).get(resource))
+            if allocatable:
+                product = next((v for k in labels if (v := (metadata.get("labels") or {}).get(k))), "")
+                rows.append(
+                    NodeAccelerators(
+                        node=metadata["name"],
+                        resource=resource,
+                        product=product,
+                        allocatable=allocatable,
+                        used=used.get((metadata["name"], resource), 0),
+                        schedulable=_schedulable(node),
+                    )
+                )
+    return rows
+
+
+def totals(rows: Iterable[NodeAccelerators]) -> list[AcceleratorTotal]:
+    """Sums by resource and product, ordered by them."""
+    groups: dict[tuple[str, str], list[NodeAccelerators]] = {}
+    for row in rows:
+        groups.setdefault((row.resource, row.product), []).append(row)
+    return [
+        AcceleratorTotal(
+            resource=resource,
+            vendor=_known()[resource][0],
+            product=product,
+            nodes=len(members),
+            allocatable=sum(row.allocatable for row in members),
+            used=sum(row.used for row in members),
+            free=sum(row.free for row in members),
+            largest_node=max(row.allocatable for row in members),
+        )
+        for (resource, product), members in sorted(groups.items())
+    ]
+
+
+def whole(quantity: object) -> int:
+    """A Kubernetes quantity as a whole number, rounded down; 0 for what is no quantity."""
+    text = str(quantity or "0")
+    number = text.rstrip("mkKMGTPEi")
+    try:
+        return int(Decimal(number) * _SUFFIXES[text[len(number) :]])
+    except (InvalidOperation, KeyError):
+        return 0
+
+
+def _asked(pod_spec: Mapping[str, Any], resource: str) -> int:
+    def of(container: Mapping[str, Any]) -> int:
+        asked = container.get("resources") or {}
+        return whole((asked.get("requests") or {}).get(resource) or (asked.get("limits") or {}).get(resource))
+
+    running = sum(of(c) for c in pod_spec.get("containers") or [])
+    starting = max((of(c) for c in pod_spec.get("initContainers") or []), default=0)
+    return max(running, starting)
+
+
+def _schedulable(node: Mapping[str, Any]) -> bool:
+    if (node.get("spec") or {}).get("unschedulable"):
+        return False
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return next((c.get("status") == "True" for c in conditions if c.get("type") == "Ready"), True)
+
+
+@functools.cache
+def _known() -> dict[str, tuple[str, tuple[str, ...]]]:
+    text = resources.files("apps.clusters").joinpath("data", "accelerators-on-nodes.json").read_text(encoding="utf-8")
+    return {row["resource"]: (row["vendor"], tuple(row["productLabels"])) for row in json.loads(text)["resources"]}

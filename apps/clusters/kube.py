@@ -1,0 +1,329 @@
+"""A thin adapter over the official Kubernetes client: plain dicts in, plain dicts out, a deadline on every call.
+
+The client library gives credentials (kubeconfig, in-cluster, exec plugins), TLS and proxies. Its typed models are not
+used: they drop fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 15.0
+CONNECTIONS = 8  # per API server; more gain nothing there
+PAGE = 500
+MOST_PAGES = 40
+DISCOVERY_SECONDS = 60.0
+LOG_BYTES = 64 * 1024
+
+# what Lamplight renders or reads; nothing else is discovered
+_GROUP_VERSIONS = (
+    "v1",
+    "apps/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+    "inference.networking.k8s.io/v1",
+    "gateway.networking.k8s.io/v1",
+    "monitoring.coreos.com/v1",
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How a cluster is reached. `context` None: the kubeconfig's current one. In-cluster: no kubeconfig."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+
+    def fingerprint(self) -> tuple[str | None, str | None, float]:
+        """Changes when the kubeconfig file does, so that rotated credentials are picked up."""
+        try:
+            changed = Path(self.kubeconfig).stat().st_mtime if self.kubeconfig else 0.0
+        except OSError:
+            changed = -1.0
+        return (self.kubeconfig, self.context, changed)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Where the objects of one kind live."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool
+
+    @property
+    def key(self) -> str:
+        """`Deployment.apps`, `Service.`"""
+        return f"{self.kind}.{self.group}"
+
+    def path(self, namespace: str | None = None, name: str | None = None, sub: str | None = None) -> str:
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = ["namespaces", namespace] if self.namespaced and namespace else []
+        parts += [part for part in (self.plural, name, sub) if part]
+        return "/".join([base, *(quote(part, safe="") for part in parts if part)])
+
+
+class Kube:
+    """One API server. Safe for use from several threads; raises KubeError subclasses only."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._client = _api_client(credentials)
+        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._discovered: tuple[float, dict[str, Resource]] | None = None
+        self._discovery_lock = threading.Lock()
+
+    @property
+    def server(self) -> str:
+        return str(self._client.configuration.host)
+
+    def version(self) -> str:
+        """The server's version, as `v1.34.2`."""
+        return str(self._call("GET", "/version").get("gitVersion", "unknown"))
+
+    def resources(self, *, fresh: bool = False) -> Mapping[str, Resource]:
+        """The kinds of interest that the cluster has, by `Kind.group`; kept for a minute."""
+        with self._discovery_lock:
+            if fresh or self._discovered is None or time.monotonic() - self._discovered[0] > DISCOVERY_SECONDS:
+                self._discovered = (time.monotonic(), self._discover())
+            return self._discovered[1]
+
+    def resource(self, kind: str, group: str = "") -> Resource:
+        """Raises NotServed when the cluster does not have the kind."""
+        found = self.resources().get(f"{kind}.{group}")
+        if found is None:
+            raise NotServed(f"this cluster has no kind {kind}" + (f" in group {group}" if group else ""))
+        return found
+
+    def resource_of(self, manifest: Mapping[str, Any]) -> Resource:
+        group = manifest["apiVersion"].rpartition("/")[0]
+        return self.resource(manifest["kind"], group)
+
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> dict[str, Any]:
+        return self._call("GET", resource.path(namespace, name))
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """All objects (at most 20,000), page by page. Items carry apiVersion and kind, whatever the server sends."""
+        items: list[dict[str, Any]] = []
+        query: dict[str, str] = {"limit": str(PAGE)}
+        if labels:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        if fields:
+            query["fieldSelector"] = fields
+        api_version = f"{resource.group}/{resource.version}" if resource.group else resource.version
+        for _ in range(MOST_PAGES):
+            page = self._call("GET", resource.path(namespace), query)
+            items += [{"apiVersion": api_version, "kind": resource.kind, **item} for item in page.get("items") or []]
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                break
+            query["continue"] = token
+        return items
+
+    def apply(
+        self, manifest: Mapping[str, Any], *, manager: str, force: bool = False, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Server-side apply. Raises FieldManagerConflict when another manager owns a field and `force` is off."""
+        resource = self.resource_of(manifest)
+        query = {"fieldManager": manager, "force": str(force).lower(), **({"dryRun": "All"} if dry_run else {})}
+        metadata = manifest["metadata"]
+        return self._call(
+            "PATCH",
+            resource.path(metadata.get("namespace"), metadata["name"]),
+            query,
+            body=manifest,
+            content_type="application/apply-patch+yaml",
+        )
+
+    def scale(self, resource: Resource, name: str, namespace: str, replicas: int, *, manager: str) -> None:
+        """Write the scale subresource."""
+        self._call(
+            "PATCH",
+            resource.path(namespace, name, "scale"),
+            {"fieldManager": manager},
+            body={"spec": {"replicas": replicas}},
+            content_type="application/merge-patch+json",
+        )
+
+    def create(self, manifest: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
+        """Create; raises Conflict when it exists."""
+        resource = self.resource_of(manifest)
+        return self._call(
+            "POST", resource.path(manifest["metadata"].get("namespace")), {"fieldManager": manager}, body=manifest
+        )
+
+    def delete(self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None) -> None:
+        """Delete with background propagation; with `uid` only if it is still that very object."""
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        self._call("DELETE", resource.path(namespace, name), body=options)
+
+    def log_tail(self, name: str, namespace: str, container: str, *, lines: int = 5, previous: bool = False) -> str:
+        """The last lines of a container's log."""
+        query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+        if previous:
+            query["previous"] = "true"
+        return self._text(self.resource("Pod").path(namespace, name, "log"), query)
+
+    def _discover(self) -> dict[str, Resource]:
+        found: dict[str, Resource] = {}
+        groups = self._call("GET", "/apis").get("groups") or []
+        served = {"v1"} | {version["groupVersion"] for group in groups for version in group.get("versions") or []}
+        for group_version in _GROUP_VERSIONS:
+            if group_version not in served:
+                continue
+            group, _, version = group_version.rpartition("/")
+            listing = self._call("GET", f"/apis/{group_version}" if group else f"/api/{version}")
+            for row in listing.get("resources") or []:
+                if "/" not in row["name"]:
+                    resource = Resource(row["kind"], group, version, row["name"], bool(row["namespaced"]))
+                    found[resource.key] = resource
+        return found
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        status, headers, data = self._send(method, path, query, body, content_type)
+        try:
+            parsed = json.loads(data) if data else {}
+        except ValueError:
+            parsed = {"message": data[:500].decode("utf-8", "replace")}
+        if status >= 400:
+            raise error_of(Answer(status, parsed, headers.get("Retry-After"), what=f"{method} {path}"))
+        return parsed
+
+    def _text(self, path: str, query: Mapping[str, str]) -> str:
+        status, headers, data = self._send("GET", path, query, None, "")
+        text = data.decode("utf-8", "replace")
+        if status >= 400:
+            try:
+                parsed = json.loads(text)
+            except ValueError:
+                parsed = {"message": text[:500]}
+            raise error_of(Answer(status, parsed, headers.get("Retry-After"), what=f"GET {path}"))
+        return text
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Any, content_type: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        import urllib3
+
+        headers = {"Accept": "application/json", "User-Agent": "lamplight"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        with self._slot(path):
+            try:
+                self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+                answer = self._client.rest_client.pool_manager.request(
+                    method,
+                    url,
+                    body=None if body is None else json.dumps(body).encode(),
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    redirect=False,
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise Unreachable(f"the API server {self.server} does not answer: {_short(error)}") from error
+        return answer.status, answer.headers, answer.data
+
+    def _slot(self, path: str) -> Any:
+        return _Slot(self._slots, f"the API server {self.server} is busy: no free connection for {path}")
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Slot:
+    """One of the connections of an API server, waited for no longer than an answer would be."""
+
+    def __init__(self, slots: threading.BoundedSemaphore, complaint: str) -> None:
+        self._slots = slots
+        self._complaint = complaint
+
+    def __enter__(self) -> None:
+        if not self._slots.acquire(timeout=READ_SECONDS):
+            raise Unreachable(self._complaint)
+
+    def __exit__(self, *_: object) -> None:
+        self._slots.release()
+
+
+def _api_client(credentials: Credentials) -> Any:
+    # the library is slow to import and most processes never talk to a cluster
+    from kubernetes import client
+    from kubernetes import config as kubernetes_config
+
+    config: Any = kubernetes_config
+    from kubernetes.config.config_exception import ConfigException
+
+    settings = client.Configuration()
+    settings.retries = False
+    settings.connection_pool_maxsize = CONNECTIONS
+    try:
+        if credentials.kubeconfig:
+            config.load_kube_config(
+                config_file=credentials.kubeconfig,
+                context=credentials.context,
+                client_configuration=settings,
+                persist_config=False,
+            )
+        else:
+            config.load_incluster_config(client_configuration=settings)
+    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+        where = f"the kubeconfig {credentials.kubeconfig}" if credentials.kubeconfig else "the pod's service account"
+        raise BadCredentials(f"{where} cannot be used: {_short(error)}") from error
+    return client.ApiClient(settings)
+
+
+def _short(error: BaseException) -> str:
+    text = str(error).partition("): ")[2] if "object at 0x" in str(error) else str(error)
+    return (text or type(error).__name__).replace("\n", " ")[:300]
+
+
+_pool: dict[str, tuple[tuple[Any, ...], Kube]] = {}
+_pool_lock = threading.Lock()
+_MOST_CLIENTS = 64
+
+
+def connect(key: str, credentials: Credentials) -> Kube:
+    """The client of a cluster, shared by all threads of the process; made anew when its credentials change.
+
+    Raises BadCredentials when they cannot be read.
+    """
+    fingerprint = credentials.fingerprint()
+    with _pool_lock:
+        held = _pool.get(key)
+        if held is not None and held[0] == fingerprint:
+            return held[1]
+    kube = Kube(credentials)
+    with _pool_lock:
+        _pool[key] = (fingerprint, kube)
+        while len(_pool) > _MOST_CLIENTS:
+            _pool.pop(next(iter(_pool)))
+    return kube

@@ -1,0 +1,40 @@
+"""Reads of the clusters room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from apps.clusters.domain.inventory import NodeAccelerators, count
+from apps.clusters.domain.spec import ClusterSpec
+from apps.clusters.kube import Credentials, Kube, connect
+from apps.clusters.models import Cluster
+from apps.core.kinds import find_reference
+
+
+def spec_of(cluster: Cluster) -> ClusterSpec:
+    return ClusterSpec.from_document(cluster.spec)
+
+
+def cluster_for(team: str, name: str) -> Cluster | None:
+    """The cluster that `name` means in a team's documents: its own, else the shared team's."""
+    return find_reference("Cluster", team, name)
+
+
+def kube_for(cluster: Cluster) -> Kube:
+    """The API client of a cluster, shared by the threads of this process. Raises BadCredentials."""
+    credentials = spec_of(cluster).credentials
+    return connect(str(cluster.uid), Credentials(kubeconfig=credentials.kubeconfig, context=credentials.context))
+
+
+def inventory(cluster: Cluster) -> list[NodeAccelerators]:
+    """Accelerators by node, read from the cluster now. Raises KubeError."""
+    kube = kube_for(cluster)
+    nodes = kube.list(kube.resource("Node"))
+    pods = kube.list(kube.resource("Pod"))
+    return count(nodes, pods)
+
+
+def queue_keys() -> Iterable[tuple[UUID, str]]:
+    """Every cluster is looked at from time to time."""
+    return [(uid, "") for uid in Cluster.objects.values_list("uid", flat=True)]
