@@ -58,9 +58,27 @@ class Answer:
     status: int = 200
 
 
-def check_write_options(call: Call, kind: str) -> None:
-    """ApiError 422 for values that dryRun and fieldValidation cannot have. ``kind`` is e.g. CreateOptions."""
+MAX_MANAGER = 128
+
+
+def check_write_options(call: Call, kind: str, *, applying: bool = False) -> None:
+    """ApiError 422 for values that an option cannot have. ``kind`` is e.g. CreateOptions."""
     causes = []
+    manager = call.query.get("fieldManager", "")
+    if applying and not manager:
+        causes.append(Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager"))
+    elif "force" in call.query and kind == "PatchOptions" and not applying:
+        causes.append(Cause("FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"))
+    if len(manager.encode()) > MAX_MANAGER:
+        why = f"Too long: may not be more than {MAX_MANAGER} bytes"
+        causes.append(Cause("FieldValueTooLong", why, "fieldManager"))
+    else:
+        for position, letter in enumerate(manager):
+            if not letter.isprintable():
+                shown = orjson.dumps(manager).decode()
+                why = f"Invalid value: {shown}: invalid character U+{ord(letter):04X} (at position {position})"
+                causes.append(Cause("FieldValueInvalid", why, "fieldManager"))
+                break
     if call.dry_runs and any(value != "All" for value in call.dry_runs):
         shown = orjson.dumps(list(call.dry_runs)).decode()
         causes.append(Cause("FieldValueNotSupported", f'Unsupported value: {shown}: supported values: "All"', "dryRun"))

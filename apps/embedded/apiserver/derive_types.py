@@ -32,6 +32,66 @@ WELL_KNOWN = {
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "any",
 }
 
+# What the documents do not say: scalars that are no pointers in Go (a zero is dropped when the object is written)...
+ZERO_DROPPED = {
+    "Container": "stdin stdinOnce tty",
+    "ContainerPort": "hostPort",
+    "ContainerStateTerminated": "signal",
+    "DeploymentSpec": "minReadySeconds paused",
+    "DeploymentStatus": "observedGeneration replicas updatedReplicas readyReplicas availableReplicas unavailableReplicas",
+    "Event": "count",
+    "EventSeries": "count",
+    "EphemeralContainer": "stdin stdinOnce tty",
+    "JSONSchemaProps": "exclusiveMaximum exclusiveMinimum uniqueItems nullable x-kubernetes-embedded-resource x-kubernetes-int-or-string",
+    "JobStatus": "active succeeded failed",
+    "LeaseSpec": "",
+    "NodeSpec": "unschedulable",
+    "ObjectMeta": "generation",
+    "PodCondition": "observedGeneration",
+    "PodSpec": "hostIPC hostNetwork hostPID",
+    "PodStatus": "observedGeneration",
+    "PersistentVolumeClaimVolumeSource": "readOnly",
+    "PriorityClass": "globalDefault",
+    "Probe": "failureThreshold initialDelaySeconds periodSeconds successThreshold timeoutSeconds",
+    "ReplicaSetSpec": "minReadySeconds",
+    "ReplicaSetStatus": "availableReplicas fullyLabeledReplicas observedGeneration readyReplicas",
+    "StatefulSetSpec": "minReadySeconds",
+    "StatefulSetStatus": "currentReplicas observedGeneration readyReplicas updatedReplicas",
+    "PodDisruptionBudgetStatus": "observedGeneration",
+    "CustomResourceDefinitionSpec": "preserveUnknownFields",
+    "CustomResourceColumnDefinition": "priority",
+    "CustomResourceDefinitionVersion": "deprecated",
+    "ScaleSpec": "replicas",
+    "ServicePort": "nodePort",
+    "ServiceSpec": "healthCheckNodePort publishNotReadyAddresses",
+    "VolumeMount": "readOnly",
+}
+# ... strings that are pointers (an empty one is kept) ...
+EMPTY_KEPT = {
+    "EndpointPort": "name appProtocol",
+    "Endpoint": "hostname nodeName zone deprecatedTopology",
+    "LeaseSpec": "holderIdentity strategy preferredHolder",
+    "PersistentVolumeClaimSpec": "storageClassName volumeMode volumeAttributesClassName",
+    "OwnerReference": "",
+}
+# ... times that are written as null when nobody set them, and lists, maps and strings that are written when empty.
+ALWAYS = {
+    "PodCondition": "lastProbeTime lastTransitionTime",
+    "DeploymentCondition": "lastUpdateTime lastTransitionTime",
+    "ReplicaSetCondition": "lastTransitionTime",
+    "StatefulSetCondition": "lastTransitionTime",
+    "JobCondition": "lastProbeTime lastTransitionTime",
+    "NodeCondition": "lastHeartbeatTime lastTransitionTime",
+    "NamespaceCondition": "lastTransitionTime",
+    "PersistentVolumeClaimCondition": "lastProbeTime lastTransitionTime",
+    "CustomResourceDefinitionCondition": "lastTransitionTime",
+    "ContainerStateRunning": "startedAt",
+    "ContainerStateTerminated": "startedAt finishedAt",
+    "core.Event": "firstTimestamp lastTimestamp eventTime reportingComponent reportingInstance",
+    "events.Event": "deprecatedFirstTimestamp deprecatedLastTimestamp eventTime",
+    "EventSeries": "lastObservedTime",
+}
+
 
 def main(folder: Path) -> None:
     schemas: dict[str, Any] = {}
@@ -52,10 +112,12 @@ def main(folder: Path) -> None:
         fields: dict[str, str] = {}
         schema = schemas[full]
         for field, spec in schema.get("properties", {}).items():
-            expression, references = _expression(spec)
+            expression, references = _expression(spec, schemas)
             queue += references
-            if spec.get("default") == {} or field in schema.get("required", []):
+            if spec.get("default") == {} or field in schema.get("required", []) or _listed(ALWAYS, full, field):
                 expression += " !"
+            elif _listed(ZERO_DROPPED, full, field) or _listed(EMPTY_KEPT, full, field):
+                expression += " ?"
             fields[field] = expression
         types[_short(full)] = {
             "fields": fields,
@@ -70,6 +132,11 @@ def main(folder: Path) -> None:
     (DATA / "types.json").write_text(lines + "\n")
 
 
+def _listed(table: dict[str, str], full: str, field: str) -> bool:
+    group, _, name = full.split(".")[-3:]
+    return field in (table.get(name) or table.get(f"{group}.{name}") or "").split()
+
+
 def _gvk(entry: dict[str, str]) -> tuple[str, str, str]:
     return entry["group"], entry["version"], entry["kind"]
 
@@ -79,7 +146,7 @@ def _short(full: str) -> str:
     return name if (group, version) in {("core", "v1"), ("meta", "v1"), ("apps", "v1")} else f"{group}.{version}.{name}"
 
 
-def _expression(spec: dict[str, Any]) -> tuple[str, list[str]]:
+def _expression(spec: dict[str, Any], schemas: dict[str, Any]) -> tuple[str, list[str]]:
     """The type in our notation and the full names of the types that it refers to."""
     reference = spec.get("$ref") or next((part["$ref"] for part in spec.get("allOf", []) if "$ref" in part), None)
     words = ["atomic"] if spec.get("x-kubernetes-map-type") == "atomic" else []
@@ -90,11 +157,11 @@ def _expression(spec: dict[str, Any]) -> tuple[str, list[str]]:
         if base is None:
             base, references = _short(full), [full]
     elif spec.get("type") == "array":
-        inner, references = _expression(spec["items"])
+        inner, references = _expression(spec["items"], schemas)
         base = "[]" + inner
-        words += _list_words(spec)
+        words += _list_words(spec, schemas.get(references[0], {}) if references else {})
     elif spec.get("type") == "object" and "additionalProperties" in spec:
-        inner, references = _expression(spec["additionalProperties"])
+        inner, references = _expression(spec["additionalProperties"], schemas)
         base = "{}" + inner
     elif spec.get("type") == "object":
         base = "any"
@@ -107,9 +174,13 @@ def _expression(spec: dict[str, Any]) -> tuple[str, list[str]]:
     return " ".join([base, *words]), references
 
 
-def _list_words(spec: dict[str, Any]) -> list[str]:
+def _list_words(spec: dict[str, Any], items: dict[str, Any]) -> list[str]:
     if spec.get("x-kubernetes-list-type") == "map":
-        return ["map:" + ",".join(spec["x-kubernetes-list-map-keys"])]
+        keys = []
+        for key in spec["x-kubernetes-list-map-keys"]:
+            default = items.get("properties", {}).get(key, {}).get("default")
+            keys.append(f"{key}={default}" if default else key)
+        return ["map:" + ",".join(keys)]
     return [spec["x-kubernetes-list-type"]] if spec.get("x-kubernetes-list-type") == "set" else []
 
 

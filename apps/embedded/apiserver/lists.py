@@ -41,6 +41,9 @@ class Lists:
             head.setdefault("continue", "")
         return {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": head, "items": items}
 
+    def item(self, resource: Resource, obj: Object) -> Object:
+        return _item(resource, obj)
+
     def list(self, call: Call) -> Object:
         options = parse_list_options(call.query)
         resource, namespace = call.resource, call.path.namespace or None

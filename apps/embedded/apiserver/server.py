@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from apps.embedded.apiserver import discovery
-from apps.embedded.apiserver.call import Call, User
+from apps.embedded.apiserver import discovery, openapi
+from apps.embedded.apiserver.admission import Admission
+from apps.embedded.apiserver.call import Answer, Call, User
 from apps.embedded.apiserver.domain.request import (
     ResourcePath,
     boolean,
@@ -23,6 +24,7 @@ from apps.embedded.apiserver.domain.status import ApiError, method_not_allowed, 
 from apps.embedded.apiserver.registry import Registry, Resource
 from apps.embedded.apiserver.resources import Resources
 from apps.embedded.apiserver.store import Store
+from apps.embedded.apiserver.subresources import Subresources
 from apps.embedded.apiserver.watches import watch
 
 log = logging.getLogger(__name__)
@@ -41,9 +43,10 @@ class ApiServer:
     def __init__(self, store: Store, tokens: Mapping[str, User], *, service_cidr: str = "10.96.0.0/16") -> None:
         self.store = store
         self.registry = Registry()
-        self.resources = Resources(store, self.registry)
+        self.admission = Admission(store, service_cidr)
+        self.resources = Resources(store, self.registry, self.admission)
+        self.subresources = Subresources(self.resources)
         self._tokens = dict(tokens)
-        self.service_cidr = service_cidr
         self._watching: set[asyncio.Task[Any]] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -76,9 +79,24 @@ class ApiServer:
             raise method_not_allowed()
         if verb == "watch":
             return await self._stream(request, call)
-        answer = getattr(self.resources, {"deletecollection": "delete_collection"}.get(verb, verb))(call)
+        answer = self._answer(call, verb)
         negotiate(request.headers.get("Accept", ""))
         return _json(answer.body, answer.status, call.warnings)
+
+    def _answer(self, call: Call, verb: str) -> Answer:
+        if call.path.subresource not in ("", "status", "finalize"):
+            return self.subresources.answer(call, verb)
+        resources = self.resources
+        verbs = {
+            "get": resources.get,
+            "list": resources.list,
+            "create": resources.create,
+            "update": resources.update,
+            "patch": resources.patch,
+            "delete": resources.delete,
+            "deletecollection": resources.delete_collection,
+        }
+        return verbs[verb](call)
 
     def _authenticate(self, header: str) -> User:
         if not header:
@@ -109,6 +127,11 @@ class ApiServer:
             raise ApiError(403, "Forbidden", message, {})
         if path.split("/")[1] in ("healthz", "livez", "readyz"):
             return web.Response(text="ok", content_type="text/plain", charset="utf-8")
+        if path.startswith("/openapi/"):
+            found = openapi.index(self.registry) if path == "/openapi/v3" else openapi.find(self.registry, path[12:])
+            if found is None:
+                raise no_such_resource()
+            return _json(found, 200)
         body = discovery.document(path, request.headers.get("Accept", ""), self.registry)
         if body is None:
             return web.Response(status=404, text="404 page not found\n", content_type="text/plain", charset="utf-8")

@@ -11,15 +11,18 @@ Object = dict[str, Any]
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
-def validate(obj: Object, *, namespaced: bool) -> list[Cause]:
+def validate(obj: Object, resource: Any) -> list[Cause]:
     metadata = obj["metadata"]
     if not metadata.get("name"):
         return [Cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
     return []
 
 
-def validate_update(new: Object, old: Object) -> list[Cause]:
+def validate_update(new: Object, old: Object, resource: Any) -> list[Cause]:
     causes = []
+    uid = new["metadata"].get("uid")
+    if uid != old["metadata"].get("uid"):
+        causes.append(Cause("FieldValueInvalid", f'Invalid value: "{uid}": field is immutable', "metadata.uid"))
     if old["metadata"].get("deletionTimestamp"):
         added = [f for f in new["metadata"].get("finalizers", []) if f not in old["metadata"].get("finalizers", [])]
         if added:

@@ -1,15 +1,41 @@
-"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902)."""
+"""The three plain kinds of PATCH: JSON patch (RFC 6902), JSON merge patch (RFC 7386), strategic merge patch."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+from apps.embedded.apiserver.domain.schema import Schema
+from apps.embedded.apiserver.domain.strategic import strategic_merge
+
 Object = dict[str, Any]
 
 
+class PatchError(ValueError):
+    """The patch cannot be applied; ``code`` and ``reason`` are those of the Status."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.details = details
+
+
+def patched(obj: Object, patch: Any, content_type: str, schema: Schema) -> Object:
+    """The patched object. PatchError when the patch does not fit; the arguments are not changed."""
+    if content_type == "application/json-patch+json":
+        return json_patch(obj, patch)
+    if content_type == "application/merge-patch+json":
+        if not isinstance(patch, dict):
+            raise PatchError(400, "BadRequest", "error decoding patch: json: cannot unmarshal into an object")
+        return merge_patch(obj, patch)  # type: ignore[no-any-return]
+    if content_type == "application/strategic-merge-patch+json":
+        return strategic_merge(obj, patch, schema)
+    raise PatchError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
-    """The patched value; neither argument is changed."""
+    """RFC 7386; neither argument is changed."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
     merged = dict(target) if isinstance(target, dict) else {}
@@ -21,7 +47,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def apply_json_patch(target: Object, operations: Any) -> Object:
+def json_patch(obj: Object, operations: Any) -> Object:
     import jsonpatch
 
-    return jsonpatch.apply_patch(target, operations)
+    return jsonpatch.apply_patch(obj, operations)  # type: ignore[no-any-return]

@@ -29,6 +29,12 @@ class Strategy:
     graceful = False
     """DELETE waits for somebody (the kubelet) to confirm."""
     default_propagation = "Background"
+    deletion_has_grace = True
+    """A marked object shows deletionGracePeriodSeconds."""
+    answers_deleted_object = False
+    """DELETE answers the object even when it is gone at once."""
+    version_required = False
+    """PUT must state the resourceVersion."""
     selectable_fields: tuple[str, ...] = ()
     """Field selectors beyond metadata.name and metadata.namespace."""
 
@@ -66,6 +72,21 @@ class Strategy:
 
     def spec_changed(self, new: Object, old: Object) -> bool:
         return new.get("spec") != old.get("spec")
+
+    def held(self, obj: Object) -> bool:
+        """Must something else happen before a deleted object can go?"""
+        return bool(obj["metadata"].get("finalizers"))
+
+    def grace_period(self, obj: Object, asked: int | None) -> int:
+        """Seconds that somebody gets to end what the object stands for."""
+        return 0
+
+    def prepare_deletion(self, obj: Object) -> None:
+        """Called when an object is marked for deletion."""
+
+    def present(self, obj: Object, group: str) -> Object:
+        """How the object looks in the given API group."""
+        return obj
 
     def validate(self, obj: Object) -> list[Cause]:
         return []

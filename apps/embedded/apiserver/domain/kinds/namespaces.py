@@ -11,6 +11,7 @@ Object = dict[str, Any]
 
 class NamespaceStrategy(Strategy):
     has_status = True
+    deletion_has_grace = False
     selectable_fields = ("status.phase",)
 
     def set_defaults(self, obj: Object) -> None:
@@ -29,3 +30,12 @@ class NamespaceStrategy(Strategy):
     def prepare_update(self, new: Object, old: Object) -> None:
         keep(new, old, "spec")
         super().prepare_update(new, old)
+
+    def prepare_status_update(self, new: Object, old: Object) -> None:
+        keep(new, old, "spec")
+
+    def held(self, obj: Object) -> bool:
+        return super().held(obj) or bool(obj.get("spec", {}).get("finalizers"))
+
+    def prepare_deletion(self, obj: Object) -> None:
+        obj.setdefault("status", {})["phase"] = "Terminating"

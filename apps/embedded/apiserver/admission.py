@@ -1,0 +1,108 @@
+"""What a write triggers beyond its own object: namespaces that must exist, addresses, service accounts, new kinds."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Callable
+from typing import Any
+
+from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain.status import Cause, forbidden, invalid, not_found
+from apps.embedded.apiserver.registry import Resource
+from apps.embedded.apiserver.store import Store
+
+Object = dict[str, Any]
+Hook = Callable[[Resource, Object], None]
+
+
+class Admission:
+    def __init__(self, store: Store, service_cidr: str) -> None:
+        self._store = store
+        self._network = ipaddress.ip_network(service_cidr)
+        self.on_stored: list[Hook] = []
+        self.on_removed: list[Hook] = []
+
+    def check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+        """ApiError 404 or 403 when nothing can be created in the namespace."""
+        if not resource.namespaced:
+            return
+        found = self._store.get("/namespaces", "", namespace)
+        if found is None:
+            raise not_found("", "namespaces", namespace)
+        if found["metadata"].get("deletionTimestamp"):
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            terminating = f"namespace {namespace} is being terminated"
+            cause = Cause("NamespaceTerminating", terminating, "metadata.namespace")
+            raise forbidden(resource.group, resource.plural, name, why, [cause])
+
+    def mutate_create(self, call: Call, obj: Object) -> None:
+        if call.resource.storage == "/pods":
+            self._admit_pod(call, obj)
+
+    def mutate_update(self, call: Call, new: Object, old: Object) -> None:
+        """Nothing yet is changed on update."""
+
+    def allocate(self, call: Call, obj: Object, old: Object | None) -> None:
+        """Give a Service its addresses. ApiError 422 when the one asked for is taken or out of range."""
+        if call.resource.storage != "/services" or call.path.subresource:
+            return
+        spec = obj["spec"]
+        if spec.get("type") == "ExternalName":
+            return
+        wanted = spec.get("clusterIP", "")
+        if old is not None and wanted and wanted == old["spec"].get("clusterIP"):
+            return
+        if not wanted:
+            wanted = self._free_address()
+        elif wanted != "None":
+            self._check_address(obj, wanted)
+        spec["clusterIP"] = wanted
+        spec["clusterIPs"] = [wanted]
+
+    def stored(self, resource: Resource, obj: Object) -> None:
+        for hook in self.on_stored:
+            hook(resource, obj)
+
+    def removed(self, resource: Resource, obj: Object) -> None:
+        for hook in self.on_removed:
+            hook(resource, obj)
+
+    def _admit_pod(self, call: Call, pod: Object) -> None:
+        spec = pod["spec"]
+        account = spec.get("serviceAccountName") or "default"
+        namespace = call.path.namespace
+        if self._store.get("/serviceaccounts", namespace, account) is None:
+            name = pod["metadata"].get("name", "")
+            why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            raise forbidden("", "pods", name, why)
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+    def _used(self) -> set[str]:
+        return {service["spec"].get("clusterIP", "") for service in self._store.list("/services")}
+
+    def _free_address(self) -> str:
+        """Any free address of the range, not in order, so that a freed one is not reused at once."""
+        used = self._used()
+        size = self._network.num_addresses
+        start = random.randrange(size)  # noqa: S311
+        for step in range(size - 2):
+            address = str(self._network[1 + (start + step) % (size - 2)])
+            if address not in used:
+                return address
+        raise forbidden("", "services", "", f"the range {self._network} has no free address for another Service")
+
+    def _check_address(self, obj: Object, wanted: str) -> None:
+        name = obj["metadata"]["name"]
+        try:
+            inside = ipaddress.ip_address(wanted) in self._network
+        except ValueError:
+            return
+        if not inside:
+            why = f"failed to allocate IP {wanted}: the provided network does not match the current range"
+        elif wanted in self._used():
+            why = f"failed to allocate IP {wanted}: provided IP is already allocated"
+        else:
+            return
+        cause = Cause("FieldValueInvalid", f'Invalid value: ["{wanted}"]: {why}', "spec.clusterIPs")
+        raise invalid("", "Service", name, [cause])

@@ -1,0 +1,124 @@
+"""The schema of every served resource, and reading a request's object by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain import jsonbody
+from apps.embedded.apiserver.domain.decode import DecodeError, Decoder, empty
+from apps.embedded.apiserver.domain.schema import Schema, TypeTable
+from apps.embedded.apiserver.domain.status import ApiError, bad_request
+from apps.embedded.apiserver.registry import Resource
+
+Object = dict[str, Any]
+TABLE = TypeTable(orjson.loads((Path(__file__).parent / "data" / "types.json").read_bytes()))
+META = TABLE.parse("ObjectMeta !")
+
+
+def schema_of(resource: Resource) -> Schema:
+    if resource.custom is not None:
+        return resource.custom.schema
+    return TABLE.root(resource.group, resource.version, resource.kind)
+
+
+def blank(resource: Resource) -> Object:
+    """The object before any write, as it counts for field ownership."""
+    head = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return {**head, "metadata": {}} if resource.custom is not None else {**empty(schema_of(resource)), **head}
+
+
+def read_object(call: Call, body: bytes, *, resource: Resource | None = None) -> Object:
+    """The object in a request's body, decoded. ApiError 400 says what is wrong; warnings go to the call."""
+    resource = resource or call.resource
+    if call.content_type not in ("", "application/json", "application/yaml", "*/*"):
+        message = "the body of the request was in an unknown format - accepted media types include: "
+        accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        raise ApiError(415, "UnsupportedMediaType", message + accepted)
+    must = f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get version/kind; "
+    repeated: list[str] = []
+    try:
+        if call.content_type == "application/yaml":
+            value = jsonbody.parse_yaml(body)
+        else:
+            value, repeated = jsonbody.parse_json(body)
+    except jsonbody.BodyError as error:
+        raise bad_request(f"{must}json parse error: {error} ({_excerpt(body)})") from None
+    if not isinstance(value, dict):
+        fields = '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        shape = "array" if isinstance(value, list) else "string"
+        go = f"json: cannot unmarshal {shape} into Go value of type struct {fields}"
+        raise bad_request(f"{must}json parse error: {go} ({_excerpt(body)})")
+    _check_type(value, resource, body)
+    decoded, unknown = decode(value, resource)
+    report_unknown(
+        call, resource, [f'unknown field "{p}"' for p in unknown] + [f'duplicate field "{p}"' for p in repeated]
+    )
+    return decoded
+
+
+def decode(value: Object, resource: Resource) -> tuple[Object, list[str]]:
+    """The object in the form that is stored, and the paths of fields that its type does not have."""
+    if resource.custom is not None:
+        decoded, unknown = resource.custom.decode(value)
+    else:
+        decoder = Decoder()
+        try:
+            decoded = decoder.decode(value, schema_of(resource))
+        except DecodeError as error:
+            raise bad_request(_cannot_handle(resource, str(error))) from None
+        unknown = decoder.unknown
+    decoded["apiVersion"], decoded["kind"] = resource.api_version, resource.kind
+    decoded.setdefault("metadata", {})
+    return decoded, unknown
+
+
+def report_unknown(call: Call, resource: Resource, complaints: list[str]) -> None:
+    """Refuse, warn or stay silent, as fieldValidation says."""
+    if not complaints:
+        return
+    validation = call.query.get("fieldValidation") or "Warn"
+    if validation == "Strict":
+        raise bad_request(_cannot_handle(resource, f"strict decoding error: {', '.join(complaints)}"))
+    if validation == "Warn":
+        call.warnings.extend(complaints)
+
+
+def _cannot_handle(resource: Resource, why: str) -> str:
+    return f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {why}'
+
+
+def _check_type(value: Object, resource: Resource, body: bytes) -> None:
+    kind, version = value.get("kind") or "", value.get("apiVersion") or ""
+    if resource.custom is not None and not (kind and version):
+        missing = "Kind" if not kind else "apiVersion"
+        why = f"Object '{missing}' is missing in '{body.decode(errors='replace')}'"
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {resource.kind}): {why} ({_excerpt(body)})"
+        )
+    wanted = resource.api_version
+    if version and version != wanted:
+        group = version.rpartition("/")[0]
+        if group == resource.group and "/" in version:
+            why = f"the API version in the data ({version}) does not match the expected API version ({wanted})"
+            raise bad_request(why)
+        why = f'no kind "{kind or resource.kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+        raise bad_request(
+            f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {resource.kind}: {why}'
+        )
+    if kind and kind != resource.kind:
+        internal = resource.group or "core"
+        why = f"converting (v1.{kind}) to ({internal}.{resource.kind}): unknown conversion"
+        raise bad_request(f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {why}')
+
+
+def _excerpt(body: bytes) -> str:
+    if not body:
+        return "<empty>"
+    text = body.decode(errors="replace")
+    if not text.startswith("{"):
+        return body.hex() if len(body) <= 16 else body[:16].hex() + " ..."
+    return text if len(text) <= 30 else text[:30] + " ..."
