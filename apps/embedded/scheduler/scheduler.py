@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 NAME = "default-scheduler"
 PASS: Key = ("", "pass")
+RETRY_SECONDS = 1.0
 
 
 class Scheduler(Controller):
@@ -40,7 +41,8 @@ class Scheduler(Controller):
         if change.old is None or change.type == "DELETED" or _offer(change.old) != _offer(change.new):
             self.queue.add(PASS)
 
-    async def sync(self, key: Key) -> None:
+    async def sync(self, key: Key) -> float | None:
+        again: float | None = None
         pods = [self._with_binding(pod) for pod in self.cluster.pods.all() if not is_terminal(pod)]
         states = {
             node["metadata"]["name"]: NodeState(
@@ -63,6 +65,9 @@ class Scheduler(Controller):
                 await self._mark_unschedulable(pod, placement.message)
             elif await self._bind(pod, placement.node):
                 states[placement.node].assume(pod)
+            else:
+                again = RETRY_SECONDS
+        return again
 
     def _with_binding(self, pod: Object) -> Object:
         """The pod with the node that we bound it to, while the watch has not shown it yet."""

@@ -1,0 +1,1 @@
+"""The kubelet of the embedded cluster: plays every node and runs containers as local processes."""

@@ -1,0 +1,68 @@
+"""``python -m apps.embedded.kubelet --kubeconfig PATH --data DIR --pod-cidr 127.X.0.0/17``: plays every node."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from apps.embedded.client import Access, KubeClient, wait_for_kubeconfig
+from apps.embedded.domain.objects import Object
+from apps.embedded.kubelet.addresses import AddressPool
+from apps.embedded.kubelet.domain.backoff import BackoffPolicy
+from apps.embedded.kubelet.domain.nodes import read_nodes
+from apps.embedded.kubelet.kubelet import Kubelet
+from apps.embedded.kubelet.settings import Settings, load_data
+from apps.embedded.kubelet.volumes import ServiceAccountFiles
+
+log = logging.getLogger("kubelet")
+
+
+async def run(options: argparse.Namespace, nodes: list[Object], addresses: AddressPool) -> None:
+    await wait_for_kubeconfig(options.kubeconfig, timeout=60)
+    access = Access.from_kubeconfig(options.kubeconfig)
+    settings = Settings(
+        kubeconfig=options.kubeconfig.resolve(),
+        data=options.data.resolve(),
+        account=ServiceAccountFiles(token=access.token, ca_pem=access.ca_pem or ""),
+        backoff=BackoffPolicy(base=options.backoff_base, cap=options.backoff_cap),
+    )
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with (
+        KubeClient(access, user_agent="kubelet/embedded") as client,
+        Kubelet(settings, nodes, addresses, client),
+    ):
+        log.info("playing %d nodes against %s", len(nodes), access.server)
+        gc.freeze()
+        await stopped.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m apps.embedded.kubelet", description=__doc__)
+    parser.add_argument("--kubeconfig", type=Path, required=True, help="how to reach the API server; given to pods too")
+    parser.add_argument("--data", type=Path, required=True, help="folder for volumes and logs of pods")
+    parser.add_argument("--nodes", type=Path, help="node table (JSON); default: two nodes of 8 H200 and one without")
+    parser.add_argument("--pod-cidr", default="127.64.0.0/17", help="loopback network for nodes and pods")
+    parser.add_argument("--backoff-base", type=float, default=1.0, help="seconds; a real kubelet has 10")
+    parser.add_argument("--backoff-cap", type=float, default=30.0, help="seconds; a real kubelet has 300")
+    parser.add_argument("--log-level", default="INFO")
+    options = parser.parse_args()
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        table = json.loads(options.nodes.read_text()) if options.nodes else load_data("nodes.json")
+        nodes, addresses = read_nodes(table), AddressPool(options.pod_cidr)
+        addresses.node(len(nodes) - 1)
+    except (OSError, ValueError) as error:
+        sys.exit(f"kubelet: {options.nodes or 'options'}: {error}")
+    asyncio.run(run(options, nodes, addresses))
+
+
+if __name__ == "__main__":
+    main()
