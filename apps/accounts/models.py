@@ -77,7 +77,7 @@ class ApiToken(models.Model):
 
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
-    description = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     read_only = models.BooleanField(default=False)

@@ -28,12 +28,12 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue(*, owner: User, description: str, lifetime: timedelta | None = None, read_only: bool = False) -> NewToken:
+def issue(*, owner: User, name: str, lifetime: timedelta | None = None, read_only: bool = False) -> NewToken:
     """Make a token of `owner`, valid for `lifetime` from now (None: until it is deleted)."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         owner=owner,
-        description=description,
+        name=name,
         prefix=secret[: len(PREFIX) + 6],
         digest=digest(secret),
         read_only=read_only,

@@ -1,5 +1,15 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.accounts import api
+
+urlpatterns = [
+    path("session", api.SessionView.as_view(), name="session"),
+    path("tokens", api.TokensView.as_view(), name="tokens"),
+    path("tokens/<uuid:uid>", api.TokenView.as_view(), name="token"),
+    path("teams", api.TeamsView.as_view(), name="teams"),
+    path("teams/<slug:team>", api.TeamView.as_view(), name="team"),
+    path("teams/<slug:team>/members", api.MembersView.as_view(), name="members"),
+    path("teams/<slug:team>/members/<slug:username>", api.MemberView.as_view(), name="member"),
+]

@@ -1,5 +1,9 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.catalog.api import AcceleratorsView
+from apps.catalog.kinds import MODEL
+from apps.core.api.objects import kind_urls
+
+urlpatterns = [*kind_urls(MODEL), path("accelerators", AcceleratorsView.as_view(), name="accelerators")]

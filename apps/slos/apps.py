@@ -5,3 +5,12 @@ class SLOsConfig(AppConfig):
     name = "apps.slos"
     label = "slos"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.core import kinds
+        from apps.slos.kinds import SLO_KIND
+        from apps.slos.thresholds import objective_lines
+        from apps.telemetry.thresholds import register_thresholds
+
+        kinds.register(SLO_KIND)
+        register_thresholds(objective_lines)

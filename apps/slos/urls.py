@@ -1,5 +1,6 @@
 """Routes of this room below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from apps.core.api.objects import kind_urls
+from apps.slos.kinds import SLO_KIND
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = kind_urls(SLO_KIND)

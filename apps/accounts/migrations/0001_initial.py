@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             name="ApiToken",
             fields=[
                 ("uid", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("description", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=200)),
                 ("prefix", models.CharField(max_length=16)),
                 ("digest", models.CharField(max_length=64, unique=True)),
                 ("read_only", models.BooleanField(default=False)),

@@ -97,18 +97,20 @@ def kind_urls(handler: KindHandler) -> list[URLPattern]:
     """The routes of a kind below /api/v1/, named `<plural>-everywhere`, `-collection` and `-object`."""
     plural = handler.plural
 
-    def view(base: type[_KindView]) -> Any:
-        documented = _documented(base, handler)
-        return documented.as_view()
-
     return [
-        path(plural, view(EverywhereView), name=f"{plural}-everywhere"),
-        path(f"teams/<slug:team>/{plural}", view(CollectionView), name=f"{plural}-collection"),
-        path(f"teams/<slug:team>/{plural}/<slug:name>", view(ObjectView), name=f"{plural}-object"),
+        path(plural, _documented(EverywhereView, handler).as_view(), name=f"{plural}-everywhere"),
+        path(
+            f"teams/<slug:team>/{plural}", _documented(CollectionView, handler).as_view(), name=f"{plural}-collection"
+        ),
+        path(
+            f"teams/<slug:team>/{plural}/<slug:name>",
+            _documented(ObjectView, handler).as_view(),
+            name=f"{plural}-object",
+        ),
     ]
 
 
-def _documented(base: type[_KindView], handler: KindHandler) -> type[_KindView]:
+def _documented(base: Any, handler: KindHandler) -> Any:
     """A view class of this kind whose methods carry their OpenAPI description."""
     view: Any = type(f"{handler.kind}{base.__name__}", (base,), {"handler": handler, "__doc__": base.__doc__})
     one, many, kind = schema.ref(handler.kind), schema.ref(f"{handler.kind}List"), handler.kind

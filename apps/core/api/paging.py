@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -52,3 +53,19 @@ def page_of_objects(rows: Any, request: Request) -> tuple[Sequence[Any], str | N
     if len(found) <= limit:
         return found, None
     return found[:limit], encode_cursor(found[limit - 1].team, found[limit - 1].name)
+
+
+def to_micros(at: datetime) -> int:
+    """A time in a cursor: microseconds since 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """The inverse of `to_micros`. Raises Refusal (400) for what is no time."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        raise Refusal("This cursor is not one that a list has given out: start again without it.") from None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

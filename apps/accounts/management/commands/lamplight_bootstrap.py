@@ -48,7 +48,7 @@ class Command(BaseCommand):
             held = token_file.read_text().strip() if token_file.exists() else ""
             found = tokens.find(held)
             if found is None or found.owner_id != user.pk:
-                held = tokens.issue(owner=user, description=f"bootstrap ({token_file.name})").secret
+                held = tokens.issue(owner=user, name=f"bootstrap ({token_file.name})").secret
                 _write_private(token_file, held)
             if password and password_file is not None:
                 _write_private(password_file, password)

@@ -1,0 +1,22 @@
+"""The objectives of a pool as lines across its latency charts."""
+
+from __future__ import annotations
+
+from apps.core.domain.units import format_duration
+from apps.slos.selectors import slos_of_pool
+from apps.telemetry.domain.panels import Threshold
+
+__all__ = ["objective_lines"]
+
+
+def objective_lines(team: str, pool: str, family: str) -> list[Threshold]:
+    """One line for each threshold on this latency family; equal ones of several SLOs are one line."""
+    lines: dict[float, str] = {}
+    for _, spec in slos_of_pool(team, pool):
+        for objective in spec.objectives:
+            if objective.metric == family:
+                seconds = objective.threshold.total_seconds()
+                share = f"{objective.fraction * 100:f}".rstrip("0").rstrip(".")
+                label = f"SLO {share} % ≤ {format_duration(objective.threshold)}"
+                lines[seconds] = f"{lines[seconds]}; {label}" if seconds in lines and lines[seconds] != label else label
+    return [Threshold(label, seconds) for seconds, label in lines.items()]
