@@ -335,6 +335,10 @@ class Container:
         process.send(signal.SIGKILL)
         await process.wait()
 
+    async def wait_ended(self) -> None:
+        if self._process is not None:
+            await self._process.wait()
+
     def kill(self, number: int) -> None:
         """Signal the process without any manners: the kubelet itself goes down."""
         self.stopping = True

@@ -18,7 +18,7 @@ from apps.embedded.informer import Change, Informer
 from apps.embedded.kubelet.addresses import AddressPool
 from apps.embedded.kubelet.handlers import Handlers
 from apps.embedded.kubelet.node_agent import NodeAgent
-from apps.embedded.kubelet.pod_worker import PodWorker
+from apps.embedded.kubelet.pod_worker import POD_MARK, PodWorker
 from apps.embedded.kubelet.server import KubeletServer
 from apps.embedded.kubelet.settings import Settings
 from apps.embedded.proxy.service_proxy import ServiceProxy
@@ -142,7 +142,7 @@ def end_leftovers(pods: Path) -> None:
         with contextlib.suppress(OSError, ValueError):
             for pid in json.loads(record.read_text()).values():
                 environment = Path(f"/proc/{pid}/environ").read_bytes()
-                if f"TMPDIR={record.parent}/tmp".encode() in environment.split(b"\0"):
+                if f"{POD_MARK}={record.parent.name}".encode() in environment.split(b"\0"):
                     log.warning("ending process %d of pod %s, left by an earlier kubelet", pid, record.parent.name)
                     os.killpg(pid, signal.SIGKILL)
         record.unlink(missing_ok=True)

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MOUNT_RETRY_SECONDS = 2.0
 STATUS_RETRY_SECONDS = 1.0
+POD_MARK = "LAMPLIGHT_POD_UID"
+"""Environment variable by which a later kubelet knows whose process it sees."""
 LOST = "The kubelet restarted, and the process that it had started is gone"
 
 
@@ -149,6 +151,7 @@ class PodWorker:
             **self.settings.environment,
             "HOSTNAME": self.pod["spec"].get("hostname") or self.pod["metadata"]["name"],
             "POD_IP": self.pod_ip,
+            POD_MARK: self.uid,
             "LAMPLIGHT_BIND_HOST": self.pod_ip,
             "TMPDIR": str(self._directory / "tmp"),
         }
@@ -302,9 +305,9 @@ class PodWorker:
         everyone = [*self.containers, *self.init_containers]
         for container in everyone:
             container.kill(signal.SIGTERM)
-        deadline = asyncio.get_running_loop().time() + timeout
-        while any(c.is_running for c in everyone) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await asyncio.gather(*(container.wait_ended() for container in everyone))
         for container in everyone:
             container.kill(signal.SIGKILL)
 

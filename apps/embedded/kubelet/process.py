@@ -23,7 +23,7 @@ def _die_with_parent() -> None:
 
 
 class Process:
-    """A started process: ``wait`` for its exit code (negative: killed by that signal), ``send`` signals to its group."""
+    """A started process: ``wait`` gives its exit code (negative: killed by that signal), ``send`` signals its group."""
 
     def __init__(self, popen: subprocess.Popen[bytes], log: LogWriter | None) -> None:
         self._popen = popen

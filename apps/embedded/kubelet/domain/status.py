@@ -27,7 +27,7 @@ class Terminated:
 
 @dataclass
 class ContainerState:
-    """What is known of a container now. Exactly one of running, terminated or waiting holds, in that order of search."""
+    """What is known of a container now: running if it has a start, else terminated if it has an end, else waiting."""
 
     name: str
     image: str
