@@ -13,7 +13,6 @@ from apps.clusters.errors import KubeError
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
-from apps.core.domain.access import SHARED_TEAM
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
 from apps.pools.models import Pool
@@ -44,18 +43,12 @@ class PoolTargets:
 
 def find_targets() -> list[PoolTargets]:
     """The engines of all pools now. A cluster that does not answer costs its own pools their targets, no others."""
-    pools = list(Pool.objects.only("uid", "team", "name", "spec", "status"))
-    clusters = {(c.team, c.name): c for c in Cluster.objects.all()}
-    homes: dict[UUID, Cluster | None] = {}
-    for pool in pools:
-        name = pool.spec.get("cluster", "")
-        homes[pool.uid] = clusters.get((pool.team, name)) or clusters.get((SHARED_TEAM, name))
-    used = {home.uid: home for home in homes.values() if home is not None}
-    pods = _list_all(list(used.values()))
+    pools = list(Pool.objects.only("uid", "team", "name", "spec", "status", "cluster_uid"))
+    clusters = Cluster.objects.in_bulk({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
+    pods = _list_all(list(clusters.values()))
     found = []
     for pool in pools:
-        home = homes[pool.uid]
-        listed = pods[home.uid] if home is not None else f"There is no cluster {pool.spec.get('cluster')}."
+        listed = pods.get(pool.cluster_uid, f"The cluster {pool.spec.get('cluster')} of this pool is gone.")
         if isinstance(listed, str):
             found.append(PoolTargets(pool.uid, _variants(pool), reason=listed))
         else:

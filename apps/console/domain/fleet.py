@@ -1,0 +1,206 @@
+"""One row per pool: what rooms know of it, side by side; filters, order, totals. Unknown stays null, never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from apps.core.domain.units import HourlyPrice
+from apps.slos.domain.slo import SLOSpec
+from apps.telemetry.domain.histogram import Histogram
+from apps.telemetry.domain.samples import NoTraffic, Sample, Unknown, value_of
+
+__all__ = ["SORTS", "Facts", "Figures", "attainments", "fleet_row", "matches", "ordered", "totals"]
+
+# what needs a person first, first
+_HEALTH = ("Degraded", "Missing", "Progressing", "Unknown", "Suspended", "Healthy")
+_SYNC = ("OutOfSync", "Unknown", "Synced")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A pool as its room knows it. `accelerators`: per replica by variant and name; `prices`: of one accelerator."""
+
+    uid: str
+    team: str
+    name: str
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    ready_reason: str
+    ready_message: str
+    updated_at: str
+    accelerators: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    prices: Mapping[str, HourlyPrice] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A pool as telemetry knows it. `state`: ok | stale | no_data; `hour`: observations of the last hour by family."""
+
+    state: str
+    reason: str
+    samples: Mapping[str, Sample]
+    hour: Mapping[str, Histogram]
+
+
+_NOTHING = Figures("no_data", "No tick has looked at this pool yet.", {}, {})
+
+
+def fleet_row(facts: Facts, figures: Figures | None, slos: Sequence[tuple[str, SLOSpec]]) -> dict[str, Any]:
+    """The row over REST: rates per second, latencies in seconds, shares 0..1, cost per hour."""
+    known = figures or _NOTHING
+    replicas = facts.status.get("replicas") or {}
+    counts = {state: replicas.get(state) for state in ("desired", "ready", "starting")}
+    accelerators, cost, currency = _cost(facts)
+    return {
+        "team": facts.team,
+        "name": facts.name,
+        "uid": facts.uid,
+        "sync": facts.status.get("sync") or "Unknown",
+        "health": facts.status.get("health") or "Unknown",
+        "reason": facts.ready_reason,
+        "message": facts.ready_message,
+        "model": facts.spec.get("model"),
+        "cluster": facts.spec.get("cluster"),
+        "path": facts.spec.get("path"),
+        "replicas": counts,
+        "accelerators": accelerators,
+        "requestsPerSecond": _value(known, "requests_per_second"),
+        "tokensPerSecond": _value(known, "tokens_per_second"),
+        "promptTokensPerSecond": _value(known, "prompt_tokens_per_second"),
+        "ttftP95": _value(known, "ttft_p95"),
+        "itlP95": _value(known, "itl_p95"),
+        "hitRate": _value(known, "hit_rate"),
+        "running": _value(known, "running"),
+        "waiting": _value(known, "waiting"),
+        "slo": attainments(slos, known.hour),
+        "costPerHour": float(cost) if cost is not None else None,
+        "currency": currency,
+        "updatedAt": facts.updated_at,
+        "dataState": data_state(known),
+        "dataReason": known.reason,
+    }
+
+
+def _value(figures: Figures, name: str) -> float | None:
+    return value_of(figures.samples.get(name, Unknown("")))
+
+
+def data_state(figures: Figures) -> str:
+    """ok | no_traffic | no_data | stale: what the row's figures are worth."""
+    if figures.state != "ok":
+        return figures.state
+    latency = figures.samples.get("ttft_p95")
+    return "no_traffic" if isinstance(latency, NoTraffic) else "ok"
+
+
+def attainments(slos: Sequence[tuple[str, SLOSpec]], hour: Mapping[str, Histogram]) -> list[dict[str, Any]]:
+    """Each objective with the share of the last hour that kept it.
+
+    `attained` counts the bucket that the threshold falls into as broken: exact where the threshold is a bucket's edge
+    (`exact`), a lower bound elsewhere. Null where nothing was observed.
+    """
+    rows = []
+    for name, spec in slos:
+        for objective in spec.objectives:
+            threshold = objective.threshold.total_seconds()
+            share = hour.get(objective.metric, Histogram()).fraction_within(threshold)
+            target = float(objective.fraction)
+            rows.append(
+                {
+                    "slo": name,
+                    "metric": objective.metric,
+                    "threshold": threshold,
+                    "fraction": target,
+                    "attained": share.low if share else None,
+                    "exact": share.exact if share else None,
+                    "met": _met(share.low, share.high, target) if share else None,
+                }
+            )
+    return rows
+
+
+def _met(low: float, high: float, target: float) -> bool | None:
+    """Whether the objective was kept; None where the grid is too coarse to tell."""
+    return True if low >= target else False if high < target else None
+
+
+def _cost(facts: Facts) -> tuple[int | None, Decimal | None, str | None]:
+    """Accelerators that are asked for now, what they cost per hour, and in which currency (None: mixed or unpriced)."""
+    desired = {v.get("name"): v.get("desired") for v in facts.status.get("variants") or []}
+    if not desired:
+        return None, None, None
+    count, cost, currencies, priced = 0, Decimal(0), set(), True
+    for variant, (accelerator, per_replica) in facts.accelerators.items():
+        wanted = (desired.get(variant) or 0) * per_replica
+        count += wanted
+        price = facts.prices.get(accelerator)
+        if price is None:
+            priced = priced and not wanted
+        else:
+            cost += price.amount * wanted
+            currencies.add(price.currency)
+    if not priced or len(currencies) > 1:
+        return count, None, None
+    return count, cost, next(iter(currencies), None)
+
+
+def matches(
+    row: Mapping[str, Any], *, text: str = "", team: str = "", health: str = "", sync: str = "", model: str = ""
+) -> bool:
+    """Whether a row passes the filters; `text` is looked for in what identifies the pool."""
+    if text and not any(text.lower() in str(row[key] or "").lower() for key in ("name", "team", "model", "cluster")):
+        return False
+    return all(not wanted or row[key] == wanted for key, wanted in _equal(team, health, sync, model))
+
+
+def _equal(team: str, health: str, sync: str, model: str) -> Iterable[tuple[str, str]]:
+    return (("team", team), ("health", health), ("sync", sync), ("model", model))
+
+
+SORTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "name": lambda row: row["name"],
+    "team": lambda row: row["team"],
+    "sync": lambda row: _SYNC.index(row["sync"]) if row["sync"] in _SYNC else len(_SYNC),
+    "health": lambda row: _HEALTH.index(row["health"]) if row["health"] in _HEALTH else len(_HEALTH),
+    "model": lambda row: row["model"],
+    "cluster": lambda row: row["cluster"],
+    "replicas": lambda row: row["replicas"]["desired"],
+    "requests": lambda row: row["requestsPerSecond"],
+    "tokens": lambda row: row["tokensPerSecond"],
+    "ttft": lambda row: row["ttftP95"],
+    "itl": lambda row: row["itlP95"],
+    "hits": lambda row: row["hitRate"],
+    "cost": lambda row: row["costPerHour"],
+}
+
+
+def ordered(rows: Iterable[dict[str, Any]], sort: str, *, descending: bool) -> list[dict[str, Any]]:
+    """Rows in order; unknown values come last either way, equal ones by team and name."""
+    key = SORTS[sort]
+    named = sorted(rows, key=lambda row: (row["team"], row["name"]))
+    known = [row for row in named if key(row) is not None]
+    return sorted(known, key=key, reverse=descending) + [row for row in named if key(row) is None]
+
+
+def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums over rows; null where no row knows the figure."""
+    currencies = {row["currency"] for row in rows if row["costPerHour"] is not None and row["currency"]}
+    return {
+        "pools": len(rows),
+        "healthy": sum(row["health"] == "Healthy" for row in rows),
+        "synced": sum(row["sync"] == "Synced" for row in rows),
+        "replicas": {state: _sum(row["replicas"][state] for row in rows) for state in ("desired", "ready", "starting")},
+        "accelerators": _sum(row["accelerators"] for row in rows),
+        "requestsPerSecond": _sum(row["requestsPerSecond"] for row in rows),
+        "tokensPerSecond": _sum(row["tokensPerSecond"] for row in rows),
+        "costPerHour": _sum(row["costPerHour"] for row in rows) if len(currencies) <= 1 else None,
+        "currency": next(iter(currencies)) if len(currencies) == 1 else None,
+    }
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

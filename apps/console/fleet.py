@@ -1,0 +1,112 @@
+"""The fleet: all pools that one may see, with one query to each room."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.catalog.domain.accelerators import accelerators
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import spec_of
+from apps.console.domain.fleet import SORTS, Facts, Figures, fleet_row, matches, ordered, totals
+from apps.core.api.base import ApiView, actor_of
+from apps.core.api.paging import limit_of
+from apps.core.domain.refusals import Refusal
+from apps.core.domain.units import HourlyPrice
+from apps.pools.models import Pool
+from apps.slos.selectors import slos_of_pools
+from apps.telemetry.selectors import Summary, summaries
+
+__all__ = ["FleetView"]
+
+# a screen; totals are over all that match
+MAX_ROWS = 1000
+# pools looked at in one answer, in the order of team and name
+MAX_POOLS = 5000
+
+_FILTERS = ("team", "health", "sync", "model")
+_PARAMETERS = [
+    OpenApiParameter("q", str, description="Part of the name, team, model or cluster."),
+    *(OpenApiParameter(name, str) for name in _FILTERS),
+    OpenApiParameter("sort", str, enum=list(SORTS)),
+    OpenApiParameter("order", str, enum=["asc", "desc"]),
+    OpenApiParameter("limit", int, description=f"Rows, at most {MAX_ROWS}; totals are over all that match."),
+]
+
+
+class FleetView(ApiView):
+    """All pools that one may see: what was declared, what is live, what it does and costs."""
+
+    @extend_schema(operation_id="fleet", parameters=_PARAMETERS, responses={200: dict[str, Any]})
+    def get(self, request: Request) -> Response:
+        query = request.query_params
+        sort = query.get("sort", "name")
+        if sort not in SORTS:
+            raise Refusal(f"sort is one of {', '.join(SORTS)}, not {sort[:40]}.")
+        order = query.get("order", "asc")
+        if order not in ("asc", "desc"):
+            raise Refusal(f"order is asc or desc, not {order[:40]}.")
+        limit = limit_of(request, default=MAX_ROWS, most=MAX_ROWS)
+        filters = {name: query.get(name, "") for name in _FILTERS}
+        rows = [
+            row
+            for row in fleet_rows(actor_of(request).visible_teams())
+            if matches(row, text=query.get("q", ""), **filters)
+        ]
+        shown = ordered(rows, sort, descending=order == "desc")[:limit]
+        return Response({"items": shown, "totals": totals(rows), "truncated": len(shown) < len(rows), "next": None})
+
+
+def fleet_rows(teams: frozenset[str] | None) -> list[dict[str, Any]]:
+    """Rows of the pools of these teams (None: all), in the order of team and name; at most MAX_POOLS."""
+    pools = list(Pool.objects.visible_to(teams).order_by("team", "name")[:MAX_POOLS])
+    prices = _prices({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
+    figures = summaries(pool.uid for pool in pools)
+    slos = slos_of_pools((pool.team, pool.name) for pool in pools)
+    return [
+        fleet_row(
+            _facts(pool, prices.get(pool.cluster_uid, {})),
+            _figures(figures.get(pool.uid)),
+            slos.get((pool.team, pool.name), []),
+        )
+        for pool in pools
+    ]
+
+
+def _facts(pool: Pool, prices: dict[str, HourlyPrice]) -> Facts:
+    ready = pool.condition("Ready")
+    told = ready is not None and ready.status != "True"
+    known = accelerators()
+    return Facts(
+        uid=str(pool.uid),
+        team=pool.team,
+        name=pool.name,
+        spec=pool.spec,
+        status=pool.status,
+        ready_reason=ready.reason if ready and told else "",
+        ready_message=ready.message if ready and told else "",
+        updated_at=pool.updated_at.isoformat(),
+        accelerators={
+            variant["name"]: (variant["accelerator"], math.prod(variant["parallelism"].values()))
+            for variant in pool.spec["variants"]
+            # a plain CPU is no accelerator, and has no price of its own
+            if variant["accelerator"] not in known or known[variant["accelerator"]].resource is not None
+        },
+        prices=prices,
+    )
+
+
+def _prices(clusters: set[UUID]) -> dict[UUID, dict[str, HourlyPrice]]:
+    """Price of one accelerator by cluster: the cluster's own, else the catalogue's."""
+    listed = {name: row.price for name, row in accelerators().items() if row.price is not None}
+    found = Cluster.objects.in_bulk(clusters)
+    return {uid: {**listed, **spec_of(cluster).prices} for uid, cluster in found.items()}
+
+
+def _figures(summary: Summary | None) -> Figures | None:
+    return Figures(summary.state, summary.reason, summary.figures, summary.hour) if summary else None
