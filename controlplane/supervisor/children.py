@@ -86,6 +86,7 @@ class Child:
     async def wait_ready(self) -> None:
         """Until `ready` answers True. Raises ChildFailed with the last lines after `ready_timeout` seconds."""
         deadline = time.monotonic() + self.spec.ready_timeout
+        pause = 0.03
         while True:
             pid = self.pid
             if pid and (self.spec.ready is None or await asyncio.to_thread(self.spec.ready, pid)):
@@ -96,7 +97,8 @@ class Child:
                     f"{self.spec.name} did not become ready within {self.spec.ready_timeout:.0f} s. Its last lines:\n"
                     f"{tail}  The whole log: {self._log.baseFilename}"
                 )
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.5)
 
     async def stop(self) -> None:
         self._stopping = True

@@ -154,7 +154,7 @@ class Stack:
     def demo_traffic(self) -> Spec:
         argv = [
             *(LAMP, "load", "--team", "default", "--pool", "chat", "--rate", "2", "--duration", "24h", "--json"),
-            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--prompt-tokens", "256", "--output-tokens", "96"),
+            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256", "--output-tokens", "96"),
         ]
         return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
 
