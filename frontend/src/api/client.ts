@@ -1,5 +1,6 @@
 /** The one door to the server: deadline, CSRF token, problem documents. */
 
+import { noteDate } from "../lib/serverClock";
 import { ApiError, problemFrom } from "./problem";
 
 const BASE = "/api/v1";
@@ -60,6 +61,7 @@ async function send(address: string, options: RequestOptions): Promise<Response>
 
 async function checked(address: string, options: RequestOptions): Promise<Response> {
   const response = await send(address, options);
+  noteDate(response.headers.get("Date"));
   if (!response.ok) throw problemFrom(response.status, await response.text());
   return response;
 }

@@ -1,6 +1,7 @@
 /** Reads of the console, each with its cache name and how it stays fresh. */
 
 import { queryOptions } from "@tanstack/react-query";
+import { serverNow } from "../lib/serverClock";
 import { path, request, requestText } from "./client";
 import { keys } from "./keys";
 import type { Fleet, Page, Panel, PanelEntry, Pool, Replica, TimelineEvent } from "./types";
@@ -52,13 +53,18 @@ export const panelsQuery = (team: string, name: string) =>
     staleTime: Infinity,
   });
 
+/** A panel and the range it was asked for; Unix seconds. */
+export type TimedPanel = Panel & { from: number; to: number };
+
 /** `rangeSeconds` back from now; the server chooses the step that fits, and the chart polls at that step. */
 export const panelQuery = (team: string, name: string, panel: string, rangeSeconds: number) =>
   queryOptions({
     queryKey: keys.panel(team, name, panel, rangeSeconds),
     queryFn: ({ signal }) => {
-      const to = Math.floor(Date.now() / 1000);
-      return request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { from: to - rangeSeconds, to } });
+      const to = Math.floor(serverNow() / 1000);
+      return request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { from: to - rangeSeconds, to } }).then(
+        (answer): TimedPanel => ({ ...answer, from: to - rangeSeconds, to }),
+      );
     },
     refetchInterval: ({ state }) => Math.max(5, state.data?.step ?? 10) * 1000,
   });

@@ -66,8 +66,9 @@ export interface FleetRow {
   uid: string;
   sync: Sync;
   health: Health;
+  /** Of the `Ready` condition while it is not true; else empty. */
   reason: string;
-  message?: string;
+  message: string;
   model: string;
   cluster: string;
   path: string;
@@ -83,9 +84,11 @@ export interface FleetRow {
   hitRate: number | null;
   slo: Attainment[];
   costPerHour: number | null;
-  currency?: string;
+  /** null: unpriced, or in more than one currency. */
+  currency: string | null;
   updatedAt: string;
   dataState: DataState;
+  dataReason: string;
 }
 
 export interface FleetTotals {
@@ -96,11 +99,14 @@ export interface FleetTotals {
   requestsPerSecond: number | null;
   tokensPerSecond: number | null;
   costPerHour: number | null;
+  currency: string | null;
 }
 
 export interface Fleet {
   items: FleetRow[];
   totals: FleetTotals;
+  /** There are more pools than rows; the totals are over all. */
+  truncated: boolean;
 }
 
 export interface Replica {

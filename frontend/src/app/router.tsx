@@ -7,6 +7,7 @@ import {
   createRouter,
   lazyRouteComponent,
   redirect,
+  type RouterHistory,
 } from "@tanstack/react-router";
 import { safeNext, sessionQuery } from "../api/session";
 import { readFleetView } from "../features/fleet/view";
@@ -56,10 +57,13 @@ const pool = createRoute({
   component: lazyRouteComponent(() => import("../features/pool/PoolPage"), "PoolPage"),
 });
 
-export function makeRouter(client: QueryClient) {
+export function makeRouter(client: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree: root.addChildren([login, shell.addChildren([fleet, pool])]),
     context: { client },
+    history,
+    // Only what a page's own reader lets through; else raw words of the address reach the page beside it.
+    search: { strict: true },
     defaultPreload: "intent",
     defaultErrorComponent: CrashPage,
     scrollRestoration: true,

@@ -1,4 +1,5 @@
 import { useMemo, useState, type ReactNode } from "react";
+import type { TimedPanel } from "../api/queries";
 import type { Panel } from "../api/types";
 import { sentenceOf } from "../api/problem";
 import { absolute, type Zone } from "../lib/time";
@@ -14,12 +15,9 @@ import styles from "./Chart.module.css";
 
 interface Props {
   title: string;
-  panel: Panel | undefined;
+  panel: TimedPanel | undefined;
   error: unknown;
   onRetry: () => void;
-  /** When the panel was asked for; Unix seconds. */
-  to: number;
-  rangeSeconds: number;
   zone: Zone;
   syncKey: string;
 }
@@ -46,7 +44,7 @@ function Trouble({ error, onRetry }: { error: unknown; onRetry: () => void }) {
 }
 
 /** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */
-export function ChartCard({ title, panel, error, onRetry, to, rangeSeconds, zone, syncKey }: Props) {
+export function ChartCard({ title, panel, error, onRetry, zone, syncKey }: Props) {
   const [asTable, setAsTable] = useState(false);
   const [cursor, setCursor] = useState<number | null>(null);
   const points = useMemo(() => columns(panel?.series ?? []), [panel]);
@@ -68,8 +66,8 @@ export function ChartCard({ title, panel, error, onRetry, to, rangeSeconds, zone
     body = (
       <TimeChart
         panel={panel}
-        from={to - rangeSeconds}
-        to={to}
+        from={panel.from}
+        to={panel.to}
         zone={zone}
         syncKey={syncKey}
         onCursor={setCursor}

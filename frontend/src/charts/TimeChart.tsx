@@ -73,7 +73,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
   const layers = panel.kind === "stacked";
   return {
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { sync: { key: syncKey, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: {
       x: { time: true },
@@ -82,6 +82,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
     axes: [
       {
         ...axis,
+        size: 28,
         space: 70,
         values: (_, splits, __, ___, step) => splits.map((at) => clock(at * 1000, zone, step < 60)),
       },

@@ -39,7 +39,8 @@ export function latest(values: readonly (number | null)[]): number | null {
 
 /** A threshold far above the data would flatten it to a line on the floor; then it is written at the top instead. */
 const FAR = 6;
-const HEADROOM = 1.08;
+/** Room above the highest line, enough for a threshold's label. */
+const HEADROOM = 1.15;
 
 export interface Scale {
   max: number;

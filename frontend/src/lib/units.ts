@@ -67,8 +67,8 @@ export function format(value: number | null | undefined, unit: string): string {
     // UCUM's name of a plain ratio
     case "1":
       return percent(value);
-    case "count":
-    case "":
+    case "requests":
+    case "replicas":
       return compact(value);
     case "requests/s":
       return `${compact(value)} req/s`;
@@ -79,9 +79,9 @@ export function format(value: number | null | undefined, unit: string): string {
   }
 }
 
-export function money(value: number | null | undefined, currency = "USD"): string {
+export function money(value: number | null | undefined, currency: string | null = null): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return `${value.toFixed(value >= 1000 ? 0 : 2)} ${currency}/h`;
+  return `${value.toFixed(value >= 1000 ? 0 : 2)} ${currency ?? ""}/h`;
 }
 
 /** A tick on an axis: short, as the chart's title names the unit. */

@@ -1,3 +1,3 @@
-export function Logo({ size = 24 }: { size?: number }) {
-  return <img src="/favicon.svg" width={size} height={size} alt="" />;
+export function Logo({ size = 24, alt = "" }: { size?: number; alt?: string }) {
+  return <img src="/favicon.svg" width={size} height={size} alt={alt} />;
 }

@@ -19,7 +19,7 @@ const GROUPS = [
 
 export function FleetPage() {
   useTitle("Fleet");
-  const view = route.useSearch();
+  const view = readFleetView({ ...route.useSearch() });
   const navigate = route.useNavigate();
   const { data, error, refetch } = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
   const filterId = useId();
@@ -46,6 +46,11 @@ export function FleetPage() {
         </div>
       ) : (
         <>
+          {data.truncated && (
+            <p className={styles.truncated}>
+              Showing the first {data.items.length} of {data.totals.pools} pools; filter and sort reach these only.
+            </p>
+          )}
           <div className={styles.controls}>
             <div className={styles.filter}>
               <label htmlFor={filterId}>Filter</label>

@@ -67,7 +67,7 @@ const COLUMNS: Column[] = [
     cell: (row) => <Latency value={row.itlP95} slo={objective(row, "itl")} />,
   },
   { sort: "hits", title: "Cache hits", number: true, cell: (row) => format(row.hitRate, "1") },
-  { sort: "cost", title: "Cost", number: true, cell: (row) => money(row.costPerHour) },
+  { sort: "cost", title: "Cost", number: true, cell: (row) => money(row.costPerHour, row.currency) },
 ];
 
 function Heading({ title, sort, number, view, onView }: Omit<Column, "cell"> & Pick<Props, "view" | "onView">) {
@@ -93,7 +93,11 @@ function Heading({ title, sort, number, view, onView }: Omit<Column, "cell"> & P
 /** Why the figures of a row are missing or old, beside the name where it is read first. */
 function DataNote({ row }: { row: FleetRow }) {
   const note = { ok: "", no_traffic: "no traffic", no_data: "not measured", stale: "figures are old" }[row.dataState];
-  return note ? <span className={styles.note}>{note}</span> : null;
+  return note === "" ? null : (
+    <span className={styles.note} title={row.dataReason}>
+      {note}
+    </span>
+  );
 }
 
 interface Props {

@@ -13,7 +13,7 @@ export function FleetTotals({ totals }: { totals: Totals }) {
     ["Accelerators", count(totals.accelerators)],
     ["Requests", format(totals.requestsPerSecond, "requests/s")],
     ["Tokens generated", format(totals.tokensPerSecond, "tokens/s")],
-    ["Cost", money(totals.costPerHour)],
+    ["Cost", money(totals.costPerHour, totals.currency)],
   ];
   return (
     <dl className={styles.totals} aria-label="Totals of the fleet">

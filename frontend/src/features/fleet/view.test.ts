@@ -1,32 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { FleetRow } from "../../api/types";
+import { row } from "../../test/fixtures";
 import { arrange, readFleetView, sortBy } from "./view";
-
-export function row(given: Partial<FleetRow>): FleetRow {
-  return {
-    team: "default",
-    name: "chat",
-    uid: given.name ?? "chat",
-    sync: "Synced",
-    health: "Healthy",
-    reason: "",
-    model: "llama-3-1-8b",
-    cluster: "embedded",
-    path: "optimized-baseline",
-    replicas: { desired: 2, ready: 2, starting: 0 },
-    accelerators: 2,
-    requestsPerSecond: 4,
-    tokensPerSecond: 900,
-    ttftP95: 0.12,
-    itlP95: 0.01,
-    hitRate: 0.4,
-    slo: [],
-    costPerHour: 6.4,
-    updatedAt: "2026-11-23T14:00:00Z",
-    dataState: "ok",
-    ...given,
-  };
-}
 
 const names = (groups: ReturnType<typeof arrange>) => groups.flatMap(({ rows }) => rows.map(({ name }) => name));
 

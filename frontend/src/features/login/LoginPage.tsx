@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useEffect, useRef, type FormEvent } from "react";
 import { ApiError, sentenceOf } from "../../api/problem";
-import { logIn, sessionQuery } from "../../api/session";
+import { logIn, safeNext, sessionQuery } from "../../api/session";
 import { Button } from "../../ui/Button";
 import { Logo } from "../../ui/Logo";
 import { useTitle } from "../../ui/useTitle";
@@ -29,9 +29,12 @@ export function LoginPage() {
     onSuccess: async () => {
       client.clear();
       await client.fetchQuery(sessionQuery);
-      router.history.push(next ?? "/");
+      router.history.push(safeNext(next));
     },
-    onError: () => password.current?.select(),
+    onError: () => {
+      password.current?.focus();
+      password.current?.select();
+    },
   });
 
   useEffect(() => {

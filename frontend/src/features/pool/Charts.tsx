@@ -22,15 +22,13 @@ export function order(panels: readonly PanelEntry[]): PanelEntry[] {
 }
 
 function Chart({ entry, team, name, rangeSeconds, zone }: Props & { entry: PanelEntry }) {
-  const { data, error, refetch, dataUpdatedAt } = useQuery(panelQuery(team, name, entry.name, rangeSeconds));
+  const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, rangeSeconds));
   return (
     <ChartCard
       title={entry.title}
       panel={data}
       error={error}
       onRetry={() => void refetch()}
-      to={Math.floor(dataUpdatedAt / 1000)}
-      rangeSeconds={rangeSeconds}
       zone={zone}
       syncKey={`${team}/${name}`}
     />

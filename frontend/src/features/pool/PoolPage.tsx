@@ -28,7 +28,7 @@ const TAB_CHOICES = [
 
 export function PoolPage() {
   const { team, name } = route.useParams();
-  const view = route.useSearch();
+  const view = readPoolView({ ...route.useSearch() });
   const navigate = route.useNavigate();
   const { data: pool, error, refetch } = useQuery(poolQuery(team, name));
   useTitle(`${name} (${team})`);

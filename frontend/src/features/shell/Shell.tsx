@@ -47,8 +47,8 @@ export function Shell() {
       </a>
       <header className={styles.header}>
         <Link to="/" className={styles.brand}>
-          <Logo />
-          <span>Lamplight</span>
+          <Logo alt="Lamplight" />
+          <span aria-hidden="true">Lamplight</span>
         </Link>
         <Breadcrumbs />
         <div className={styles.tools}>

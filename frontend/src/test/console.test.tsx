@@ -1,0 +1,238 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { keys } from "../api/keys";
+import { ADMIN, FakeServer, openConsole, problem } from "./app";
+import { CHAT, panel, row } from "./fixtures";
+
+// jsdom has no canvas; the drawing itself is looked at by the browser test.
+vi.mock("../charts/TimeChart", () => ({ TimeChart: ({ spoken }: { spoken: string }) => <div role="slider" aria-label="chart" aria-valuenow={0} aria-valuetext={spoken} /> }));
+
+const TOTALS = {
+  pools: 1,
+  healthy: 1,
+  replicas: { desired: 2, ready: 2, starting: 0 },
+  accelerators: 2,
+  requestsPerSecond: 4,
+  tokensPerSecond: 900,
+  costPerHour: null,
+  currency: null,
+};
+const POOL = "/teams/default/pools/chat";
+
+let server: FakeServer;
+
+beforeEach(() => {
+  server = new FakeServer()
+    .on("GET /session", ADMIN)
+    .on("GET /fleet", { body: { items: [row({})], totals: TOTALS } })
+    .on(`GET ${POOL}`, ({ url }) => (url.searchParams.has("format") ? { text: "kind: Pool\n" } : { body: CHAT }))
+    .on(`GET ${POOL}/replicas`, { body: { items: [] } })
+    .on(`GET ${POOL}/panels`, { body: { items: [] } })
+    .on("GET /events", { body: { items: [], next: null } })
+    .install();
+});
+
+describe("logging in", () => {
+  beforeEach(() => void server.on("GET /session", problem(401, "Log in.")));
+
+  it("asks first, says what is wrong in one sentence, and goes on where the person was", async () => {
+    server.on("POST /session", ({ body, headers }) => {
+      expect(headers.get("X-CSRFToken")).toBe("token");
+      if ((body as { password: string }).password !== "right") return problem(401, "no");
+      server.on("GET /session", ADMIN);
+      return ADMIN;
+    });
+    document.cookie = "csrftoken=token";
+    const { address } = openConsole(`${POOL}?range=6h`);
+
+    const password = await screen.findByLabelText("Password");
+    expect(document.activeElement).toBe(screen.getByLabelText("User name"));
+    await userEvent.type(screen.getByLabelText("User name"), "admin");
+    await userEvent.type(password, "wrong{Enter}");
+    expect((await screen.findByText(/do not belong together/)).closest("[role=alert]")).not.toBeNull();
+    expect(password.getAttribute("aria-invalid")).toBe("true");
+
+    expect(document.activeElement).toBe(password);
+    await userEvent.keyboard("right{Enter}");
+    await screen.findByRole("heading", { name: "chat" });
+    expect(address()).toBe(`${POOL}?range=6h`);
+  });
+
+  it("passes on what the server says about too many attempts", async () => {
+    server.on("POST /session", problem(429, "Too many attempts; try again in 42 seconds."));
+    openConsole("/login");
+    await userEvent.type(await screen.findByLabelText("User name"), "admin");
+    await userEvent.type(screen.getByLabelText("Password"), "guess{Enter}");
+    await screen.findByText("Too many attempts; try again in 42 seconds.");
+  });
+
+  it("never leaves for another site", async () => {
+    server.on("POST /session", () => {
+      server.on("GET /session", ADMIN);
+      return ADMIN;
+    });
+    const { address } = openConsole("/login?next=%2F%2Fevil.example%2F");
+    await userEvent.type(await screen.findByLabelText("User name"), "admin");
+    await userEvent.type(screen.getByLabelText("Password"), "right{Enter}");
+    await screen.findByRole("heading", { name: "Fleet" });
+    expect(address()).toBe("/");
+  });
+});
+
+describe("a session that ends", () => {
+  it("leads to the login, and remembers the view", async () => {
+    const { address, client } = openConsole("/?q=chat");
+    await screen.findByRole("link", { name: "chat" });
+    server.on("GET /session", problem(401, "Log in.")).on("GET /fleet", problem(401, "Log in."));
+    await client.invalidateQueries({ queryKey: keys.fleet });
+    await screen.findByLabelText("Password");
+    expect(address()).toBe("/login?next=%2F%3Fq%3Dchat");
+  });
+
+  it("ends by logging out, and leaves nothing behind", async () => {
+    server.on("DELETE /session", { status: 204 });
+    const { client } = openConsole("/");
+    const button = await screen.findByRole("button", { name: "Log out" });
+    server.on("GET /session", problem(401, "Log in."));
+    await userEvent.click(button);
+    await screen.findByLabelText("Password");
+    expect(client.getQueryData(keys.fleet)).toBeUndefined();
+  });
+});
+
+describe("the fleet", () => {
+  it("says both statuses in words, and an objective that is missed", async () => {
+    const slo = [{ metric: "ttft", threshold: 0.5, fraction: 0.95, attained: 0.62, met: false }];
+    const degraded = row({ sync: "OutOfSync", health: "Degraded", reason: "Unschedulable", message: "No node is free.", slo });
+    server.on("GET /fleet", { body: { items: [degraded], totals: TOTALS } });
+    openConsole("/");
+    const line = (await screen.findByRole("link", { name: "chat" })).closest("tr")!;
+    expect(within(line).getByText("Out of sync").textContent).toBe("Sync: Out of sync");
+    expect(within(line).getByText("Degraded").textContent).toBe("Health: Degraded");
+    expect(line.textContent).toContain("62 % ≤ 500 ms; objective missed");
+    screen.getByText("No node is free.");
+    expect(screen.getByText("Cost", { selector: "dt" }).nextSibling?.textContent).toBe("—");
+  });
+
+  it("tells a newcomer what to do next", async () => {
+    server.on("GET /fleet", { body: { items: [], totals: { ...TOTALS, pools: 0, healthy: 0 } } });
+    openConsole("/");
+    await screen.findByText("lamp apply -f examples/quickstart");
+  });
+
+  it("keeps filter, sort and groups in the address", async () => {
+    server.on("GET /fleet", { body: { items: [row({}), row({ name: "embed", team: "search" })], totals: TOTALS } });
+    const { address } = openConsole("/");
+    await userEvent.type(await screen.findByRole("searchbox"), "sea");
+    await waitFor(() => expect(screen.queryByRole("link", { name: "chat" })).toBeNull());
+    await userEvent.click(screen.getByRole("button", { name: "TTFT p95" }));
+    await userEvent.click(screen.getByRole("radio", { name: "By team" }));
+    expect(address()).toBe("/?q=sea&sort=ttft&group=team");
+    expect(screen.getByRole("columnheader", { name: "TTFT p95" }).getAttribute("aria-sort")).toBe("ascending");
+    screen.getByText("1 of 2 pools");
+  });
+
+  it("shows the server's sentence when it fails, and recovers", async () => {
+    server.on("GET /fleet", problem(503, "The database is restarting."));
+    openConsole("/");
+    await screen.findByText("The database is restarting.");
+    server.on("GET /fleet", { body: { items: [row({})], totals: TOTALS } });
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+    await screen.findByRole("link", { name: "chat" });
+  });
+});
+
+it("opens an address with words that it does not know", async () => {
+  openConsole("/?sort=colour&order=up&group=moon");
+  await screen.findByRole("link", { name: "chat" });
+});
+
+describe("live", () => {
+  it("shows a change that the stream announces, without a reload", async () => {
+    openConsole(POOL);
+    await screen.findAllByText("2 of 2 replicas are ready.");
+    await screen.findByText("Live");
+    const [ready] = CHAT.status.conditions!;
+    const degraded = { ...CHAT, status: { ...CHAT.status, health: "Degraded", conditions: [{ ...ready, message: "One replica was lost." }] } };
+    server.on(`GET ${POOL}`, { body: degraded });
+    server.emit({ kind: "Pool", uid: "u", team: "default", name: "chat", verb: "status", generation: 7 });
+    await screen.findAllByText("One replica was lost.");
+    screen.getByText("Degraded");
+  });
+
+  it("says when the session is over for the stream", async () => {
+    server.on("GET /stream", problem(401, "Log in."));
+    server.on("GET /session", ADMIN);
+    openConsole("/");
+    await screen.findByText("Logged out");
+  });
+});
+
+describe("a pool", () => {
+  it("greys a condition that reports on an older generation", async () => {
+    openConsole(POOL);
+    const old = (await screen.findByText("reporting on generation 6, current is 7")).closest("tr")!;
+    expect(old.dataset.stale).toBe("true");
+    expect(screen.getByRole("rowheader", { name: "Ready" }).closest("tr")!.dataset.stale).toBe("false");
+  });
+
+  it("says which pool is not there", async () => {
+    openConsole("/teams/default/pools/gone");
+    await screen.findByText("There is no pool gone in team default.");
+  });
+
+  it("keeps range, zone and tab in the address", async () => {
+    const { address } = openConsole(POOL);
+    await userEvent.click(await screen.findByRole("radio", { name: "6h" }));
+    await userEvent.click(screen.getByRole("radio", { name: "UTC" }));
+    await userEvent.click(screen.getByRole("radio", { name: "Spec as YAML" }));
+    expect(address()).toBe(`${POOL}?range=6h&tz=utc&tab=yaml`);
+    await screen.findByText("kind: Pool");
+  });
+
+  it.each([
+    ["no_traffic", "No traffic"],
+    ["no_data", "No data"],
+    ["stale", "Stale. because"],
+  ] as const)("draws the state %s with its reason", async (state, said) => {
+    server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
+    server.on(`GET ${POOL}/panels/ttft`, { body: panel({ state, reason: "because" }) });
+    openConsole(POOL);
+    const card = await screen.findByRole("region", { name: "Time to first token" });
+    await within(card).findByText(said);
+    expect(card.textContent).toContain("because");
+    expect(card.dataset.state).toBe(state);
+  });
+
+  it("offers to try again when a chart fails, and asks for the range of the address", async () => {
+    server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
+    server.on(`GET ${POOL}/panels/ttft`, problem(500, "The signals could not be read."));
+    openConsole(`${POOL}?range=1h`);
+    const card = await screen.findByRole("region", { name: "Time to first token" });
+    await within(card).findByText("The signals could not be read.");
+    let asked = 0;
+    server.on(`GET ${POOL}/panels/ttft`, ({ url }) => {
+      asked = Number(url.searchParams.get("to")) - Number(url.searchParams.get("from"));
+      return { body: panel({}) };
+    });
+    await userEvent.click(within(card).getByRole("button", { name: "Try again" }));
+    const chart = await within(card).findByRole("slider");
+    expect(chart.getAttribute("aria-valuetext")).toContain("p95 120 ms");
+    expect(asked).toBe(3600);
+  });
+
+  it("has every chart as a table", async () => {
+    server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
+    server.on(`GET ${POOL}/panels/ttft`, { body: panel({}) });
+    openConsole(`${POOL}?tz=utc`);
+    await userEvent.click(await screen.findByRole("button", { name: "Time to first token as a table" }));
+    const rows = within(screen.getByRole("region", { name: "Time to first token, as a table" })).getAllByRole("row");
+    expect(rows.map(({ textContent }) => textContent)).toEqual(["Timep95", "14:00:20120 ms", "14:00:10—", "14:00:0090 ms"]);
+  });
+});
+
+it("has a page for addresses that lead nowhere", async () => {
+  openConsole("/nowhere");
+  await screen.findByText("There is no page at this address.");
+});
