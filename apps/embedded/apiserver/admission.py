@@ -13,6 +13,9 @@ from apps.embedded.apiserver.registry import Resource
 from apps.embedded.apiserver.store import Store
 
 Object = dict[str, Any]
+NODE_PORTS = range(30000, 32768)
+TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 Hook = Callable[[Resource, Object], None]
 
 
@@ -50,6 +53,7 @@ class Admission:
         spec = obj["spec"]
         if spec.get("type") == "ExternalName":
             return
+        self._allocate_ports(spec)
         wanted = spec.get("clusterIP", "")
         if old is not None and wanted and wanted == old["spec"].get("clusterIP"):
             return
@@ -59,6 +63,17 @@ class Admission:
             self._check_address(obj, wanted)
         spec["clusterIP"] = wanted
         spec["clusterIPs"] = [wanted]
+
+    def _allocate_ports(self, spec: Object) -> None:
+        if spec.get("type") not in ("NodePort", "LoadBalancer"):
+            return
+        taken = self._ports_taken()
+        for port in spec.get("ports", ()):
+            if not port.get("nodePort"):
+                port["nodePort"] = next(
+                    number for number in random.sample(NODE_PORTS, len(NODE_PORTS)) if number not in taken
+                )
+                taken.add(port["nodePort"])
 
     def stored(self, resource: Resource, obj: Object) -> None:
         for hook in self.on_stored:
@@ -77,6 +92,18 @@ class Admission:
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise forbidden("", "pods", name, why)
         spec["serviceAccountName"] = spec["serviceAccount"] = account
+        if spec.get("automountServiceAccountToken") is not False:
+            _mount_token(spec)
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+            if not any(toleration.get("key") in (key, None) for toleration in spec.get("tolerations", ())):
+                toleration = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+                spec.setdefault("tolerations", []).append(toleration)
+        spec.setdefault("priority", 0)
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+
+    def _ports_taken(self) -> set[int]:
+        services = self._store.list("/services")
+        return {port.get("nodePort", 0) for service in services for port in service["spec"].get("ports", ())}
 
     def _used(self) -> set[str]:
         return {service["spec"].get("clusterIP", "") for service in self._store.list("/services")}
@@ -106,3 +133,24 @@ class Admission:
             return
         cause = Cause("FieldValueInvalid", f'Invalid value: ["{wanted}"]: {why}', "spec.clusterIPs")
         raise invalid("", "Service", name, [cause])
+
+
+def _mount_token(spec: Object) -> None:
+    """Every container that mounts nothing there gets the service account's token, the CA and the namespace."""
+    name = f"kube-api-access-{''.join(random.choices(SUFFIX, k=5))}"  # noqa: S311
+    mounted = False
+    for container in (*spec.get("initContainers", ()), *spec.get("containers", ())):
+        mounts = container.setdefault("volumeMounts", [])
+        if not any(mount.get("mountPath") == TOKEN_PATH for mount in mounts):
+            mounts.append({"name": name, "readOnly": True, "mountPath": TOKEN_PATH})
+            mounted = True
+    if not mounted:
+        return
+    field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
+    ]
+    volume = {"name": name, "projected": {"sources": sources, "defaultMode": 420}}
+    spec["volumes"] = [*spec.get("volumes", ()), volume]

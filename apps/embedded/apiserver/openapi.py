@@ -114,9 +114,7 @@ class _Builder:
 
     def _show(self, schema: Schema) -> Object:
         if schema.kind == "struct":
-            shown: Object = (
-                {"allOf": [{"$ref": self._struct(schema)}]} if schema.type_name else self._inline(schema)
-            )
+            shown: Object = {"allOf": [{"$ref": self._struct(schema)}]} if schema.type_name else self._inline(schema)
         elif schema.kind == "list":
             assert schema.element is not None
             shown = {"type": "array", "items": self._show(schema.element), "x-kubernetes-list-type": schema.list_type}

@@ -124,13 +124,15 @@ class Resources:
         self.set_defaults(resource, obj)
         if not applied:
             ownership.track_update(call, types.blank(resource), obj, types.schema_of(resource), strategy, creating=True)
+        strategy.after_tracking(obj)
+        call.warnings.extend(strategy.warnings(obj))
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = call.now
         self.admission.mutate_create(call, obj)
         strategy.prepare_create(obj)
         if metadata.get("name"):
             self._refuse_existing(call, obj)
-        causes = meta.validate(obj, resource) + strategy.validate(obj)
+        causes = meta.validate(obj, strategy) + strategy.validate(obj)
         if causes:
             raise invalid(resource.group, invalid_kind(resource), metadata.get("name", ""), causes)
         self.admission.allocate(call, obj, None)
@@ -153,10 +155,11 @@ class Resources:
         self.set_defaults(resource, new)
         if not tracked:
             ownership.track_update(call, old, new, types.schema_of(resource), strategy, creating=False)
+        strategy.after_tracking(new)
         self.admission.mutate_update(call, new, old)
         status = call.path.subresource == "status"
         (strategy.prepare_status_update if status else strategy.prepare_update)(new, old)
-        causes = meta.validate_update(new, old, resource)
+        causes = meta.validate_update(new, old)
         if status:
             causes += strategy.validate_status_update(new, old)
         else:

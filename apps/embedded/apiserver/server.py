@@ -238,7 +238,8 @@ def _verb(call: Call) -> str:
 def _json(body: Object, status: int, warnings: list[str] | None = None) -> web.Response:
     response = web.Response(body=orjson.dumps(body), status=status, headers={"Content-Type": "application/json"})
     for warning in warnings or ():
-        response.headers.add("Warning", f'299 - "{warning}"')
+        escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{escaped}"')
     return response
 
 

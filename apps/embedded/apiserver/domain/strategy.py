@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.apiserver.domain.status import Cause
@@ -35,6 +36,8 @@ class Strategy:
     """DELETE answers the object even when it is gone at once."""
     version_required = False
     """PUT must state the resourceVersion."""
+    name_check: Callable[[str, str], list[Cause]] | None = None
+    """How metadata.name must look: a check of (field, value); None takes any."""
     selectable_fields: tuple[str, ...] = ()
     """Field selectors beyond metadata.name and metadata.namespace."""
 
@@ -83,6 +86,17 @@ class Strategy:
 
     def prepare_deletion(self, obj: Object) -> None:
         """Called when an object is marked for deletion."""
+
+    def from_version(self, obj: Object, group: str) -> Object:
+        """The stored form of an object that came through the given API group."""
+        return obj
+
+    def after_tracking(self, obj: Object) -> None:
+        """Called once ownership is written: for fields that are owned but not kept."""
+
+    def warnings(self, obj: Object) -> list[str]:
+        """What to tell a client that is allowed but probably not meant."""
+        return []
 
     def present(self, obj: Object, group: str) -> Object:
         """How the object looks in the given API group."""

@@ -4,39 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from apps.embedded.apiserver.domain.kinds import others
+from apps.embedded.apiserver.domain.kinds.configuration import ConfigMapStrategy, SecretStrategy
+from apps.embedded.apiserver.domain.kinds.events import EventStrategy
 from apps.embedded.apiserver.domain.kinds.namespaces import NamespaceStrategy
-from apps.embedded.apiserver.domain.kinds.workloads import DeploymentStrategy, ReplicaSetStrategy
+from apps.embedded.apiserver.domain.kinds.pods import PodStrategy
+from apps.embedded.apiserver.domain.kinds.services import EndpointSliceStrategy, ServiceStrategy
+from apps.embedded.apiserver.domain.kinds.workloads import (
+    DeploymentStrategy,
+    JobStrategy,
+    ReplicaSetStrategy,
+    StatefulSetStrategy,
+)
 from apps.embedded.apiserver.domain.strategy import Strategy
 
 
-class _WithStatus(Strategy):
-    has_status = True
-
-
-class _WithGeneration(Strategy):
+class _Definition(Strategy):
     has_status = True
     has_generation = True
 
 
-class _Lease(Strategy):
-    create_on_update = True
-
-
+_EVENTS = EventStrategy()
 _STRATEGIES: Mapping[tuple[str, str], Strategy] = {
+    ("", "ConfigMap"): ConfigMapStrategy(),
+    ("", "Event"): _EVENTS,
+    ("", "LimitRange"): others.LimitRangeStrategy(),
     ("", "Namespace"): NamespaceStrategy(),
-    ("", "Node"): _WithStatus(),
-    ("", "Pod"): _WithStatus(),
-    ("", "Service"): _WithStatus(),
-    ("", "PersistentVolumeClaim"): _WithStatus(),
+    ("", "Node"): others.NodeStrategy(),
+    ("", "Pod"): PodStrategy(),
+    ("", "PersistentVolumeClaim"): others.ClaimStrategy(),
+    ("", "ResourceQuota"): others.WithStatus(),
+    ("", "Secret"): SecretStrategy(),
+    ("", "Service"): ServiceStrategy(),
     ("apps", "Deployment"): DeploymentStrategy(),
     ("apps", "ReplicaSet"): ReplicaSetStrategy(),
-    ("apps", "StatefulSet"): _WithGeneration(),
-    ("batch", "Job"): _WithGeneration(),
-    ("policy", "PodDisruptionBudget"): _WithGeneration(),
-    ("coordination.k8s.io", "Lease"): _Lease(),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): _WithGeneration(),
+    ("apps", "StatefulSet"): StatefulSetStrategy(),
+    ("batch", "Job"): JobStrategy(),
+    ("coordination.k8s.io", "Lease"): others.LeaseStrategy(),
+    ("discovery.k8s.io", "EndpointSlice"): EndpointSliceStrategy(),
+    ("events.k8s.io", "Event"): _EVENTS,
+    ("networking.k8s.io", "NetworkPolicy"): others.NetworkPolicyStrategy(),
+    ("policy", "PodDisruptionBudget"): others.BudgetStrategy(),
+    ("scheduling.k8s.io", "PriorityClass"): others.PriorityClassStrategy(),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _Definition(),
 }
-_PLAIN = Strategy()
+_PLAIN = others.PlainStrategy()
 
 
 def strategy_for(group: str, kind: str) -> Strategy:

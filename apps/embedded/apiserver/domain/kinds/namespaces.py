@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.embedded.apiserver.domain import checks
 from apps.embedded.apiserver.domain.strategy import Strategy, keep
 
 Object = dict[str, Any]
@@ -11,6 +12,7 @@ Object = dict[str, Any]
 
 class NamespaceStrategy(Strategy):
     has_status = True
+    name_check = staticmethod(checks.label)
     deletion_has_grace = False
     selectable_fields = ("status.phase",)
 

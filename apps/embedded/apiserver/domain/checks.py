@@ -1,0 +1,155 @@
+"""Small checks of values, worded as the real server words them. Each answers the causes it found."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from apps.embedded.apiserver.domain.status import Cause
+
+_LABEL_RE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
+_NAME_RE = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_VALUE_RE = f"({_NAME_RE})?"
+_DNS1035_RE = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and"
+    f" end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN_RE}')"
+)
+LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with"
+    f" an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL_RE}')"
+)
+DNS1035 = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
+    f" and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035_RE}')"
+)
+QUALIFIED = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
+    f" character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_NAME_RE}')"
+)
+LABEL_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and"
+    " end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
+    f" '{_VALUE_RE}')"
+)
+CONFIG_KEY = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or"
+    f" 'key-name', regex used for validation is '{_CONFIG_KEY_RE}')"
+)
+
+
+def show(value: Any) -> str:
+    """A value inside a message: JSON, as Go's field errors print it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=isinstance(value, dict))
+
+
+def invalid(field: str, value: Any, why: str) -> Cause:
+    return Cause("FieldValueInvalid", f"Invalid value: {show(value)}: {why}", field)
+
+
+def required(field: str, why: str = "") -> Cause:
+    return Cause("FieldValueRequired", f"Required value: {why}" if why else "Required value", field)
+
+
+def forbidden(field: str, why: str) -> Cause:
+    return Cause("FieldValueForbidden", f"Forbidden: {why}", field)
+
+
+def duplicate(field: str, value: Any) -> Cause:
+    return Cause("FieldValueDuplicate", f"Duplicate value: {show(value)}", field)
+
+
+def not_found(field: str, value: Any) -> Cause:
+    return Cause("FieldValueNotFound", f"Not found: {show(value)}", field)
+
+
+def one_of(field: str, value: Any, supported: Iterable[str]) -> list[Cause]:
+    """The value must be one of a list; an absent or empty one is the business of ``required``."""
+    known = list(supported)
+    if value in known:
+        return []
+    listed = ", ".join(show(option) for option in sorted(known))
+    return [Cause("FieldValueNotSupported", f"Unsupported value: {show(value)}: supported values: {listed}", field)]
+
+
+def at_least_zero(field: str, value: int | None) -> list[Cause]:
+    if value is not None and value < 0:
+        return [invalid(field, value, "must be greater than or equal to 0")]
+    return []
+
+
+def immutable(field: str, new: Any, old: Any) -> list[Cause]:
+    return [] if new == old else [invalid(field, new, "field is immutable")]
+
+
+def subdomain(field: str, value: str) -> list[Cause]:
+    return _pattern(field, value, _SUBDOMAIN_RE, SUBDOMAIN, 253)
+
+
+def label(field: str, value: str) -> list[Cause]:
+    return _pattern(field, value, _LABEL_RE, LABEL, 63)
+
+
+def dns1035(field: str, value: str) -> list[Cause]:
+    return _pattern(field, value, _DNS1035_RE, DNS1035, 63)
+
+
+def config_key(field: str, value: str) -> list[Cause]:
+    return _pattern(field, value, _CONFIG_KEY_RE, CONFIG_KEY, 253)
+
+
+def labels(field: str, value: dict[str, str] | None) -> list[Cause]:
+    causes = []
+    for key, text in (value or {}).items():
+        causes += qualified_name(field, key)
+        if len(text) > 63:
+            causes.append(invalid(field, text, "must be no more than 63 characters"))
+        if not re.fullmatch(_VALUE_RE, text):
+            causes.append(invalid(field, text, LABEL_VALUE))
+    return causes
+
+
+def qualified_name(field: str, value: str) -> list[Cause]:
+    """A label key or the like: an optional DNS prefix, a slash, a name."""
+    prefix, slash, name = value.rpartition("/")
+    causes = []
+    if slash and not re.fullmatch(_SUBDOMAIN_RE, prefix):
+        causes.append(invalid(field, value, f"prefix part {SUBDOMAIN}"))
+    if len(name) > 63:
+        causes.append(invalid(field, value, "name part must be no more than 63 characters"))
+    if not re.fullmatch(_NAME_RE, name):
+        causes.append(invalid(field, value, QUALIFIED))
+    return causes
+
+
+def port_number(field: str, value: int) -> list[Cause]:
+    return [] if 1 <= value <= 65535 else [invalid(field, value, "must be between 1 and 65535, inclusive")]
+
+
+def unique(values: Iterable[tuple[str, Any]]) -> list[Cause]:
+    """Each (field, value) must be the first of its value."""
+    seen: set[Any] = set()
+    causes = []
+    for field, value in values:
+        if value in seen:
+            causes.append(duplicate(field, value))
+        seen.add(value)
+    return causes
+
+
+def _pattern(field: str, value: str, pattern: str, why: str, length: int) -> list[Cause]:
+    causes = []
+    if len(value) > length:
+        causes.append(invalid(field, value, f"must be no more than {length} bytes"))
+    if not re.fullmatch(pattern, value):
+        causes.append(invalid(field, value, why))
+    return causes
+
+
+def only_changed(new: dict[str, Any], old: dict[str, Any], allowed: Collection[str]) -> bool:
+    """Do two structs differ at most in the fields ``allowed``?"""
+    return all(new.get(key) == old.get(key) for key in {*new, *old} if key not in allowed)
