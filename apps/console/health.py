@@ -26,7 +26,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and has all migrations, else 503 with a sentence. `?verbose` adds the background."""
+    """200 when the database answers and has all migrations, else 503 and why. `?verbose` adds the background."""
     checks: dict[str, Any] = {}
     try:
         with connection.cursor() as cursor:

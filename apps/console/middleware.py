@@ -36,7 +36,7 @@ _HEADERS = {
 _TITLES = {400: "The request cannot be understood", 403: "This is not allowed", 404: "There is no such address"}
 _DETAILS = {
     400: "The server could not make sense of the request.",
-    403: "The request was refused: a session needs its CSRF token in the X-CSRFToken header, and a page of this server.",
+    403: "The request was refused: a session needs its CSRF token in the X-CSRFToken header.",
     404: "Nothing answers at this address; /api/v1/schema lists what there is.",
     500: "Something went wrong in the server; its log says more under this request's X-Request-Id.",
 }

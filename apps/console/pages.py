@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import ensure_csrf_cookie
 
-__all__ = ["api_not_found", "immutable_file", "index"]
+__all__ = ["api_not_found", "index"]
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Lamplight</title></head>
@@ -31,7 +31,9 @@ def index(request: HttpRequest, path: str = "") -> HttpResponseBase:
         body, status = (Path(settings.CONSOLE_DIST) / "index.html").read_bytes(), 200
     except (FileNotFoundError, NotADirectoryError):
         body, status = _NOT_BUILT.encode(), 503
-    return HttpResponse(body, status=status, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
+    return HttpResponse(
+        body, status=status, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"}
+    )
 
 
 def api_not_found(request: HttpRequest, path: str = "") -> JsonResponse:
@@ -44,11 +46,6 @@ def api_not_found(request: HttpRequest, path: str = "") -> JsonResponse:
         "errors": [],
     }
     return JsonResponse(body, status=404, content_type="application/problem+json")
-
-
-def immutable_file(path: str, url: str) -> bool:
-    """WhiteNoise's question: may this file be cached for ever? The build puts a hash into the names of its assets."""
-    return url.startswith("/assets/")
 
 
 def _looks_like_a_file(path: str) -> bool:

@@ -1,5 +1,17 @@
-"""Routes of this room below /api/v1/."""
+"""Routes of this room: the fleet, the stream, probes, and the console for every other address."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path, re_path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.console.fleet import FleetView
+from apps.console.health import healthz, readyz
+from apps.console.pages import api_not_found, index
+from apps.console.stream import stream
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/fleet", FleetView.as_view(), name="fleet"),
+    path("api/v1/stream", stream, name="stream"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    re_path(r"^api(?:/(?P<path>.*))?$", api_not_found),
+    re_path(r"^(?P<path>.*)$", index, name="console"),
+]

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.core.middleware.RequestIdMiddleware",
+    "apps.console.middleware.ConsoleMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -106,6 +107,9 @@ STATIC_ROOT = BASE_DIR / "frontend" / "dist" / "static"
 CONSOLE_DIST = BASE_DIR / "frontend" / "dist"
 WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = False
+WHITENOISE_MAX_AGE = 60
+# the build puts a hash into the names of its assets: they may be kept for ever
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+$"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
@@ -126,6 +130,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Lamplight",
     "DESCRIPTION": "Declarative control plane for serving LLMs with vLLM on Kubernetes.",
     "VERSION": "v1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": ["apps.core.api.schema.add_components"],
