@@ -39,6 +39,7 @@ def _component(title: str, /, **properties: Any) -> dict[str, Any]:
 
 
 _STRING = {"type": "string"}
+_NULLABLE = {"type": ["string", "null"]}
 _SESSION = _component(
     "Session",
     user=_component("User", username=_STRING, superuser={"type": "boolean"}),
@@ -51,16 +52,16 @@ _TOKEN = _component(
     prefix=_STRING,
     readOnly={"type": "boolean"},
     createdAt=_STRING,
-    expiresAt={**_STRING, "nullable": True},
-    lastUsedAt={**_STRING, "nullable": True},
+    expiresAt=_NULLABLE,
+    lastUsedAt=_NULLABLE,
     token={**_STRING, "description": "The secret; only in the answer to its making."},
 )
-_TEAM = _component("Team", name=_STRING, role={**_STRING, "nullable": True}, createdAt=_STRING)
+_TEAM = _component("Team", name=_STRING, role=_NULLABLE, createdAt=_STRING)
 _MEMBER = _component("Member", username=_STRING, role=_STRING)
 
 
 def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return _component("List", items={"type": "array", "items": item}, next={**_STRING, "nullable": True})
+    return _component("List", items={"type": "array", "items": item}, next=_NULLABLE)
 
 
 def _body(model: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _ITEMS = {
     "type": "object",
     "properties": {
         "items": {"type": "array", "items": {"type": "object"}},
-        "next": {"type": "string", "nullable": True},
+        "next": {"type": ["string", "null"]},
     },
 }
 

@@ -28,10 +28,10 @@ class AcceleratorsView(ApiView):
                                 "name": {"type": "string"},
                                 "title": {"type": "string"},
                                 "vendor": {"type": "string"},
-                                "resource": {"type": "string", "nullable": True},
+                                "resource": {"type": ["string", "null"]},
                                 "memoryBytes": {"type": "integer"},
-                                "price": {"type": "string", "nullable": True},
-                                "pricedOn": {"type": "string", "nullable": True},
+                                "price": {"type": ["string", "null"]},
+                                "pricedOn": {"type": ["string", "null"]},
                             },
                         },
                     }

@@ -124,7 +124,7 @@ def _yaml_events(text: str) -> Iterator[jsonevents.Event]:
 def _translated(event: Any, line: int, column: int) -> jsonevents.Event:
     kind = type(event)
     tag = getattr(event, "tag", None)
-    if tag is not None and not (kind is yaml.ScalarEvent and tag == "!"):
+    if tag is not None:
         raise _malformed(
             line, column, f"the tag {tag[:60]} is not allowed: documents hold plain text, numbers, lists and mappings"
         )

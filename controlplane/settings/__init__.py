@@ -111,6 +111,9 @@ WHITENOISE_MAX_AGE = 60
 # the build puts a hash into the names of its assets: they may be kept for ever
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+$"
 
+# a log-out, a revoked token or a lost membership takes effect on an open event stream within this time
+STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 REST_FRAMEWORK = {

@@ -22,7 +22,7 @@ CONDITION = {
         "reason": _STRING,
         "message": _STRING,
         "observedGeneration": {"type": "integer"},
-        "lastTransitionTime": {**_TIME, "nullable": True},
+        "lastTransitionTime": {"type": ["string", "null"], "format": "date-time"},
     },
 }
 PROBLEM = {
@@ -90,7 +90,7 @@ def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             "required": ["items", "next"],
             "properties": {
                 "items": {"type": "array", "items": ref(handler.kind)},
-                "next": {"type": "string", "nullable": True},
+                "next": {"type": ["string", "null"]},
             },
         }
     result["components"]["schemas"] = dict(sorted(schemas.items()))
@@ -117,7 +117,7 @@ def _document(handler: kinds.KindHandler) -> dict[str, Any]:
                     "version": {"type": "integer"},
                     "createdAt": _TIME,
                     "updatedAt": _TIME,
-                    "deletionRequestedAt": {**_TIME, "nullable": True},
+                    "deletionRequestedAt": {"type": ["string", "null"], "format": "date-time"},
                 },
             },
             "spec": ref(f"{handler.kind}SpecDocument"),

@@ -57,7 +57,7 @@ class Spec(BaseModel):
         """The spec of a parsed document (JSON values). Raises Invalid: one fault for each wrong field, below `at`."""
         try:
             # through JSON: strict there means "as JSON has it", so that a list is a tuple and text a duration
-            return cls.model_validate_json(json.dumps(value))
+            return cls.model_validate_json(json.dumps(value), by_alias=True, by_name=False)
         except ValidationError as refused:
             raise Invalid.of(faults(refused.errors(), cls, value, at)) from None
 
