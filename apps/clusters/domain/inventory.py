@@ -57,10 +57,10 @@ def count(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]])
         if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
             continue
         for resource in _known():
-            amount = _asked(spec, resource)
-            if amount:
+            asked = _asked(spec, resource)
+            if asked:
                 key = (spec["nodeName"], resource)
-                used[key] = used.get(key, 0) + amount
+                used[key] = used.get(key, 0) + asked
     rows = []
     for node in nodes:
         metadata, status = node["metadata"], node.get("status") or {}
@@ -101,14 +101,19 @@ def totals(rows: Iterable[NodeAccelerators]) -> list[AcceleratorTotal]:
     ]
 
 
-def whole(quantity: object) -> int:
-    """A Kubernetes quantity as a whole number, rounded down; 0 for what is no quantity."""
-    text = str(quantity or "0")
+def amount(quantity: object) -> Decimal | None:
+    """A Kubernetes quantity (`500m`, `64Gi`, 8) as a number; None for what is no quantity."""
+    text = str(quantity)
     number = text.rstrip("mkKMGTPEi")
     try:
-        return int(Decimal(number) * _SUFFIXES[text[len(number) :]])
+        return Decimal(number) * _SUFFIXES[text[len(number) :]]
     except (InvalidOperation, KeyError):
-        return 0
+        return None
+
+
+def whole(quantity: object) -> int:
+    """A Kubernetes quantity as a whole number, rounded down; 0 for what is no quantity."""
+    return int(amount(quantity) or 0)
 
 
 def _asked(pod_spec: Mapping[str, Any], resource: str) -> int:

@@ -11,7 +11,10 @@ from apps.pools.domain.spec import PoolSpec
 
 Render = Callable[[PoolIdentity, PoolSpec, ModelFacts, Inputs, Dialect], tuple[Manifest, ...]]
 
+Check = Callable[[PoolSpec], None]
+
 PATHS: dict[str, Render] = {optimized_baseline.NAME: optimized_baseline.render}
+CHECKS: dict[str, Check] = {optimized_baseline.NAME: optimized_baseline.check}
 
 
 def render(

@@ -1,0 +1,123 @@
+"""Carrying out a plan against a cluster. Each step may be the last one that happens: the next reconcile goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, NotFound
+from apps.clusters.kube import Kube
+from apps.pools.domain.manifests import POOL_UID, Manifest, PlanRefused
+from apps.pools.domain.plan import (
+    MANAGER,
+    SCALER,
+    Plan,
+    Write,
+    must_hand_over,
+    owners_of_replicas,
+    replicas_claim,
+    without_replicas,
+)
+from apps.pools.models import Pool
+
+# a person allows it, by naming the managers whose fields may be taken over (comma separated)
+TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
+
+
+def ensure_namespace(kube: Kube, namespace: str) -> None:
+    """Create the pool's namespace if it is missing. It is never deleted: others may live there."""
+    resource = kube.resource("Namespace")
+    try:
+        kube.get(resource, namespace)
+    except NotFound:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": {"app.kubernetes.io/managed-by": "lamplight"}},
+        }
+        try:
+            kube.create(manifest, manager=MANAGER)
+        except Conflict:
+            return
+    except Forbidden:
+        return  # credentials of one namespace only: then it exists, or the first apply says that it does not
+
+
+def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> None:
+    """Before anything is written: no name that we are about to create may be taken by an object that is not ours.
+
+    Raises PlanRefused.
+    """
+    for write in writes:
+        if write.why != "create":
+            continue
+        metadata = write.manifest["metadata"]
+        try:
+            held = kube.get(kube.resource_of(write.manifest), metadata["name"], metadata["namespace"])
+        except NotFound:
+            continue
+        if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid):
+            raise PlanRefused(
+                "NameClash",
+                f"{write.manifest['kind']} {metadata['name']} in namespace {metadata['namespace']} exists already and "
+                "is not of this pool: delete it, or choose another pool name or namespace",
+            )
+
+
+def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) -> dict[str, Manifest]:
+    """Apply what differs and delete what is no longer rendered. Returns the objects that were written, by kind/name.
+
+    `live`: present objects by kind/name. Raises KubeError; FieldManagerConflict names who owns what.
+    """
+    written: dict[str, Manifest] = {}
+    for write in todo.writes:
+        name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
+        manifest = write.manifest
+        if manifest["kind"] == "Deployment" and name in live and not must_hand_over(live[name]):
+            manifest = without_replicas(manifest)
+        elif manifest["kind"] == "Deployment" and name in live:
+            # a start that was cut short: keep the present count until the hand-over
+            manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live[name]["spec"]["replicas"]}}
+        written[name] = _apply(kube, pool, manifest)
+    for orphan in todo.orphans:
+        delete_object(kube, orphan)
+    return written
+
+
+def settle_replicas(kube: Kube, desired: Manifest, live: Manifest, replicas: int, *, external: bool) -> Manifest | None:
+    """Give replicas to their one writer and make them what they should be; None when nothing had to be written.
+
+    Replicas are created by apply, claimed by the scaler, given up by apply, and written through /scale from then on.
+    `external`: another scaler writes them, we do not.
+    """
+    name, namespace = live["metadata"]["name"], live["metadata"]["namespace"]
+    changed = None
+    if must_hand_over(live):
+        present = int(live["spec"].get("replicas", 1))
+        if SCALER not in owners_of_replicas(live):
+            live = kube.apply(replicas_claim(name, namespace, present), manager=SCALER, force=True)
+        changed = live = kube.apply(without_replicas(desired), manager=MANAGER)
+    if not external and int(live["spec"].get("replicas", 1)) != replicas:
+        resource = kube.resource_of(desired)
+        kube.scale(resource, name, namespace, replicas, manager=SCALER)
+        changed = {**live, "spec": {**live["spec"], "replicas": replicas}}
+        # the write raised the generation, which the status cannot have seen
+        changed["metadata"] = {**live["metadata"], "generation": int(live["metadata"].get("generation", 0)) + 1}
+    return changed
+
+
+def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
+    try:
+        return kube.apply(manifest, manager=MANAGER)
+    except FieldManagerConflict as conflict:
+        allowed = {name.strip() for name in pool.annotations.get(TAKE_OWNERSHIP, "").split(",")}
+        if not conflict.owned.keys() <= allowed:
+            raise
+        return kube.apply(manifest, manager=MANAGER, force=True)
+
+
+def delete_object(kube: Kube, obj: Manifest) -> None:
+    metadata = obj["metadata"]
+    try:
+        kube.delete(kube.resource_of(obj), metadata["name"], metadata.get("namespace"), uid=metadata["uid"])
+    except (NotFound, Conflict):
+        return  # gone, or another object by now: then it is not ours

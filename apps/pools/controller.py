@@ -1,0 +1,277 @@
+"""The pool controller: observe, render, compare, apply, scale, say what is. Safe to stop anywhere and run again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from apps.catalog.domain.dialects import dialect
+from apps.clusters.errors import (
+    BadCredentials,
+    FieldManagerConflict,
+    KubeError,
+    NotServed,
+    ServerFault,
+    Throttled,
+    Unreachable,
+)
+from apps.clusters.kube import Kube
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import kube_for
+from apps.clusters.selectors import spec_of as cluster_spec
+from apps.pools import selectors
+from apps.pools.actions import TAKE_OWNERSHIP, carry_out, ensure_namespace, refuse_foreign, settle_replicas
+from apps.pools.deletion import delete_pool
+from apps.pools.domain.facts import latency_grid
+from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
+from apps.pools.domain.manifests import SPEC_HASH, VARIANT, Inputs, Manifest, PlanRefused, PoolIdentity
+from apps.pools.domain.paths import render
+from apps.pools.domain.picker import FRONT_PORT
+from apps.pools.domain.plan import Plan, plan
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.models import Pool
+from apps.pools.observing import Observed, observe
+from apps.pools.recording import Note, Report, record
+from apps.reconcile import services as reconcile
+from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded
+from apps.reconcile.domain.priority import Priority
+from apps.reconcile.queue import Lease
+
+MOVING_SECONDS = 2.0
+STEADY_SECONDS = 15.0
+REFUSED_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a pool should be: its objects, and the replicas of each variant."""
+
+    objects: tuple[Manifest, ...]
+    replicas: dict[str, int]
+    served_name: str
+
+    @property
+    def rendered_hash(self) -> str:
+        hashes = sorted(obj["metadata"]["labels"][SPEC_HASH] for obj in self.objects)
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def reconcile_pool(lease: Lease) -> Outcome:
+    """Bring one pool's objects to what is declared, and its status to what is."""
+    pool = Pool.objects.filter(uid=lease.uid).first()
+    if pool is None:
+        return Done()
+    cluster = selectors.cluster_of(pool)
+    if cluster is None:
+        sync = Sync("Unknown", "ClusterMissing", f"cluster {pool.spec['cluster']} is not declared any more")
+        record(lease, pool, Report(sync, Health("Unknown", sync.reason, sync.message)))
+        return Retry(sync.message)
+    try:
+        kube = kube_for(cluster)
+        if pool.deletion_requested_at is not None:
+            return delete_pool(lease, pool, kube, read_only=cluster_spec(cluster).read_only)
+        return _bring(lease, pool, cluster, kube)
+    except KubeError as error:
+        return _failed(lease, pool, error)
+
+
+def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
+    spec = selectors.spec_of(pool)
+    observed = observe(kube, pool)
+    try:
+        desired = _desired(pool, spec, cluster, kube)
+        todo = plan(desired.objects, observed.live)
+        if cluster_spec(cluster).read_only:
+            report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
+            return _settle(lease, pool, report)
+        if todo.writes:
+            ensure_namespace(kube, pool.namespace)
+            refuse_foreign(kube, pool, todo.writes)
+        if (todo.writes or todo.orphans) and not reconcile.renew(lease):
+            raise reconcile.LeaseLost("before the first write")
+        observed, notes = _act(kube, pool, spec, desired, todo, observed)
+    except PlanRefused as refused:
+        sync = Sync("OutOfSync", refused.reason, str(refused))
+        report = _report(kube, pool, spec, None, observed, sync, [])
+        record(lease, pool, report)
+        return Done(requeue_after=REFUSED_SECONDS)
+    sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
+    return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
+
+
+def _desired(pool: Pool, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:
+    model = selectors.model_of(pool)
+    if model is None:
+        raise PlanRefused("ModelMissing", f"model {spec.model} is not declared: declare it, or name another one")
+    targets = selectors.replica_targets(pool)
+    replicas = {v.name: selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants}
+    families, edges = latency_grid()
+    inputs = Inputs(
+        replicas=replicas,
+        accelerators=selectors.accelerators(),
+        latency_edges=edges,
+        latency_families=families,
+        kinds=frozenset(kube.resources()),
+    )
+    identity = PoolIdentity(
+        uid=str(pool.uid), team=pool.team, name=pool.name, generation=pool.generation, namespace=pool.namespace
+    )
+    facts = selectors.model_facts(model)
+    objects = render(identity, spec, facts, inputs, dialect(cluster_spec(cluster).dialect))
+    return Desired(objects, replicas, facts.served_name)
+
+
+def _act(
+    kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, todo: Plan, observed: Observed
+) -> tuple[Observed, list[Note]]:
+    """Write what differs. Returns the objects as they are then, and what to put on the timeline."""
+    live = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in observed.live}
+    live |= carry_out(kube, pool, todo, live)
+    notes = _notes_of(todo)
+    external = spec.autoscaling.mode == "external"
+    for manifest in desired.objects:
+        variant = manifest["metadata"]["labels"].get(VARIANT)
+        if manifest["kind"] != "Deployment":
+            continue
+        name = f"Deployment/{manifest['metadata']['name']}"
+        wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
+        was = int(live[name]["spec"].get("replicas", 1))
+        changed = settle_replicas(kube, manifest, live[name], wanted, external=external and variant is not None)
+        if changed is not None:
+            live[name] = changed
+            if int(changed["spec"].get("replicas", 1)) != was:
+                notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
+    gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
+    return Observed(
+        [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone], observed.pods
+    ), notes
+
+
+def _report(
+    kube: Kube,
+    pool: Pool,
+    spec: PoolSpec,
+    desired: Desired | None,
+    observed: Observed,
+    sync: Sync,
+    notes: list[Note],
+) -> Report:
+    deployments = observed.engine_deployments()
+    targets = selectors.replica_targets(pool)
+    external = spec.autoscaling.mode == "external"
+    variants: list[VariantState] = []
+    for variant in spec.variants:
+        live = deployments.get(variant.name)
+        wanted = selectors.effective_replicas(variant, targets.get(variant.name))
+        if external and live is not None:
+            wanted = int(live["spec"].get("replicas", 1))
+        variants.append(
+            variant_state(variant.name, variant.accelerator, variant.accelerators_per_pod, wanted, live, observed.pods)
+        )
+    health = health_of(variants, deployments, observed.picker(), observed.pods)
+    return Report(
+        sync=sync,
+        health=_with_last_words(kube, pool, health),
+        variants=tuple(variants),
+        endpoint=endpoint_of(pool, observed),
+        served_name=desired.served_name if desired else None,
+        rendered_hash=desired.rendered_hash if desired else "",
+        notes=tuple(notes),
+    )
+
+
+def endpoint_of(pool: Pool, observed: Observed) -> str | None:
+    """The pool's address inside its cluster."""
+    service = observed.object("Service", pool.name)
+    address = str(((service or {}).get("spec") or {}).get("clusterIP") or "")
+    if address in ("", "None"):
+        return None
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{FRONT_PORT}"
+
+
+def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
+    """Add the last line that a crashed container logged, which mostly says why."""
+    pod = health.blamed
+    if pod is None or not pod.crashed or not pod.container:
+        return health
+    try:
+        text = kube.log_tail(
+            pod.name, pool.namespace, pod.container, lines=3, previous=pod.reason == "CrashLoopBackOff"
+        )
+    except KubeError:
+        return health
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return health
+    return Health(health.state, health.reason, f'{health.message}; it last said: "{lines[-1][:300]}"', pod)
+
+
+def _settle(lease: Lease, pool: Pool, report: Report) -> Outcome:
+    if not record(lease, pool, report):
+        return Superseded()
+    if report.health.state == "Progressing" or report.health.state == "Missing":
+        return Done(requeue_after=MOVING_SECONDS, priority=Priority.ROLLOUT)
+    return Done(requeue_after=STEADY_SECONDS)
+
+
+def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
+    """Say in the pool's conditions what the cluster said, keep what is known of its replicas, and try again."""
+    if isinstance(error, Unreachable):
+        reason = "BadCredentials" if isinstance(error, BadCredentials) else "ClusterUnreachable"
+        sync = Sync("Unknown", reason, f"{error}. What runs there keeps running; changes wait until it answers")
+        record(lease, pool, Report(sync, Health("Unknown", reason, sync.message)))
+        return Retry(str(error), shard_fault=True)
+    if isinstance(error, FieldManagerConflict):
+        fields = "; ".join(f"{manager} owns {', '.join(owned[:5])}" for manager, owned in sorted(error.owned.items()))
+        message = (
+            f"somebody else changed fields that the pool declares: {fields}. Undo that there, or allow it to be taken "
+            f"back with the annotation {TAKE_OWNERSHIP}: {','.join(sorted(error.owned))}"
+        )
+        sync = Sync("OutOfSync", "OwnershipConflict", message)
+    elif isinstance(error, NotServed):
+        sync = Sync("OutOfSync", "KindMissing", str(error))
+    elif isinstance(error, Throttled | ServerFault):
+        sync = Sync("OutOfSync", type(error).__name__, str(error))
+    else:
+        sync = Sync("OutOfSync", f"{type(error).__name__}Answer", f"the cluster refused: {error}")
+    held = pool.status.get("health", "Unknown")
+    healthy = next((c for c in pool.conditions if c["type"] == "Healthy"), None)
+    health = Health(held, healthy["reason"], healthy["message"]) if healthy else Health("Unknown", "NotSeen", "")
+    record(lease, pool, Report(sync, health))
+    return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)
+
+
+def _read_only(todo: Plan) -> Sync:
+    if not todo.writes and not todo.orphans:
+        return Sync("Synced", "Applied", "the cluster holds what is declared")
+    names = [f"{write.manifest['kind']} {write.manifest['metadata']['name']}" for write in todo.writes]
+    names += [f"{obj['kind']} {obj['metadata']['name']}" for obj in todo.orphans]
+    return Sync(
+        "OutOfSync",
+        "ReadOnlyCluster",
+        f"the cluster is declared readOnly, so nothing is written; {len(names)} objects differ: {', '.join(names[:5])}",
+    )
+
+
+def _notes_of(todo: Plan) -> list[Note]:
+    notes: list[Note] = []
+    created = [write for write in todo.writes if write.why == "create"]
+    changed = [write for write in todo.writes if write.why == "changed"]
+    if created:
+        notes.append(Note("Normal", "Created", _listed(created)))
+    if changed:
+        notes.append(Note("Normal", "Updated", _listed(changed)))
+    for write in todo.writes:
+        if write.why == "drift":
+            where = ", ".join(write.fields[:3])
+            notes.append(Note("Warning", "DriftHealed", f"{_listed([write])} had been changed at {where}"))
+    if todo.orphans:
+        names = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in todo.orphans)
+        notes.append(Note("Normal", "Removed", names))
+    return notes
+
+
+def _listed(writes: list[Any]) -> str:
+    return ", ".join(f"{write.manifest['kind']} {write.manifest['metadata']['name']}" for write in writes)

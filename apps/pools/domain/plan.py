@@ -1,0 +1,181 @@
+"""What has to be done to a cluster so that it holds what a pool was rendered to: compare first, write only differences.
+
+An unchanged apply costs an API server as much as a changed one, so the only saving is not to send it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.clusters.domain.inventory import amount
+from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest
+
+MANAGER = "lamplight"
+SCALER = "lamplight-scaler"
+_LIST_KEYS = ("name", "containerPort", "port", "mountPath", "key")
+_QUANTITIES = ("/resources/", "/sizeLimit")
+_MOST_DIFFERENCES = 20
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One object to apply. `why`: create, changed (we render something else now), drift (somebody changed it).
+
+    `fields`: where the live object differs.
+    """
+
+    manifest: Manifest
+    why: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`orphans`: live objects of the pool that are no longer rendered."""
+
+    writes: tuple[Write, ...]
+    orphans: tuple[Manifest, ...]
+
+
+def key_of(manifest: Mapping[str, Any]) -> Key:
+    """Group, kind and name: the address of an object within the pool's namespace."""
+    return (manifest["apiVersion"].rpartition("/")[0], manifest["kind"], manifest["metadata"]["name"])
+
+
+def plan(desired: Sequence[Manifest], live: Iterable[Manifest]) -> Plan:
+    """Compare what was rendered with what is there. `live` are the objects that carry the pool's uid."""
+    held = {key_of(obj): obj for obj in live}
+    writes = []
+    for manifest in desired:
+        present = held.pop(key_of(manifest), None)
+        if present is None:
+            writes.append(Write(manifest, "create"))
+            continue
+        fields = tuple(differences(without_replicas(manifest), present))[:_MOST_DIFFERENCES]
+        if _hash(present) != _hash(manifest):
+            writes.append(Write(manifest, "changed", fields))
+        elif fields:
+            writes.append(Write(manifest, "drift", fields))
+    orphans = tuple(obj for obj in held.values() if not obj["metadata"].get("deletionTimestamp"))
+    return Plan(tuple(writes), orphans)
+
+
+def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
+    """Places where `live` is not as wanted. Fields that we do not render are none of our business.
+
+    Lists are compared by the key of their elements where they have one (name, port), else element by element.
+    """
+    if at == f"/metadata/labels/{GENERATION}":
+        return
+    if isinstance(wanted, Mapping):
+        if not isinstance(live, Mapping):
+            yield at
+            return
+        for name, value in wanted.items():
+            place = f"{at}/{name}"
+            if name in live:
+                yield from differences(value, live[name], place)
+            elif value not in ({}, [], ""):
+                yield place
+    elif isinstance(wanted, list):
+        yield from _list_differences(wanted, live, at)
+    elif not _same(wanted, live, at):
+        yield at
+
+
+def _list_differences(wanted: list[Any], live: Any, at: str) -> Iterable[str]:
+    if not isinstance(live, list):
+        yield at
+        return
+    name = _list_key(wanted)
+    if name is not None:
+        by_key = {item.get(name): item for item in live if isinstance(item, Mapping)}
+        for item in wanted:
+            place = f"{at}/{item[name]}"
+            if item[name] not in by_key:
+                yield place
+            else:
+                yield from differences(item, by_key[item[name]], place)
+    elif len(wanted) != len(live):
+        yield at
+    else:
+        for i, (one, other) in enumerate(zip(wanted, live, strict=True)):
+            yield from differences(one, other, f"{at}/{i}")
+
+
+def _list_key(items: list[Any]) -> str | None:
+    if not items or not all(isinstance(item, Mapping) for item in items):
+        return None
+    for name in _LIST_KEYS:
+        values = [item.get(name) for item in items]
+        if None not in values and len(set(map(str, values))) == len(values):
+            return name
+    return None
+
+
+def _same(wanted: Any, live: Any, at: str) -> bool:
+    if wanted == live:
+        return True
+    if any(part in at for part in _QUANTITIES):
+        one, other = amount(wanted), amount(live)
+        return one is not None and one == other
+    return False
+
+
+def _hash(manifest: Mapping[str, Any]) -> str | None:
+    return (manifest["metadata"].get("labels") or {}).get(SPEC_HASH)
+
+
+def without_replicas(manifest: Manifest) -> Manifest:
+    """The manifest as it is applied once the scaler owns replicas."""
+    if manifest["kind"] != "Deployment" or "replicas" not in manifest["spec"]:
+        return manifest
+    return {**manifest, "spec": {k: v for k, v in manifest["spec"].items() if k != "replicas"}}
+
+
+def replicas_claim(name: str, namespace: str, replicas: int) -> Manifest:
+    """What the scaler applies to become an owner of replicas before the other manager gives the field up."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"replicas": replicas},
+    }
+
+
+def owners_of_replicas(live: Mapping[str, Any]) -> frozenset[str]:
+    """Managers that own spec.replicas of a live Deployment."""
+    return frozenset(
+        entry.get("manager", "")
+        for entry in live["metadata"].get("managedFields") or []
+        if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    )
+
+
+def must_hand_over(live: Mapping[str, Any]) -> bool:
+    """Whether replicas are still ours by apply: left so, they would fall to 1 as soon as we stop applying them."""
+    return any(
+        entry.get("manager") == MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
+        and "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in live["metadata"].get("managedFields") or []
+    )
+
+
+# what keeps requests away goes first, then the engines, then what names them
+_FIRST_KINDS = ("HTTPRoute", "InferencePool", "PodMonitor")
+
+
+def removal_stage(obj: Mapping[str, Any], picker_component: str) -> int:
+    """In which round of a deletion an object goes: 0 routing, 1 engines, 2 the rest."""
+    if obj["kind"] in _FIRST_KINDS:
+        return 0
+    if obj["kind"] == "Deployment":
+        component = (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/component")
+        return 0 if component == picker_component else 1
+    return 2

@@ -1,0 +1,125 @@
+"""Reading pods: is a replica ready, and if not, why, in the cluster's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# a person may have to act: waiting alone does not mend these
+BAD_REASONS = frozenset(
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "Error",
+        "OOMKilled",
+        "ContainerCannotRun",
+        "Evicted",
+    }
+)
+UNSCHEDULABLE = "Unschedulable"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One pod of a pool. `reason` and `message`: why it is not ready, "" when it is or when there is nothing to say."""
+
+    name: str
+    variant: str | None
+    component: str
+    phase: str
+    ready: bool
+    terminating: bool
+    node: str | None
+    ip: str | None
+    restarts: int
+    reason: str
+    message: str
+    container: str
+    created_at: str | None
+
+    @property
+    def bad(self) -> bool:
+        return not self.ready and not self.terminating and self.reason in BAD_REASONS
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the logs of its last run may say why."""
+        return self.reason in ("CrashLoopBackOff", "Error", "OOMKilled", "RunContainerError")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "variant": self.variant,
+            "component": self.component,
+            "phase": "Terminating" if self.terminating else self.phase,
+            "ready": self.ready,
+            "node": self.node,
+            "ip": self.ip,
+            "restarts": self.restarts,
+            "reason": self.reason or None,
+            "message": self.message or None,
+            "createdAt": self.created_at,
+        }
+
+
+def read_pod(pod: Mapping[str, Any]) -> Replica:
+    """A Replica from a Pod object (plain dict)."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    labels = metadata.get("labels") or {}
+    ready = _condition(status, "Ready").get("status") == "True"
+    reason, message, container = ("", "", "") if ready else _why(status)
+    containers = status.get("containerStatuses") or []
+    return Replica(
+        name=metadata["name"],
+        variant=labels.get("lamplight.dev/variant"),
+        component=labels.get("app.kubernetes.io/component", ""),
+        phase=status.get("phase", "Unknown"),
+        ready=ready,
+        terminating=bool(metadata.get("deletionTimestamp")),
+        node=(pod.get("spec") or {}).get("nodeName"),
+        ip=status.get("podIP"),
+        restarts=sum(int(c.get("restartCount") or 0) for c in containers),
+        reason=reason,
+        message=message[:1000],
+        container=container,
+        created_at=metadata.get("creationTimestamp"),
+    )
+
+
+def _why(status: Mapping[str, Any]) -> tuple[str, str, str]:
+    scheduled = _condition(status, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return str(scheduled.get("reason") or UNSCHEDULABLE), str(scheduled.get("message") or ""), ""
+    if status.get("reason"):
+        return str(status["reason"]), str(status.get("message") or ""), ""
+    everything = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
+    for container in everything:
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting"), state.get("terminated")
+        name = str(container.get("name", ""))
+        if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return str(waiting["reason"]), _waiting_message(container, waiting), name
+        if ended and ended.get("reason") != "Completed":
+            return str(ended.get("reason") or "Error"), _ended_message(ended), name
+    return "", "", ""
+
+
+def _waiting_message(container: Mapping[str, Any], waiting: Mapping[str, Any]) -> str:
+    message = str(waiting.get("message") or "")
+    last = (container.get("lastState") or {}).get("terminated")
+    return f"{_ended_message(last)}; {message}" if last else message
+
+
+def _ended_message(ended: Mapping[str, Any]) -> str:
+    said = str(ended.get("message") or "").strip()
+    return f"it ended with exit code {ended.get('exitCode')}" + (f": {said}" if said else "")
+
+
+def _condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
+    return next((c for c in status.get("conditions") or [] if c.get("type") == type_), {})

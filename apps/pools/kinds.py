@@ -1,0 +1,85 @@
+"""`Pool` as a kind of document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import spec_of as cluster_spec
+from apps.core import clock
+from apps.core.kinds import Accepted, CheckContext, KindHandler
+from apps.pools import selectors
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.validation import faults_of, object_names, unknown_accelerators
+from apps.pools.models import Pool, PoolRevision
+from apps.reconcile import services as reconcile
+from apps.reconcile.domain.priority import Priority
+
+
+class PoolKind(KindHandler):
+    """A deleted pool stays until its controller has removed everything that it owned in the cluster."""
+
+    kind = "Pool"
+    plural = "pools"
+    singular = "pool"
+    model = Pool
+    spec_model = PoolSpec
+    references = ("Model", "Cluster")
+    immutable = ("/cluster", "/namespace")
+
+    def check(self, context: CheckContext) -> None:
+        spec: PoolSpec = context.spec
+        model = context.require("Model", spec.model, "/spec/model")
+        cluster = self._cluster(context)
+        context.faults += unknown_accelerators(spec, selectors.accelerators())
+        offers = selectors.offers(cluster) if cluster is not None else None
+        context.faults += faults_of(context.name, spec, selectors.shape_of(model), offers)
+        if cluster is not None:
+            self._check_place(context, cluster)
+
+    def _cluster(self, context: CheckContext) -> Cluster | None:
+        if isinstance(context.before, Pool):
+            return selectors.cluster_of(context.before)
+        found: Cluster | None = context.require("Cluster", context.spec.cluster, "/spec/cluster")
+        return found
+
+    def _check_place(self, context: CheckContext, cluster: Cluster) -> None:
+        spec: PoolSpec = context.spec
+        allowed = cluster_spec(cluster).namespaces
+        if allowed and spec.namespace not in allowed:
+            context.refuse(
+                "/spec/namespace",
+                f"cluster {cluster.name} has no room for pools in namespace {spec.namespace}; "
+                f"they may live in {', '.join(allowed)}",
+            )
+        names = object_names(context.name, [variant.name for variant in spec.variants])
+        for other in selectors.neighbours(cluster, spec.namespace, but=context.before):
+            taken = names & object_names(other.name, [v["name"] for v in other.spec["variants"]])
+            if taken:
+                whose = other.name if other.team == context.team else "of another team"
+                context.refuse(
+                    "/metadata/name",
+                    f"pool {whose} has an object named {min(taken)} in namespace {spec.namespace} of this cluster: "
+                    "choose another name or namespace",
+                )
+                break
+
+    def accepted(self, change: Accepted) -> None:
+        pool: Pool = change.obj
+        if change.verb == "created":
+            cluster = selectors.cluster_named(pool.team, change.spec.cluster)
+            pool.cluster_uid, pool.namespace = cluster.uid, change.spec.namespace
+            Pool.objects.filter(uid=pool.uid).update(cluster_uid=pool.cluster_uid, namespace=pool.namespace)
+        if change.spec_changed:
+            PoolRevision.objects.create(
+                pool=pool,
+                generation=pool.generation,
+                spec=pool.spec,
+                accepted_at=clock.now(),
+                actor=change.actor.id,
+                reason=change.reason,
+            )
+        reconcile.enqueue(kind=self.kind, uid=pool.uid, priority=Priority.PERSON, shard=str(pool.cluster_uid))
+
+    def request_deletion(self, obj: Any) -> bool:
+        return False

@@ -1,0 +1,78 @@
+"""What a pool has in its cluster now, read in one list per kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.clusters.kube import Kube, Resource
+from apps.pools.domain.engines import COMPONENT_ENGINE
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, Manifest
+from apps.pools.domain.picker import COMPONENT_PICKER
+from apps.pools.domain.pods import Replica, read_pod
+from apps.pools.models import Pool
+
+# kinds that a pool's rendering may contain, by `Kind.group`; those that the cluster lacks are skipped
+OWNED_KINDS = (
+    "Service.",
+    "ServiceAccount.",
+    "ConfigMap.",
+    "Deployment.apps",
+    "PodDisruptionBudget.policy",
+    "Role.rbac.authorization.k8s.io",
+    "RoleBinding.rbac.authorization.k8s.io",
+    "InferencePool.inference.networking.k8s.io",
+    "HTTPRoute.gateway.networking.k8s.io",
+    "PodMonitor.monitoring.coreos.com",
+)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`live`: the pool's objects; `pods`: its pods, sorted by name."""
+
+    live: list[Manifest]
+    pods: list[Replica]
+
+    def engine_deployments(self) -> dict[str, Manifest]:
+        """Deployments of engines by variant."""
+        return {
+            obj["metadata"]["labels"][VARIANT]: obj
+            for obj in self.live
+            if obj["kind"] == "Deployment"
+            and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_ENGINE
+            and VARIANT in obj["metadata"]["labels"]
+        }
+
+    def picker(self) -> Manifest | None:
+        return next(
+            (
+                obj
+                for obj in self.live
+                if obj["kind"] == "Deployment" and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_PICKER
+            ),
+            None,
+        )
+
+    def object(self, kind: str, name: str) -> Manifest | None:
+        return next((obj for obj in self.live if obj["kind"] == kind and obj["metadata"]["name"] == name), None)
+
+
+def observe(kube: Kube, pool: Pool) -> Observed:
+    """Read the pool's objects and pods. Raises KubeError."""
+    live = [obj for resource in owned_resources(kube) for obj in kube.list(resource, pool.namespace, labels=mine(pool))]
+    return Observed(live, pods_of(kube, pool))
+
+
+def pods_of(kube: Kube, pool: Pool) -> list[Replica]:
+    """The pool's pods (engines and picker), sorted by name. Raises KubeError."""
+    pods = kube.list(kube.resource("Pod"), pool.namespace, labels=mine(pool))
+    return sorted((read_pod(pod) for pod in pods), key=lambda replica: replica.name)
+
+
+def mine(pool: Pool) -> dict[str, str]:
+    return {POOL_UID: str(pool.uid)}
+
+
+def owned_resources(kube: Kube) -> list[Resource]:
+    present = kube.resources()
+    return [present[kind] for kind in OWNED_KINDS if kind in present]

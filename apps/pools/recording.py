@@ -1,0 +1,113 @@
+"""Writing down what a reconcile found: status, conditions, events, and a line of the stream; nothing when nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.audit.services import record_event
+from apps.core import clock, outbox
+from apps.core.domain.conditions import find_condition, read_conditions, set_condition
+from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
+from apps.pools.models import Pool, PoolRevision
+from apps.reconcile import services as reconcile
+from apps.reconcile.queue import Lease
+
+SOURCE = "pool-controller"
+
+
+@dataclass(frozen=True)
+class Note:
+    """An event to record: what the controller did or met."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one reconcile has to say of a pool. Absent parts leave the stored status as it is."""
+
+    sync: Sync
+    health: Health
+    variants: tuple[VariantState, ...] | None = None
+    endpoint: str | None = None
+    served_name: str | None = None
+    rendered_hash: str = ""
+    notes: tuple[Note, ...] = field(default=())
+
+
+def record(lease: Lease, pool: Pool, report: Report) -> bool:
+    """Store the report if the pool is still of the generation that it is about and the lease is held.
+
+    Returns False (nothing written) when the pool has moved on. Raises LeaseLost.
+    """
+    now = clock.now()
+    before = read_conditions(pool.conditions)
+    conditions = before
+    for condition in conditions_of(report.sync, report.health, pool.generation):
+        conditions = set_condition(conditions, condition, now)
+    written = [condition.to_json() for condition in conditions]
+    status = _status(pool, report)
+    notes = [*report.notes, *_transitions(before, conditions)]
+    if written == pool.conditions and status == pool.status and not notes:
+        return True
+    with reconcile.holding(lease):
+        row = Pool.objects.filter(uid=pool.uid, generation=pool.generation)
+        if not row.update(conditions=written, status=status):
+            return False
+        if report.rendered_hash:
+            PoolRevision.objects.filter(pool=pool, generation=pool.generation).exclude(
+                rendered_hash=report.rendered_hash
+            ).update(rendered_hash=report.rendered_hash)
+        named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
+        for note in notes:
+            record_event(
+                **named,
+                type="Warning" if note.type == "Warning" else "Normal",
+                reason=note.reason,
+                message=note.message,
+                source=SOURCE,
+            )
+        outbox.publish(**named, verb="status", generation=pool.generation, fields=["conditions", "status"])
+    pool.conditions, pool.status = written, status
+    return True
+
+
+def _status(pool: Pool, report: Report) -> dict[str, Any]:
+    status = {
+        **pool.status,
+        "sync": report.sync.state,
+        "health": report.health.state,
+        "observedGeneration": pool.generation,
+    }
+    if report.variants is not None:
+        status["variants"] = [variant.to_json() for variant in report.variants]
+        status["replicas"] = {
+            name: sum(getattr(variant, name) for variant in report.variants)
+            for name in ("desired", "ready", "starting")
+        }
+        status["endpoint"] = report.endpoint
+    if report.served_name is not None:
+        status["servedName"] = report.served_name
+    return status
+
+
+def _transitions(before: Any, after: Any) -> list[Note]:
+    """Events for what a person would want to see on the timeline: health or sync turned, or for another reason."""
+    notes = []
+    for type_ in ("Synced", "Healthy"):
+        old, new = find_condition(before, type_), find_condition(after, type_)
+        if new is None or (old is not None and (old.status, old.reason) == (new.status, new.reason)):
+            continue
+        if new.status == "True" and old is not None and old.status == "True":
+            continue
+        harmless = new.status == "True" or new.reason in _ON_THE_WAY
+        notes.append(Note("Normal" if harmless else "Warning", new.reason, new.message))
+    return notes
+
+
+_ON_THE_WAY = frozenset(
+    {"NothingDeployed", "ReplicasStarting", "ReplicasStopping", "RollingOut", "EndpointPickerStarting", "Deleting"}
+)

@@ -1,0 +1,117 @@
+"""Reads of the pools room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from apps.catalog.domain.accelerators import accelerators as catalogue
+from apps.clusters.models import Cluster
+from apps.core.domain.access import SHARED_TEAM
+from apps.core.kinds import find_reference
+from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
+from apps.pools.domain.spec import PoolSpec, Variant
+from apps.pools.domain.validation import Offer, Shape
+from apps.pools.models import Pool, ReplicaTarget
+
+
+def spec_of(pool: Pool) -> PoolSpec:
+    return PoolSpec.from_document(pool.spec)
+
+
+def cluster_of(pool: Pool) -> Cluster | None:
+    """The cluster that the pool is bound to."""
+    found: Cluster | None = Cluster.objects.filter(uid=pool.cluster_uid).first()
+    return found
+
+
+def cluster_named(team: str, name: str) -> Cluster:
+    found: Cluster | None = find_reference("Cluster", team, name)
+    if found is None:
+        raise LookupError(f"there is no Cluster named {name} for team {team}")
+    return found
+
+
+def model_of(pool: Pool) -> Any | None:
+    """The Model object that the pool's spec names, or None."""
+    return find_reference("Model", pool.team, pool.spec["model"])
+
+
+def model_facts(model: Any) -> ModelFacts:
+    spec = model.spec
+    return ModelFacts(
+        name=model.name,
+        source=spec["source"],
+        served_name=spec.get("servedName") or model.name,
+        revision=spec.get("revision"),
+    )
+
+
+def shape_of(model: Any | None) -> Shape:
+    shape = (model.spec.get("shape") or {}) if model is not None else {}
+    return Shape(layers=shape.get("layers"), heads=shape.get("heads"), kv_heads=shape.get("kvHeads"))
+
+
+def accelerators() -> Mapping[str, AcceleratorFacts]:
+    """The accelerators of the catalogue, by name."""
+    return {
+        name: AcceleratorFacts(name, row.vendor, row.resource, dict(row.node_selector))
+        for name, row in catalogue().items()
+    }
+
+
+def offers(cluster: Cluster) -> dict[str, Offer | None] | None:
+    """What the cluster was last seen to have of each accelerator; None when it has not been seen yet."""
+    seen = cluster.status.get("accelerators")
+    if seen is None:
+        return None
+    found: dict[str, Offer | None] = {}
+    for name, facts in accelerators().items():
+        if facts.resource is None:
+            continue
+        product = next(iter(facts.node_selector.values()), None)
+        rows = [row for row in seen if row["resource"] == facts.resource and product in (None, row["product"])]
+        found[name] = Offer(product or name, max(row["largestNode"] for row in rows)) if rows else None
+    return found
+
+
+def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable[Pool]:
+    """Other pools of a namespace of a cluster, those that are being deleted too."""
+    rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace)
+    return list(rows.exclude(uid=but.uid) if but is not None else rows)
+
+
+def replica_targets(pool: Pool) -> dict[str, ReplicaTarget]:
+    return {target.variant: target for target in pool.targets.all()}
+
+
+def effective_replicas(variant: Variant, target: ReplicaTarget | None) -> int:
+    """The target within the variant's bounds; the lower bound while nobody has set one."""
+    return variant.replicas.clamp(target.desired if target is not None else variant.replicas.min)
+
+
+def pools_of_cluster(cluster: Cluster) -> list[str]:
+    """Names of the pools that are bound to a cluster, for a refusal to delete it."""
+    return [str(pool.key) for pool in Pool.objects.filter(cluster_uid=cluster.uid).order_by("team", "name")[:500]]
+
+
+def pools_of_model(model: Any) -> list[str]:
+    """Names of the living pools that serve a model."""
+    return [str(pool.key) for pool in serving(model)]
+
+
+def serving(model: Any) -> list[Pool]:
+    """Living pools whose spec means this very Model."""
+    rows = Pool.objects.living().filter(spec__model=model.name)
+    if model.team != SHARED_TEAM:
+        return list(rows.filter(team=model.team))
+    # a team's own model of that name comes before the shared one
+    own = type(model).objects.living().filter(name=model.name).exclude(team=model.team)
+    teams = set(own.values_list("team", flat=True))
+    return [pool for pool in rows if pool.team not in teams]
+
+
+def queue_keys() -> Iterable[tuple[UUID, str]]:
+    """Every pool is looked at from time to time."""
+    return [(uid, str(cluster)) for uid, cluster in Pool.objects.values_list("uid", "cluster_uid")]

@@ -1,0 +1,126 @@
+"""Writes of the pools room: replica targets, and what other rooms' changes mean for pools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from apps.audit.services import record_event
+from apps.core import changes, clock, outbox
+from apps.core.domain.documents import pointer
+from apps.core.domain.refusals import Clash, Fault, Invalid
+from apps.pools import selectors
+from apps.pools.models import Pool, ReplicaTarget
+from apps.reconcile import services as reconcile
+from apps.reconcile.domain.priority import Priority
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A replica target as somebody asks for it. `source`: person, schedule, autoscaler."""
+
+    variant: str
+    desired: int
+    source: str
+    reason: str = ""
+
+
+@transaction.atomic
+def set_replica_targets(
+    *, pool: Pool, wanted: Sequence[Wanted], actor: str, request_id: str = "", dry_run: bool = False
+) -> dict[str, int]:
+    """Set the replica targets of some variants, clamped to their bounds; returns what became of each.
+
+    A target is no part of the declaration: no revision, no new generation. The reconcile is asked for with the
+    urgency of scaling. Raises Invalid for an unknown variant, Clash when the pool is going away or another scaler
+    writes its replicas.
+    """
+    pool = Pool.objects.select_for_update().get(uid=pool.uid)
+    if pool.deletion_requested_at is not None:
+        raise Clash(f"{pool.key} is being deleted: its replicas cannot be changed any more.")
+    spec = selectors.spec_of(pool)
+    if spec.autoscaling.mode == "external":
+        raise Clash(
+            f"The replicas of {pool.key} are written by another scaler (autoscaling.mode is external): scale there, "
+            "or set the mode to off."
+        )
+    faults = [
+        Fault(
+            pointer("items", i, "variant"),
+            f"{pool.key} has no variant {row.variant}; it has {', '.join(v.name for v in spec.variants)}",
+        )
+        for i, row in enumerate(wanted)
+        if spec.variant(row.variant) is None
+    ]
+    if faults:
+        raise Invalid.of(faults)
+    held = selectors.replica_targets(pool)
+    before = {v.name: selectors.effective_replicas(v, held.get(v.name)) for v in spec.variants}
+    after = dict(before)
+    for row in wanted:
+        variant = spec.variant(row.variant)
+        assert variant is not None
+        after[row.variant] = variant.replicas.clamp(row.desired)
+        if not dry_run:
+            _write(pool, row, after[row.variant])
+    if not dry_run and (after != before or set(held) != {*held, *(row.variant for row in wanted)}):
+        _announce(pool, wanted, before, after, actor, request_id)
+    return after
+
+
+def _write(pool: Pool, row: Wanted, desired: int) -> None:
+    ReplicaTarget.objects.update_or_create(
+        pool=pool,
+        variant=row.variant,
+        defaults={
+            "desired": desired,
+            "source": row.source[:50],
+            "reason": row.reason[:2000],
+            "updated_at": clock.now(),
+        },
+    )
+
+
+def _announce(
+    pool: Pool, wanted: Sequence[Wanted], before: dict[str, int], after: dict[str, int], actor: str, request_id: str
+) -> None:
+    reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.SCALING, shard=str(pool.cluster_uid))
+    named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
+    for row in wanted:
+        if before[row.variant] != after[row.variant]:
+            record_event(
+                **named,
+                type="Normal",
+                reason="TargetSet",
+                message=f"{row.variant}: {before[row.variant]} → {after[row.variant]} replicas"
+                + (f" ({row.reason})" if row.reason else ""),
+                source=row.source,
+            )
+    outbox.publish(**named, verb="status", generation=pool.generation, fields=["replicas"])
+    changes.record(
+        changes.Change(
+            actor=actor,
+            request_id=request_id,
+            action="update",
+            generation=pool.generation,
+            before={"targets": before},
+            after={"targets": after},
+            reason="; ".join(dict.fromkeys(row.reason for row in wanted if row.reason)),
+            **named,
+        )
+    )
+
+
+def model_changed(model: Any) -> None:
+    """A Model was declared anew: the pools that serve it must be rendered again."""
+    for pool in selectors.serving(model):
+        reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.ROLLOUT, shard=str(pool.cluster_uid))
+
+
+def cluster_changed(cluster: Any) -> None:
+    """A Cluster was declared anew (dialect, credentials, read-only): its pools must be looked at again."""
+    for uid in Pool.objects.filter(cluster_uid=cluster.uid).values_list("uid", flat=True):
+        reconcile.enqueue(kind="Pool", uid=uid, priority=Priority.ROLLOUT, shard=str(cluster.uid))
