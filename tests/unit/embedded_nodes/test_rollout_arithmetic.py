@@ -64,9 +64,7 @@ def test_a_rollout_ends_with_only_the_new_replica_set(
     for _ in range(200):
         everything = [replica_set(name, size, size, age=10) for name, size in sizes.items()]
         current = replica_set("new", new, new)
-        target = (
-            replicas if new > replicas else rollout.new_replica_count(wanted, [*everything, current], new)
-        )
+        target = replicas if new > replicas else rollout.new_replica_count(wanted, [*everything, current], new)
         if target != new:
             new = target
             continue
