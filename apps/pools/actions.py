@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, NotFound
 from apps.clusters.kube import Kube
@@ -63,12 +64,21 @@ def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> None:
             )
 
 
-def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) -> dict[str, Manifest]:
-    """Apply what differs and delete what is no longer rendered. Returns the objects that were written, by kind/name.
+@dataclass(frozen=True)
+class Carried:
+    """What became of a plan: objects as written, by kind/name, and who owns fields that we could not write."""
 
-    `live`: present objects by kind/name. Raises KubeError; FieldManagerConflict names who owns what.
+    written: dict[str, Manifest]
+    owned: dict[str, list[str]]
+
+
+def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) -> Carried:
+    """Apply what differs and delete what is no longer rendered. `live`: present objects by kind/name. Raises KubeError.
+
+    An object with fields that somebody else owns is left as it is and does not keep the others waiting.
     """
     written: dict[str, Manifest] = {}
+    owned: dict[str, list[str]] = {}
     for write in todo.writes:
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
         manifest = write.manifest
@@ -77,10 +87,14 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) 
         elif manifest["kind"] == "Deployment" and name in live:
             # a start that was cut short: keep the present count until the hand-over
             manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live[name]["spec"]["replicas"]}}
-        written[name] = _apply(kube, pool, manifest)
+        try:
+            written[name] = _apply(kube, pool, manifest)
+        except FieldManagerConflict as conflict:
+            for manager, fields in conflict.owned.items():
+                owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
     for orphan in todo.orphans:
         delete_object(kube, orphan)
-    return written
+    return Carried(written, owned)
 
 
 def settle_replicas(kube: Kube, desired: Manifest, live: Manifest, replicas: int, *, external: bool) -> Manifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,8 @@ from apps.reconcile.domain.priority import Priority
 from apps.reconcile.queue import Lease
 
 MOVING_SECONDS = 2.0
-STEADY_SECONDS = 15.0
+DEGRADED_SECONDS = 5.0
+STEADY_SECONDS = 10.0
 REFUSED_SECONDS = 30.0
 
 
@@ -90,12 +92,16 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
             refuse_foreign(kube, pool, todo.writes)
         if (todo.writes or todo.orphans) and not reconcile.renew(lease):
             raise reconcile.LeaseLost("before the first write")
-        observed, notes = _act(kube, pool, spec, desired, todo, observed)
+        observed, notes, owned = _act(kube, pool, spec, desired, todo, observed)
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
         report = _report(kube, pool, spec, None, observed, sync, [])
         record(lease, pool, report)
         return Done(requeue_after=REFUSED_SECONDS)
+    if owned:
+        sync = _owned_by_others(owned)
+        record(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
+        return Retry(sync.message)
     sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
     return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
 
@@ -124,17 +130,18 @@ def _desired(pool: Pool, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desire
 
 def _act(
     kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, todo: Plan, observed: Observed
-) -> tuple[Observed, list[Note]]:
-    """Write what differs. Returns the objects as they are then, and what to put on the timeline."""
+) -> tuple[Observed, list[Note], dict[str, list[str]]]:
+    """Write what differs. Returns the objects as they are then, what to put on the timeline, and who owns what."""
     live = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in observed.live}
-    live |= carry_out(kube, pool, todo, live)
+    carried = carry_out(kube, pool, todo, live)
+    live |= carried.written
     notes = _notes_of(todo)
     external = spec.autoscaling.mode == "external"
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
-        if manifest["kind"] != "Deployment":
+        name = f"{manifest['kind']}/{manifest['metadata']['name']}"
+        if manifest["kind"] != "Deployment" or name not in live:
             continue
-        name = f"Deployment/{manifest['metadata']['name']}"
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
         changed = settle_replicas(kube, manifest, live[name], wanted, external=external and variant is not None)
@@ -143,9 +150,8 @@ def _act(
             if int(changed["spec"].get("replicas", 1)) != was:
                 notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
-    return Observed(
-        [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone], observed.pods
-    ), notes
+    left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
+    return Observed(left, observed.pods), notes, carried.owned
 
 
 def _report(
@@ -196,10 +202,9 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
     pod = health.blamed
     if pod is None or not pod.crashed or not pod.container:
         return health
+    previous = pod.reason == "CrashLoopBackOff"
     try:
-        text = kube.log_tail(
-            pod.name, pool.namespace, pod.container, lines=3, previous=pod.reason == "CrashLoopBackOff"
-        )
+        text = kube.log_tail(pod.name, pool.namespace, pod.container, lines=3, previous=previous)
     except KubeError:
         return health
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -211,9 +216,9 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
 def _settle(lease: Lease, pool: Pool, report: Report) -> Outcome:
     if not record(lease, pool, report):
         return Superseded()
-    if report.health.state == "Progressing" or report.health.state == "Missing":
+    if report.health.state in ("Progressing", "Missing"):
         return Done(requeue_after=MOVING_SECONDS, priority=Priority.ROLLOUT)
-    return Done(requeue_after=STEADY_SECONDS)
+    return Done(requeue_after=DEGRADED_SECONDS if report.health.state == "Degraded" else STEADY_SECONDS)
 
 
 def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
@@ -224,12 +229,7 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
         record(lease, pool, Report(sync, Health("Unknown", reason, sync.message)))
         return Retry(str(error), shard_fault=True)
     if isinstance(error, FieldManagerConflict):
-        fields = "; ".join(f"{manager} owns {', '.join(owned[:5])}" for manager, owned in sorted(error.owned.items()))
-        message = (
-            f"somebody else changed fields that the pool declares: {fields}. Undo that there, or allow it to be taken "
-            f"back with the annotation {TAKE_OWNERSHIP}: {','.join(sorted(error.owned))}"
-        )
-        sync = Sync("OutOfSync", "OwnershipConflict", message)
+        sync = _owned_by_others(error.owned)
     elif isinstance(error, NotServed):
         sync = Sync("OutOfSync", "KindMissing", str(error))
     elif isinstance(error, Throttled | ServerFault):
@@ -241,6 +241,15 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
     health = Health(held, healthy["reason"], healthy["message"]) if healthy else Health("Unknown", "NotSeen", "")
     record(lease, pool, Report(sync, health))
     return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)
+
+
+def _owned_by_others(owned: Mapping[str, Sequence[str]]) -> Sync:
+    fields = "; ".join(f"{manager} owns {', '.join(places[:5])}" for manager, places in sorted(owned.items()))
+    message = (
+        f"somebody else changed fields that the pool declares: {fields}. Undo that there, or allow it to be taken back "
+        f"with the annotation {TAKE_OWNERSHIP}: {','.join(sorted(owned))}"
+    )
+    return Sync("OutOfSync", "OwnershipConflict", message)
 
 
 def _read_only(todo: Plan) -> Sync:

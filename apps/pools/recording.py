@@ -1,4 +1,4 @@
-"""Writing down what a reconcile found: status, conditions, events, and a line of the stream; nothing when nothing changed."""
+"""Writing down what a reconcile found: status, conditions, events, a line of the stream. Nothing changed: no write."""
 
 from __future__ import annotations
 
