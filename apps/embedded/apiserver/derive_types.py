@@ -30,6 +30,8 @@ WELL_KNOWN = {
     "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "any",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "any",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "any",
+    # A schema inside a CRD is taken as one piece: nobody merges into it.
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps": "any atomic",
 }
 
 # What the documents do not say: scalars that are no pointers in Go (a zero is dropped when the object is written)...
@@ -42,7 +44,6 @@ ZERO_DROPPED = {
     "Event": "count",
     "EventSeries": "count",
     "EphemeralContainer": "stdin stdinOnce tty",
-    "JSONSchemaProps": "exclusiveMaximum exclusiveMinimum uniqueItems nullable x-kubernetes-embedded-resource x-kubernetes-int-or-string",
     "JobStatus": "active succeeded failed",
     "LeaseSpec": "",
     "NodeSpec": "unschedulable",

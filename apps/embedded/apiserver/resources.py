@@ -272,7 +272,8 @@ class Resources:
         except orjson.JSONDecodeError as error:
             raise bad_request(f"error decoding patch: {jsonbody.complaint(call.body, error)}") from None
         try:
-            value = patched(show(resource, old), operations, call.content_type, types.schema_of(resource))
+            schema, custom = types.schema_of(resource), resource.custom is not None
+            value = patched(show(resource, old), operations, call.content_type, schema, custom=custom)
         except PatchError as error:
             raise ApiError(error.code, error.reason, str(error), error.details) from None
         repeated = call.warnings

@@ -14,6 +14,7 @@ from aiohttp import web
 from apps.embedded.apiserver import discovery, openapi
 from apps.embedded.apiserver.admission import Admission
 from apps.embedded.apiserver.call import Answer, Call, User
+from apps.embedded.apiserver.definitions import Definitions
 from apps.embedded.apiserver.domain.request import (
     ResourcePath,
     boolean,
@@ -44,6 +45,9 @@ class ApiServer:
         self.store = store
         self.registry = Registry()
         self.admission = Admission(store, service_cidr)
+        definitions = Definitions(store, self.registry)
+        self.admission.on_stored.append(definitions.stored)
+        self.admission.on_removed.append(definitions.removed)
         self.resources = Resources(store, self.registry, self.admission)
         self.subresources = Subresources(self.resources)
         self._tokens = dict(tokens)

@@ -62,15 +62,14 @@ def read_object(call: Call, body: bytes, *, resource: Resource | None = None) ->
 
 def decode(value: Object, resource: Resource) -> tuple[Object, list[str]]:
     """The object in the form that is stored, and the paths of fields that its type does not have."""
-    if resource.custom is not None:
-        decoded, unknown = resource.custom.decode(value)
-    else:
-        decoder = Decoder()
-        try:
-            decoded = decoder.decode(value, schema_of(resource))
-        except DecodeError as error:
-            raise bad_request(_cannot_handle(resource, str(error))) from None
-        unknown = decoder.unknown
+    try:
+        if resource.custom is not None:
+            decoded, unknown = resource.custom.decode(value)
+        else:
+            decoder = Decoder()
+            decoded, unknown = decoder.decode(value, schema_of(resource)), decoder.unknown
+    except DecodeError as error:
+        raise bad_request(_cannot_handle(resource, str(error))) from None
     decoded["apiVersion"], decoded["kind"] = resource.api_version, resource.kind
     decoded.setdefault("metadata", {})
     return decoded, unknown

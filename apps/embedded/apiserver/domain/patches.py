@@ -21,7 +21,7 @@ class PatchError(ValueError):
         self.details = details
 
 
-def patched(obj: Object, patch: Any, content_type: str, schema: Schema) -> Object:
+def patched(obj: Object, patch: Any, content_type: str, schema: Schema, *, custom: bool = False) -> Object:
     """The patched object. PatchError when the patch does not fit; the arguments are not changed."""
     if content_type == "application/json-patch+json":
         return json_patch(obj, patch)
@@ -29,8 +29,12 @@ def patched(obj: Object, patch: Any, content_type: str, schema: Schema) -> Objec
         if not isinstance(patch, dict):
             raise PatchError(400, "BadRequest", "error decoding patch: json: cannot unmarshal into an object")
         return merge_patch(obj, patch)  # type: ignore[no-any-return]
-    if content_type == "application/strategic-merge-patch+json":
+    if content_type == "application/strategic-merge-patch+json" and not custom:
         return strategic_merge(obj, patch, schema)
+    if custom:
+        accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        why = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        raise PatchError(415, "UnsupportedMediaType", why)
     raise PatchError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 

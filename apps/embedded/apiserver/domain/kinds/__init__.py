@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from apps.embedded.apiserver.domain.kinds import others
 from apps.embedded.apiserver.domain.kinds.configuration import ConfigMapStrategy, SecretStrategy
+from apps.embedded.apiserver.domain.kinds.definitions import DefinitionStrategy
 from apps.embedded.apiserver.domain.kinds.events import EventStrategy
 from apps.embedded.apiserver.domain.kinds.namespaces import NamespaceStrategy
 from apps.embedded.apiserver.domain.kinds.pods import PodStrategy
@@ -17,11 +18,6 @@ from apps.embedded.apiserver.domain.kinds.workloads import (
     StatefulSetStrategy,
 )
 from apps.embedded.apiserver.domain.strategy import Strategy
-
-
-class _Definition(Strategy):
-    has_status = True
-    has_generation = True
 
 
 _EVENTS = EventStrategy()
@@ -46,7 +42,7 @@ _STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("networking.k8s.io", "NetworkPolicy"): others.NetworkPolicyStrategy(),
     ("policy", "PodDisruptionBudget"): others.BudgetStrategy(),
     ("scheduling.k8s.io", "PriorityClass"): others.PriorityClassStrategy(),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): _Definition(),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): DefinitionStrategy(),
 }
 _PLAIN = others.PlainStrategy()
 

@@ -24,6 +24,8 @@ def deduce(schema: Schema, value: Any) -> Schema:
     """What an untyped value is by its shape: maps merge by key, lists are atomic."""
     if schema.kind != "any":
         return schema
+    if schema.atomic:
+        return _ANY_SCALAR
     if isinstance(value, dict):
         return _ANY_MAP
     if isinstance(value, list):

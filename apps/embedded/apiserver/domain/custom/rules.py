@@ -1,0 +1,108 @@
+"""x-kubernetes-validations: CEL rules of a schema, evaluated with the library cel-python.
+
+The library is large, so it is loaded when the first rule has to be evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from apps.embedded.apiserver.domain.status import Cause
+
+Object = dict[str, Any]
+ABSENT: Any = object()
+
+
+def has_rules(raw: Any) -> bool:
+    """Is there a rule anywhere in a schema?"""
+    if isinstance(raw, Mapping):
+        return "x-kubernetes-validations" in raw or any(has_rules(child) for child in raw.values())
+    return isinstance(raw, list) and any(has_rules(child) for child in raw)
+
+
+def check(value: Any, old: Any, raw: Mapping[str, Any], path: str = "") -> Iterator[Cause]:
+    """Causes for all rules that ``value`` breaks; rules about oldSelf count only where there is an old value."""
+    for rule in raw.get("x-kubernetes-validations", ()):
+        expression = rule["rule"]
+        if "oldSelf" in expression and old is ABSENT and not rule.get("optionalOldSelf"):
+            continue
+        message = rule.get("message", f"failed rule: {expression}").strip()
+        try:
+            if evaluate(expression, value, old):
+                continue
+        except RuleError as error:
+            shown = {dict: "object", list: "array"}.get(type(value), "string")
+            yield Cause("FieldValueInvalid", f'Invalid value: "{shown}": {error} evaluating rule: {message}', path)
+            continue
+        reason = rule.get("reason", "FieldValueInvalid")
+        where = path + rule.get("fieldPath", "")
+        prefix = {"FieldValueForbidden": "Forbidden: ", "FieldValueRequired": "Required value: "}
+        yield Cause(reason, prefix.get(reason, "Invalid value: ") + message, where.lstrip("."))
+    yield from _children(value, old, raw, path)
+
+
+def _children(value: Any, old: Any, raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    if isinstance(value, dict):
+        properties, extra = raw.get("properties", {}), raw.get("additionalProperties")
+        for name in sorted(value):
+            child = properties.get(name, extra)
+            if isinstance(child, Mapping):
+                before = old.get(name, ABSENT) if isinstance(old, dict) else ABSENT
+                yield from check(value[name], before, child, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        items = raw.get("items")
+        keys = raw.get("x-kubernetes-list-map-keys")
+        for index, item in enumerate(value):
+            before = ABSENT
+            if keys and isinstance(old, list):
+                before = next((o for o in old if all(o.get(key) == item.get(key) for key in keys)), ABSENT)
+            if isinstance(items, Mapping):
+                yield from check(item, before, items, f"{path}[{index}]")
+
+
+class RuleError(ValueError):
+    """The rule could not be evaluated on this value."""
+
+
+def evaluate(expression: str, value: Any, old: Any = ABSENT) -> bool:
+    """The truth of a rule. RuleError when it refers to what is not there or uses what is not supported."""
+    import celpy
+    from celpy.adapter import json_to_cel
+
+    context = {"self": json_to_cel(value)}
+    if old is not ABSENT:
+        context["oldSelf"] = json_to_cel(old)
+    try:
+        result = _program(expression).evaluate(context)
+    except celpy.CELEvalError as error:
+        text = str(error.args[0])
+        if "no such" in text or "KeyError" in text or "undeclared" in text:
+            raise RuleError(_missing_key(error) or text) from None
+        raise RuleError(text) from None
+    return bool(result)
+
+
+def _missing_key(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        for argument in cause.args:
+            if isinstance(argument, KeyError) and argument.args:
+                return f"no such key: {argument.args[0]}"
+            if isinstance(argument, BaseException) and argument is not cause:
+                found = _missing_key(argument)
+                if found:
+                    return found
+        if isinstance(cause, KeyError) and cause.args:
+            return f"no such key: {cause.args[0]}"
+        cause = cause.__cause__ or cause.__context__
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _program(expression: str) -> Any:
+    import celpy
+
+    environment = celpy.Environment()
+    return environment.program(environment.compile(expression))
