@@ -32,8 +32,6 @@ __all__ = ["stream"]
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
-# a log-out, a revoked token or a lost membership takes effect on an open stream within this time
-RECHECK_SECONDS = 30.0
 RETRY_MS = 2000
 # more than this is cheaper to read anew than to replay
 MOST_REPLAYED = 1000
@@ -86,7 +84,7 @@ async def _lines(
         while True:
             event_or_word = await subscription.next(HEARTBEAT_SECONDS - (time.monotonic() - written))
             now = time.monotonic()
-            if now - checked >= RECHECK_SECONDS:
+            if now - checked >= settings.STREAM_RECHECK_SECONDS:
                 admitted = await _admit(request)
                 if admitted is None:
                     return

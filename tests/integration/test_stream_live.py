@@ -1,0 +1,208 @@
+"""The event stream through a real web process, on a real Postgres."""
+
+from __future__ import annotations
+
+import signal
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, transaction
+
+from apps.accounts import tokens
+from apps.accounts.models import ApiToken, Membership
+from apps.core import outbox
+from apps.core.domain.access import Role
+from apps.core.models import OutboxEvent
+from tests.support.people import person, team
+from tests.support.sse import EventReader
+from tests.support.wait import wait_until
+from tests.support.web import Web, run_web
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None) -> Iterator[Web]:
+    with run_web() as running:
+        yield running
+
+
+@pytest.fixture
+def web(server: Web) -> Web:
+    for name in ("platform", "default", "search"):
+        team(name)
+    return server
+
+
+def publish(name: str, team_name: str = "default", verb: str = "updated") -> int:
+    with transaction.atomic():
+        return outbox.publish(kind="Pool", uid=uuid.uuid4(), team=team_name, name=name, verb=verb, generation=2)
+
+
+def token_of(name: str, **roles: Role) -> dict[str, str]:
+    secret = tokens.issue(owner=person(name, **roles), name="test").secret
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_changes_arrive_in_order_with_their_ids(web: Web) -> None:
+    reader = EventReader(web.url + "/api/v1/stream", token_of("ada", default=Role.VIEWER))
+    assert reader.response.getheader("Content-Type") == "text/event-stream"
+    assert reader.response.getheader("X-Accel-Buffering") == "no"
+    ids = [publish(f"pool-{n}") for n in range(3)]
+    messages = [reader.next() for _ in ids]
+    assert [int(m.id) for m in messages] == ids
+    assert messages[0].data["name"] == "pool-0"
+    assert messages[0].data | {"uid": ""} == {
+        "kind": "Pool",
+        "uid": "",
+        "team": "default",
+        "name": "pool-0",
+        "verb": "updated",
+        "generation": 2,
+        "fields": [],
+    }
+    reader.close()
+
+
+def test_only_what_one_may_see_is_sent(web: Web) -> None:
+    reader = EventReader(web.url + "/api/v1/stream", token_of("bob", search=Role.VIEWER))
+    publish("secret", "default")
+    publish("shared", "platform")
+    publish("own", "search")
+    assert [reader.next().data["name"] for _ in range(2)] == ["shared", "own"]
+    reader.close()
+
+
+def test_a_reader_that_comes_back_misses_nothing_and_gets_nothing_twice(web: Web) -> None:
+    headers = token_of("ada", default=Role.VIEWER)
+    first = EventReader(web.url + "/api/v1/stream", headers)
+    publish("one")
+    assert first.next().data["name"] == "one"
+    first.close()
+    missed = [publish(f"missed-{n}") for n in range(5)]
+    second = EventReader(web.url + "/api/v1/stream", {**headers, "Last-Event-ID": first.last_id})
+    last = publish("live")
+    assert [int(second.next().id) for _ in range(6)] == [*missed, last]
+    second.close()
+
+
+def test_the_opening_has_an_id_to_come_back_with(web: Web) -> None:
+    headers = token_of("ada", default=Role.VIEWER)
+    newest = publish("before")
+    quiet = EventReader(web.url + "/api/v1/stream", headers)
+    assert int(quiet.last_id) == newest
+    quiet.close()
+    publish("while-away")
+    again = EventReader(web.url + "/api/v1/stream", {**headers, "Last-Event-ID": quiet.last_id})
+    assert again.next().data["name"] == "while-away"
+    again.close()
+
+
+@pytest.mark.parametrize("last_id", ["trimmed", "from-another-database", "not-a-number"])
+def test_an_id_that_cannot_be_resumed_from_gives_reset(web: Web, last_id: str) -> None:
+    old = publish("old")
+    newest = publish("newer")
+    OutboxEvent.objects.filter(id=old).delete()
+    sent = {"trimmed": str(old), "from-another-database": str(newest + 10**6), "not-a-number": "x"}[last_id]
+    headers = {**token_of("ada", default=Role.VIEWER), "Last-Event-ID": sent}
+    reader = EventReader(web.url + "/api/v1/stream", headers)
+    assert reader.next().event == "reset"
+    publish("after")
+    assert reader.next().data["name"] == "after"
+    reader.close()
+
+
+def test_too_much_missed_gives_reset(web: Web) -> None:
+    start = publish("start")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_outboxevent (at, kind, uid, team, name, verb, fields) "
+            "SELECT now(), 'Pool', gen_random_uuid(), 'default', 'p', 'updated', '[]' FROM generate_series(1, 1500)"
+        )
+    headers = {**token_of("ada", default=Role.VIEWER), "Last-Event-ID": str(start)}
+    reader = EventReader(web.url + "/api/v1/stream", headers)
+    assert reader.next().event == "reset"
+    reader.close()
+
+
+def test_without_a_login_there_is_no_stream(web: Web) -> None:
+    for headers in ({}, {"Authorization": "Bearer lamp_wrong"}, {"Cookie": "sessionid=nope"}):
+        reader = EventReader(web.url + "/api/v1/stream", headers)
+        assert reader.status == 401
+        assert b"Log in first" in reader.body
+        assert reader.response.getheader("Content-Type") == "application/problem+json"
+
+
+def test_a_server_that_stops_ends_its_streams_at_once() -> None:
+    with run_web() as web:
+        readers = [EventReader(web.url + "/api/v1/stream", token_of(f"u{n}", default=Role.VIEWER)) for n in range(3)]
+        web.process.send_signal(signal.SIGTERM)
+        # well below the three seconds after which uvicorn would cut them off
+        assert web.process.wait(timeout=2.5) in (0, -signal.SIGTERM)
+        assert all(reader.ended.wait(2) for reader in readers)
+
+
+def test_a_reader_that_goes_away_is_forgotten(web: Web) -> None:
+    reader = EventReader(web.url + "/api/v1/stream", token_of("ada", default=Role.VIEWER))
+    assert listeners() == 1
+    reader.close()
+    # nothing listens once the last reader is gone; a write finds out that it is
+    wait_until(lambda: publish("x") and listeners() == 0, timeout=10, message="the listener is closed")
+
+
+def test_streams_share_one_connection_and_keep_none_of_the_pool(web: Web) -> None:
+    readers = [EventReader(web.url + "/api/v1/stream", token_of(f"u{n}", default=Role.VIEWER)) for n in range(20)]
+    publish("to-all")
+    assert {reader.next().data["name"] for reader in readers} == {"to-all"}
+    assert listeners() == 1
+    wait_until(lambda: connections_of_others() <= 3, timeout=10, message="streams hold no connection of their own")
+    for reader in readers:
+        reader.close()
+
+
+def test_the_stream_survives_its_connection_being_cut(web: Web) -> None:
+    reader = EventReader(web.url + "/api/v1/stream", token_of("ada", default=Role.VIEWER))
+    publish("before")
+    assert reader.next().data["name"] == "before"
+    for round_ in range(3):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE application_name = 'lamplight-stream'"
+            )
+            assert cursor.fetchone()[0] == 1
+        publish(f"after-{round_}")
+        assert reader.next(15).data["name"] == f"after-{round_}"
+    reader.close()
+
+
+def test_membership_and_token_are_looked_at_again() -> None:
+    team("platform")
+    with run_web({"LAMPLIGHT_STREAM_RECHECK": "0"}) as quick:
+        ada = person("ada", default=Role.VIEWER)
+        headers = {"Authorization": f"Bearer {tokens.issue(owner=ada, name='t').secret}"}
+        reader = EventReader(quick.url + "/api/v1/stream", headers)
+        publish("seen")
+        assert reader.next().data["name"] == "seen"
+        Membership.objects.filter(user=ada, team__name="default").delete()
+        publish("hidden")
+        publish("shared", "platform")
+        assert reader.next().data["name"] == "shared"
+        ApiToken.objects.filter(owner=ada).delete()
+        publish("gone", "platform")
+        assert reader.ended.wait(10)
+
+
+def listeners() -> int:
+    return _count("application_name = 'lamplight-stream'")
+
+
+def connections_of_others() -> int:
+    return _count("pid <> pg_backend_pid() AND datname = current_database() AND application_name <> 'lamplight-stream'")
+
+
+def _count(where: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
+        return int(cursor.fetchone()[0])

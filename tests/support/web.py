@@ -1,0 +1,99 @@
+"""The web process as it runs in production: uvicorn on the ASGI application, on the test's database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from controlplane.supervisor.children import die_with_parent
+from tests.support.wait import wait_until
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Web:
+    """A running web process. `url` without a trailing slash."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def status(self, path: str) -> int:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+
+def database_url() -> str:
+    """The URL of the database that the running test uses."""
+    from django.db import connection
+
+    found = connection.settings_dict
+    host, port = found["HOST"] or "", found["PORT"]
+    auth = quote(found["USER"], safe="") + (f":{quote(found['PASSWORD'], safe='')}" if found["PASSWORD"] else "")
+    return f"postgres://{auth}@{quote(host, safe='')}{f':{port}' if port else ''}/{found['NAME']}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def run_web(env: dict[str, str] | None = None) -> Iterator[Web]:
+    """A web process on a free port; the test must not run inside a transaction."""
+    port = free_port()
+    argv = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "controlplane.asgi:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    argv += ["--lifespan", "off", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
+    process = subprocess.Popen(
+        argv,
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings.test",
+            "DATABASE_URL": database_url(),
+            **(env or {}),
+        },
+        stdin=subprocess.DEVNULL,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+    web = Web(f"http://127.0.0.1:{port}", process)
+
+    def up() -> bool:
+        assert process.poll() is None, f"the web process ended with {process.returncode}"
+        return web.status("/healthz") == 200
+
+    try:
+        wait_until(up, timeout=30, message="the web process answers")
+        yield web
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=5)
