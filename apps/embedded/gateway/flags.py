@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 _IGNORED = (
-    "--zap-encoder", "--zap-log-level", "--v", "-v", "--tracing", "--metrics-endpoint-auth", "--secure-serving",
+    "--zap-encoder", "--zap-log-level", "--v", "--tracing", "--metrics-endpoint-auth", "--secure-serving",
     "--ha-enable-leader-election", "--grpc-port", "--pool-group", "--model-server-metrics-port", "--cert-path",
     "--enable-pprof", "--lora-info-metric", "--allow-experimental-plugins", "--kv-cache-info-metric",
 )  # fmt: skip
