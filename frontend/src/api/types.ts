@@ -146,6 +146,7 @@ export interface PanelSeries {
 }
 
 export interface Threshold {
+  /** Says the value too, as it was declared. */
   label: string;
   value: number;
 }

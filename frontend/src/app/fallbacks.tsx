@@ -8,7 +8,7 @@ export function NotFoundPage() {
   useTitle("Not found");
   return (
     <main id="main">
-      <EmptyState title="There is no page at this address.">
+      <EmptyState isPage title="There is no page at this address.">
         <p>
           The address may be mistyped, or from a newer version. <Link to="/">Go to the fleet</Link>
         </p>

@@ -79,7 +79,7 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey }: Props
 
   const drawn = panel !== undefined && (panel.state === "ok" || panel.state === "stale");
   return (
-    <section className={styles.card} aria-label={title} data-state={failed ? "error" : (panel?.state ?? "loading")}>
+    <figure className={styles.card} aria-label={title} data-state={failed ? "error" : (panel?.state ?? "loading")}>
       <header>
         <h3>
           {title} {panel !== undefined && <span className="unit">{unitName(panel.unit)}</span>}
@@ -103,6 +103,6 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey }: Props
       {panel !== undefined && failed && <Trouble error={error} onRetry={onRetry} />}
       <div className={styles.body}>{body}</div>
       <div className={styles.foot}>{drawn && <Legend panel={panel} columns={points} at={cursor} />}</div>
-    </section>
+    </figure>
   );
 }

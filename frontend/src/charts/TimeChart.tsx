@@ -2,7 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useLayoutEffect, useRef, type KeyboardEvent } from "react";
 import uPlot from "uplot";
 import { clock, type Zone } from "../lib/time";
-import { axisLabel, format } from "../lib/units";
+import { axisLabel } from "../lib/units";
 import { onColoursChange } from "../state/theme";
 import type { Panel } from "../api/types";
 import { columns, scale, stacked, type Columns } from "./data";
@@ -56,12 +56,11 @@ function drawThresholds(chart: uPlot, panel: Panel): void {
     ctx.stroke();
     ctx.textBaseline = y - bbox.top < 18 * ratio ? "top" : "bottom";
     const gap = ctx.textBaseline === "top" ? GAP_LABEL * ratio : -GAP_LABEL * ratio;
-    ctx.fillText(`${label} ${format(value, panel.unit)}`, right - GAP_LABEL * ratio, y + gap);
+    ctx.fillText(label, right - GAP_LABEL * ratio, y + gap);
   }
   ctx.textBaseline = "top";
-  drawn.above.forEach(({ label, value }, row) => {
-    const text = `↑ ${label} ${format(value, panel.unit)}, above this scale`;
-    ctx.fillText(text, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
+  drawn.above.forEach(({ label }, row) => {
+    ctx.fillText(`↑ ${label}`, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
   });
   ctx.restore();
 }

@@ -8,9 +8,11 @@ import type { FromHub, StreamState } from "./protocol";
 interface Live {
   state: StreamState;
   retry: () => void;
+  /** Cuts the stream at once, for all tabs: the person logged out. */
+  end: () => void;
 }
 
-const LiveContext = createContext<Live>({ state: "idle", retry: () => undefined });
+const LiveContext = createContext<Live>({ state: "idle", retry: () => undefined, end: () => undefined });
 
 /** Keeps the cache true while a person is logged in: one channel for the lifetime of the shell. */
 export function LiveProvider({ children }: { children: ReactNode }) {
@@ -40,7 +42,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     };
   }, [client]);
 
-  const live = useMemo<Live>(() => ({ state, retry: () => channel.current?.say("retry") }), [state]);
+  const live = useMemo<Live>(
+    () => ({ state, retry: () => channel.current?.say("retry"), end: () => channel.current?.say("forget") }), [state]);
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 

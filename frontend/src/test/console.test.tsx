@@ -199,7 +199,7 @@ describe("a pool", () => {
     server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
     server.on(`GET ${POOL}/panels/ttft`, { body: panel({ state, reason: "because" }) });
     openConsole(POOL);
-    const card = await screen.findByRole("region", { name: "Time to first token" });
+    const card = await screen.findByRole("figure", { name: "Time to first token" });
     await within(card).findByText(said);
     expect(card.textContent).toContain("because");
     expect(card.dataset.state).toBe(state);
@@ -209,7 +209,7 @@ describe("a pool", () => {
     server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
     server.on(`GET ${POOL}/panels/ttft`, problem(500, "The signals could not be read."));
     openConsole(`${POOL}?range=1h`);
-    const card = await screen.findByRole("region", { name: "Time to first token" });
+    const card = await screen.findByRole("figure", { name: "Time to first token" });
     await within(card).findByText("The signals could not be read.");
     let asked = 0;
     server.on(`GET ${POOL}/panels/ttft`, ({ url }) => {

@@ -93,7 +93,7 @@ export function panel(given: Partial<Panel>): Panel {
         ],
       },
     ],
-    thresholds: [{ label: "SLO", value: 0.5 }],
+    thresholds: [{ label: "SLO 95 % ≤ 500ms", value: 0.5 }],
     ...given,
   };
 }

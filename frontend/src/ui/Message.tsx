@@ -4,11 +4,12 @@ import { Button } from "./Button";
 import { Icon } from "./Icon";
 import styles from "./Message.module.css";
 
-/** Nothing to show, and what to do next. */
-export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
+/** Nothing to show, and what to do next. `isPage`: it is all that the page says, so its title is the page's. */
+export function EmptyState({ title, isPage = false, children }: { title: string; isPage?: boolean; children?: ReactNode }) {
+  const Title = isPage ? "h1" : "p";
   return (
     <div className={styles.message}>
-      <p className={styles.title}>{title}</p>
+      <Title className={styles.title}>{title}</Title>
       {children}
     </div>
   );

@@ -42,7 +42,10 @@ export function Charts(props: Props) {
     return <Skeleton height="16rem" label="Loading the charts" />;
   }
   return (
-    <section aria-label="Charts" className={styles.charts}>
+    <section aria-labelledby="charts" className={styles.charts}>
+      <h2 id="charts" className="visually-hidden">
+        Charts
+      </h2>
       {order(data.items).map((entry) => (
         <Chart key={entry.name} {...props} entry={entry} />
       ))}

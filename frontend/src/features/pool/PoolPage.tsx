@@ -37,7 +37,7 @@ export function PoolPage() {
 
   if (error instanceof ApiError && error.status === 404) {
     return (
-      <EmptyState title={`There is no pool ${name} in team ${team}.`}>
+      <EmptyState isPage title={`There is no pool ${name} in team ${team}.`}>
         <p>
           It was deleted, or it belongs to a team that you are not in. <Link to="/">Go to the fleet</Link>
         </p>

@@ -1,14 +1,17 @@
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { logOut } from "../../api/session";
+import { useLive } from "../../live/LiveProvider";
 import { Button } from "../../ui/Button";
 import styles from "./Shell.module.css";
 
 export function UserMenu({ username, onLoggedOut }: { username: string; onLoggedOut: () => void }) {
+  const { end } = useLive();
   const navigate = useNavigate();
   const leaving = useMutation({
     mutationFn: logOut,
     onSuccess: async () => {
+      end();
       onLoggedOut();
       await navigate({ to: "/login" });
     },

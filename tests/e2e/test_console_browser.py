@@ -1,0 +1,235 @@
+"""The console in a real browser on a whole running instance: what a person sees, live and without a mouse."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.support.stack import PROJECT, RunningStack
+
+pytestmark = pytest.mark.browser
+
+AXE = PROJECT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+POOL_PAGE = "/teams/default/pools/chat"
+DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")
+
+
+def chromium_path() -> str | None:
+    """LAMPLIGHT_CHROMIUM, else a Chromium on PATH."""
+    names = [os.environ.get("LAMPLIGHT_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or set LAMPLIGHT_CHROMIUM to one")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+class Tab:
+    """A page and what its console complained about."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+
+
+@pytest.fixture()
+def tab(browser: Browser, running_stack: RunningStack) -> Iterator[Tab]:
+    context = browser.new_context(base_url=running_stack.base_url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(20_000)
+    yield Tab(context)
+    context.close()
+
+
+def log_in(page: Page, stack: RunningStack) -> None:
+    page.get_by_label("User name").fill(stack.username)
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def chart(page: Page, title: str) -> Locator:
+    return page.get_by_role("figure", name=title, exact=True)
+
+
+def drawn_pixels(card: Locator) -> int:
+    """Pixels of the plot that are neither transparent nor grey: lines and areas, not axes."""
+    return card.locator("canvas").evaluate(
+        """canvas => {
+             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+             let coloured = 0;
+             for (let at = 0; at < data.length; at += 4) {
+               const [r, g, b, a] = data.subarray(at, at + 4);
+               if (a > 100 && Math.max(r, g, b) - Math.min(r, g, b) > 40) coloured += 1;
+             }
+             return coloured;
+           }"""
+    )
+
+
+def test_a_person_logs_in_and_sees_the_pool_serve(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    running_stack.wait_healthy()
+    page.goto(f"{POOL_PAGE}?range=1h")
+    expect(page.get_by_label("User name")).to_be_focused()
+    page.get_by_label("User name").fill(running_stack.username)
+    page.get_by_label("Password").fill("not the password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    tab.complaints.clear()  # the browser itself reports the refused request
+
+    page.get_by_label("Password").fill(running_stack.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(re.escape(POOL_PAGE) + r"\?range=1h$"))
+    page.get_by_role("link", name="Fleet").click()
+
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="chat", exact=True))
+    expect(row).to_contain_text("Sync: Synced")
+    expect(row).to_contain_text("Health: Healthy")
+    expect(row).to_contain_text("2 / 2")
+    expect(row).to_contain_text("embedded")
+    expect(page.get_by_role("status").filter(has_text="Updates")).to_contain_text("Live")
+
+    row.get_by_role("link", name="chat").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("chat")
+    pods = page.get_by_role("group", name="Replicas").get_by_role("row")
+    expect(pods.filter(has_text="Readiness: Ready")).to_have_count(2)
+    expect(
+        page.get_by_role("group", name="Conditions").get_by_role("rowheader", name="Ready", exact=True)
+    ).to_be_visible()
+    assert page.get_by_role("group", name="Events").get_by_role("row").count() > 1
+    assert tab.complaints == []
+
+
+def test_charts_are_drawn_from_the_demo_traffic(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    page.goto(f"{POOL_PAGE}?tz=utc")
+    log_in(page, running_stack)
+    for title in DRAWN:
+        card = chart(page, title)
+        expect(card).to_have_attribute("data-state", "ok", timeout=60_000)
+        expect(card.locator("canvas")).to_be_visible()
+        assert drawn_pixels(card) > 50, f"nothing is drawn in the chart {title}"
+
+    ttft = chart(page, "Time to first token")
+    ttft.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    expect(ttft.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(r"UTC: p50 [\d.]+ m?s, p95 "))
+    page.keyboard.press("ArrowLeft")
+    hits = chart(page, "Prefix cache hit rate").get_by_role("slider")
+    expect(hits).to_have_attribute("aria-valuetext", re.compile(r"prompt tokens from cache"))
+
+    ttft.get_by_role("button", name="Time to first token as a table").click()
+    table = ttft.get_by_role("region", name="Time to first token, as a table")
+    expect(table.get_by_role("columnheader")).to_have_text(["Time", "p50", "p95", "p99"])
+    expect(table.get_by_role("cell").filter(has_text=re.compile(r"\d m?s")).first).to_be_visible()
+    assert tab.complaints == []
+
+
+def test_a_change_appears_without_a_reload(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    running_stack.wait_healthy()
+    page.goto(POOL_PAGE)
+    log_in(page, running_stack)
+    pods = page.get_by_role("group", name="Replicas").get_by_role("row")
+    expect(pods.filter(has_text="Readiness: Ready")).to_have_count(2)
+    page.evaluate("window.neverReloaded = true")
+    try:
+        running_stack.lamp("scale", "pool/chat", "--replicas", "3")
+        expect(page.get_by_text("3 ready of 3")).to_be_visible(timeout=60_000)
+        expect(pods.filter(has_text="Readiness: Ready")).to_have_count(3)
+    finally:
+        running_stack.lamp("scale", "pool/chat", "--replicas", "2")
+    expect(page.get_by_text("2 ready of 2")).to_be_visible(timeout=60_000)
+    assert page.evaluate("window.neverReloaded") is True
+    assert tab.complaints == []
+
+
+def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack):
+    context = browser.new_context(base_url=running_stack.base_url)
+    try:
+        first = context.new_page()
+        first.goto("/")
+        log_in(first, running_stack)
+        expect(first.get_by_text("Live")).to_be_visible()
+        second = context.new_page()
+        second.goto(POOL_PAGE)
+        expect(second.get_by_text("Live")).to_be_visible()
+        assert first.evaluate("typeof SharedWorker") == "function"
+        for page in (first, second):
+            streams = page.evaluate(
+                "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/stream')).length"
+            )
+            assert streams == 0, "the stream belongs to the shared worker, not to a tab"
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_have_no_accessibility_violations(browser: Browser, running_stack: RunningStack, theme: str):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run `npm ci` in frontend/")
+    running_stack.wait_healthy()
+    # axe is injected by the test; the page's own policy would refuse it
+    context = browser.new_context(base_url=running_stack.base_url, color_scheme=theme, bypass_csp=True)  # type: ignore[arg-type]
+    try:
+        page = context.new_page()
+        page.goto("/")
+        page.get_by_label("User name").wait_for()
+        assert violations(page) == []
+        log_in(page, running_stack)
+        page.get_by_role("link", name="chat", exact=True).wait_for()
+        assert violations(page) == []
+        page.goto(POOL_PAGE)
+        page.get_by_role("group", name="Replicas").get_by_role("rowheader").first.wait_for()
+        expect(chart(page, "Time to first token")).to_have_attribute("data-state", re.compile("ok|no_traffic|stale"))
+        assert violations(page) == []
+        page.goto("/nowhere")
+        page.get_by_text("There is no page at this address.").wait_for()
+        assert violations(page) == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+def test_no_page_is_wider_than_its_window(browser: Browser, running_stack: RunningStack, width: int):
+    context = browser.new_context(base_url=running_stack.base_url, viewport={"width": width, "height": 800})
+    try:
+        page = context.new_page()
+        page.goto("/")
+        log_in(page, running_stack)
+        page.get_by_role("link", name="chat", exact=True).wait_for()
+        assert overflow(page) <= 0
+        page.goto(POOL_PAGE)
+        page.get_by_role("group", name="Events").get_by_role("row").first.wait_for()
+        assert overflow(page) <= 0
+    finally:
+        context.close()
+
+
+def overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA: rule, sentence and the first place of each."""
+    page.evaluate(Path(AXE).read_text())
+    found = page.evaluate(
+        "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+    )
+    return [f"{v['id']}: {v['help']} at {v['nodes'][0]['target']}" for v in found["violations"]]
