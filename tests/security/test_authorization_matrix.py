@@ -1,0 +1,264 @@
+"""Who may do what at which address. The endpoints come from the URL conf: a new one without a row here fails.
+
+Each row says what an endpoint's methods need; each of the people below then calls each method, and only the
+ones with the right get further than a refusal (what comes after, as a bad body, is another test's matter).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from apps.core import clock, kinds
+from apps.core.domain.access import Role
+from tests.support.people import Api, api_of, person, team
+
+pytestmark = pytest.mark.django_db
+
+
+class Needs(Enum):
+    NOTHING = "anybody"
+    LOGIN = "anybody who is known"
+    READ = "viewers of the team"
+    WRITE = "editors of the team"
+    ADMIN = "admins of the team"
+    SUPERUSER = "administrators of the installation"
+
+
+N = Needs
+_READ_ONLY = {"GET": N.READ}
+_OBJECT = {"GET": N.READ, "PUT": N.WRITE, "PATCH": N.WRITE, "DELETE": N.WRITE}
+
+# {plural} stands for each kind
+MATRIX: dict[str, dict[str, Needs]] = {
+    "schema": {"GET": N.NOTHING},  # what the API is like is no secret
+    "apply": {"POST": N.LOGIN},  # the documents name the teams: test_applying_needs_the_right_in_each_team
+    "export": {"GET": N.LOGIN},
+    "events": {"GET": N.LOGIN},
+    "changes": {"GET": N.LOGIN},
+    "session": {"GET": N.LOGIN, "POST": N.NOTHING, "DELETE": N.NOTHING},
+    "tokens": {"GET": N.LOGIN, "POST": N.LOGIN},
+    "tokens/<uuid:uid>": {"DELETE": N.LOGIN},
+    "teams": {"GET": N.LOGIN, "POST": N.SUPERUSER},
+    "teams/<slug:team>": {"GET": N.READ, "DELETE": N.SUPERUSER},
+    "teams/<slug:team>/members": {"GET": N.ADMIN},
+    "teams/<slug:team>/members/<slug:username>": {"PUT": N.ADMIN, "DELETE": N.ADMIN},
+    "accelerators": {"GET": N.LOGIN},
+    "{plural}": {"GET": N.LOGIN},
+    "teams/<slug:team>/{plural}": {"GET": N.READ, "POST": N.WRITE},
+    "teams/<slug:team>/{plural}/<slug:name>": _OBJECT,
+    "teams/<slug:team>/clusters/<slug:name>/inventory": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/replicas": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/objects": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/revisions": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/endpoint": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/targets": {"GET": N.READ, "PUT": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/panels": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/panels/<slug:panel>": _READ_ONLY,
+    "fleet": {"GET": N.LOGIN},
+    "stream": {"GET": N.LOGIN},
+}
+
+# looks its caller up on a connection of its own, which does not see this test's users; tests of the stream do
+ONLY_REFUSALS = {"stream"}
+
+# a stored object of each kind, so that reading one finds it
+SPECS: dict[str, dict[str, Any]] = {
+    "Model": {"source": "hf://a/b"},
+    "SLO": {
+        "targetRef": {"kind": "Pool", "name": "thing"},
+        "objectives": [{"metric": "ttft", "threshold": "1s", "fraction": "95%"}],
+    },
+    "Cluster": {"credentials": {"inCluster": True}},
+    "Pool": {
+        "model": "thing",
+        "cluster": "thing",
+        "namespace": "serving",
+        "path": "optimized-baseline",
+        "variants": [{"name": "a", "accelerator": "nvidia-h200", "replicas": {"min": 1, "max": 1}}],
+    },
+}
+ARGUMENTS = {
+    "team": "default",
+    "name": "thing",
+    "username": "viewer",
+    "panel": "ttft",
+    "uid": "00000000-0000-0000-0000-000000000000",
+}
+
+
+def api_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(route below /api/v1/, view) of every endpoint of the URL conf."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from api_routes(entry, route)
+        elif isinstance(entry, URLPattern) and route.startswith("api/v1/"):
+            yield route.removeprefix("api/v1/"), entry.callback
+
+
+def methods_of(view: Any) -> list[str]:
+    of_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    if of_class is None:
+        return ["GET"]
+    return [m.upper() for m in ("get", "post", "put", "patch", "delete") if hasattr(of_class, m)]
+
+
+def row_of(route: str) -> dict[str, Needs] | None:
+    if route in MATRIX:
+        return MATRIX[route]
+    for handler in kinds.all_handlers():
+        for generic in ("{plural}", "teams/<slug:team>/{plural}", "teams/<slug:team>/{plural}/<slug:name>"):
+            if route == generic.replace("{plural}", handler.plural):
+                return MATRIX[generic]
+    return None
+
+
+def address(route: str) -> str:
+    for name, value in ARGUMENTS.items():
+        for converter in ("slug", "uuid", "str"):
+            route = route.replace(f"<{converter}:{name}>", value)
+    assert "<" not in route, f"ARGUMENTS has no value for a part of {route}"
+    return route
+
+
+ENDPOINTS = [(route, method) for route, view in api_routes() for method in methods_of(view)]
+
+
+@dataclass
+class People:
+    """Everybody who tries: their clients by name."""
+
+    clients: dict[str, Api]
+
+
+@pytest.fixture
+def people() -> People:
+    for name in ("default", "platform", "elsewhere"):
+        team(name)
+    viewer = person("viewer", default=Role.VIEWER)
+    editor = person("editor", default=Role.EDITOR)
+    admin = person("admin", default=Role.ADMIN)
+    stranger = person("stranger", elsewhere=Role.ADMIN)
+    root = person("root", superuser=True)
+    now = clock.now()
+    for handler in kinds.all_handlers():
+        assert handler.kind in SPECS, f"SPECS needs a {handler.kind} for the reads of this test"
+        spec = handler.spec_model.from_document(SPECS[handler.kind]).to_document()
+        handler.model.objects.create(team="default", name="thing", spec=spec, created_at=now, updated_at=now)
+    return People(
+        {
+            "anonymous": Api(),
+            "bad token": Api("lamp_not-a-token"),
+            "stranger": api_of(stranger),
+            "viewer": api_of(viewer),
+            "editor": api_of(editor),
+            "editor, read-only token": api_of(editor, read_only=True),
+            "admin": api_of(admin),
+            "superuser": api_of(root),
+            "superuser, read-only token": api_of(root, read_only=True),
+        }
+    )
+
+
+READERS = {"viewer", "editor", "editor, read-only token", "admin", "superuser", "superuser, read-only token"}
+MAY = {
+    N.READ: READERS,
+    N.WRITE: {"editor", "admin", "superuser"},
+    N.ADMIN: {"admin", "superuser"},
+    N.SUPERUSER: {"superuser"},
+    N.LOGIN: READERS | {"stranger"},
+    # a token that is wrong is refused even where none is needed
+    N.NOTHING: READERS | {"stranger", "anonymous"},
+}
+
+
+def refusal(who: str, needs: Needs, of_a_team: bool) -> int | None:
+    """The status that somebody without the right must get; None for those who have it."""
+    if who in MAY[needs]:
+        return None
+    if who in ("anonymous", "bad token"):
+        return 401
+    if who == "stranger" and of_a_team:
+        return 404
+    return 403
+
+
+def test_every_endpoint_has_a_row() -> None:
+    missing = sorted({route for route, _ in ENDPOINTS if row_of(route) is None})
+    assert missing == [], "give these endpoints a row in MATRIX"
+    unsaid = sorted(f"{method} {route}" for route, method in ENDPOINTS if method not in (row_of(route) or {method: 0}))
+    assert unsaid == [], "say in MATRIX who may do this"
+    assert len(ENDPOINTS) > 30
+
+
+@pytest.mark.parametrize(("route", "method"), ENDPOINTS, ids=lambda value: str(value))
+def test_only_those_with_the_right_get_further(people: People, route: str, method: str) -> None:
+    needs = (row_of(route) or {})[method]
+    path = address(route)
+    for who, client in people.clients.items():
+        # an empty body: enough to be let in or not, too little to change anything
+        response = client.send(method, path)
+        expected = refusal(who, needs, "<slug:team>" in route)
+        where = f"{who}: {method} {path} -> {response.status_code} {getattr(response, 'content', b'')[:300]!r}"
+        if expected is not None:
+            assert response.status_code == expected, where
+            assert response["Content-Type"].startswith("application/problem+json"), where
+        elif route in ONLY_REFUSALS:
+            continue
+        elif method == "GET":
+            # 502: let in, but the cluster of this test's objects answers nobody
+            assert response.status_code in (200, 502), where
+        elif needs is not N.LOGIN and needs is not N.NOTHING:
+            assert response.status_code not in (401, 403), where
+            # what is said to be missing can only be the token, member or pool part that is addressed
+            assert response.status_code != 404 or "/members/" in path, where
+        assert response.status_code < 500, where
+
+
+def test_applying_needs_the_right_in_each_team(people: People) -> None:
+    document = (
+        "apiVersion: lamplight.dev/v1\nkind: Model\nmetadata: {{name: m, team: {team}}}\nspec: {{source: hf://a/b}}\n"
+    )
+    expected = {
+        ("viewer", "default"): 403,
+        ("editor", "default"): 200,
+        ("editor", "elsewhere"): 404,
+        ("editor", "platform"): 403,
+        ("editor", "nowhere"): 404,
+        ("editor, read-only token", "default"): 403,
+        ("stranger", "default"): 404,
+        ("superuser", "platform"): 200,
+        ("superuser", "nowhere"): 404,
+    }
+    for (who, where), status in expected.items():
+        response = people.clients[who].apply(document.format(team=where), "?dry_run=true")
+        assert response.status_code == status, (who, where, response.content)
+    # one document in a foreign team refuses the whole bundle
+    both = document.format(team="default") + "---\n" + document.format(team="elsewhere")
+    assert people.clients["editor"].apply(both).status_code == 404
+    assert people.clients["editor"].send("GET", "teams/default/models/m").status_code == 404
+
+
+def test_lists_hold_only_what_one_may_see(people: People) -> None:
+    now = clock.now()
+    for handler in kinds.all_handlers():
+        for where in ("platform", "elsewhere"):
+            spec = handler.spec_model.from_document(SPECS[handler.kind]).to_document()
+            handler.model.objects.create(team=where, name="thing", spec=spec, created_at=now, updated_at=now)
+    seen = {
+        "stranger": ["elsewhere", "platform"],
+        "viewer": ["default", "platform"],
+        "superuser": ["default", "elsewhere", "platform"],
+    }
+    for who, teams in seen.items():
+        for handler in kinds.all_handlers():
+            items = people.clients[who].get(handler.plural)["items"]
+            assert [item["metadata"]["team"] for item in items] == teams, (who, handler.kind)
+        exported = {item["metadata"]["team"] for item in people.clients[who].get("export")["items"]}
+        assert exported == set(teams)
