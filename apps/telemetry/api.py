@@ -61,7 +61,7 @@ class PanelPoints(APIView):
             raise Missing(f"There is no panel {panel}; there are {', '.join(PANELS)}.")
         now = clock.now().timestamp()
         start, end, step = _range(request, now)
-        window = max(step, chart.min_window)
+        window = chart.window(step, selectors.INTERVAL)
         rows = selectors.signals_of(
             pool.uid,
             start=selectors.moment(start - window),

@@ -103,7 +103,7 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "frontend" / "dist" / "static"
+STATIC_ROOT = None  # the console is the only thing with files, and it is served from the root
 CONSOLE_DIST = BASE_DIR / "frontend" / "dist"
 WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = False

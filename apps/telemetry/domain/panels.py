@@ -42,6 +42,10 @@ class Panel:
     family: str | None = None
     min_window: float = 0.0
 
+    def window(self, step: float, interval: float) -> float:
+        """Seconds that each point looks back over. Two scrapes at least: their times drift against the points'."""
+        return max(step, 2 * interval, self.min_window)
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -205,7 +209,7 @@ def draw(
 
     `rows`: signals in order of time, from at least one window before `start`; `interval`: seconds between scrapes.
     """
-    window = max(step, panel.min_window)
+    window = panel.window(step, interval)
     instants = [row.at for row in rows]
     times = [tick * step for tick in range(int(-(-start // step)), int(end // step) + 1)]
     drawn: dict[str, list[tuple[float, float | None]]] = {line.key: [] for line in panel.lines}

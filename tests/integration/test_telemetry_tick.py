@@ -1,0 +1,343 @@
+"""A tick on a real Postgres: engines over HTTP in, signals, minutes, summaries and charts out."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.db import connection
+
+from apps.core import clock
+from apps.core.domain.access import Role
+from apps.pools.models import Pool
+from apps.telemetry import partitions, selectors, services
+from apps.telemetry.collect import run_tick
+from apps.telemetry.domain.histogram import Histogram
+from apps.telemetry.domain.samples import Known, NoTraffic
+from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalMinute
+from apps.telemetry.scrape import Target
+from apps.telemetry.targets import PoolTargets
+from tests.support.people import Api, api_of, person, team
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
+
+
+class Engine:
+    """An engine that serves its metrics page over HTTP; the test says what it counted."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.requests = self.prompt = self.cached = 0
+        self.buckets = {0.1: 0, 0.5: 0}
+        self.kv = 0.25
+        self.status = 200
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = outer.page().encode()
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True).start()
+
+    def serve(self, requests: int, *, prompt: int, cached: int, within: float = 0.1) -> None:
+        self.requests += requests
+        self.prompt += prompt
+        self.cached += cached
+        self.buckets[within] += requests
+
+    def page(self) -> str:
+        labels = 'engine="0",model_name="llama"'
+        total, buckets = 0, ""
+        for edge, count in sorted(self.buckets.items()):
+            total += count
+            buckets += f'vllm:time_to_first_token_seconds_bucket{{{labels},le="{edge}"}} {total}\n'
+        buckets += f'vllm:time_to_first_token_seconds_bucket{{{labels},le="+Inf"}} {total}\n'
+        return (
+            f"vllm:num_requests_running{{{labels}}} 1.0\nvllm:num_requests_waiting{{{labels}}} 0.0\n"
+            f"vllm:kv_cache_usage_perc{{{labels}}} {self.kv}\n"
+            f'vllm:request_success_total{{{labels},finished_reason="stop"}} {self.requests}\n'
+            f"vllm:prompt_tokens_total{{{labels}}} {self.prompt}\n"
+            f"vllm:prompt_tokens_cached_total{{{labels}}} {self.cached}\n"
+            f'vllm:prompt_tokens_by_source_total{{{labels},source="local_compute"}} {self.prompt - self.cached}\n'
+            f'vllm:prompt_tokens_cached_by_source_total{{{labels},source="device"}} {self.cached}\n' + buckets
+        )
+
+    def target(self, variant: str) -> Target:
+        return Target(self.name, self.name, variant, f"http://127.0.0.1:{self.httpd.server_port}/metrics")
+
+    def stop(self) -> None:
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+
+class World:
+    """Two variants with one engine each, and a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.pool = uuid.uuid4()
+        self.engines = {"fast": Engine("chat-fast-0"), "slow": Engine("chat-slow-0")}
+        self.now = START
+        self.replicas = {"": {"desired": 2, "ready": 2}, "fast": {"desired": 1, "ready": 1}, "slow": {"desired": 1}}
+
+    def tick(self, seconds: float = 10.0) -> datetime | None:
+        self.now += timedelta(seconds=seconds)
+        with clock.frozen(self.now):
+            return run_tick(lambda: [self.targets()])
+
+    def targets(self) -> PoolTargets:
+        targets = tuple(engine.target(variant) for variant, engine in self.engines.items())
+        return PoolTargets(self.pool, ("fast", "slow"), targets, self.replicas)
+
+    def rows(self, variant: str = "") -> list[Signal]:
+        return list(Signal.objects.filter(pool=self.pool, variant=variant).order_by("at"))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    for engine in made.engines.values():
+        engine.stop()
+
+
+def test_a_tick_stores_what_happened_by_pool_and_variant(world: World) -> None:
+    world.engines["fast"].serve(1000, prompt=9, cached=9)  # before anybody looked
+    assert world.tick() == world.now
+    world.engines["fast"].serve(20, prompt=2000, cached=1500)
+    world.engines["slow"].serve(10, prompt=1000, cached=0, within=0.5)
+    world.tick()
+    first, second = world.rows()
+    assert (first.counts, first.rates, first.scraped) == ({}, {}, 2)
+    assert second.counts["requests"] == 30
+    assert second.rates["requests"] == pytest.approx(3.0)
+    assert second.rates["source_device"] == pytest.approx(150)
+    assert second.gauges == {"running": 2, "waiting": 0, "kv_mean": 0.25, "kv_max": 0.25}
+    assert second.replicas == {"desired": 2, "ready": 2}
+    assert Histogram.from_json(second.histograms["ttft"]).counts == {(0.0, 0.1): 20, (0.1, 0.5): 10}
+    assert world.rows("slow")[1].counts["requests"] == 10
+
+
+def test_a_message_delivered_twice_makes_one_tick(world: World) -> None:
+    assert world.tick() is not None
+    assert world.tick(1.0) is None
+    assert world.tick(9.0) is not None
+    assert len(world.rows()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_ticks_do_not_overlap(world: World) -> None:
+    entered, leave, results = threading.Event(), threading.Event(), []
+
+    def slow_find() -> list[PoolTargets]:
+        entered.set()
+        leave.wait(10)
+        return []
+
+    def other() -> None:
+        results.append(run_tick(slow_find))
+        connection.close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(10)
+    assert run_tick(list) is None
+    leave.set()
+    thread.join(10)
+    assert results[0] is not None
+
+
+def test_an_engine_that_does_not_answer_is_named_and_the_others_count(world: World) -> None:
+    world.tick()
+    world.engines["slow"].status = 503
+    world.engines["fast"].serve(10, prompt=100, cached=50)
+    world.tick()
+    row = world.rows()[-1]
+    assert (row.targets, row.scraped, row.counts["requests"]) == (2, 1, 10)
+    assert row.reason == "chat-slow-0 answered 503 instead of its metrics."
+    world.engines["slow"].status = 200
+    world.engines["slow"].serve(40, prompt=400, cached=0)
+    world.tick()
+    row = world.rows()[-1]
+    # two ticks' worth of work, at the rate at which it happened
+    assert row.counts["requests"] == 40
+    assert row.rates["requests"] == pytest.approx(2.0)
+
+
+def test_a_restarted_engine_counts_from_zero(world: World) -> None:
+    world.engines["fast"].serve(500, prompt=500, cached=0)
+    world.tick()
+    world.engines["fast"].stop()
+    world.engines["fast"] = Engine("chat-fast-0")
+    world.engines["fast"].serve(7, prompt=70, cached=0)
+    world.tick()
+    assert world.rows()[-1].counts["requests"] == 7
+
+
+def test_a_cluster_that_cannot_be_asked_is_a_row_with_the_reason_and_no_zeros(world: World) -> None:
+    with clock.frozen(START):
+        run_tick(
+            lambda: [PoolTargets(world.pool, ("fast",), reason="Cluster x cannot be asked for its pods: refused.")]
+        )
+    row = world.rows()[0]
+    assert (row.targets, row.rates, row.gauges, row.replicas) == (0, {}, {}, {})
+    assert "cannot be asked" in row.reason
+    summary = PoolSummary.objects.get(pool=world.pool)
+    assert summary.last_sample_at is None
+
+
+def test_minutes_add_up_to_the_raw_rows(world: World) -> None:
+    for number in range(20):
+        world.engines["fast"].serve(number, prompt=100, cached=40, within=0.1 if number % 2 else 0.5)
+        world.tick()
+    raw, minutes = world.rows(), list(SignalMinute.objects.filter(pool=world.pool, variant="").order_by("at"))
+    assert [m.at.second for m in minutes] == [0] * len(minutes)
+    assert len(minutes) == 3
+    until = minutes[-1].at
+    assert sum(m.counts.get("requests", 0) for m in minutes) == sum(
+        r.counts.get("requests", 0) for r in raw if r.at <= until
+    )
+    whole = Histogram.sum(Histogram.from_json(r.histograms.get("ttft", [])) for r in raw if r.at <= until)
+    merged = Histogram.sum(Histogram.from_json(m.histograms.get("ttft", [])) for m in minutes)
+    assert merged.counts == whole.counts
+    # a chart of long steps reads minutes and the raw rest, each moment once
+    with clock.frozen(world.now):
+        rows = selectors.signals_of(world.pool, start=START, end=world.now, step=60, columns=["counts"])
+    assert sum(r.counts.get("requests", 0) for r in rows) == sum(r.counts.get("requests", 0) for r in raw)
+    assert len(rows) < len(raw)
+
+
+def test_summaries_hold_the_newest_figures_and_the_last_hour(world: World) -> None:
+    for _ in range(14):
+        world.engines["fast"].serve(10, prompt=1000, cached=800)
+        world.tick()
+    with clock.frozen(world.now):
+        summary = selectors.summaries([world.pool])[world.pool]
+    assert summary.state == "ok"
+    assert summary.figures["requests_per_second"] == Known(pytest.approx(1.0), 0.0)
+    assert summary.figures["hit_rate"].value == pytest.approx(0.8)
+    assert summary.figures["ttft_p95"].value == pytest.approx(0.095)
+    assert summary.hour["ttft"].fraction_within(0.1).low == 1.0
+    with clock.frozen(world.now + timedelta(minutes=5)):
+        old = selectors.summaries([world.pool])[world.pool]
+    assert old.state == "stale"
+    assert "300 s old" in old.reason
+    assert not isinstance(old.figures["requests_per_second"], Known)
+
+
+def test_silence_is_no_traffic(world: World) -> None:
+    for _ in range(3):
+        world.tick()
+    with clock.frozen(world.now):
+        figures = selectors.summaries([world.pool])[world.pool].figures
+    assert isinstance(figures["ttft_p95"], NoTraffic)
+    assert isinstance(figures["hit_rate"], NoTraffic)
+    assert figures["requests_per_second"] == Known(0.0, 0.0)
+
+
+def test_old_partitions_and_totals_go(world: World) -> None:
+    world.tick()
+    names = partitions._partitions(partitions.RAW)
+    assert names == ["telemetry_signal_2026112312", "telemetry_signal_2026112313"]
+    with clock.frozen(world.now + timedelta(hours=5, minutes=50)):
+        services.retire()
+    assert Signal.objects.filter(pool=world.pool).exists()
+    with clock.frozen(world.now + timedelta(hours=8)):
+        services.retire()
+    assert "telemetry_signal_2026112312" not in partitions._partitions(partitions.RAW)
+    assert not Signal.objects.filter(pool=world.pool).exists()
+    assert not ScrapeState.objects.exists()
+
+
+def test_a_long_stop_is_caught_up_without_a_spike(world: World) -> None:
+    world.tick()
+    world.engines["fast"].serve(600, prompt=6000, cached=0)
+    world.tick(600.0)
+    row = world.rows()[-1]
+    assert row.counts["requests"] == 600
+    assert row.rates["requests"] == pytest.approx(1.0)
+    assert row.seconds == 60.0
+    progress = Progress.objects.get(id=1)
+    assert progress.last_tick_at == world.now
+
+
+@pytest.fixture
+def pool(world: World) -> Pool:
+    team("default")
+    now = START
+    spec = {"model": "llama", "cluster": "embedded", "variants": [{"name": "fast"}, {"name": "slow"}]}
+    return Pool.objects.create(
+        uid=world.pool, team="default", name="chat", spec=spec, created_at=now, updated_at=now, namespace="serving"
+    )
+
+
+@pytest.fixture
+def api() -> Api:
+    return api_of(person("ada", default=Role.VIEWER))
+
+
+def test_charts_over_rest(world: World, pool: Pool, api: Api) -> None:
+    for _ in range(12):
+        world.engines["fast"].serve(10, prompt=1000, cached=750)
+        world.tick()
+    base = "teams/default/pools/chat/panels"
+    with clock.frozen(world.now):
+        names = [entry["name"] for entry in api.get(base)["items"]]
+        assert {"ttft", "itl", "prompt_tokens_by_source", "hit_rate", "queue", "kv_usage", "throughput"} <= set(names)
+        charts = {name: api.get(f"{base}/{name}") for name in names}
+        one = api.get(f"{base}/kv_usage?variant=slow")
+        explicit = api.get(
+            f"{base}/queue?from={(START + timedelta(seconds=60)).isoformat().replace('+00:00', 'Z')}&step=30s"
+        )
+    assert {name for name, chart in charts.items() if chart["state"] != "ok"} == {"itl", "e2e"}
+    assert charts["itl"]["state"] == "no_traffic"
+    last = {s["key"]: s["points"][-1][1] for s in charts["prompt_tokens_by_source"]["series"]}
+    assert last["computed"] == pytest.approx(25)
+    assert last["device"] == pytest.approx(75)
+    assert charts["hit_rate"]["series"][0]["points"][-1][1] == pytest.approx(0.75)
+    assert len(charts["ttft"]["series"][0]["points"]) <= 100
+    assert charts["ttft"]["lastSampleAt"] == world.now.timestamp()
+    assert one["series"][0]["points"][-1][1] == 0.25
+    assert explicit["step"] == 30
+    assert [time - START.timestamp() for time, _ in explicit["series"][0]["points"]] == [85, 115]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("from=100&to=50", "must lie before"),
+        ("from=0", "days apart"),
+        ("step=0.1", "one second or more"),
+        ("from=1000&to=200000&step=10", "more than 1000 points"),
+        ("from=yesterday", "not a number"),
+        ("to=nan", "not a number"),
+        ("to=99999999999999", "not a time"),
+    ],
+)
+def test_a_wrong_range_is_explained(pool: Pool, api: Api, query: str, sentence: str) -> None:
+    answer = api.send("GET", f"teams/default/pools/chat/panels/ttft?{query}")
+    assert answer.status_code == 400
+    assert sentence in answer.json()["detail"]
+
+
+def test_charts_are_for_members_only(pool: Pool) -> None:
+    stranger = api_of(person("eve", search=Role.ADMIN))
+    for path in ("panels", "panels/ttft"):
+        assert stranger.send("GET", f"teams/default/pools/chat/{path}").status_code == 404
+        assert Api().send("GET", f"teams/default/pools/chat/{path}").status_code == 401
+    member = api_of(person("ada", default=Role.VIEWER))
+    for path in ("pools/none/panels", "pools/chat/panels/none", "pools/chat/panels/ttft?variant=none"):
+        assert member.send("GET", f"teams/default/{path}").status_code == 404
