@@ -134,7 +134,7 @@ class Resources:
             self._refuse_existing(call, obj)
         causes = meta.validate(obj, strategy) + strategy.validate(obj)
         if causes:
-            raise invalid(resource.group, invalid_kind(resource), metadata.get("name", ""), causes)
+            raise invalid(resource.group, resource.kind, metadata.get("name", ""), causes)
         self.admission.allocate(call, obj, None)
         if not call.dry_run:
             obj = self.store.put(resource.storage, metadata.get("namespace", ""), metadata["name"], obj)
@@ -165,7 +165,7 @@ class Resources:
         else:
             causes += strategy.validate_update(new, old)
         if causes:
-            raise invalid(resource.group, invalid_kind(resource), new["metadata"]["name"], causes)
+            raise invalid(resource.group, resource.kind, new["metadata"]["name"], causes)
         self.admission.allocate(call, new, old)
         if ownership.same_but_times(new, old):
             if new["metadata"].get("managedFields") is not None:
@@ -317,7 +317,7 @@ class Resources:
             if strategy_of(resource).version_required and call.method == "PUT":
                 why = "Invalid value: 0: must be specified for an update"
                 cause = Cause("FieldValueInvalid", why, "metadata.resourceVersion")
-                raise invalid(resource.group, invalid_kind(resource), name, [cause])
+                raise invalid(resource.group, resource.plural, name, [cause])
         elif not str(version).isdecimal():
             raise ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
         elif version != old["metadata"]["resourceVersion"]:
@@ -338,10 +338,6 @@ def show(resource: Resource, obj: Object) -> Object:
     """The object as the resource's version presents it."""
     shown = {**obj, "kind": resource.kind, "apiVersion": resource.api_version}
     return strategy_of(resource).present(shown, resource.group)
-
-
-def invalid_kind(resource: Resource) -> str:
-    return resource.kind
 
 
 def later(now: str, seconds: int) -> str:

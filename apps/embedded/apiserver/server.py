@@ -23,7 +23,9 @@ from apps.embedded.apiserver.domain.request import (
 )
 from apps.embedded.apiserver.domain.status import ApiError, method_not_allowed, no_such_resource, not_implemented
 from apps.embedded.apiserver.registry import Registry, Resource
-from apps.embedded.apiserver.resources import Resources
+from apps.embedded.apiserver.logs import Logs
+from apps.embedded.apiserver.representation import encode, represent, represent_event
+from apps.embedded.apiserver.resources import Resources, show
 from apps.embedded.apiserver.store import Store
 from apps.embedded.apiserver.subresources import Subresources
 from apps.embedded.apiserver.watches import watch
@@ -50,6 +52,7 @@ class ApiServer:
         self.admission.on_removed.append(definitions.removed)
         self.resources = Resources(store, self.registry, self.admission)
         self.subresources = Subresources(self.resources)
+        self.logs = Logs(store)
         self._tokens = dict(tokens)
         self._watching: set[asyncio.Task[Any]] = set()
 
@@ -69,6 +72,7 @@ class ApiServer:
         for task in list(self._watching):
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
+        await self.logs.close()
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._authenticate(request.headers.get("Authorization", ""))
@@ -83,9 +87,12 @@ class ApiServer:
             raise method_not_allowed()
         if verb == "watch":
             return await self._stream(request, call)
+        if path.subresource == "log":
+            return await self.logs.stream(request, call)
+        form = negotiate(request.headers.get("Accept", ""))
         answer = self._answer(call, verb)
-        negotiate(request.headers.get("Accept", ""))
-        return _json(answer.body, answer.status, call.warnings)
+        content_type, body = encode(represent(call, answer.body, form), form)
+        return _response(body, content_type, answer.status, call.warnings)
 
     def _answer(self, call: Call, verb: str) -> Answer:
         if call.path.subresource not in ("", "status", "finalize"):
@@ -175,7 +182,7 @@ class ApiServer:
         )
 
     async def _stream(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
-        negotiate(request.headers.get("Accept", ""))
+        form = negotiate(request.headers.get("Accept", ""))
         events = watch(self.store, call)
         response = web.StreamResponse(
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
@@ -185,12 +192,14 @@ class ApiServer:
         assert task is not None
         self._watching.add(task)
         try:
-            first = await _Prefetched.of(events)
+            checked = await _Prefetched.of(events)
             await response.prepare(request)
-            async for kind, obj in first:
-                if kind != "ERROR":
-                    obj = {**obj, "kind": call.resource.kind, "apiVersion": call.resource.api_version}
-                await response.write(orjson.dumps({"type": kind, "object": obj}) + b"\n")
+            first = True
+            async for kind, obj in checked:
+                shown = obj if kind == "ERROR" else show(call.resource, obj)
+                shown = represent_event(call, kind, shown, form, first=first)
+                await response.write(orjson.dumps({"type": kind, "object": shown}) + b"\n")
+                first = False
             await response.write_eof()
         finally:
             self._watching.discard(task)
@@ -240,7 +249,11 @@ def _verb(call: Call) -> str:
 
 
 def _json(body: Object, status: int, warnings: list[str] | None = None) -> web.Response:
-    response = web.Response(body=orjson.dumps(body), status=status, headers={"Content-Type": "application/json"})
+    return _response(orjson.dumps(body), "application/json", status, warnings)
+
+
+def _response(body: bytes, content_type: str, status: int, warnings: list[str] | None) -> web.Response:
+    response = web.Response(body=body, status=status, headers={"Content-Type": content_type})
     for warning in warnings or ():
         escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{escaped}"')

@@ -30,6 +30,7 @@ from apps.embedded.apiserver.resources import APPLY, Resources
 
 Object = dict[str, Any]
 SCALE = Resource("autoscaling", "v1", "Scale", "scales", "scale", storage="")
+TOPOLOGY_LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 BINDING = Resource("", "v1", "Binding", "bindings", "binding", storage="")
 EVICTION = Resource("policy", "v1", "Eviction", "evictions", "eviction", storage="")
 
@@ -92,7 +93,7 @@ class Subresources:
         if version not in (None, "", "0") and version != live["metadata"]["resourceVersion"]:
             raise conflict(call.resource.group, call.resource.plural, name, MODIFIED)
         replicas = scale.get("spec", {}).get("replicas", 0)
-        if replicas < 0:
+        if replicas < 0 and call.resource.custom is None:
             why = f"Invalid value: {replicas}: must be greater than or equal to 0"
             raise invalid("autoscaling", "Scale", name, [Cause("FieldValueInvalid", why, "spec.replicas")])
         new = with_replicas(call, live, replicas, applying=applying)
@@ -116,6 +117,7 @@ class Subresources:
             raise conflict("", subject, call.path.name, why)
         new = copy.deepcopy(live)
         new["spec"]["nodeName"] = node
+        self._copy_topology(new, node)
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": call.now}
         if "observedGeneration" in live["metadata"]:
             scheduled["observedGeneration"] = live["metadata"]["generation"]
@@ -124,6 +126,14 @@ class Subresources:
         if not call.dry_run:
             self._resources.store.put("/pods", call.path.namespace, call.path.name, new)
         return Answer({**success(), "code": 201}, 201)
+
+    def _copy_topology(self, pod: Object, node: str) -> None:
+        """A pod gets the labels of its node that say where it runs."""
+        found = self._resources.store.get("/nodes", "", node)
+        for label in TOPOLOGY_LABELS:
+            value = ((found or {}).get("metadata", {}).get("labels") or {}).get(label)
+            if value is not None:
+                pod["metadata"].setdefault("labels", {})[label] = value
 
     def _evict(self, call: Call) -> Answer:
         """Delete a pod unless a PodDisruptionBudget forbids it (429)."""

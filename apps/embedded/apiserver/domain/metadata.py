@@ -37,6 +37,17 @@ def _common(metadata: Object) -> list[Cause]:
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
                 causes.append(checks.invalid(f"{where}.{field}", owner.get(field, ""), f"{field} must not be empty"))
+    controllers = [owner for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
+    if len(controllers) > 1:
+        named = [f"{owner.get('kind')}/{owner.get('name')}" for owner in controllers[:2]]
+        causes.append(
+            checks.invalid(
+                "metadata.ownerReferences",
+                metadata["ownerReferences"],
+                'Only one reference can have Controller set to true. Found "true" in references for '
+                + " and ".join(named),
+            )
+        )
     for finalizer in metadata.get("finalizers") or ():
         causes += checks.qualified_name("metadata.finalizers", finalizer)
     return causes

@@ -57,6 +57,15 @@ class _Workload(Strategy):
 class DeploymentStrategy(_Workload):
     selectable_fields = ()
 
+    def prepare_status_update(self, new: Object, old: Object) -> None:
+        """The controller writes the revision annotation together with the status."""
+        annotations = new["metadata"].get("annotations")
+        super().prepare_status_update(new, old)
+        if annotations is None:
+            new["metadata"].pop("annotations", None)
+        else:
+            new["metadata"]["annotations"] = annotations
+
     def set_defaults(self, obj: Object) -> None:
         super().set_defaults(obj)
         spec = obj["spec"]
