@@ -204,7 +204,10 @@ def _normalised(value: Any, *, managed: bool) -> Any:
     if not isinstance(value, dict):
         return value
     result = {}
+    is_column = {"name", "type", "format", "priority"} <= value.keys()
     for key, item in value.items():
+        if is_column and key == "description":
+            continue  # documentation, in words of our own
         if key == "managedFields" and isinstance(item, list):
             if not managed:
                 continue
@@ -395,7 +398,8 @@ class Replay:
                     continue
                 values = {name: pointer(event["object"], name) for name in how["fields"]}
                 rows.append({"type": event["type"], **values})
-            target = wanted["reduced"]
+            target = _normalised(wanted["reduced"], managed=True)
+            rows = _normalised(rows, managed=True)
         squeezed = [row for index, row in enumerate(rows) if index == 0 or row != rows[index - 1]]
         return self._bindings.differences(target, squeezed)
 
