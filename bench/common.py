@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def shared(*parts: str) -> Path:
-    """A file of the reference data (LAMPLIGHT_SHARED, default `../shared`); leaves with a sentence where it is absent."""
+    """A file of the reference data (default `../shared`); leaves with a sentence where absent."""
     root = Path(os.environ.get("LAMPLIGHT_SHARED", PROJECT.parent / "shared"))
     path = root.joinpath(*parts)
     if not path.exists():
