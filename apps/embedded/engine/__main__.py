@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apps.catalog.domain.vllm import flags, parse_args
 from apps.embedded.engine.domain.settings import DEFAULT_VERSION, EngineSettings, SettingsError, settings_from
-from apps.embedded.engine.hardware import cold_start_seconds, host_delay, step_time
+from apps.embedded.engine.hardware import cold_start_seconds, frontend, step_time
 from apps.embedded.engine.loop import EngineLoop, ModelClock
 from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
@@ -73,7 +73,7 @@ async def _serve(settings: EngineSettings) -> int:
         Engine(settings.engine, step_time(settings)),
         ModelClock(settings.time_scale),
         Recorder(metrics, settings.time_scale),
-        host_delay=host_delay(settings),
+        frontend(settings),
     )
     loop.start()
     gc.collect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.embedded.engine.domain.settings import EngineSettings
 from apps.physics import StepTimeModel
+from apps.physics.frontend import FrontendModel
 
 
 def step_time(settings: EngineSettings) -> StepTimeModel:
@@ -12,9 +13,8 @@ def step_time(settings: EngineSettings) -> StepTimeModel:
     )
 
 
-def host_delay(settings: EngineSettings) -> float:
-    """Seconds between a request's arrival at the server and at the scheduler."""
-    return 0.008
+def frontend(settings: EngineSettings) -> FrontendModel:
+    return FrontendModel(latency=0.008)
 
 
 def cold_start_seconds(settings: EngineSettings) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.embedded.engine.answers import Answer, Choice
 from apps.embedded.engine.recorder import Asked, Recorder
 from apps.physics import Engine, Finish, Finished, Request, StepPlan
+from apps.physics.frontend import FrontendModel
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class ModelClock:
 
 @dataclass(slots=True)
 class Sequence:
-    """One sequence on its way through the engine. Times are seconds of the model clock."""
+    """One sequence on its way through the engine. Times are seconds of the model clock; `arrival` is the request's."""
 
     identity: str
     prompt_tokens: int
@@ -43,9 +46,9 @@ class Sequence:
     max_tokens: int
     n: int
     priority: int
+    arrival: float
     answer: Answer
     choice: Choice
-    arrival: float = 0.0
     queued: float = 0.0
     last_token: float = 0.0
     ended: bool = False
@@ -55,12 +58,14 @@ class Sequence:
 class EngineLoop:
     """Runs steps while there is work. Its methods are called in the event loop only.
 
-    `host_delay`: model seconds between a request's arrival at the HTTP server and its arrival at the scheduler.
+    `frontend` is what a real vLLM's HTTP server costs. It handles one thing at a time: requests wait for it on their
+    way to the scheduler, tokens on their way to the client, as in apps.physics.virtual.
     """
 
-    def __init__(self, engine: Engine, clock: ModelClock, recorder: Recorder, *, host_delay: float = 0.0) -> None:
-        self.engine, self.clock, self.recorder = engine, clock, recorder
-        self._host_delay = host_delay
+    def __init__(self, engine: Engine, clock: ModelClock, recorder: Recorder, frontend: FrontendModel) -> None:
+        self.engine, self.clock, self.recorder, self.frontend = engine, clock, recorder, frontend
+        self._half = frontend.latency / 2
+        self._frontend_free = 0.0
         self._live: dict[str, Sequence] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -92,13 +97,10 @@ class EngineLoop:
 
     def submit(self, sequence: Sequence) -> None:
         """Take a sequence in; its tokens come through its answer."""
-        sequence.arrival = self.clock.now()
         self._live[sequence.identity] = sequence
-        if self._host_delay > 0:
-            delay = self.clock.machine_seconds(self._host_delay)
-            sequence.timer = asyncio.get_running_loop().call_later(delay, self._enqueue, sequence)
-        else:
-            self._enqueue(sequence)
+        begun = max(sequence.arrival + self._half, self._frontend_free)
+        self._frontend_free = begun + self.frontend.admission(sequence.prompt_tokens)
+        sequence.timer = self._at(self._frontend_free, self._enqueue, sequence)
 
     def abort(self, sequence: Sequence) -> None:
         """End a sequence that has not ended: its answer gets the reason "abort"."""
@@ -112,7 +114,8 @@ class EngineLoop:
             finished = Finished(
                 sequence.identity, Finish.ABORT, sequence.queued, None, None, now, sequence.prompt_tokens, 0, 0, 0
             )
-        self._end(sequence, finished, "abort", tokens=0)
+        self._end(sequence, finished, "abort", now)
+        sequence.answer.advance(sequence.choice, 0, "abort")
 
     def abort_all(self) -> None:
         for sequence in list(self._live.values()):
@@ -120,6 +123,14 @@ class EngineLoop:
 
     def refresh_gauges(self) -> None:
         self.recorder.refresh(self.engine)
+
+    def _at(self, moment: float, call: Callable[..., None], *arguments: object) -> asyncio.TimerHandle | None:
+        """Call at a moment of the model clock, or at once when it is not in the future."""
+        delay = self.clock.machine_seconds(moment - self.clock.now())
+        if delay <= 0:
+            call(*arguments)
+            return None
+        return asyncio.get_running_loop().call_later(delay, call, *arguments)
 
     def _enqueue(self, sequence: Sequence) -> None:
         sequence.timer = None
@@ -148,7 +159,7 @@ class EngineLoop:
             raise
 
     async def _steps(self) -> None:
-        free_at = 0.0
+        free_at = -math.inf
         while True:
             now = self.clock.now()
             # the next step starts where the last one ended on the schedule, so that late timers do not add up
@@ -157,7 +168,7 @@ class EngineLoop:
             if plan is None:
                 self._wake.clear()
                 await self._wake.wait()
-                free_at = 0.0
+                free_at = -math.inf
                 continue
             free_at = start + plan.duration
             await asyncio.sleep(max(0.0, self.clock.machine_seconds(free_at - self.clock.now())))
@@ -168,22 +179,29 @@ class EngineLoop:
         self.recorder.step(plan.tokens)
         ends = {end.request_id: end for end in result.finished}
         first = set(result.first_tokens)
+        self._frontend_free = out = max(self._frontend_free, now) + self.frontend.token * len(result.tokens)
+        progress: list[tuple[Sequence, str | None]] = []
         for identity in result.tokens:
             sequence = self._live[identity]
             if identity in first:
-                self.recorder.first_token(now - sequence.arrival)
+                self.recorder.first_token(out - sequence.arrival - self._half)
             else:
-                self.recorder.next_token(now - sequence.last_token)
-            sequence.last_token = now
+                self.recorder.next_token(out - sequence.last_token)
+            sequence.last_token = out
             end = ends.get(identity)
-            if end is None:
-                sequence.answer.advance(sequence.choice, 1, None)
-            else:
-                self._end(sequence, end, sequence.reason, tokens=1)
+            progress.append((sequence, None if end is None else sequence.reason))
+            if end is not None:
+                self._end(sequence, end, sequence.reason, out)
+        if progress:
+            self._at(out + self._half, _advance, progress)
 
-    def _end(self, sequence: Sequence, end: Finished, reason: str, *, tokens: int) -> None:
+    def _end(self, sequence: Sequence, end: Finished, reason: str, out: float) -> None:
         sequence.ended = True
         del self._live[sequence.identity]
         sequence.choice.cached_tokens = end.cached_tokens
-        self.recorder.finished(end, Asked(sequence.arrival, sequence.max_tokens, sequence.n), reason)
-        sequence.answer.advance(sequence.choice, tokens, reason)
+        self.recorder.finished(end, Asked(sequence.arrival + self._half, out, sequence.max_tokens, sequence.n), reason)
+
+
+def _advance(progress: list[tuple[Sequence, str | None]]) -> None:
+    for sequence, reason in progress:
+        sequence.answer.advance(sequence.choice, 1, reason)

@@ -12,9 +12,10 @@ _HITS = {Source.DEVICE: "device", Source.HOST: "host", Source.DISK: "disk", Sour
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the client asked for, as the request histograms want it."""
+    """What the client asked for, and when the server got it and sent the last of it (model seconds)."""
 
     arrival: float
+    sent: float
     max_tokens: int
     n: int
 
@@ -62,7 +63,7 @@ class Recorder:
         one("vllm:request_params_max_tokens").observe(asked.max_tokens)
         one("vllm:request_num_preemptions").observe(end.preemptions)
         one("vllm:request_prefill_kv_computed_tokens").observe(max(end.prompt_tokens - end.cached_tokens, 0))
-        self._e2e.observe((end.finished - asked.arrival) * seconds)
+        self._e2e.observe((asked.sent - asked.arrival) * seconds)
         scheduled = end.finished if end.scheduled is None else end.scheduled
         first = end.finished if end.first_token is None else end.first_token
         self._queue.observe(max(scheduled - end.arrival, 0) * seconds)

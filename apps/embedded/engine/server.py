@@ -110,6 +110,7 @@ class EngineServer:
         return await self._generate(request, chat=True)
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
+        arrival = self.loop.clock.now()
         generation = requests.read_generation(await _json(request), chat=chat)
         served = self.settings.served_names
         if generation.model and generation.model not in served:
@@ -119,7 +120,7 @@ class EngineServer:
         if not self.loop.admits(len(generation.prompts) * generation.n):
             raise requests.busy()
         identity = request.headers.get("X-Request-Id") or uuid.uuid4().hex
-        answer, sequences = self._planned(request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}")
+        answer, sequences = self._planned(request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}", arrival)
         self.open += 1
         self.idle.clear()
         try:
@@ -137,7 +138,9 @@ class EngineServer:
             for sequence in sequences:
                 self.loop.abort(sequence)
 
-    def _planned(self, request: web.Request, generation: Generation, identity: str) -> tuple[Answer, list[Sequence]]:
+    def _planned(
+        self, request: web.Request, generation: Generation, identity: str, arrival: float
+    ) -> tuple[Answer, list[Sequence]]:
         settings = self.settings
         choices: list[Choice] = []
         sequences: list[Sequence] = []
@@ -180,6 +183,7 @@ class EngineServer:
                         max_tokens=most,
                         n=generation.n,
                         priority=generation.priority,
+                        arrival=arrival,
                         answer=answer,
                         choice=choice,
                     )
