@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "•••"
+# the last word of a name decides: HF_TOKEN, apiKey, --api-key; not tokenizer, not max-num-batched-tokens
 _SECRET_NAME = re.compile(
-    r"(pass(word|wd|phrase)?|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key|authorization)s?$",
+    r"(pass(words?|wd|phrase)?|secrets?|token|credentials?|api[-_]?keys?|access[-_]?key|private[-_]?key|authorization)$",
     re.IGNORECASE,
 )
-# --api-key=…, --hf-token … and TOKEN=… within lists of arguments
-_SECRET_ARGUMENT = re.compile(r"^(-{0,2}[\w.-]*(?:pass|secret|token|api[-_]?key)[\w.-]*=).+$", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z][\w.-]*)=(.+)", re.DOTALL)
 _SECRET_TEXT = re.compile(r"\b(hf_[A-Za-z0-9]{10,}|lamp_[\w-]{10,}|sk-[\w-]{10,}|gh[pousr]_[A-Za-z0-9]{10,})")
 _URL_PASSWORD = re.compile(r"(\w+://[^/\s:@]*:)[^/\s@]+@")
-_SECRET_FLAG = re.compile(r"^--?[\w.-]*(api[-_]?key|hf[-_]?token|password|secret)$", re.IGNORECASE)
 
 
 def masked(value: Any, name: str = "") -> Any:
@@ -27,14 +26,19 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: masked(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        after_flag = [False, *(isinstance(v, str) and bool(_SECRET_FLAG.match(v)) for v in value[:-1])]
+        after_flag = [
+            False,
+            *(isinstance(v, str) and v[:1] == "-" and bool(_SECRET_NAME.search(v)) for v in value[:-1]),
+        ]
         return [
             MASK if hide and isinstance(v, str) else masked(v, name) for v, hide in zip(value, after_flag, strict=False)
         ]
     if isinstance(value, str) and value:
         if _SECRET_NAME.search(name):
             return MASK
-        value = _SECRET_ARGUMENT.sub(rf"\g<1>{MASK}", value)
+        assignment = _ASSIGNMENT.fullmatch(value)
+        if assignment and _SECRET_NAME.search(assignment[1]):
+            return f"{assignment[1]}={MASK}"
         value = _SECRET_TEXT.sub(MASK, value)
         return _URL_PASSWORD.sub(rf"\g<1>{MASK}@", value)
     return value

@@ -139,7 +139,13 @@ def pointer(*parts: object) -> str:
 def faults(errors: Iterable[ErrorDetails], model: type[BaseModel], value: Any, at: str) -> list[Fault]:
     """Pydantic's errors as faults: where in `value` (which stands at pointer `at`), and a sentence."""
     found = []
-    for error in errors:
+    held = list(errors)
+    for error in held:
+        # a list whose wrong items were left out is not also too short
+        if error["type"] == "too_short" and any(
+            o["loc"][: len(error["loc"])] == error["loc"] != o["loc"] for o in held
+        ):
+            continue
         path = _path_in(value, error)
         found.append(Fault(at + pointer(*path), _sentence(error, model, path, at)))
     return found

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.core.domain.refusals import Invalid
+from apps.slos.domain.slo import SLOSpec
+
+GOOD: dict[str, Any] = {
+    "targetRef": {"kind": "Pool", "name": "chat"},
+    "objectives": [
+        {"metric": "ttft", "threshold": "500ms", "fraction": "95%", "window": "28d"},
+        {"metric": "itl", "threshold": "0.04s", "fraction": "99.9%"},
+    ],
+}
+
+
+def objective(**change: Any) -> dict[str, Any]:
+    return {**GOOD, "objectives": [{**GOOD["objectives"][0], **change}]}
+
+
+def test_a_spec_is_normalised_and_survives() -> None:
+    spec = SLOSpec.from_document(GOOD)
+    written = spec.to_document()
+    assert written["measuredAt"] == "engine"
+    assert written["objectives"][1] == {"metric": "itl", "threshold": "40ms", "fraction": "99.9%", "window": "28d"}
+    assert SLOSpec.from_document(written) == spec
+    assert spec.objectives[0].threshold == timedelta(milliseconds=500)
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "sentence"),
+    [
+        (objective(threshold="0s"), "/spec/objectives/0/threshold", "a threshold is longer than zero"),
+        (objective(fraction="100%"), "/spec/objectives/0/fraction", "100% leaves no error budget"),
+        (objective(fraction="0%"), "/spec/objectives/0/fraction", "more than 0%"),
+        (objective(window="1m"), "/spec/objectives/0/window", "a window is from 5m to 400d, not 1m"),
+        (objective(window="401d"), "/spec/objectives/0/window", "a window is from 5m to 400d, not 401d"),
+        (objective(metric="latency"), "/spec/objectives/0/metric", "is one of 'ttft', 'e2e', 'tpot' or 'itl'"),
+        ({**GOOD, "objectives": []}, "/spec/objectives", "at least 1 item"),
+        ({**GOOD, "measuredAt": "client"}, "/spec/measuredAt", "is one of 'gateway' or 'engine'"),
+        (
+            {**GOOD, "objectives": [GOOD["objectives"][0], {**GOOD["objectives"][0], "fraction": "99%"}]},
+            "/spec",
+            "objectives names ttft 500ms over 28d twice",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(value: Any, pointer: str, sentence: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        SLOSpec.from_document(value)
+    (fault,) = refused.value.faults
+    assert fault.pointer == pointer
+    assert sentence in fault.detail
