@@ -114,7 +114,7 @@ def _events(client: Client, document: dict[str, Any]) -> None:
         ("LAST SEEN", "TYPE", "REASON", "COUNT", "MESSAGE"),
         [
             (
-                age(e.get("lastSeenAt") or e.get("at")),
+                age(e.get("lastSeen")),
                 e.get("type"),
                 e.get("reason"),
                 e.get("count", 1),

@@ -60,7 +60,7 @@ def events(target: str | None, watch: bool, limit: int, all_teams: bool, output:
 
 def _row(event: dict[str, Any]) -> tuple[object, ...]:
     return (
-        age(event.get("lastSeenAt") or event.get("at")),
+        age(event.get("lastSeen")),
         event.get("type"),
         event.get("reason"),
         f"{str(event.get('kind', '')).lower()}/{event.get('name')}",
