@@ -88,7 +88,8 @@ class Admission:
         account = spec.get("serviceAccountName") or "default"
         namespace = call.path.namespace
         if self._store.get("/serviceaccounts", namespace, account) is None:
-            name = pod["metadata"].get("name", "")
+            # on a real server names are generated only after admission, so a refusal knows the prefix alone
+            name = pod["metadata"].get("generateName") or pod["metadata"].get("name", "")
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise forbidden("", "pods", name, why)
         spec["serviceAccountName"] = spec["serviceAccount"] = account

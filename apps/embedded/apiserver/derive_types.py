@@ -91,6 +91,7 @@ ALWAYS = {
     "core.Event": "firstTimestamp lastTimestamp eventTime reportingComponent reportingInstance",
     "events.Event": "deprecatedFirstTimestamp deprecatedLastTimestamp eventTime",
     "EventSeries": "lastObservedTime",
+    "EndpointSlice": "endpoints ports",
 }
 
 
@@ -116,7 +117,8 @@ def main(folder: Path) -> None:
             expression, references = _expression(spec, schemas)
             queue += references
             if spec.get("default") == {} or field in schema.get("required", []) or _listed(ALWAYS, full, field):
-                expression += " !"
+                pointer = spec.get("default") is None and not _is_scalar(expression)
+                expression += " !null" if pointer else " !"
             elif _listed(ZERO_DROPPED, full, field) or _listed(EMPTY_KEPT, full, field):
                 expression += " ?"
             fields[field] = expression
@@ -131,6 +133,10 @@ def main(folder: Path) -> None:
     }
     lines = json.dumps(table, indent=1, ensure_ascii=False)
     (DATA / "types.json").write_text(lines + "\n")
+
+
+def _is_scalar(expression: str) -> bool:
+    return expression.split()[0] in {*SCALARS.values(), "quantity", "time", "microtime", "intstr"}
 
 
 def _listed(table: dict[str, str], full: str, field: str) -> bool:
@@ -180,7 +186,7 @@ def _list_words(spec: dict[str, Any], items: dict[str, Any]) -> list[str]:
         keys = []
         for key in spec["x-kubernetes-list-map-keys"]:
             default = items.get("properties", {}).get(key, {}).get("default")
-            keys.append(f"{key}={default}" if default else key)
+            keys.append(key if default is None else f"{key}={default}")
         return ["map:" + ",".join(keys)]
     return [spec["x-kubernetes-list-type"]] if spec.get("x-kubernetes-list-type") == "set" else []
 

@@ -25,7 +25,7 @@ VERSION = {
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-def document(path: str, accept: str, registry: Registry) -> tuple[str, Object] | None:
+def document(path: str, accept: str, registry: Registry, address: str) -> tuple[str, Object] | None:
     """(content type, body) of a discovery path; None when there is none."""
     if path == "/":
         return "application/json", {"paths": _paths(registry)}
@@ -34,7 +34,7 @@ def document(path: str, accept: str, registry: Registry) -> tuple[str, Object] |
     if path in ("/api", "/apis"):
         if _wants_aggregated(accept):
             return AGGREGATED, _aggregated([""] if path == "/api" else registry.groups(), registry)
-        return "application/json", _core_versions() if path == "/api" else _group_list(registry)
+        return "application/json", _core_versions(address) if path == "/api" else _group_list(registry)
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) == 2 and parts[1] in registry.versions(""):
         return "application/json", _resource_list("", parts[1], registry)
@@ -60,11 +60,11 @@ def _paths(registry: Registry) -> list[str]:
     return sorted(paths)
 
 
-def _core_versions() -> Object:
+def _core_versions(address: str) -> Object:
     return {
         "kind": "APIVersions",
         "versions": ["v1"],
-        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
     }
 
 

@@ -121,10 +121,16 @@ def matcher(resource: Resource, options: ListOptions, name: str = "") -> Callabl
 
 
 def selectable_fields(resource: Resource) -> tuple[str, ...]:
-    return strategy_for(resource.group, resource.kind).selectable_fields if resource.custom is None else ()
+    return (
+        resource.custom.selectable
+        if resource.custom is not None
+        else strategy_for(resource.group, resource.kind).selectable_fields
+    )
 
 
 def unknown_field(resource: Resource, path: str) -> ApiError:
+    if resource.custom is not None or selectable_fields(resource):
+        return bad_request(f"field label not supported: {path}")
     return bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
 

@@ -78,7 +78,7 @@ def apply(call: Call, live: Object, config: Object, schema: Schema, strategy: St
 def _ignored(call: Call, strategy: Strategy) -> ssa.Ignore:
     """Paths that a write cannot change: status through the main resource, everything else through /status."""
     if call.path.subresource == "status":
-        return lambda path: path[0] != "f:status"
+        return lambda path: path[0] != "f:status" and path[:2] != strategy.owned_with_status
     if strategy.has_status:
         return lambda path: path[0] == "f:status"
     return ssa.ignore_nothing

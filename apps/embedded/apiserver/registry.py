@@ -37,6 +37,8 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
     storage: str = ""
+    deprecated: str = ""
+    """The warning that every answer carries, if any."""
     custom: Any = None
 
     @property
@@ -82,6 +84,9 @@ class Registry:
     def versions(self, group: str) -> list[str]:
         return list(dict.fromkeys(r.version for r in self if r.group == group))
 
+    def is_custom(self, group: str) -> bool:
+        return any(r.group == group and r.custom is not None for r in self)
+
     def groups(self) -> list[str]:
         """Names of all API groups but the core group, in order of appearance."""
         return list(dict.fromkeys(r.group for r in self if r.group))
@@ -103,5 +108,6 @@ def _resource(entry: dict[str, Any]) -> Resource:
             name: Subresource(name, sub.get("kind", ""), tuple(sub["verbs"]))
             for name, sub in entry.get("subresources", {}).items()
         },
+        deprecated=entry.get("deprecated", ""),
         storage=SHARED_STORAGE.get(storage, storage),
     )

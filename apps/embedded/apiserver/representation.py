@@ -10,6 +10,7 @@ import orjson
 from apps.embedded.apiserver.call import Call
 from apps.embedded.apiserver.domain import tables
 from apps.embedded.apiserver.domain.request import Representation
+from apps.embedded.apiserver.domain.status import ApiError
 
 Object = dict[str, Any]
 
@@ -23,6 +24,10 @@ def represent(call: Call, body: Object, form: Representation) -> Object:
         objects = [_headed(call, item) for item in body["items"]] if is_list else [body]
         metadata = body["metadata"] if is_list else {"resourceVersion": body["metadata"].get("resourceVersion", "")}
         return _table(call, objects, {key: value for key, value in metadata.items() if value != ""})
+    if is_list and form.form == "PartialObjectMetadata":
+        kind = f"{call.resource.group or 'core'}.{body['kind']}".replace(".k8s.io", "")
+        why = f"you requested PartialObjectMetadata, but the requested object is a list (*{kind})"
+        raise ApiError(406, "NotAcceptable", why)
     if not is_list:
         return tables.partial(body)
     items = [{**tables.partial(item)} for item in body["items"]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import random
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from apps.embedded.apiserver import ownership, types
 from apps.embedded.apiserver.admission import Admission
-from apps.embedded.apiserver.call import Answer, Call, check_write_options
+from apps.embedded.apiserver.call import Answer, Call, User, check_write_options
 from apps.embedded.apiserver.domain import jsonbody
 from apps.embedded.apiserver.domain import metadata as meta
 from apps.embedded.apiserver.domain.deletion import DeleteOptions, finalizers_for, parse_delete_options
@@ -33,6 +34,7 @@ from apps.embedded.apiserver.domain.status import (
 from apps.embedded.apiserver.domain.strategy import Strategy
 from apps.embedded.apiserver.lists import Lists
 from apps.embedded.apiserver.registry import Registry, Resource
+from apps.embedded.apiserver.reviews import is_review, review
 from apps.embedded.apiserver.store import Store
 
 Object = dict[str, Any]
@@ -43,7 +45,9 @@ SYSTEM_FIELDS = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodS
 
 
 class Resources:
-    def __init__(self, store: Store, registry: Registry, admission: Admission) -> None:
+    def __init__(self, store: Store, registry: Registry, admission: Admission, users: Mapping[str, User]) -> None:
+        """``users``: who a bearer token stands for."""
+        self.users = users
         self.store = store
         self.registry = registry
         self.admission = admission
@@ -57,6 +61,8 @@ class Resources:
 
     def create(self, call: Call) -> Answer:
         check_write_options(call, "CreateOptions")
+        if is_review(call.resource):
+            return Answer(review(call, types.read_object(call, call.body), self.users), 201)
         obj = types.read_object(call, call.body)
         self._check_namespace_field(call, obj)
         return self._create(call, obj)
@@ -81,7 +87,10 @@ class Resources:
             return self._apply(call, old)
         if old is None:
             raise not_found(call.resource.group, call.resource.plural, call.path.name)
-        return self.replace(call, old, self._patched(call, old))
+        new = self._patched(call, old)
+        self._check_name_field(call, new)
+        self._check_namespace_field(call, new)
+        return self.replace(call, old, new)
 
     def delete(self, call: Call) -> Answer:
         options = parse_delete_options(call.body, call.query)
@@ -122,8 +131,11 @@ class Resources:
         for field in (*SYSTEM_FIELDS, "selfLink", "resourceVersion"):
             metadata.pop(field, None)
         self.set_defaults(resource, obj)
+        strategy.check_version(obj, resource.group)
         if not applied:
             ownership.track_update(call, types.blank(resource), obj, types.schema_of(resource), strategy, creating=True)
+        obj = strategy.from_version(obj, resource.group)
+        metadata = obj["metadata"]
         strategy.after_tracking(obj)
         call.warnings.extend(strategy.warnings(obj))
         metadata["uid"] = str(uuid.uuid4())
@@ -134,7 +146,7 @@ class Resources:
             self._refuse_existing(call, obj)
         causes = meta.validate(obj, strategy) + strategy.validate(obj)
         if causes:
-            raise invalid(resource.group, resource.kind, metadata.get("name", ""), causes)
+            raise invalid(_error_group(resource), resource.kind, metadata.get("name", ""), causes)
         self.admission.allocate(call, obj, None)
         if not call.dry_run:
             obj = self.store.put(resource.storage, metadata.get("namespace", ""), metadata["name"], obj)
@@ -145,6 +157,7 @@ class Resources:
         """Store ``new`` in place of ``old``. ``tracked``: its managedFields are already what they should be."""
         resource, strategy = call.resource, strategy_of(call.resource)
         self._check_lock(call, old, new)
+        stated_deletion = new["metadata"].get("deletionTimestamp")
         for field in SYSTEM_FIELDS:
             _keep_metadata(new, old, field)
         if not new["metadata"].get("uid"):
@@ -154,18 +167,22 @@ class Resources:
             new["metadata"]["namespace"] = old["metadata"]["namespace"]
         self.set_defaults(resource, new)
         if not tracked:
-            ownership.track_update(call, old, new, types.schema_of(resource), strategy, creating=False)
+            shown = show(resource, old)
+            ownership.track_update(call, shown, new, types.schema_of(resource), strategy, creating=False)
+        new = strategy.from_version(new, resource.group)
         strategy.after_tracking(new)
         self.admission.mutate_update(call, new, old)
         status = call.path.subresource == "status"
-        (strategy.prepare_status_update if status else strategy.prepare_update)(new, old)
-        causes = meta.validate_update(new, old)
+        prepare = strategy.prepare_finalize if call.path.subresource == "finalize" else strategy.prepare_update
+        (strategy.prepare_status_update if status else prepare)(new, old)
+        causes = meta.validate_update(new, old, stated_deletion)
         if status:
             causes += strategy.validate_status_update(new, old)
         else:
             causes += strategy.validate_update(new, old)
+            causes += strategy.validate_version_update(new, old, resource.group)
         if causes:
-            raise invalid(resource.group, resource.kind, new["metadata"]["name"], causes)
+            raise invalid(_error_group(resource), resource.kind, new["metadata"]["name"], causes)
         self.admission.allocate(call, new, old)
         if ownership.same_but_times(new, old):
             if new["metadata"].get("managedFields") is not None:
@@ -180,7 +197,7 @@ class Resources:
         metadata = new["metadata"]
         namespace = metadata.get("namespace", "")
         if _finished(new):
-            last = self.store.delete(resource.storage, namespace, metadata["name"], new)
+            last = self.store.delete(resource.storage, namespace, metadata["name"])
             self.admission.removed(resource, last)
             return new
         stored = self.store.put(resource.storage, namespace, metadata["name"], new)
@@ -193,9 +210,9 @@ class Resources:
             config = jsonbody.parse_yaml(call.body)
         except jsonbody.BodyError as error:
             raise bad_request(f"error decoding YAML: {error}") from None
-        config = _checked_config(call, config)
         if old is None and call.path.subresource:
             raise not_found(resource.group, resource.plural, call.path.name)
+        config = _checked_config(call, config)
         live = old if old is not None else types.blank(resource)
         schema = types.schema_of(resource)
         complaint = next(typed.validate(config, schema), None)
@@ -234,15 +251,19 @@ class Resources:
         if strategy.held(new) or (grace and not _finished_grace(old, grace)):
             self._mark(call, new, grace if strategy.graceful else 0)
             strategy.prepare_deletion(new)
+            call.warnings.extend(strategy.deletion_warnings(options.propagation))
             if new != old and not dry_run:
                 new = self.store.put(resource.storage, metadata.get("namespace", ""), metadata["name"], new)
             return Answer(show(resource, new))
         if strategy.graceful:
             self._mark(call, new, 0)
+            if not dry_run and new != old:
+                self.store.put(resource.storage, metadata.get("namespace", ""), metadata["name"], new)
         if not dry_run:
-            last = self.store.delete(resource.storage, metadata.get("namespace", ""), metadata["name"], new)
+            last = self.store.delete(resource.storage, metadata.get("namespace", ""), metadata["name"])
             self.admission.removed(resource, last)
             new = last
+        call.warnings.extend(strategy.deletion_warnings(options.propagation))
         if strategy.answers_deleted_object:
             return Answer(show(resource, new))
         return Answer(success(details_of(resource.group, resource.plural, metadata["name"], uid=metadata["uid"])))
@@ -276,7 +297,6 @@ class Resources:
             value = patched(show(resource, old), operations, call.content_type, schema, custom=custom)
         except PatchError as error:
             raise ApiError(error.code, error.reason, str(error), error.details) from None
-        repeated = call.warnings
         try:
             decoded, unknown = types.decode(value, resource)
             types.report_unknown(call, resource, [f'unknown field "{path}"' for path in unknown])
@@ -284,7 +304,6 @@ class Resources:
             why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2] or error.message
             cause = Cause("FieldValueInvalid", f'Invalid value: "{_go_map(operations)}": {why}', "patch")
             raise invalid("", "", "", [cause]) from None
-        del repeated
         return decoded
 
     # -- checks --
@@ -338,6 +357,11 @@ def show(resource: Resource, obj: Object) -> Object:
     """The object as the resource's version presents it."""
     shown = {**obj, "kind": resource.kind, "apiVersion": resource.api_version}
     return strategy_of(resource).present(shown, resource.group)
+
+
+def _error_group(resource: Resource) -> str:
+    """Validation speaks of the stored kind, whose group may be another one (Events)."""
+    return resource.storage.partition("/")[0]
 
 
 def later(now: str, seconds: int) -> str:

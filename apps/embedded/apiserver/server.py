@@ -37,7 +37,12 @@ MASTERS = "system:masters"
 ADMIN = User("kubernetes-admin", (MASTERS, "system:authenticated"))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
+OPEN_TO_USERS = ("", "api", "apis", "healthz", "livez", "readyz", "openapi", "version")
 TEXT = "text/plain; charset=utf-8"
+
+
+class NoSuchPage(Exception):
+    """A path that nobody serves: answered with plain text, as the real server does."""
 
 
 class ApiServer:
@@ -50,7 +55,7 @@ class ApiServer:
         definitions = Definitions(store, self.registry)
         self.admission.on_stored.append(definitions.stored)
         self.admission.on_removed.append(definitions.removed)
-        self.resources = Resources(store, self.registry, self.admission)
+        self.resources = Resources(store, self.registry, self.admission, tokens)
         self.subresources = Subresources(self.resources)
         self.logs = Logs(store)
         self._tokens = dict(tokens)
@@ -61,6 +66,8 @@ class ApiServer:
             return await self._route(request)
         except ApiError as error:
             return _refusal(error)
+        except NoSuchPage:
+            return web.Response(status=404, text="404 page not found\n", content_type="text/plain", charset="utf-8")
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -121,7 +128,8 @@ class ApiServer:
         if MASTERS in call.user.groups:
             return
         resource, path = call.resource, call.path
-        scope = f'in the namespace "{path.namespace}"' if path.namespace else "at the cluster scope"
+        namespace = path.name if resource.storage == "/namespaces" else path.namespace
+        scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         what = f"{resource.plural}/{path.subresource}" if path.subresource else resource.plural
         from apps.embedded.apiserver.domain.status import forbidden
 
@@ -136,16 +144,19 @@ class ApiServer:
         if user is ANONYMOUS and path not in PUBLIC:
             message = f'forbidden: User "{user.name}" cannot get path "{path}"'
             raise ApiError(403, "Forbidden", message, {})
-        if path.split("/")[1] in ("healthz", "livez", "readyz"):
+        if path in ("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping"):
             return web.Response(text="ok", content_type="text/plain", charset="utf-8")
+        if MASTERS not in user.groups and path.split("/")[1] not in OPEN_TO_USERS:
+            message = f'forbidden: User "{user.name}" cannot get path "{path}"'
+            raise ApiError(403, "Forbidden", message, {})
         if path.startswith("/openapi/"):
             found = openapi.index(self.registry) if path == "/openapi/v3" else openapi.find(self.registry, path[12:])
             if found is None:
-                raise no_such_resource()
-            return _json(found, 200)
-        body = discovery.document(path, request.headers.get("Accept", ""), self.registry)
+                return web.Response(status=404)
+            return _response(orjson.dumps(found), TEXT if path == "/openapi/v3" else "application/json", 200, [])
+        body = discovery.document(path, request.headers.get("Accept", ""), self.registry, request.host)
         if body is None:
-            return web.Response(status=404, text="404 page not found\n", content_type="text/plain", charset="utf-8")
+            raise NoSuchPage
         content_type, document = body
         return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type})
 
@@ -154,6 +165,9 @@ class ApiServer:
         if resource is None:
             if f"{path.group}/{path.version}/{path.plural}" in self.registry.known:
                 raise not_implemented(f"{path.plural} ({path.group or 'core'}/{path.version})")
+            group = path.group
+            if group and (group not in self.registry.groups() or self.registry.is_custom(group)):
+                raise NoSuchPage
             raise no_such_resource()
         if path.subresource and path.subresource not in resource.subresources:
             raise no_such_resource()
@@ -179,6 +193,7 @@ class ApiServer:
             user=user,
             user_agent=request.headers.get("User-Agent", ""),
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            warnings=[resource.deprecated] if resource.deprecated else [],
         )
 
     async def _stream(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
@@ -201,6 +216,8 @@ class ApiServer:
                 await response.write(orjson.dumps({"type": kind, "object": shown}) + b"\n")
                 first = False
             await response.write_eof()
+        except ConnectionError:
+            log.debug("a watch of %s lost its reader", call.resource.plural)
         finally:
             self._watching.discard(task)
             await events.aclose()
@@ -232,7 +249,7 @@ class _Prefetched:
 
 def _verb(call: Call) -> str:
     named = bool(call.path.name)
-    watching = call.path.watch or (boolean(call.query, "watch") and not call.path.subresource)
+    watching = call.path.watch or (boolean(call.query, "watch") and not named)
     if call.method in ("GET", "HEAD"):
         if watching:
             return "watch"

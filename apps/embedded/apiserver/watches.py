@@ -77,6 +77,7 @@ async def _live(
     while (now := loop.time()) < deadline:
         for revision in await subscription.take(min(next_bookmark, deadline) - now):
             if revision.number > sent:
+                sent = revision.number
                 event = _event(revision, namespace, matches)
                 if event is not None:
                     yield event
@@ -84,7 +85,9 @@ async def _live(
             return
         now = loop.time()
         if options.bookmarks and next_bookmark < deadline and now >= next_bookmark:
-            yield "BOOKMARK", _bookmark(call, store.revision, {})
+            if store.revision > sent:
+                yield "BOOKMARK", _bookmark(call, store.revision, {})
+                sent = store.revision
             next_bookmark = last_bookmark if now < last_bookmark <= now + BOOKMARK_EVERY_S else now + BOOKMARK_EVERY_S
             if now >= last_bookmark:
                 next_bookmark = deadline

@@ -42,9 +42,24 @@ CONFIG_KEY = (
 )
 
 
+PERCENT = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for"
+    " validation is '[0-9]+%')"
+)
+
+
+class InOrder(dict[str, Any]):
+    """A Go struct inside a message: its fields keep their order, while those of maps are sorted."""
+
+
 def show(value: Any) -> str:
     """A value inside a message: JSON, as Go's field errors print it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=isinstance(value, dict))
+    sort = isinstance(value, dict) and not isinstance(value, InOrder)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=sort)
+
+
+def percent(field: str, value: str) -> list[Cause]:
+    return [] if re.fullmatch("[0-9]+%", value) else [invalid(field, value, PERCENT)]
 
 
 def invalid(field: str, value: Any, why: str) -> Cause:
@@ -87,7 +102,8 @@ def immutable(field: str, new: Any, old: Any) -> list[Cause]:
 
 
 def subdomain(field: str, value: str) -> list[Cause]:
-    return _pattern(field, value, _SUBDOMAIN_RE, SUBDOMAIN, 253)
+    causes = [] if len(value) <= 253 else [invalid(field, value, "must be no more than 253 characters")]
+    return causes + ([] if re.fullmatch(_SUBDOMAIN_RE, value) else [invalid(field, value, SUBDOMAIN)])
 
 
 def label(field: str, value: str) -> list[Cause]:
@@ -107,7 +123,7 @@ def labels(field: str, value: dict[str, str] | None) -> list[Cause]:
     for key, text in (value or {}).items():
         causes += qualified_name(field, key)
         if len(text) > 63:
-            causes.append(invalid(field, text, "must be no more than 63 characters"))
+            causes.append(invalid(field, text, "must be no more than 63 bytes"))
         if not re.fullmatch(_VALUE_RE, text):
             causes.append(invalid(field, text, LABEL_VALUE))
     return causes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from apps.embedded.apiserver.domain import quantity
@@ -97,6 +98,8 @@ def empty(schema: Schema) -> Object:
 
 
 def _zero(schema: Schema) -> Any:
+    if schema.null:
+        return None
     if schema.kind == "struct":
         return empty(schema)
     if schema.kind == "scalar":
@@ -133,6 +136,8 @@ def _scalar(value: Any, schema: Schema, go: str, where: str) -> Any:
         fits = isinstance(value, (int, str)) and not isinstance(value, bool)
     elif kind in ("string", "time", "microtime"):
         fits = isinstance(value, str)
+        if fits and kind == "microtime":
+            _check_micro_time(value)
     elif kind == "bool":
         fits = isinstance(value, bool)
     elif kind == "bytes":
@@ -149,6 +154,16 @@ def _scalar(value: Any, schema: Schema, go: str, where: str) -> Any:
     if not fits:
         raise _mismatch(value, schema, go, where)
     return value
+
+
+def _check_micro_time(value: str) -> None:
+    layout = "2006-01-02T15:04:05.000000Z07:00"
+    if not re.match(r"\d{4}", value):
+        raise DecodeError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+    match = re.match(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?!\.\d{6})", value)
+    if match:
+        rest = value[match.end() :]
+        raise DecodeError(f'parsing time "{value}" as "{layout}": cannot parse "{rest}" as ".000000"')
 
 
 def _bad_byte(text: str) -> int:

@@ -53,12 +53,14 @@ def _common(metadata: Object) -> list[Cause]:
     return causes
 
 
-def validate_update(new: Object, old: Object) -> list[Cause]:
+def validate_update(new: Object, old: Object, stated_deletion: str | None) -> list[Cause]:
     """The checks of an update. The real server runs those of metadata twice, and so reports each cause twice."""
     causes = []
     uid = new["metadata"].get("uid")
     if uid != old["metadata"].get("uid"):
         causes.append(checks.invalid("metadata.uid", uid, "field is immutable"))
+    if stated_deletion and stated_deletion != old["metadata"].get("deletionTimestamp"):
+        causes.append(checks.invalid("metadata.deletionTimestamp", stated_deletion, "field is immutable"))
     if old["metadata"].get("deletionTimestamp"):
         before = old["metadata"].get("finalizers", [])
         added = [finalizer for finalizer in new["metadata"].get("finalizers", []) if finalizer not in before]

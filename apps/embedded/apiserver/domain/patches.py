@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from apps.embedded.apiserver.domain.schema import Schema
-from apps.embedded.apiserver.domain.strategic import strategic_merge
+from apps.embedded.apiserver.domain.strategic import StrategicError, strategic_merge
 
 Object = dict[str, Any]
 
@@ -30,7 +32,10 @@ def patched(obj: Object, patch: Any, content_type: str, schema: Schema, *, custo
             raise PatchError(400, "BadRequest", "error decoding patch: json: cannot unmarshal into an object")
         return merge_patch(obj, patch)  # type: ignore[no-any-return]
     if content_type == "application/strategic-merge-patch+json" and not custom:
-        return strategic_merge(obj, patch, schema)
+        try:
+            return strategic_merge(obj, patch, schema)
+        except StrategicError as error:
+            raise PatchError(error.code, error.reason, str(error), error.details) from None
     if custom:
         accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
         why = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
@@ -52,6 +57,33 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(obj: Object, operations: Any) -> Object:
+    """RFC 6902; ``obj`` is not changed."""
     import jsonpatch
 
-    return jsonpatch.apply_patch(obj, operations)  # type: ignore[no-any-return]
+    if not isinstance(operations, list):
+        why = "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        raise PatchError(400, "BadRequest", f"error decoding patch: {why}")
+    try:
+        return _patch_class()(operations).apply(obj)  # type: ignore[no-any-return]
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError):
+        why = "the server rejected our request due to an error in our request"
+        raise PatchError(422, "Invalid", why, {}) from None
+
+
+@cache
+def _patch_class() -> Any:
+    """The library's patch, with one liberty of the real server: replace also sets a key that is not there yet."""
+    import jsonpatch
+
+    class Replace(jsonpatch.ReplaceOperation):  # type: ignore[misc]
+        def apply(self, obj: Any) -> Any:
+            parent, part = self.pointer.to_last(obj)
+            if part is not None and isinstance(parent, dict):
+                parent[part] = self.operation["value"]
+                return obj
+            return super().apply(obj)
+
+    class Patch(jsonpatch.JsonPatch):  # type: ignore[misc]
+        operations = MappingProxyType({**jsonpatch.JsonPatch.operations, "replace": Replace})
+
+    return Patch

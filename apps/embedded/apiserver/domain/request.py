@@ -71,7 +71,7 @@ def negotiate(accept: str, *, watching: bool = False) -> Representation:
             transforms_refused = True
             continue
         media = "application/yaml" if media == "application/yaml" else "application/json"
-        return Representation(form.removesuffix("List") or "Object", media)
+        return Representation(form or "Object", media)
     if transforms_refused:
         raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {_PRODUCIBLE}")
     streams = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"

@@ -7,7 +7,7 @@ Built-in types come from ``data/types.json``, where a field's type is one short 
 
 followed by words: ``set``, ``map:key,key`` (how a list merges; lists are atomic without), ``atomic`` (a map or struct
 that has one owner), ``merge``, ``merge:key``, ``replace``, ``retainKeys`` (strategic merge patch), ``!`` (the server
-writes the field even when it is empty), ``?`` (a zero or empty scalar is dropped, or for strings kept).
+writes the field even when it is empty), ``!null`` (it writes null then), ``?`` (a zero or empty scalar is dropped, or for strings kept).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Schema:
     key_defaults: Mapping[str, Any] = field(default_factory=dict)
     atomic: bool = False
     always: bool = False
+    null: bool = False
     zero_flipped: bool = False
     patch: frozenset[str] = frozenset()
     merge_key: str = ""
@@ -79,6 +80,8 @@ class TypeTable:
                 options["atomic"] = True
             elif name == "!":
                 options["always"] = True
+            elif name == "!null":
+                options |= {"always": True, "null": True}
             elif name == "?":
                 options["zero_flipped"] = True
             else:
@@ -110,10 +113,11 @@ class TypeTable:
 
 def _keys(text: str) -> dict[str, Any]:
     """``a,b=TCP`` as the keys of a list map and the values that a key has when it is left out."""
-    names, defaults = [], {}
+    names: list[str] = []
+    defaults: dict[str, Any] = {}
     for part in text.split(","):
         name, has_default, value = part.partition("=")
         names.append(name)
         if has_default:
-            defaults[name] = value
+            defaults[name] = int(value) if value.isdecimal() else value
     return {"keys": tuple(names), "key_defaults": defaults}

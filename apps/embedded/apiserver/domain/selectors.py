@@ -64,6 +64,9 @@ def parse_label_selector(text: str) -> LabelSelector:
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or match.end() == position:
+            bare = re.match(r"\s*\S+\s+(?:in|notin)\s+([^\s(,]+)", text[position:])
+            if bare is not None:
+                raise ValueError(f"unable to parse requirement: found '{bare[1]}' expected: '('")
             raise ValueError(f"unable to parse requirement: {text[position:]!r} cannot be read as a label selector")
         if match["set_key"]:
             values = tuple(sorted(value.strip() for value in match["set_values"].split(",")))

@@ -16,7 +16,10 @@ ORDER, FROM_PRIMITIVE = "$setElementOrder/", "$deleteFromPrimitiveList/"
 
 
 class StrategicError(ValueError):
-    """The patch is malformed; the text says how."""
+    """The patch is malformed; the text says how. ``code`` and ``reason`` are those of the Status."""
+
+    code, reason = 400, "BadRequest"
+    details: Object | None = None
 
 
 def strategic_merge(target: Object, patch: Object, schema: Schema) -> Object:
@@ -50,7 +53,7 @@ def _merge_map(target: Object, patch: Object, schema: Schema) -> Object:
             target[key] = _merge_map(below if isinstance(below, dict) else {}, value, child)
         elif isinstance(value, list) and "merge" in child.patch and child.kind == "list":
             below = target.get(key)
-            target[key] = _merge_list(below if isinstance(below, list) else [], value, child, orders.pop(key, None))
+            target[key] = _merge_list(below if isinstance(below, list) else [], value, child, orders.pop(key, value))
         else:
             target[key] = value
     for key, order in orders.items():
@@ -60,12 +63,11 @@ def _merge_map(target: Object, patch: Object, schema: Schema) -> Object:
     return {key: value for key, value in target.items() if value is not None}
 
 
-def _merge_list(target: list[Any], patch: list[Any], schema: Schema, order: list[Any] | None) -> list[Any]:
+def _merge_list(target: list[Any], patch: list[Any], schema: Schema, order: list[Any]) -> list[Any]:
     before = list(target)
     if not schema.merge_key:
         merged = target + [value for value in patch if value not in target]
-        merged = list(dict.fromkeys(merged))
-        return _ordered(merged, order, schema, before) if order is not None else merged
+        return _ordered(list(dict.fromkeys(merged)), order, schema, before)
     key = schema.merge_key
     assert schema.element is not None
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
@@ -80,7 +82,7 @@ def _merge_list(target: list[Any], patch: list[Any], schema: Schema, order: list
             target[same[0]] = _merge_map(target[same[0]], item, schema.element)
         else:
             target.append(_merge_map({}, item, schema.element))
-    return _ordered(target, order, schema, before) if order is not None else target
+    return _ordered(target, order, schema, before)
 
 
 def _ordered(items: list[Any], order: list[Any], schema: Schema, before: list[Any]) -> list[Any]:

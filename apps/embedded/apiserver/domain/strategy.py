@@ -57,6 +57,9 @@ class Strategy:
     status_always = True
     """Go writes the status struct of most built-in kinds even when it is empty."""
 
+    owned_with_status: tuple[str, ...] = ("f:status",)
+    """Path of what a write to /status may change, and so own, besides the status itself."""
+
     def prepare_update(self, new: Object, old: Object) -> None:
         if self.has_status:
             keep(new, old, "status")
@@ -72,6 +75,13 @@ class Strategy:
         new["metadata"] = copy.deepcopy(old["metadata"])
         if managed is not None:
             new["metadata"]["managedFields"] = managed
+
+    def prepare_finalize(self, new: Object, old: Object) -> None:
+        """Of a write to /finalize only spec.finalizers counts; kinds without that subresource never get here."""
+        finalizers = (new.get("spec") or {}).get("finalizers")
+        self.prepare_status_update(new, old)
+        keep(new, old, "status")
+        new["spec"] = {**(old.get("spec") or {}), "finalizers": finalizers or []}
 
     def spec_changed(self, new: Object, old: Object) -> bool:
         return new.get("spec") != old.get("spec")
@@ -91,11 +101,22 @@ class Strategy:
         """The stored form of an object that came through the given API group."""
         return obj
 
+    def check_version(self, obj: Object, group: str) -> None:
+        """ApiError when the object lacks what the API group that it came through demands."""
+
+    def validate_version_update(self, new: Object, old: Object, group: str) -> list[Cause]:
+        """What may not change through the given API group."""
+        return []
+
     def after_tracking(self, obj: Object) -> None:
         """Called once ownership is written: for fields that are owned but not kept."""
 
     def warnings(self, obj: Object) -> list[str]:
         """What to tell a client that is allowed but probably not meant."""
+        return []
+
+    def deletion_warnings(self, propagation: str) -> list[str]:
+        """What to tell a client that deletes; ``propagation`` is the policy asked for, "" when none was."""
         return []
 
     def present(self, obj: Object, group: str) -> Object:

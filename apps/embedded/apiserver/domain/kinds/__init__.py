@@ -39,6 +39,7 @@ _STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("coordination.k8s.io", "Lease"): others.LeaseStrategy(),
     ("discovery.k8s.io", "EndpointSlice"): EndpointSliceStrategy(),
     ("events.k8s.io", "Event"): _EVENTS,
+    ("networking.k8s.io", "Ingress"): others.IngressStrategy(),
     ("networking.k8s.io", "NetworkPolicy"): others.NetworkPolicyStrategy(),
     ("policy", "PodDisruptionBudget"): others.BudgetStrategy(),
     ("scheduling.k8s.io", "PriorityClass"): others.PriorityClassStrategy(),

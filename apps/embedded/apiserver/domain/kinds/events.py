@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.embedded.apiserver.domain import checks
+from apps.embedded.apiserver.domain.status import Cause, invalid
 from apps.embedded.apiserver.domain.strategy import Strategy
 
 Object = dict[str, Any]
@@ -30,6 +31,33 @@ class EventStrategy(Strategy):
         "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
         "reason", "reportingComponent", "source", "type",
     )  # fmt: skip
+
+    def check_version(self, obj: Object, group: str) -> None:
+        """The new API asks for more than the old one."""
+        if group != "events.k8s.io":
+            return
+        causes = []
+        if not obj.get("eventTime"):
+            causes.append(checks.required("eventTime"))
+        if obj.get("type") not in ("Normal", "Warning"):
+            causes.append(checks.invalid("type", "", f"has invalid value: {obj.get('type', '')}"))
+        if causes:
+            raise invalid("", "Event", obj["metadata"].get("name", ""), causes)
+
+    def validate(self, obj: Object) -> list[Cause]:
+        about, namespace = obj.get("involvedObject", {}).get("namespace", ""), obj["metadata"].get("namespace")
+        if about and about != namespace:
+            return [checks.invalid("involvedObject.namespace", about, "does not match event.namespace")]
+        return []
+
+    def validate_version_update(self, new: Object, old: Object, group: str) -> list[Cause]:
+        if group != "events.k8s.io":
+            return []
+        return [
+            cause
+            for field in ("involvedObject", "reason", "message", "type", "eventTime", "reportingComponent", "action")
+            for cause in checks.immutable(field, new.get(field), old.get(field))
+        ]
 
     def present(self, obj: Object, group: str) -> Object:
         if group != "events.k8s.io":

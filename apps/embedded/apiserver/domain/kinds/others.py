@@ -95,13 +95,21 @@ class BudgetStrategy(Strategy):
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj.get("spec", {})
         if "minAvailable" in spec and "maxUnavailable" in spec:
+            shown = {
+                "MinAvailable": spec["minAvailable"],
+                "Selector": spec.get("selector"),
+                "MaxUnavailable": spec["maxUnavailable"],
+                "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+            }
             why = "minAvailable and maxUnavailable cannot be both set"
-            return [checks.invalid("spec", spec, why)]
+            return [checks.invalid("spec", checks.InOrder(shown), why)]
         causes: list[Cause] = []
         for field in ("minAvailable", "maxUnavailable"):
             value = spec.get(field)
             if isinstance(value, int):
                 causes += checks.at_least_zero(f"spec.{field}", value)
+            elif value is not None:
+                causes += checks.percent(f"spec.{field}", value)
         return causes
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
@@ -119,6 +127,16 @@ class NetworkPolicyStrategy(Strategy):
                 port.setdefault("protocol", "TCP")
         if "policyTypes" not in spec:
             spec["policyTypes"] = ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
+
+
+class IngressStrategy(Strategy):
+    has_status = True
+    has_generation = True
+    name_check = staticmethod(checks.subdomain)
+
+    def prepare_create(self, obj: Object) -> None:
+        super().prepare_create(obj)
+        obj["status"] = {"loadBalancer": {}}
 
 
 class PriorityClassStrategy(Strategy):

@@ -188,17 +188,35 @@ def _validate_resources(resources: Object, path: str) -> list[Cause]:
     return causes
 
 
-def duplicate_env_warnings(spec: Object, path: str) -> list[str]:
-    """What the server warns of: a variable that hides an earlier one of the same name."""
-    warnings = []
+DEPRECATED_LABELS = {
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
+
+
+def warnings(spec: Object, path: str) -> list[str]:
+    """What the server warns of: old label names, and ports and variables that are there twice."""
+    found = [
+        f'{path}.nodeSelector[{label}]: deprecated since v1.14; use "{DEPRECATED_LABELS[label]}" instead'
+        for label in spec.get("nodeSelector", {})
+        if label in DEPRECATED_LABELS
+    ]
     for index, container in enumerate(spec.get("containers") or ()):
+        ports: dict[tuple[int, str], int] = {}
+        for position, port in enumerate(container.get("ports", ())):
+            identity = port.get("containerPort", 0), port.get("protocol", "TCP")
+            if identity in ports:
+                where = f"{path}.containers[{index}].ports"
+                found.append(f"{where}[{position}]: duplicate port definition with {where}[{ports[identity]}]")
+            ports.setdefault(identity, position)
         seen: set[str] = set()
         for position, variable in enumerate(container.get("env", ())):
             name = variable.get("name", "")
             if name in seen:
                 where = f"{path}.containers[{index}].env[{position}]"
-                warnings.append(
-                    f'{where}: hides previous definition of "{name}", which may be dropped when using apply'
-                )
+                found.append(f'{where}: hides previous definition of "{name}", which may be dropped when using apply')
             seen.add(name)
-    return warnings
+    return found

@@ -33,6 +33,9 @@ class _Workload(Strategy):
         template = spec.get("template", {})
         labels = template.get("metadata", {}).get("labels", {})
         raw = spec.get("selector")
+        bad_selector = checks.labels("spec.selector.matchLabels", (raw or {}).get("matchLabels"))
+        if bad_selector:
+            return causes + bad_selector + [checks.invalid("spec.selector", raw, "invalid label selector")]
         if not raw:
             causes.append(checks.required("spec.selector"))
         elif not (raw.get("matchLabels") or raw.get("matchExpressions")):
@@ -41,7 +44,7 @@ class _Workload(Strategy):
         selector = from_label_selector_object(raw)
         if selector is None or not selector.requirements or not selector.matches(labels):
             why = "`selector` does not match template `labels`"
-            causes.append(checks.invalid("spec.template.metadata.labels", labels, why))
+            causes.append(checks.invalid("spec.template.metadata.labels", labels or None, why))
         causes += checks.labels("spec.template.labels", labels)
         return causes + podspec.validate(template.get("spec", {}), "spec.template.spec", self.restart_policies)
 
@@ -51,11 +54,12 @@ class _Workload(Strategy):
         )
 
     def warnings(self, obj: Object) -> list[str]:
-        return podspec.duplicate_env_warnings(obj["spec"].get("template", {}).get("spec", {}), "spec.template.spec")
+        return podspec.warnings(obj["spec"].get("template", {}).get("spec", {}), "spec.template.spec")
 
 
 class DeploymentStrategy(_Workload):
     selectable_fields = ()
+    owned_with_status = ("f:metadata", "f:annotations")
 
     def prepare_status_update(self, new: Object, old: Object) -> None:
         """The controller writes the revision annotation together with the status."""
@@ -186,13 +190,26 @@ class JobStrategy(Strategy):
         obj["metadata"]["labels"] = {**labels, **obj["metadata"].get("labels", {})}
         obj["spec"]["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
+    def deletion_warnings(self, propagation: str) -> list[str]:
+        if propagation:
+            return []
+        remedy = (
+            "set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+        )
+        return [f"child pods are preserved by default when jobs are deleted; {remedy}"]
+
     def validate(self, obj: Object) -> list[Cause]:
         spec = obj["spec"]
         causes: list[Cause] = []
         for field in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"):
             causes += checks.at_least_zero(f"spec.{field}", spec.get(field))
         template = spec.get("template", {}).get("spec", {})
-        return causes + podspec.validate(template, "spec.template.spec", ("OnFailure", "Never"))
+        policies = ("OnFailure", "Never")
+        if template.get("restartPolicy") not in policies:
+            listed = ", ".join(f'"{policy}"' for policy in policies)
+            causes.append(checks.required("spec.template.spec.restartPolicy", f"valid values: {listed}"))
+            policies = (template.get("restartPolicy", ""),)
+        return causes + podspec.validate(template, "spec.template.spec", policies)
 
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
         causes = checks.immutable("spec.completions", new["spec"].get("completions"), old["spec"].get("completions"))

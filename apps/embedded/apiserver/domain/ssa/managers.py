@@ -160,11 +160,10 @@ def apply(
     managers = _take_away(managers, frozenset(changed | visible.removed), (who.key,))
     stripped = _strip(applied)
     unchanged = comparison.same
-    same_owner = before is not None and before.fields == stripped
     if not stripped:
         managers.pop(who.key, None)
     else:
-        time = before.time if before is not None and same_owner and unchanged else now
+        time = now if not unchanged else (before.time if before is not None else "")
         managers[who.key] = Owned(who, stripped, time)
     return (None if unchanged else merged), managers
 
