@@ -35,6 +35,14 @@ function drawnValues({ data }: uPlot): (number | null)[][] {
   return data.slice(1) as (number | null)[][];
 }
 
+function dashedLine(ctx: CanvasRenderingContext2D, y: number, left: number, right: number, ratio: number): void {
+  ctx.setLineDash([6 * ratio, 4 * ratio]);
+  ctx.beginPath();
+  ctx.moveTo(left, y);
+  ctx.lineTo(right, y);
+  ctx.stroke();
+}
+
 function drawThresholds(chart: uPlot, panel: Panel): void {
   const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit);
   const { ctx, bbox } = chart;
@@ -49,18 +57,15 @@ function drawThresholds(chart: uPlot, panel: Panel): void {
   const right = bbox.left + bbox.width;
   for (const { label, value } of drawn.drawn) {
     const y = Math.round(chart.valToPos(value, "y", true));
-    ctx.setLineDash([6 * ratio, 4 * ratio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(right, y);
-    ctx.stroke();
+    dashedLine(ctx, y, bbox.left, right, ratio);
     ctx.textBaseline = y - bbox.top < 18 * ratio ? "top" : "bottom";
     const gap = ctx.textBaseline === "top" ? GAP_LABEL * ratio : -GAP_LABEL * ratio;
     ctx.fillText(label, right - GAP_LABEL * ratio, y + gap);
   }
   ctx.textBaseline = "top";
+  if (drawn.above.length > 0) dashedLine(ctx, bbox.top + ratio, bbox.left, right, ratio);
   drawn.above.forEach(({ label }, row) => {
-    ctx.fillText(`↑ ${label}`, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
+    ctx.fillText(`${label} ↑ above this scale`, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
   });
   ctx.restore();
 }
@@ -95,9 +100,9 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
         return {
           label,
           stroke: colour,
-          width: layers ? 1 : width,
+          width: layers ? 0 : width,
           dash: layers ? undefined : dash,
-          fill: layers ? colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.65)") : undefined,
+          fill: layers ? colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.8)") : undefined,
           points: { show: false },
         };
       }),

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useEffect, useRef, type FormEvent } from "react";
+import { csrfToken } from "../../api/client";
 import { ApiError, sentenceOf } from "../../api/problem";
 import { logIn, safeNext, sessionQuery } from "../../api/session";
 import { Button } from "../../ui/Button";
@@ -38,8 +39,8 @@ export function LoginPage() {
   });
 
   useEffect(() => {
-    // The answer also sets the CSRF cookie that logging in needs.
-    void client.fetchQuery({ ...sessionQuery, staleTime: 0 }).catch(() => undefined);
+    // The answer sets the CSRF cookie that logging in needs.
+    if (csrfToken(document.cookie) === undefined) void client.prefetchQuery({ ...sessionQuery, staleTime: 0 });
     username.current?.focus();
   }, [client]);
 

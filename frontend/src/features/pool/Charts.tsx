@@ -14,7 +14,7 @@ interface Props {
 }
 
 /** What people look at first; panels that the server adds later follow in its order. */
-const FIRST = ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "queue", "kv_usage", "throughput", "requests", "replicas"];
+const FIRST = ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "queue", "kv_usage", "e2e", "throughput", "requests", "replicas"];
 
 export function order(panels: readonly PanelEntry[]): PanelEntry[] {
   const place = ({ name }: PanelEntry) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);

@@ -17,7 +17,7 @@ export function curlExample(endpoint: string, model: string): string {
 }
 
 function servedName({ spec, status }: Pool): string {
-  return typeof status.servedModelName === "string" ? status.servedModelName : spec.model;
+  return typeof status.servedName === "string" ? status.servedName : spec.model;
 }
 
 export function PoolHeader({ pool }: { pool: Pool }) {
