@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 
 from apps.embedded.client import Access, KubeClient, wait_for_kubeconfig
 from apps.embedded.controllers.manager import Manager
@@ -23,7 +24,7 @@ async def run(kubeconfig: str) -> None:
     async with (
         KubeClient(access, user_agent="kube-controller-manager/embedded") as client,
         KubeClient(access, user_agent="kube-scheduler/embedded") as scheduler_client,
-        Manager(access, client, scheduler_client),
+        Manager(access, client, scheduler_client, host=socket.gethostname()),
     ):
         log.info("controllers and scheduler run against %s", access.server)
         gc.freeze()

@@ -19,18 +19,20 @@ from apps.embedded.scheduler.scheduler import Scheduler
 class Manager:
     """Use as an async context manager: inside it everything runs.
 
-    The scheduler writes through its own client, because the API server tells writers apart by their user agent.
+    The scheduler writes through its own client, because the API server tells writers apart by their user agent, and
+    names its ``host`` in events.
     """
 
-    def __init__(self, access: Access, client: KubeClient, scheduler_client: KubeClient) -> None:
+    def __init__(self, access: Access, client: KubeClient, scheduler_client: KubeClient, *, host: str) -> None:
         self._cluster = Cluster(client)
         self._recorders: list[EventRecorder] = []
 
-        def recorder(component: str, writer: KubeClient = client) -> EventRecorder:
-            self._recorders.append(EventRecorder(writer, component))
+        def recorder(component: str) -> EventRecorder:
+            self._recorders.append(EventRecorder(client, component))
             return self._recorders[-1]
 
-        scheduler = Scheduler(self._cluster, recorder(Scheduler.name, scheduler_client))
+        self._recorders.append(EventRecorder(scheduler_client, Scheduler.name, host))
+        scheduler = Scheduler(self._cluster, self._recorders[-1])
         scheduler.client = scheduler_client
         self._controllers: list[Controller] = [
             NamespaceController(self._cluster, recorder(NamespaceController.name), access),
