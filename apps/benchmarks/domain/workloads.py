@@ -77,7 +77,8 @@ def shared_prefixes(shape: SharedPrefixes, arrivals: Sequence[float], seed: int)
 def segment_tokens(segment: Segment) -> list[int]:
     """The token ids of a segment, each in FIRST_TOKEN..LAST_TOKEN."""
     chance = np.random.default_rng(segment.id)
-    return [int(token) for token in chance.integers(FIRST_TOKEN, LAST_TOKEN + 1, segment.tokens)]
+    tokens: list[int] = chance.integers(FIRST_TOKEN, LAST_TOKEN + 1, segment.tokens).tolist()
+    return tokens
 
 
 def faster(plan: Sequence[PlannedRequest], scale: float) -> list[PlannedRequest]:
