@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from apps.catalog.domain.vllm import flags, parse_args
-from apps.embedded.engine.domain.settings import DEFAULT_VERSION, EngineSettings, SettingsError, settings_from
+from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.hardware import cold_start_seconds, frontend, step_time
 from apps.embedded.engine.loop import EngineLoop, ModelClock
 from apps.embedded.engine.metrics import EngineMetrics
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] != ["serve"]:
         print("usage: vllm serve [model_tag] [options]", file=sys.stderr)
         return 2
-    version = os.environ.get("LAMPLIGHT_ENGINE_VERSION") or DEFAULT_VERSION
+    version = engine_version(os.environ)
     if any(word in ("-h", "--help") or word.startswith("--help=") for word in argv):
         print("usage: vllm serve [model_tag] [options]\n\noptions:")
         print("\n".join("  " + ", ".join(flag.spellings) for flag in flags(version).values()))

@@ -12,7 +12,7 @@ from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import RefusedError, read_generation, tokens_to_generate
-from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, settings_from
+from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.domain.shapes import known_shape, shape_from_config
 from apps.embedded.engine.domain.tokens import VOCABULARY, block_hashes, chat_prompt, tokenize
 
@@ -137,7 +137,7 @@ def settings(*argv: str, model: str = "meta-llama/Llama-3.1-8B-Instruct", **envi
 def test_kv_capacity_follows_from_memory_weights_and_shape() -> None:
     found = settings("--max-model-len=16384")
     per_token = 2 * 32 * 8 * 128 * 2
-    free = 150_754_820_096 * 0.92 - 2 * 8.03e9 - 3 * 2**30
+    free = 143_771 * 2**20 * 0.92 - 2 * 8.03e9 - 3 * 2**30
     assert found.engine.num_blocks == int(free // (per_token * 16))
     smaller = settings("--max-model-len=16384", "--gpu-memory-utilization=0.5")
     assert smaller.engine.num_blocks < found.engine.num_blocks
@@ -205,3 +205,10 @@ def test_shapes_by_name_and_by_config() -> None:
     assert (shape.kv_bytes_per_token(), shape.max_context) == (131_072, 131_072)
     with pytest.raises(ValueError, match="has no 'hidden_size'"):
         shape_from_config("x", {"num_hidden_layers": 1})
+
+
+def test_the_version_is_the_images() -> None:
+    assert engine_version({"LAMPLIGHT_IMAGE": "vllm/vllm-openai:v0.32.1"}) == "0.32.1"
+    assert engine_version({"LAMPLIGHT_IMAGE": "registry:5000/vllm/vllm-openai:latest"}) == "0.33.0"
+    assert engine_version({"LAMPLIGHT_IMAGE": "x:v0.32.1", "LAMPLIGHT_ENGINE_VERSION": "0.33.1"}) == "0.33.1"
+    assert engine_version({}) == "0.33.0"

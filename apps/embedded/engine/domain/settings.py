@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -66,14 +67,22 @@ class EngineSettings:
         return self.engine.max_model_len
 
 
+def engine_version(environment: Mapping[str, str]) -> str:
+    """The vLLM version to be: LAMPLIGHT_ENGINE_VERSION, else the tag of LAMPLIGHT_IMAGE, else the newest known."""
+    tag = environment.get("LAMPLIGHT_IMAGE", "").rpartition(":")[2]
+    tagged = re.match(r"v?(\d+\.\d+(?:\.\d+)?)", tag)
+    return environment.get("LAMPLIGHT_ENGINE_VERSION") or (tagged[1] if tagged else DEFAULT_VERSION)
+
+
 def settings_from(
     parsed: ParsedArgs, environment: Mapping[str, str], *, config_json: str | None = None
 ) -> EngineSettings:
     """The settings of one engine.
 
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
-    LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION, LAMPLIGHT_BIND_HOST, VLLM_API_KEY,
-    PYTHONHASHSEED. `config_json`: the text of the model's config.json where the model is a local folder.
+    LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
+    LAMPLIGHT_BIND_HOST, VLLM_API_KEY, PYTHONHASHSEED. `config_json`: the text of the model's config.json where the
+    model is a local folder.
     Raises SettingsError.
     """
     if parsed["config"]:
@@ -88,7 +97,7 @@ def settings_from(
         raise SettingsError(str(error)) from error
     keys = parsed["api_key"] or ([environment["VLLM_API_KEY"]] if environment.get("VLLM_API_KEY") else [])
     return EngineSettings(
-        version=environment.get("LAMPLIGHT_ENGINE_VERSION") or DEFAULT_VERSION,
+        version=engine_version(environment),
         model=parsed.model,
         served_names=tuple(parsed["served_model_name"] or [parsed.model]),
         host=environment.get("LAMPLIGHT_BIND_HOST") or parsed["host"] or "0.0.0.0",  # noqa: S104 - vLLM's default

@@ -69,18 +69,20 @@ def shape_from_config(name: str, config: Mapping[str, Any]) -> ModelShape:
 
 
 def memory_bytes(accelerator: str) -> int:
-    """Device memory of one `accelerator` (nvidia-h200, ...). Raises ValueError for one that we do not know."""
-    table = _data("accelerators.json")["accelerators"]
+    """Device memory of one `accelerator` (nvidia-h200, ...), from the catalogue. Raises ValueError for one that it
+    does not have."""
+    table = _data("apps.catalog", "accelerators.json")["accelerators"]
     if accelerator not in table:
         raise ValueError(f"unknown accelerator {accelerator!r}; known are {', '.join(sorted(table))}")
-    return int(table[accelerator]["memory_bytes"])
+    size = str(table[accelerator]["memory"])
+    return int(size[:-2]) * {"Mi": 2**20, "Gi": GIB}[size[-2:]]
 
 
 @functools.cache
 def _rows() -> tuple[ModelShape, ...]:
-    return tuple(ModelShape(**row) for row in _data("models.json")["models"])
+    return tuple(ModelShape(**row) for row in _data("apps.embedded.engine", "models.json")["models"])
 
 
 @functools.cache
-def _data(name: str) -> dict[str, Any]:
-    return json.loads(resources.files("apps.embedded.engine").joinpath("data", name).read_text(encoding="utf-8"))
+def _data(package: str, name: str) -> dict[str, Any]:
+    return json.loads(resources.files(package).joinpath("data", name).read_text(encoding="utf-8"))
