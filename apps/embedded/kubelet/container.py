@@ -181,6 +181,8 @@ class Container:
             raise ConfigError(str(error)) from error
         if argv[:2] == [settings.python, "-m"]:
             values["PYTHONPATH"] = settings.code_root
+            # which release of the real program ours stands in for
+            values["LAMPLIGHT_IMAGE"] = self.spec["image"]
         env = {key: translate_paths(value, mounts) for key, value in values.items()}
         argv = [translate_paths(expand(argument, values), mounts) for argument in argv]
         cwd = settings.pod_directory(self.context.pod["metadata"]["uid"])
