@@ -163,6 +163,39 @@ def test_a_change_appears_without_a_reload(tab: Tab, running_stack: RunningStack
     assert tab.complaints == []
 
 
+def test_the_way_to_a_pool_needs_no_mouse(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    page.goto("/")
+    log_in(page, running_stack)
+    page.get_by_role("link", name="chat", exact=True).wait_for()
+    page.locator("body").evaluate("body => { body.tabIndex = -1; body.focus(); body.removeAttribute('tabindex'); }")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    tab_to(page, page.get_by_role("link", name="chat", exact=True))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("chat")
+    expect(page.get_by_role("main")).to_be_focused()
+    tab_to(page, page.get_by_role("radio", name="15m"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"\?range=1h$"))
+    tab_to(page, page.get_by_role("radio", name="Browser time"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"\?range=1h&tz=utc$"))
+    tab_to(page, chart(page, "Time to first token").get_by_role("slider"), most=60)
+
+
+def tab_to(page: Page, goal: Locator, most: int = 30) -> None:
+    """Presses Tab until `goal` has the focus."""
+    goal.wait_for()
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if goal.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{goal} is not reached by {most} presses of Tab")
+
+
 def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack):
     context = browser.new_context(base_url=running_stack.base_url)
     try:

@@ -7,7 +7,7 @@ import { SseParser, type SseMessage } from "./sse";
 import type { StreamState } from "./protocol";
 
 const FIRST_DELAY_MS = 500;
-const LAST_DELAY_MS = 15_000;
+const LAST_DELAY_MS = 5_000;
 /** The server sends a heartbeat every 15 s; silence of two and a half of them is a dead connection. */
 const SILENCE_MS = 40_000;
 
