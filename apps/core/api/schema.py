@@ -55,9 +55,9 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def problem_responses(*statuses: int) -> dict[int, OpenApiResponse]:
+def problem_responses(*statuses: int) -> dict[Any, OpenApiResponse]:
     """The problem document as the answer of these statuses."""
-    return {status: OpenApiResponse(response=ref("Problem")) for status in statuses}
+    return {(status, "application/problem+json"): OpenApiResponse(response=ref("Problem")) for status in statuses}
 
 
 DRY_RUN = OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check everything, change nothing.")
