@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ METADATA_ONLY = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
 
 
 class KubeError(Exception):
-    """The server refused a request: ``status`` is the HTTP status, ``reason`` the machine-readable word of the Status."""
+    """The server refused a request: ``status`` is the HTTP status, ``reason`` the one word of the Status."""
 
     def __init__(self, status: int, reason: str, message: str, body: Object | None = None) -> None:
         super().__init__(f"{status} {reason}: {message}")
@@ -69,7 +70,8 @@ class Access:
 
 
 def _named(config: Mapping[str, Any], section: str, name: str) -> Mapping[str, Any]:
-    for entry in config.get(section) or []:
+    entries: list[Mapping[str, Any]] = config.get(section) or []
+    for entry in entries:
         if entry.get("name") == name:
             return entry
     raise KeyError(f"{section}[name={name}]")
@@ -340,8 +342,8 @@ def _error(status: int, raw: bytes) -> KubeError:
         return KubeError(status, "", raw.decode(errors="replace").strip())
 
 
-async def wait_for_kubeconfig(path: str | Path, timeout: float) -> None:
-    """Wait until the API server has written its kubeconfig (its readiness signal). TimeoutError after ``timeout`` s."""
-    async with asyncio.timeout(timeout):
-        while not Path(path).exists():  # noqa: ASYNC110 - a file has no event to wait for
+async def wait_for_kubeconfig(path: str | Path, deadline_s: float) -> None:
+    """Wait until the API server has written its kubeconfig (its readiness signal). TimeoutError after ``deadline_s``."""
+    async with asyncio.timeout(deadline_s):
+        while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240 - a file has no event to wait for; a stat is quick
             await asyncio.sleep(0.05)

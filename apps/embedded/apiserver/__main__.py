@@ -32,13 +32,13 @@ def main() -> None:
     parser.add_argument("--install-crds", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    arguments.data.mkdir(parents=True, exist_ok=True)
     asyncio.run(serve(arguments))
 
 
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
     data: Path = arguments.data
-    data.mkdir(parents=True, exist_ok=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

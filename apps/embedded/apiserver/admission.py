@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain.limits import apply_limit_ranges
 from apps.embedded.apiserver.domain.status import Cause, forbidden, invalid, not_found
 from apps.embedded.apiserver.registry import Resource
 from apps.embedded.apiserver.store import Store
@@ -92,6 +93,7 @@ class Admission:
             name = pod["metadata"].get("generateName") or pod["metadata"].get("name", "")
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise forbidden("", "pods", name, why)
+        apply_limit_ranges(pod, self._store.objects("/limitranges", namespace))
         spec["serviceAccountName"] = spec["serviceAccount"] = account
         if spec.get("automountServiceAccountToken") is not False:
             _mount_token(spec)
@@ -103,11 +105,11 @@ class Admission:
         spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
     def _ports_taken(self) -> set[int]:
-        services = self._store.list("/services")
+        services = self._store.objects("/services")
         return {port.get("nodePort", 0) for service in services for port in service["spec"].get("ports", ())}
 
     def _used(self) -> set[str]:
-        return {service["spec"].get("clusterIP", "") for service in self._store.list("/services")}
+        return {service["spec"].get("clusterIP", "") for service in self._store.objects("/services")}
 
     def _free_address(self) -> str:
         """Any free address of the range, not in order, so that a freed one is not reused at once."""

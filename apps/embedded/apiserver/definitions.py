@@ -18,7 +18,7 @@ class Definitions:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
-        for definition in store.list(STORAGE):
+        for definition in store.objects(STORAGE):
             self._serve(definition)
 
     def stored(self, resource: Resource, obj: Object) -> None:
@@ -32,7 +32,7 @@ class Definitions:
         group, plural = obj["spec"]["group"], obj["spec"]["names"]["plural"]
         self._registry.remove(group, plural)
         storage = f"{group}/{plural}"
-        for custom in self._store.list(storage):
+        for custom in self._store.objects(storage):
             self._store.delete(storage, custom["metadata"].get("namespace", ""), custom["metadata"]["name"])
 
     def _serve(self, definition: Object) -> None:
@@ -68,6 +68,7 @@ class Definitions:
                     verbs=CUSTOM_VERBS,
                     subresources=shown,
                     storage=f"{group}/{names['plural']}",
+                    storage_version=next(v["name"] for v in spec["versions"] if v["storage"]),
                     custom=custom,
                 )
             )

@@ -40,7 +40,8 @@ ZERO_DROPPED = {
     "ContainerPort": "hostPort",
     "ContainerStateTerminated": "signal",
     "DeploymentSpec": "minReadySeconds paused",
-    "DeploymentStatus": "observedGeneration replicas updatedReplicas readyReplicas availableReplicas unavailableReplicas",
+    "DeploymentStatus": "observedGeneration replicas updatedReplicas readyReplicas availableReplicas"
+    " unavailableReplicas",
     "Event": "count",
     "EventSeries": "count",
     "EphemeralContainer": "stdin stdinOnce tty",
@@ -127,7 +128,7 @@ def main(folder: Path) -> None:
             **({"atomic": True} if schema.get("x-kubernetes-map-type") == "atomic" else {}),
         }
     table = {
-        "source": "derived by derive_types.py from the OpenAPI v3 documents of kube-apiserver v1.36.2 (Apache-2.0): names and types only",
+        "source": "names and types of the OpenAPI v3 documents of kube-apiserver v1.36.2, by derive_types.py",
         "roots": {"/".join(gvk): _short(roots[gvk]) for gvk in sorted(wanted)},
         "types": dict(sorted(types.items())),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.embedded.apiserver.domain.request import negotiate
 from apps.embedded.apiserver.registry import Registry, Resource
 
 Object = dict[str, Any]
@@ -26,7 +27,9 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 
 
 def document(path: str, accept: str, registry: Registry, address: str) -> tuple[str, Object] | None:
-    """(content type, body) of a discovery path; None when there is none."""
+    """(content type, body) of a discovery path; None when there is none. ApiError 406 when no form suits ``accept``."""
+    if not _wants_aggregated(accept) or path not in ("/api", "/apis"):
+        negotiate(accept)
     if path == "/":
         return "application/json", {"paths": _paths(registry)}
     if path == "/version":
@@ -121,7 +124,9 @@ def _hash(resource: Resource) -> str:
     import base64
     import hashlib
 
-    digest = hashlib.sha256(f"{resource.group}/{resource.version}/{resource.kind}".encode()).digest()
+    digest = hashlib.sha256(
+        f"{resource.group}/{resource.storage_version or resource.version}/{resource.kind}".encode()
+    ).digest()
     return base64.b64encode(digest[:8]).decode()
 
 

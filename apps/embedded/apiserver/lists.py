@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from apps.embedded.apiserver.call import Call
 from apps.embedded.apiserver.domain.kinds import strategy_for
+from apps.embedded.apiserver.domain.kinds.events import TO_OLD
 from apps.embedded.apiserver.domain.request import ListOptions, parse_list_options
 from apps.embedded.apiserver.domain.selectors import field_value, parse_field_selector, parse_label_selector
 from apps.embedded.apiserver.domain.status import ApiError, Cause, bad_request, details_of, expired
@@ -18,7 +21,7 @@ from apps.embedded.apiserver.registry import Resource
 from apps.embedded.apiserver.store import Compacted, Store
 
 Object = dict[str, Any]
-TOO_OLD_TOKEN = (
+EXPIRED_PAGE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without"
     " the continue parameter, or use the continue token in this response to retrieve the remainder of the results."
     " Continuing with the provided token results in an inconsistent list - objects that were created, modified, or"
@@ -33,7 +36,7 @@ class Lists:
     def select(self, call: Call) -> list[Object]:
         """All objects that the call's selectors match, as stored."""
         matches = matcher(call.resource, parse_list_options(call.query), call.path.name)
-        return [obj for obj in self._store.list(call.resource.storage, call.path.namespace or None) if matches(obj)]
+        return [obj for obj in self._store.objects(call.resource.storage, call.path.namespace or None) if matches(obj)]
 
     def envelope(self, resource: Resource, items: list[Object], **metadata: Any) -> Object:
         head = {"resourceVersion": str(self._store.revision), **metadata}
@@ -50,10 +53,10 @@ class Lists:
         matches = matcher(resource, options)
         revision, after = self._position(options)
         try:
-            objects = self._store.list_at(revision, resource.storage, namespace)
+            objects = self._store.objects_at(revision, resource.storage, namespace)
         except Compacted as compacted:
             if options.continue_token:
-                error = expired(TOO_OLD_TOKEN)
+                error = expired(EXPIRED_PAGE)
                 error.metadata = {"continue": _token(0, after)}
                 raise error from None
             raise expired(f"The provided resource version is too old: {compacted.wanted}") from None
@@ -102,22 +105,34 @@ def matcher(resource: Resource, options: ListOptions, name: str = "") -> Callabl
     """A test for the selectors of a request. ApiError 400 when a selector cannot be read or is not supported."""
     try:
         labels = parse_label_selector(options.label_selector)
-        fields = parse_field_selector(options.field_selector)
+        fields = tuple(
+            replace(term, path=stored_field(resource, term.path))
+            for term in parse_field_selector(options.field_selector)
+        )
     except ValueError as error:
         raise bad_request(str(error)) from None
+    strategy = resource.custom.strategy if resource.custom is not None else strategy_for(resource.group, resource.kind)
     known = ("metadata.name", "metadata.namespace", *selectable_fields(resource))
     for term in fields:
-        if term.path not in known:
+        if strategy.stored_field(term.path) not in known:
             raise unknown_field(resource, term.path)
 
     def matches(obj: Object) -> bool:
         if name and obj["metadata"]["name"] != name:
             return False
         return labels.matches(obj["metadata"].get("labels")) and all(
-            (field_value(obj, term.path) == term.value) is term.equal for term in fields
+            (field_value(obj, strategy.stored_field(term.path)) == term.value) is term.equal for term in fields
         )
 
     return matches
+
+
+def stored_field(resource: Resource, path: str) -> str:
+    """Where a field selector of events.k8s.io looks: events are stored under the names of the core group."""
+    head, dot, rest = path.partition(".")
+    if resource.group == "events.k8s.io" and head in TO_OLD:
+        return TO_OLD[head] + dot + rest
+    return path
 
 
 def selectable_fields(resource: Resource) -> tuple[str, ...]:
@@ -138,7 +153,8 @@ def _item(resource: Resource, obj: Object) -> Object:
     """Items of built-in lists carry no kind and apiVersion; those of custom resources do."""
     if resource.custom is not None:
         return {**obj, "kind": resource.kind, "apiVersion": resource.api_version}
-    return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
+    shown = strategy_for(resource.group, resource.kind).present(obj, resource.group)
+    return {key: value for key, value in shown.items() if key not in ("kind", "apiVersion")}
 
 
 def _key(obj: Object) -> tuple[str, str]:
@@ -155,4 +171,14 @@ def _read_token(token: str) -> tuple[int, tuple[str, str]]:
         namespace, name = content["after"]
         return int(content["rv"]), (namespace, name)
     except (ValueError, KeyError, TypeError, binascii.Error):
-        raise bad_request("invalid continue token: continue key is not valid") from None
+        raise bad_request(f"invalid continue token: continue key is not valid: {_not_json(token)}") from None
+
+
+def _not_json(token: str) -> str:
+    """What a JSON reader says of the first byte of a token that is none of ours."""
+    with contextlib.suppress(ValueError):
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        if raw and raw[:1] != b"{":
+            shown = chr(raw[0]) if 32 <= raw[0] < 127 else f"\\u{raw[0]:04x}"
+            return f"invalid character '{shown}' looking for beginning of value"
+    return "it is not one that this server made"

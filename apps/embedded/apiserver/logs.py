@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aiohttp
 from aiohttp import web
 
@@ -65,7 +67,7 @@ class Logs:
         return f"http://{host}:{port}/containerLogs/{namespace}/{name}/{container}"
 
 
-def _container(pod: dict, wanted: str) -> str:
+def _container(pod: dict[str, Any], wanted: str) -> str:
     name, spec = pod["metadata"]["name"], pod["spec"]
     names = [c["name"] for c in (*spec.get("containers", ()), *spec.get("initContainers", ()))]
     if not wanted:
@@ -78,7 +80,7 @@ def _container(pod: dict, wanted: str) -> str:
     statuses = pod.get("status", {}).get("containerStatuses", []) + pod.get("status", {}).get(
         "initContainerStatuses", []
     )
-    state = next((s.get("state", {}) for s in statuses if s["name"] == wanted), {})
+    state: dict[str, Any] = next((s.get("state", {}) for s in statuses if s["name"] == wanted), {})
     waiting = state.get("waiting")
     last = any(s.get("lastState") for s in statuses if s["name"] == wanted)
     if waiting is not None and not last:

@@ -1,4 +1,4 @@
-"""The kinds that the server serves: the built-in table of ``data/kinds.json`` and what CustomResourceDefinitions add."""
+"""The kinds that the server serves: the built-in table ``data/kinds.json``, and what CustomResourceDefinitions add."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: Mapping[str, Subresource] = field(default_factory=dict)
     storage: str = ""
+    storage_version: str = ""
+    """The version that objects are stored in, where a kind has several."""
     deprecated: str = ""
     """The warning that every answer carries, if any."""
     custom: Any = None

@@ -32,7 +32,7 @@ from apps.embedded.apiserver.domain.status import (
     success,
 )
 from apps.embedded.apiserver.domain.strategy import Strategy
-from apps.embedded.apiserver.lists import Lists
+from apps.embedded.apiserver.lists import Lists, too_large
 from apps.embedded.apiserver.registry import Registry, Resource
 from apps.embedded.apiserver.reviews import is_review, review
 from apps.embedded.apiserver.store import Store
@@ -54,6 +54,9 @@ class Resources:
         self.lists = Lists(store)
 
     def get(self, call: Call) -> Answer:
+        version = call.query.get("resourceVersion", "")
+        if version.isdecimal() and int(version) > self.store.revision:
+            raise too_large(int(version), self.store.revision)
         return Answer(show(call.resource, self.existing(call)))
 
     def list(self, call: Call) -> Answer:

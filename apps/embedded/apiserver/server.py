@@ -21,11 +21,18 @@ from apps.embedded.apiserver.domain.request import (
     negotiate,
     parse_resource_path,
 )
-from apps.embedded.apiserver.domain.status import ApiError, method_not_allowed, no_such_resource, not_implemented
-from apps.embedded.apiserver.registry import Registry, Resource
+from apps.embedded.apiserver.domain.status import (
+    ApiError,
+    forbidden,
+    method_not_allowed,
+    no_such_resource,
+    not_implemented,
+)
 from apps.embedded.apiserver.logs import Logs
+from apps.embedded.apiserver.registry import Registry, Resource
 from apps.embedded.apiserver.representation import encode, represent, represent_event
 from apps.embedded.apiserver.resources import Resources, show
+from apps.embedded.apiserver.reviews import is_review
 from apps.embedded.apiserver.store import Store
 from apps.embedded.apiserver.subresources import Subresources
 from apps.embedded.apiserver.watches import watch
@@ -125,14 +132,12 @@ class ApiServer:
         return user
 
     def _authorize(self, call: Call, verb: str) -> None:
-        if MASTERS in call.user.groups:
+        if MASTERS in call.user.groups or (is_review(call.resource) and call.user is not ANONYMOUS):
             return
         resource, path = call.resource, call.path
         namespace = path.name if resource.storage == "/namespaces" else path.namespace
         scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         what = f"{resource.plural}/{path.subresource}" if path.subresource else resource.plural
-        from apps.embedded.apiserver.domain.status import forbidden
-
         why = f'User "{call.user.name}" cannot {verb} resource "{what}" in API group "{resource.group}" {scope}'
         raise forbidden(resource.group, resource.plural, path.name, why)
 
@@ -181,7 +186,7 @@ class ApiServer:
         body = await request.read() if request.body_exists else b""
         if len(body) > MAX_BODY:
             raise _too_large()
-        query = {key: value for key, value in request.query.items()}
+        query = dict(request.query.items())
         return Call(
             method=request.method,
             path=path,

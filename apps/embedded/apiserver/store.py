@@ -106,16 +106,16 @@ class Store:
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
         return self._index.get(resource, {}).get(namespace, {}).get(name)
 
-    def list(self, resource: str, namespace: str | None = None) -> list[Object]:
+    def objects(self, resource: str, namespace: str | None = None) -> list[Object]:
         """All objects of a resource (in one namespace, or in all), ordered by namespace and name."""
         by_namespace = self._index.get(resource, {})
         names = sorted(by_namespace) if namespace is None else [namespace]
         return [obj for ns in names for _, obj in sorted(by_namespace.get(ns, {}).items())]
 
-    def list_at(self, revision: int, resource: str, namespace: str | None = None) -> list[Object]:
+    def objects_at(self, revision: int, resource: str, namespace: str | None = None) -> list[Object]:
         """The same as it was right after ``revision``. Compacted when that is forgotten."""
         if revision >= self.revision:
-            return self.list(resource, namespace)
+            return self.objects(resource, namespace)
         if revision < self._oldest:
             raise Compacted(revision, self._oldest)
         then: dict[tuple[str, str], Object | None] = {}
@@ -124,7 +124,7 @@ class Store:
                 break
             if past.resource == resource and namespace in (None, past.namespace):
                 then[past.namespace, past.name] = past.old
-        now = {_key(obj): obj for obj in self.list(resource, namespace)}
+        now = {_key(obj): obj for obj in self.objects(resource, namespace)}
         merged = {**now, **then}
         return [obj for _, obj in sorted(merged.items(), key=lambda item: item[0]) if obj is not None]
 

@@ -139,7 +139,7 @@ class Subresources:
         """Delete a pod unless a PodDisruptionBudget forbids it (429)."""
         eviction = types.read_object(call, call.body, resource=EVICTION)
         live = self._resources.existing(call)
-        for budget in self._resources.store.list("policy/poddisruptionbudgets", call.path.namespace):
+        for budget in self._resources.store.objects("policy/poddisruptionbudgets", call.path.namespace):
             selector = from_label_selector_object(budget["spec"].get("selector"))
             if selector is None or not selector.matches(live["metadata"].get("labels")):
                 continue

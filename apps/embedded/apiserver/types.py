@@ -16,12 +16,14 @@ from apps.embedded.apiserver.registry import Resource
 
 Object = dict[str, Any]
 TABLE = TypeTable(orjson.loads((Path(__file__).parent / "data" / "types.json").read_bytes()))
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 META = TABLE.parse("ObjectMeta !")
 
 
 def schema_of(resource: Resource) -> Schema:
     if resource.custom is not None:
-        return resource.custom.schema
+        schema: Schema = resource.custom.schema
+        return schema
     return TABLE.root(resource.group, resource.version, resource.kind)
 
 
@@ -35,6 +37,11 @@ def read_object(call: Call, body: bytes, *, resource: Resource | None = None) ->
     """The object in a request's body, decoded. ApiError 400 says what is wrong; warnings go to the call."""
     resource = resource or call.resource
     if call.content_type not in ("", "application/json", "application/yaml", "*/*"):
+        if call.content_type == PROTOBUF:
+            why = (
+                "the embedded cluster reads JSON and YAML, not protobuf: send a manifest (kubectl apply -f, create -f)"
+            )
+            raise ApiError(415, "UnsupportedMediaType", why)
         message = "the body of the request was in an unknown format - accepted media types include: "
         accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         raise ApiError(415, "UnsupportedMediaType", message + accepted)
@@ -104,7 +111,8 @@ def _check_type(value: Object, resource: Resource, body: bytes) -> None:
         if group == resource.group and "/" in version:
             why = f"the API version in the data ({version}) does not match the expected API version ({wanted})"
             raise bad_request(why)
-        why = f'no kind "{kind or resource.kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+        scheme = "pkg/runtime/scheme.go:111"
+        why = f'no kind "{kind or resource.kind}" is registered for version "{version}" in scheme "{scheme}"'
         raise bad_request(
             f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {resource.kind}: {why}'
         )

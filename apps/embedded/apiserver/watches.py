@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from apps.embedded.apiserver.call import Call
@@ -21,7 +21,7 @@ BOOKMARK_BEFORE_END_S = 2.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
-async def watch(store: Store, call: Call) -> AsyncIterator[Event]:
+async def watch(store: Store, call: Call) -> AsyncGenerator[Event, None]:
     """Yield (type, object) until the timeout. A position that is forgotten yields one ERROR with a 410 Status.
 
     Raises ApiError at once (before the first event) when the request makes no sense.
@@ -36,7 +36,7 @@ async def watch(store: Store, call: Call) -> AsyncIterator[Event]:
     try:
         sent = store.revision
         if options.send_initial_events is True or (options.send_initial_events is None and not position):
-            for obj in store.list(storage, namespace):
+            for obj in store.objects(storage, namespace):
                 if matches(obj):
                     yield "ADDED", obj
             if options.bookmarks and options.send_initial_events:

@@ -36,7 +36,7 @@ class Decoder:
         self.unknown: list[str] = []
 
     def decode(self, value: Any, schema: Schema, path: str = "", go: str = "", where: str = "") -> Any:
-        """``path`` is for people (indices included); ``go`` is the enclosing struct, ``where`` the path without indices."""
+        """``path`` is for people (with indices); ``go`` is the enclosing struct, ``where`` the path without indices."""
         if schema.kind == "any":
             return value
         if value is None:
@@ -183,7 +183,9 @@ def _json_type(value: Any) -> str:
         return "bool"
     if isinstance(value, (int, float)):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
 
 
 def go_type(schema: Schema) -> str:

@@ -82,7 +82,8 @@ def parse_yaml(body: bytes) -> Any:
         return yaml.load(body, Loader=Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = (mark.line + 1) if mark else 1
+        at_end = mark is not None and (mark.index or 0) >= len(body)
+        line = body.count(b"\n") + 1 if mark is None or at_end else mark.line + 1
         problem = getattr(error, "problem", None) or str(error)
         raise BodyError(f"error converting YAML to JSON: yaml: line {line}: {problem}") from None
 

@@ -9,6 +9,8 @@ from apps.embedded.apiserver.domain.status import Cause
 from apps.embedded.apiserver.domain.strategy import Strategy
 
 Object = dict[str, Any]
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 MAX_ANNOTATIONS = 256 * 1024
 
 
@@ -32,24 +34,17 @@ def _common(metadata: Object) -> list[Cause]:
                 "FieldValueTooLong", f"Too long: may not be more than {MAX_ANNOTATIONS} bytes", "metadata.annotations"
             )
         )
-    for index, owner in enumerate(metadata.get("ownerReferences") or ()):
-        where = f"metadata.ownerReferences[{index}]"
+    for owner in metadata.get("ownerReferences") or ():
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
-                causes.append(checks.invalid(f"{where}.{field}", owner.get(field, ""), f"{field} must not be empty"))
-    controllers = [owner for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
-    if len(controllers) > 1:
-        named = [f"{owner.get('kind')}/{owner.get('name')}" for owner in controllers[:2]]
-        causes.append(
-            checks.invalid(
-                "metadata.ownerReferences",
-                metadata["ownerReferences"],
-                'Only one reference can have Controller set to true. Found "true" in references for '
-                + " and ".join(named),
-            )
-        )
-    for finalizer in metadata.get("finalizers") or ():
-        causes += checks.qualified_name("metadata.finalizers", finalizer)
+                why = "version must not be empty" if field == "apiVersion" else "must not be empty"
+                causes.append(checks.invalid(f"metadata.ownerReferences.{field}", owner.get(field, ""), why))
+    for index, finalizer in enumerate(metadata.get("finalizers") or ()):
+        where = f"metadata.finalizers[{index}]"
+        causes += checks.qualified_name(where, finalizer)
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(checks.invalid(where, finalizer, why))
     return causes
 
 

@@ -30,7 +30,7 @@ def patched(obj: Object, patch: Any, content_type: str, schema: Schema, *, custo
     if content_type == "application/merge-patch+json":
         if not isinstance(patch, dict):
             raise PatchError(400, "BadRequest", "error decoding patch: json: cannot unmarshal into an object")
-        return merge_patch(obj, patch)  # type: ignore[no-any-return]
+        return merge_patch(obj, patch)
     if content_type == "application/strategic-merge-patch+json" and not custom:
         try:
             return strategic_merge(obj, patch, schema)
@@ -64,7 +64,7 @@ def json_patch(obj: Object, operations: Any) -> Object:
         why = "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
         raise PatchError(400, "BadRequest", f"error decoding patch: {why}")
     try:
-        return _patch_class()(operations).apply(obj)  # type: ignore[no-any-return]
+        return _patch_class()(operations).apply(obj)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError):
         why = "the server rejected our request due to an error in our request"
         raise PatchError(422, "Invalid", why, {}) from None
@@ -75,7 +75,7 @@ def _patch_class() -> Any:
     """The library's patch, with one liberty of the real server: replace also sets a key that is not there yet."""
     import jsonpatch
 
-    class Replace(jsonpatch.ReplaceOperation):  # type: ignore[misc]
+    class Replace(jsonpatch.ReplaceOperation):
         def apply(self, obj: Any) -> Any:
             parent, part = self.pointer.to_last(obj)
             if part is not None and isinstance(parent, dict):
@@ -83,7 +83,7 @@ def _patch_class() -> Any:
                 return obj
             return super().apply(obj)
 
-    class Patch(jsonpatch.JsonPatch):  # type: ignore[misc]
+    class Patch(jsonpatch.JsonPatch):
         operations = MappingProxyType({**jsonpatch.JsonPatch.operations, "replace": Replace})
 
     return Patch

@@ -1,4 +1,4 @@
-"""Resource quantities such as ``500m``, ``64Gi`` or ``1e3``: reading them and the canonical form that the server writes.
+"""Resource quantities such as ``500m``, ``64Gi`` or ``1e3``: reading them, and the form that the server writes.
 
 Rules of k8s.io/apimachinery/pkg/api/resource: the suffix family is kept (binary stays binary if the value is a whole
 number of it), the mantissa has no decimals, and the largest suffix that allows this is taken.

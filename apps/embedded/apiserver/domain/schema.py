@@ -5,9 +5,10 @@ Built-in types come from ``data/types.json``, where a field's type is one short 
     string int32 int64 double bool bytes quantity intstr time microtime any     scalars, and JSON of any shape
     Container          the struct of that name            []T  list of T            {}T  map of string to T
 
-followed by words: ``set``, ``map:key,key`` (how a list merges; lists are atomic without), ``atomic`` (a map or struct
-that has one owner), ``merge``, ``merge:key``, ``replace``, ``retainKeys`` (strategic merge patch), ``!`` (the server
-writes the field even when it is empty), ``!null`` (it writes null then), ``?`` (a zero or empty scalar is dropped, or for strings kept).
+followed by words: ``set``, ``map:key,key=default`` (how a list merges; lists are atomic without), ``atomic`` (a map or
+struct that has one owner), ``merge``, ``merge:key``, ``replace``, ``retainKeys`` (strategic merge patch), ``!`` (the
+server writes the field even when it is empty), ``!null`` (it writes null then), ``?`` (the other way round than usual:
+a zero number or false is dropped, an empty string is kept).
 """
 
 from __future__ import annotations

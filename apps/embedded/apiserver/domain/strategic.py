@@ -18,7 +18,7 @@ ORDER, FROM_PRIMITIVE = "$setElementOrder/", "$deleteFromPrimitiveList/"
 class StrategicError(ValueError):
     """The patch is malformed; the text says how. ``code`` and ``reason`` are those of the Status."""
 
-    code, reason = 400, "BadRequest"
+    code, reason = 500, ""
     details: Object | None = None
 
 
@@ -74,7 +74,10 @@ def _merge_list(target: list[Any], patch: list[Any], schema: Schema, order: list
         return [item for item in patch if "$patch" not in item]
     for item in patch:
         if not isinstance(item, dict) or key not in item:
-            raise StrategicError(f"map: {item} does not contain declared merge key: {key}")
+            shown = (
+                " ".join(f"{name}:{value}" for name, value in sorted(item.items())) if isinstance(item, dict) else item
+            )
+            raise StrategicError(f"map: map[{shown}] does not contain declared merge key: {key}")
         same = [index for index, known in enumerate(target) if known.get(key) == item[key]]
         if item.get("$patch") == "delete":
             target = [known for known in target if known.get(key) != item[key]]

@@ -119,6 +119,10 @@ class Strategy:
         """What to tell a client that deletes; ``propagation`` is the policy asked for, "" when none was."""
         return []
 
+    def stored_field(self, path: str) -> str:
+        """The stored name of a field that a selector names."""
+        return path
+
     def present(self, obj: Object, group: str) -> Object:
         """How the object looks in the given API group."""
         return obj

@@ -409,7 +409,8 @@ _TABLES: Mapping[tuple[str, str], tuple[Sequence[Column], Cells]] = {
         _claim,
     ),
     ("", "Pod"): (
-        (NAME, *_columns("Ready", "Status", "Restarts"), AGE, *_wide("IP", "Node", "Nominated Node", "Readiness Gates")),
+        (NAME, *_columns("Ready", "Status", "Restarts"), AGE,
+         *_wide("IP", "Node", "Nominated Node", "Readiness Gates")),
         _pod,
     ),
     ("", "Secret"): ((NAME, *_columns("Type", "Data"), AGE), _secret),

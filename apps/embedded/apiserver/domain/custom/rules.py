@@ -34,7 +34,7 @@ def check(value: Any, old: Any, raw: Mapping[str, Any], path: str = "") -> Itera
             if evaluate(expression, value, old):
                 continue
         except RuleError as error:
-            shown = {dict: "object", list: "array"}.get(type(value), "string")
+            shown = "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "string"
             yield Cause("FieldValueInvalid", f'Invalid value: "{shown}": {error} evaluating rule: {message}', path)
             continue
         reason = rule.get("reason", "FieldValueInvalid")
@@ -69,15 +69,15 @@ class RuleError(ValueError):
 
 def evaluate(expression: str, value: Any, old: Any = ABSENT) -> bool:
     """The truth of a rule. RuleError when it refers to what is not there or uses what is not supported."""
-    import celpy
     from celpy.adapter import json_to_cel
+    from celpy.evaluation import CELEvalError
 
     context = {"self": json_to_cel(value)}
     if old is not ABSENT:
         context["oldSelf"] = json_to_cel(old)
     try:
         return bool(_program(expression).evaluate(context))
-    except celpy.CELEvalError as error:
+    except CELEvalError as error:
         raise RuleError(_missing_key(expression, value) or str(error.args[0])) from None
 
 

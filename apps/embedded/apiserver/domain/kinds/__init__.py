@@ -19,7 +19,6 @@ from apps.embedded.apiserver.domain.kinds.workloads import (
 )
 from apps.embedded.apiserver.domain.strategy import Strategy
 
-
 _EVENTS = EventStrategy()
 _STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("", "ConfigMap"): ConfigMapStrategy(),

@@ -44,6 +44,9 @@ class ConfigMapStrategy(Strategy):
         for field in ("data", "binaryData"):
             for key in obj.get(field, {}):
                 causes += checks.config_key(f"{field}[{key}]", key)
+        for key in obj.get("data", {}):
+            if key in obj.get("binaryData", {}):
+                causes.append(checks.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
         if _size(obj.get("data"), obj.get("binaryData")) > MAX_BYTES:
             causes.append(Cause("FieldValueTooLong", f"Too long: may not be more than {MAX_BYTES} bytes", ""))
         return causes

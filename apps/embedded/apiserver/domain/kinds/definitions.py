@@ -27,8 +27,8 @@ class DefinitionStrategy(Strategy):
     def prepare_create(self, obj: Object) -> None:
         super().prepare_create(obj)
         now = obj["metadata"]["creationTimestamp"]
-        accepted = (("NamesAccepted", "NoConflicts", "no conflicts found"),)
-        accepted += (("Established", "InitialNamesAccepted", "the initial names have been accepted"),)
+        accepted = [("NamesAccepted", "NoConflicts", "no conflicts found")]
+        accepted += [("Established", "InitialNamesAccepted", "the initial names have been accepted")]
         obj["status"] = {
             "conditions": [
                 {"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
@@ -49,7 +49,7 @@ class DefinitionStrategy(Strategy):
         causes = [checks.required(f"spec.names.{field}") for field in ("plural", "kind") if not names.get(field)]
         wanted = f"{names.get('plural', '')}.{spec.get('group', '')}"
         if not causes and obj["metadata"].get("name") != wanted:
-            why = f'must be spec.names.plural+"."+spec.group'
+            why = 'must be spec.names.plural+"."+spec.group'
             causes.append(checks.invalid("metadata.name", obj["metadata"].get("name", ""), why))
         causes += checks.one_of("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
         versions = spec.get("versions") or []

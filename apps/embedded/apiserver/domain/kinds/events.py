@@ -59,6 +59,10 @@ class EventStrategy(Strategy):
             for cause in checks.immutable(field, new.get(field), old.get(field))
         ]
 
+    def stored_field(self, path: str) -> str:
+        head, dot, rest = path.partition(".")
+        return TO_OLD.get(head, head) + dot + rest
+
     def present(self, obj: Object, group: str) -> Object:
         if group != "events.k8s.io":
             return obj

@@ -20,6 +20,8 @@ class _Workload(Strategy):
     has_generation = True
     name_check = staticmethod(checks.subdomain)
     restart_policies: tuple[str, ...] = ("Always",)
+    bounded_counts: tuple[str, ...] = ("readyReplicas", "availableReplicas")
+    """Counts in the status that cannot exceed status.replicas."""
 
     def set_defaults(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
@@ -53,12 +55,24 @@ class _Workload(Strategy):
             "spec.selector", new["spec"].get("selector"), old["spec"].get("selector")
         )
 
+    def validate_status_update(self, new: Object, old: Object) -> list[Cause]:
+        status = new.get("status", {})
+        causes: list[Cause] = []
+        for field in ("replicas", *self.bounded_counts):
+            causes += checks.at_least_zero(f"status.{field}", status.get(field))
+        total = status.get("replicas", 0)
+        for field in self.bounded_counts:
+            if status.get(field, 0) > total:
+                why = "cannot be greater than status.replicas"
+                causes.append(checks.invalid(f"status.{field}", status.get(field, 0), why))
+        return causes
+
     def warnings(self, obj: Object) -> list[str]:
         return podspec.warnings(obj["spec"].get("template", {}).get("spec", {}), "spec.template.spec")
 
 
 class DeploymentStrategy(_Workload):
-    selectable_fields = ()
+    bounded_counts = ("updatedReplicas", "readyReplicas", "availableReplicas")
     owned_with_status = ("f:metadata", "f:annotations")
 
     def prepare_status_update(self, new: Object, old: Object) -> None:
@@ -111,6 +125,7 @@ def _is_zero(value: int | str | None) -> bool:
 
 
 class ReplicaSetStrategy(_Workload):
+    bounded_counts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
     selectable_fields = ("status.replicas",)
 
     def prepare_create(self, obj: Object) -> None:
@@ -204,7 +219,7 @@ class JobStrategy(Strategy):
         for field in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"):
             causes += checks.at_least_zero(f"spec.{field}", spec.get(field))
         template = spec.get("template", {}).get("spec", {})
-        policies = ("OnFailure", "Never")
+        policies: tuple[str, ...] = ("OnFailure", "Never")
         if template.get("restartPolicy") not in policies:
             listed = ", ".join(f'"{policy}"' for policy in policies)
             causes.append(checks.required("spec.template.spec.restartPolicy", f"valid values: {listed}"))
