@@ -18,6 +18,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 from django.conf import settings
 
 app = Celery("lamplight")
+# for every thread of the process, not only for the one that imported this
+app.set_default()
 app.conf.update(
     broker_url=settings.REDIS_URL,
     task_ignore_result=True,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 __all__ = ["ConsoleMiddleware"]
 
@@ -62,8 +63,21 @@ class ConsoleMiddleware:
         return _finish(request, response)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        return _finish(request, response if isinstance(response, HttpResponseBase) else await response)
+        answer = self.get_response(request)
+        response = answer if isinstance(answer, HttpResponseBase) else await answer
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            response.streaming_content = _in_a_thread(cast(Iterable[bytes], response.streaming_content))
+        return _finish(request, response)
+
+
+async def _in_a_thread(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """A file that WhiteNoise serves, read without holding up the event loop."""
+
+    def read() -> list[bytes]:
+        return list(chunks)
+
+    for chunk in await sync_to_async(read)():
+        yield chunk
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

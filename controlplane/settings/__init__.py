@@ -104,7 +104,7 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATIC_ROOT = None  # the console is the only thing with files, and it is served from the root
-CONSOLE_DIST = BASE_DIR / "frontend" / "dist"
+CONSOLE_DIST = Path(os.environ.get("LAMPLIGHT_CONSOLE_DIST", BASE_DIR / "frontend" / "dist"))
 WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = False
 WHITENOISE_MAX_AGE = 60

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+import urllib.request
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -192,6 +197,32 @@ def test_membership_and_token_are_looked_at_again() -> None:
         ApiToken.objects.filter(owner=ada).delete()
         publish("gone", "platform")
         assert reader.ended.wait(10)
+
+
+def test_files_of_the_console_are_served_whole_by_the_asgi_server(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    big = b"/* asset */" * 50_000
+    (tmp_path / "assets" / "index-abc.js").write_bytes(big)
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    with run_web({"LAMPLIGHT_CONSOLE_DIST": str(tmp_path), "PYTHONWARNINGS": "error::Warning:django"}) as web:
+        with urllib.request.urlopen(web.url + "/assets/index-abc.js", timeout=10) as answer:
+            assert answer.read() == big
+            assert "immutable" in answer.headers["Cache-Control"]
+        with urllib.request.urlopen(web.url + "/teams/default/pools/x", timeout=10) as answer:
+            assert answer.read() == b"<!doctype html>"
+
+
+def test_wake_ups_of_the_web_process_go_to_the_configured_broker() -> None:
+    # in a thread that did not import the application, as the one that sends them
+    code = (
+        "import threading, controlplane.asgi\n"
+        "from apps.reconcile.tasks import wake\n"
+        "show = lambda: print(wake.app.main, wake.app.conf.broker_url)\n"
+        "thread = threading.Thread(target=show); thread.start(); thread.join()"
+    )
+    env = {**os.environ, "REDIS_URL": "redis://broker.example:6380/3"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["lamplight", "redis://broker.example:6380/3"]
 
 
 def listeners() -> int:
