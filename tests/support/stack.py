@@ -62,13 +62,11 @@ class RunningStack:
 
     def lamp(self, *args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "LAMPLIGHT_SERVER": self.base_url, "LAMPLIGHT_TOKEN": self.token}
-        return subprocess.run(
-            [LAMP, *args], env=env, capture_output=True, text=True, timeout=120, check=check, input=stdin
-        )
+        return _run([LAMP, *args], env, check=check, stdin=stdin)
 
     def kubectl(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "KUBECONFIG": self.kubeconfig}
-        return subprocess.run(["kubectl", *args], env=env, capture_output=True, text=True, timeout=60, check=check)
+        return _run(["kubectl", *args], env, check=check)
 
     def pool(self, name: str = "chat", team: str = "default") -> dict[str, Any]:
         return self.get(f"/api/v1/teams/{team}/pools/{name}")
@@ -106,6 +104,16 @@ class RunningStack:
             grew = bool(more)
             known |= more
         return sorted(known - {self.process.pid})
+
+
+def _run(
+    argv: list[str], env: dict[str, str], *, check: bool, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False, input=stdin)
+    if check and done.returncode != 0:
+        said = (done.stderr + done.stdout).strip()
+        raise AssertionError(f"{' '.join(argv)} ended with {done.returncode}:\n{said}")
+    return done
 
 
 def _processes() -> list[tuple[int, int, str]]:
