@@ -119,3 +119,10 @@ def test_custom_buckets(tmp_path: Path) -> None:
     assert bounds("vllm:request_time_per_output_token_seconds") == ["0.004", "0.008", "+Inf"]
     assert bounds("vllm:e2e_request_latency_seconds")[0] == "0.3"
     assert bounds("vllm:request_prompt_tokens")[-2] == "2000.0"
+
+
+def test_a_scraper_may_ask_for_some_series_only(engine: EngineProcess) -> None:
+    page = engine.get("/metrics", params={"name[]": ["vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"]}).text
+    assert {line.partition("{")[0] for line in series(page)} == {
+        "vllm:kv_cache_usage_perc", "vllm:num_requests_waiting",
+    }  # fmt: skip

@@ -59,9 +59,9 @@ class EngineMetrics:
         wanted = {label: self._fixed[label] for label in family._labelnames if label in self._fixed}
         return family.labels(**wanted, **labels) if family._labelnames else family
 
-    def page(self) -> bytes:
-        """The page in the Prometheus text format."""
-        return generate_latest(self.registry)
+    def page(self, names: Sequence[str] = ()) -> bytes:
+        """The page in the Prometheus text format; with `names` (the query's `name[]`) only those series."""
+        return generate_latest(self.registry.restricted_registry(names) if names else self.registry)
 
     def _family(self, metric: Metric, bucket_bounds: tuple[float, ...]) -> Any:
         common: dict[str, Any] = {"labelnames": metric.labels, "registry": self.registry}

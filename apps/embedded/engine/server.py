@@ -69,7 +69,7 @@ class EngineServer:
 
     async def page(self, request: web.Request) -> web.Response:
         self.loop.refresh_gauges()
-        body = self.metrics.page()
+        body = self.metrics.page(request.query.getall("name[]", []))
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 
     async def models(self, request: web.Request) -> web.Response:

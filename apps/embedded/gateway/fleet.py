@@ -58,6 +58,10 @@ class Series:
     running: str = "vllm:num_requests_running"
     usage: str = "vllm:kv_cache_usage_perc"
 
+    def query(self) -> list[tuple[str, str]]:
+        """Asks for these series only, which costs the engine a tenth of the whole page."""
+        return [("name[]", name) for name in (self.waiting, self.running, self.usage, "vllm:cache_config_info")]
+
 
 @dataclass
 class Fleet:
@@ -174,7 +178,8 @@ class Fleet:
     async def _scrape(self, session: aiohttp.ClientSession, replica: Replica) -> None:
         try:
             timeout = aiohttp.ClientTimeout(total=SCRAPE_TIMEOUT_S)
-            async with session.get(f"http://{replica.endpoint.address}/metrics", timeout=timeout) as response:
+            url = f"http://{replica.endpoint.address}/metrics"
+            async with session.get(url, params=self.series.query(), timeout=timeout) as response:
                 response.raise_for_status()
                 page = await response.content.read(MOST_PAGE_BYTES)
                 while not response.content.at_eof() and len(page) < MOST_PAGE_BYTES:
