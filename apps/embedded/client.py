@@ -343,7 +343,7 @@ def _error(status: int, raw: bytes) -> KubeError:
 
 
 async def wait_for_kubeconfig(path: str | Path, deadline_s: float) -> None:
-    """Wait until the API server has written its kubeconfig (its readiness signal). TimeoutError after ``deadline_s``."""
+    """Wait until the API server has written its kubeconfig (the sign that it is ready). TimeoutError if not."""
     async with asyncio.timeout(deadline_s):
         while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240 - a file has no event to wait for; a stat is quick
             await asyncio.sleep(0.05)

@@ -16,7 +16,7 @@ log = logging.getLogger("controllers")
 
 
 async def run(kubeconfig: str) -> None:
-    await wait_for_kubeconfig(kubeconfig, timeout=60)
+    await wait_for_kubeconfig(kubeconfig, deadline_s=60)
     access = Access.from_kubeconfig(kubeconfig)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

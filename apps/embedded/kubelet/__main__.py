@@ -24,7 +24,7 @@ log = logging.getLogger("kubelet")
 
 
 async def run(options: argparse.Namespace, nodes: list[Object], addresses: AddressPool) -> None:
-    await wait_for_kubeconfig(options.kubeconfig, timeout=60)
+    await wait_for_kubeconfig(options.kubeconfig, deadline_s=60)
     access = Access.from_kubeconfig(options.kubeconfig)
     settings = Settings(
         kubeconfig=options.kubeconfig.resolve(),
