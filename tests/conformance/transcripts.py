@@ -179,7 +179,7 @@ def _short(value: Any) -> str:
 
 
 def pointer(value: Any, path: str) -> Any:
-    """What a pointer of a transcript points at (``type=Ready`` picks from a list, ``#`` is a length); None if absent."""
+    """What a pointer of a transcript points at (``type=Ready`` picks from a list, ``#`` is a length); None: absent."""
     for part in [p.replace("~1", "/").replace("~0", "~") for p in path.strip("/").split("/") if p]:
         if part == "#" or part.endswith("#"):
             if part != "#":

@@ -66,30 +66,29 @@ def is_atomic(schema: Schema) -> bool:
 
 def validate(value: Any, schema: Schema, path: Path = ()) -> Iterator[str]:
     """What keeps a value from being of its type, as sentences beginning with the path."""
-    schema = deduce(schema, value)
-    shown = paths.show(path)
     if value is None:
         return
+    schema = deduce(schema, value)
     if schema.kind == "list":
-        if not isinstance(value, list):
-            yield f"{shown}: expected list, got {_go(value)}"
-            return
-        yield from _validate_list(value, schema, path, shown)
+        if isinstance(value, list):
+            yield from _validate_list(value, schema, path)
+        else:
+            yield f"{paths.show(path)}: expected list, got {_go(value)}"
     elif schema.kind in ("map", "struct"):
         if not isinstance(value, dict):
-            yield f"{shown}: expected map, got {_go(value)}"
+            yield f"{paths.show(path)}: expected map, got {_go(value)}"
             return
         for name, child in value.items():
             if schema.kind == "struct" and name not in schema.fields and not schema.preserve_unknown:
-                yield f"{shown}.{name}: field not declared in schema"
+                yield f"{paths.show(path)}.{name}: field not declared in schema"
             else:
                 yield from validate(child, schema.child(name), (*path, paths.field(name)))
     elif not _scalar_fits(value, schema.scalar):
         wanted = {"bool": "boolean", "string": "string"}.get(schema.scalar, "numeric (int or float)")
-        yield f"{shown}: expected {wanted}, got {_go(value)}"
+        yield f"{paths.show(path)}: expected {wanted}, got {_go(value)}"
 
 
-def _validate_list(value: list[Any], schema: Schema, path: Path, shown: str) -> Iterator[str]:
+def _validate_list(value: list[Any], schema: Schema, path: Path) -> Iterator[str]:
     assert schema.element is not None
     seen: set[str] = set()
     for index, entry in enumerate(value):
@@ -99,10 +98,10 @@ def _validate_list(value: list[Any], schema: Schema, path: Path, shown: str) -> 
             try:
                 step = element_of(entry, schema)
             except TypedError as error:
-                yield f"{shown}: element {index}: {error}"
+                yield f"{paths.show(path)}: element {index}: {error}"
                 continue
             if step in seen:
-                yield f"{shown}: duplicate entries for key {paths.show((step,))}"
+                yield f"{paths.show(path)}: duplicate entries for key {paths.show((step,))}"
             seen.add(step)
         yield from validate(entry, schema.element, (*path, step))
 
@@ -191,8 +190,9 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
 
 
 def _compare(old: Any, new: Any, schema: Schema, path: Path, result: Comparison) -> None:
+    if isinstance(old, (dict, list)) and old == new:
+        return
     before, after = deduce(schema, old), deduce(schema, new)
-    leaf = False
     if new is ABSENT:
         leaf = _compare_as(old, new, before, path, result)
     elif old is ABSENT or before is after:
@@ -254,20 +254,18 @@ def merge(live: Any, config: Any, schema: Schema) -> Any:
     if config is ABSENT:
         return live
     schema = deduce(schema, config)
-    if live is ABSENT or is_atomic(schema) or _is_empty(config) or not isinstance(live, type(config)):
-        if _is_empty(config) and isinstance(live, (dict, list)) and live and not is_atomic(schema):
-            return live
-        return _merged_alone(config, schema) if not is_atomic(schema) else config
+    if is_atomic(schema) or live is ABSENT:
+        return config
+    if _is_empty(config):
+        return live if isinstance(live, (dict, list)) and live else config
+    if not isinstance(live, type(config)):
+        return config
     if schema.kind == "list":
         return _merge_lists(live, config, schema)
     merged = {}
     for name in dict.fromkeys([*live, *config]):
         merged[name] = merge(live.get(name, ABSENT), config.get(name, ABSENT), schema.child(name))
     return merged
-
-
-def _merged_alone(config: Any, schema: Schema) -> Any:
-    return config
 
 
 def _merge_lists(live: list[Any], config: list[Any], schema: Schema) -> list[Any]:
@@ -350,19 +348,18 @@ def _is_member(below: FieldsV1) -> bool:
 def with_named_fields(chosen: PathSet, schema: Schema) -> PathSet:
     """Also the struct fields on the way to each path (but not keys of maps), so that an empty struct can go too."""
     found: set[Path] = set(chosen)
+    nodes: dict[Path, Schema] = {(): schema}
     for path in chosen:
-        node: Schema | None = schema
-        for depth, element in enumerate(path[:-1]):
-            node = _descend(node, element, found, path[: depth + 1])
+        for depth in range(1, len(path)):
+            prefix = path[:depth]
+            if prefix in nodes:
+                continue
+            parent, element = nodes[path[: depth - 1]], path[depth - 1]
+            if element.startswith("f:"):
+                name = element[2:]
+                if name in parent.fields:
+                    found.add(prefix)
+                nodes[prefix] = parent.child(name)
+            else:
+                nodes[prefix] = parent.element or ANY
     return frozenset(found)
-
-
-def _descend(node: Schema | None, element: str, found: set[Path], prefix: Path) -> Schema | None:
-    if node is None or node.kind == "any":
-        return ANY
-    if element.startswith("f:"):
-        name = element[2:]
-        if name in node.fields:
-            found.add(prefix)
-        return node.child(name)
-    return node.element
