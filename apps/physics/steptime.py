@@ -31,13 +31,14 @@ class StepTimeModel:
     tokens of the step together (N = prefill tokens + decoding requests); attention and the work per request add to it:
 
         step = max(read + read_token * N, compute + compute_token * N)
-               + prefill_request * prefill_requests + attention_pair * attention_pairs + kv_token * kv_tokens
+               + prefill_request * prefill_requests + attention_pair * attention_pairs + kv_token * kv_tokens * mixed
 
+    `mixed` counts in steps that both prefill and decode, whose attention runs outside the full CUDA graph.
     With one kind of work in the step this is the usual linear fit: prefill `a + b n + q n (past + n/2)`, decode
     `c + d batch + e kv` (a, b = compute, compute_token; c, d = read, read_token; q = attention_pair; e = kv_token).
 
     read, compute: s. read_token, compute_token: s per token. prefill_request: s per request.
-    attention_pair: s per token^2. kv_token: s per token of context read.
+    attention_pair: s per token^2. kv_token: s per token of context read. mixed: a factor, 1 or more.
     """
 
     read: float
@@ -47,6 +48,7 @@ class StepTimeModel:
     attention_pair: float
     kv_token: float
     prefill_request: float = 0.0
+    mixed: float = 1.0
 
     def seconds(self, load: StepLoad) -> float:
         """Duration of the step in seconds; 0 for an empty one."""
@@ -54,9 +56,6 @@ class StepTimeModel:
         if not tokens:
             return 0.0
         linear = max(self.read + self.read_token * tokens, self.compute + self.compute_token * tokens)
-        return (
-            linear
-            + self.prefill_request * load.prefill_requests
-            + self.attention_pair * load.attention_pairs
-            + self.kv_token * load.kv_tokens
-        )
+        prefill = self.prefill_request * load.prefill_requests + self.attention_pair * load.attention_pairs
+        reading = self.kv_token * load.kv_tokens * (self.mixed if load.prefill_tokens else 1.0)
+        return linear + prefill + reading
