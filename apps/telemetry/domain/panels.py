@@ -74,9 +74,16 @@ class Chart:
             "step": self.step,
             "window": self.window,
             "lastSampleAt": self.last_sample_at,
-            "series": [{"key": line.key, "label": line.label, "points": list(points)} for line, points in self.series],
+            "series": [
+                {"key": line.key, "label": line.label, "points": _short(points)} for line, points in self.series
+            ],
             "thresholds": [{"label": t.label, "value": t.value} for t in self.thresholds],
         }
+
+
+def _short(points: Iterable[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
+    """Values to six significant digits: more than a chart can show, at half the bytes."""
+    return [(time, None if value is None else float(f"{value:.6g}")) for time, value in points]
 
 
 def catalogue_entry(panel: Panel) -> dict[str, Any]:
