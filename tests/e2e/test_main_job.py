@@ -103,7 +103,8 @@ def test_replicas_scale_engine_flags_roll_and_deletion_removes_only_what_is_ours
     try:
         pool = stack.wait_healthy("side", desired=1)
         first = set(live_pods(stack, pool))
-        stack.kubectl("create", "configmap", "foreign", "-n", "serving", "--from-literal=a=b")
+        foreign = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign", "namespace": "serving"}}
+        stack.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps({**foreign, "data": {"a": "b"}}))
 
         stack.lamp("apply", "-f", "-", stdin=SIDE_POOL.format(length=8192, replicas=2))
         pool = stack.wait_healthy("side", desired=2, ready=2)

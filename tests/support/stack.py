@@ -64,9 +64,9 @@ class RunningStack:
         env = {**os.environ, "LAMPLIGHT_SERVER": self.base_url, "LAMPLIGHT_TOKEN": self.token}
         return _run([LAMP, *args], env, check=check, stdin=stdin)
 
-    def kubectl(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "KUBECONFIG": self.kubeconfig}
-        return _run(["kubectl", *args], env, check=check)
+        return _run(["kubectl", *args], env, check=check, stdin=stdin)
 
     def pool(self, name: str = "chat", team: str = "default") -> dict[str, Any]:
         return self.get(f"/api/v1/teams/{team}/pools/{name}")
