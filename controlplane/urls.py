@@ -16,3 +16,5 @@ urlpatterns = [
     path("api/v1/", include("apps.slos.urls")),
     path("", include("apps.console.urls")),  # /api/v1/fleet, /api/v1/stream, /healthz, /readyz, the console itself
 ]
+
+handler500 = "apps.core.api.problems.server_error"

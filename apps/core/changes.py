@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-Action = Literal["create", "update", "delete-requested", "delete", "login", "access"]
+Action = Literal["create", "update", "delete-requested", "delete"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ A dry run goes the same way and is rolled back at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.core import access, kinds, writes
+from apps.core import access, kinds, transactions, writes
 from apps.core.domain.access import SYSTEM
 from apps.core.domain.documents import API_VERSION, Envelope, read_envelope
 from apps.core.domain.merge import merged
@@ -120,19 +120,20 @@ def apply_documents(
             entry.team = entry.envelope.metadata.team or team
         except Invalid as refused:
             entry.refuse(refused)
-    readable = [e for e in entries if e.envelope is not None]
-    _refuse_doubles(readable)
+    _refuse_doubles(e for e in entries if e.envelope is not None)
 
-    def write(journal: Journal) -> None:
+    def write(journal: Journal) -> list[Outcome]:
+        attempt = [replace(entry) for entry in entries]
+        readable = [e for e in attempt if e.envelope is not None]
         # every bundle locks rows in one order: two of them cannot wait for each other
         for entry in sorted(readable, key=lambda e: (order.index(e.key.kind), e.key)):
             if entry.refusal is None:
                 _apply_one(entry, journal, frozenset(e.key for e in readable if e.refusal is not None))
-        if any(e.refusal is not None for e in entries):
-            raise BundleRefused([e.outcome() for e in entries])
+        if any(e.refusal is not None for e in attempt):
+            raise BundleRefused([e.outcome() for e in attempt])
+        return [e.outcome() for e in attempt]
 
-    _transaction(write, by, dry_run)
-    return [e.outcome() for e in entries]
+    return transactions.run(write, by=by, dry_run=dry_run)
 
 
 def create(handler: kinds.KindHandler, document: Document, *, team: str, by: By, dry_run: bool = False) -> Written:
@@ -195,14 +196,12 @@ def delete(
     handler: kinds.KindHandler, *, team: str, name: str, etags: tuple[str, ...], by: By, dry_run: bool = False
 ) -> Written:
     """Ask for an object's deletion: `deleted` when it is gone, `deleting` when its controller has to finish it."""
-    result: list[Written] = []
     expect = Expectation(exists=True, etags=etags)
-    _transaction(
-        lambda journal: result.append(writes.delete(handler, team=team, name=name, expect=expect, journal=journal)),
-        by,
-        dry_run,
+    return transactions.run(
+        lambda journal: writes.delete(handler, team=team, name=name, expect=expect, journal=journal),
+        by=by,
+        dry_run=dry_run,
     )
-    return result[0]
 
 
 @transaction.atomic
@@ -225,22 +224,6 @@ def finish_deletion(obj: DeclaredObject, *, reason: str = "") -> bool:
     journal.note(row, "delete", before, ())
     journal.write()
     return True
-
-
-class _RolledBack(Exception):
-    """Ends the transaction of a dry run."""
-
-
-def _transaction(write: Callable[[Journal], object], by: By, dry_run: bool) -> None:
-    journal = Journal(by)
-    try:
-        with transaction.atomic():
-            write(journal)
-            journal.write()
-            if dry_run:
-                raise _RolledBack
-    except _RolledBack:
-        pass
 
 
 def _apply_one(entry: _Entry, journal: Journal, refused: frozenset[ObjectKey]) -> None:
@@ -267,21 +250,18 @@ def _write_one(
     by: By,
     dry_run: bool,
 ) -> Written:
-    result: list[Written] = []
-
-    def write(journal: Journal) -> None:
+    def write(journal: Journal) -> Written:
         access.require_write(by.actor, team)
         envelope = read_envelope(value, [handler.kind])
         _check_address(envelope, team, name)
-        result.append(writes.declare(handler, envelope, team=team, expect=expect, journal=journal))
+        return writes.declare(handler, envelope, team=team, expect=expect, journal=journal)
 
     try:
-        _transaction(write, by, dry_run)
+        return transactions.run(write, by=by, dry_run=dry_run)
     except IntegrityError:
         raise _created_meanwhile(ObjectKey(handler.kind, team, name or "")) from None
     except Refusal as refusal:
         raise _placed(refusal, document) from None
-    return result[0]
 
 
 def _placed(refusal: Refusal, document: Document) -> Refusal:

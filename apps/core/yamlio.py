@@ -8,7 +8,7 @@ keys that are not text are refused; aliases are allowed as long as what they exp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -77,10 +77,7 @@ class Document:
 def read(data: bytes, *, json: bool = False, limits: Limits = DEFAULT_LIMITS) -> list[Document]:
     """The documents of a UTF-8 text; empty YAML documents are left out. Raises TooLarge, Malformed."""
     if len(data) > limits.text_bytes:
-        raise TooLarge(
-            f"The text has {_mebibytes(len(data))} MiB; the limit is {_mebibytes(limits.text_bytes)} MiB: "
-            "split it into several files and apply them one after the other."
-        )
+        raise too_large(len(data), limits.text_bytes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
@@ -109,11 +106,8 @@ def _yaml_events(text: str) -> Iterator[jsonevents.Event]:
         raise _malformed(at.line + 1 if at else 1, at.column + 1 if at else 1, f"this is not YAML: {said}") from None
     except yaml.reader.ReaderError as bad_text:
         line = text.count("\n", 0, bad_text.position) + 1
-        detail = (
-            f"the character U+{ord(str(bad_text.character)[0]):04X} is not allowed in YAML"
-            if isinstance(bad_text.character, str)
-            else f"the character U+{int(bad_text.character):04X} is not allowed in YAML"
-        )
+        code = bad_text.character if isinstance(bad_text.character, int) else ord(bad_text.character)
+        detail = f"the character U+{code:04X} is not allowed in YAML"
         raise _malformed(line, 1, detail) from None
     except yaml.YAMLError as other:
         raise _malformed(1, 1, f"this is not YAML: {other}") from None
@@ -280,6 +274,14 @@ class _Builder:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def too_large(count: int, limit: int) -> TooLarge:
+    """The refusal of a text of `count` bytes."""
+    return TooLarge(
+        f"The text has {_mebibytes(count)} MiB; the limit is {_mebibytes(limit)} MiB: "
+        "split it into several files and apply them one after the other."
+    )
+
+
 def _malformed(line: int, column: int, detail: str, at: str = "") -> Malformed:
     return Malformed(f"Line {line}, column {column}: {detail}.", [Fault(at, detail, line, column)])
 
@@ -308,7 +310,7 @@ _BLOCK = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?\n)*[!-~](?:[ -~]*[!-~])?")
 _Writer.add_representer(str, _write_text)
 
 
-def write(documents: list[Mapping[str, Any]]) -> str:
+def write(documents: Sequence[Mapping[str, Any]]) -> str:
     """YAML of one or more JSON values, in the order of their keys, without aliases; `read` gives them back equal."""
     return str(
         yaml.dump_all(

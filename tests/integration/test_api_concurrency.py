@@ -84,6 +84,27 @@ def test_bundles_in_opposite_order_do_not_wait_for_each_other(api: Api) -> None:
     assert ChangeRecord.objects.count() == 8 * 7
 
 
+def test_a_writer_that_the_database_gave_up_for_another_one_is_let_in_afterwards(api: Api) -> None:
+    api.apply(document("m-a") + "---\n" + document("m-b"))
+    both = document("m-a", 2) + "---\n" + document("m-b", 2)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        with connection.cursor() as cursor:
+            # the other writer looks for deadlocks first, so that it is the one that is given up
+            cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+            cursor.execute("SELECT 1 FROM catalog_model WHERE name = 'm-b' FOR UPDATE")
+            answer = pool.submit(lambda: (api.apply(both), connection.close())[0])
+            wait_until(lambda: _somebody_waits(cursor), 10, "the other writer did not come to the locked row")
+            cursor.execute("UPDATE catalog_model SET labels = '{}' WHERE name = 'm-a'")
+    assert answer.result(timeout=30).status_code == 200
+    assert [m["metadata"]["version"] for m in api.get("models")["items"]] == [2, 2]
+    assert ChangeRecord.objects.count() == 4
+
+
+def _somebody_waits(cursor: Any) -> bool:
+    cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+    return bool(cursor.fetchone()[0])
+
+
 def test_outbox_ids_become_visible_in_their_order() -> None:
     """A reader that goes on from the last id it saw misses nothing, whichever writer commits first."""
     seen: list[int] = []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from apps.core.domain.refusals import Refusal
+from apps.core.middleware import request_id
 
 CONTENT_TYPE = "application/problem+json"
 _TITLES = {
@@ -47,9 +49,8 @@ def problem_handler(raised: Exception, context: dict[str, Any]) -> Response | No
     if isinstance(raised, PermissionDenied):
         return problem(403, str(raised) or "You may not do this.")
     if isinstance(raised, OperationalError):
-        return problem(
-            503, "The database cannot be reached now; nothing was changed. Try again.", headers={"Retry-After": "2"}
-        )
+        sentence = "The database cannot be reached now or has too much to do; nothing was changed. Try again."
+        return problem(503, sentence, headers={"Retry-After": "2"})
     if isinstance(raised, exceptions.APIException):
         headers = {}
         if challenge := getattr(raised, "auth_header", None):
@@ -58,6 +59,15 @@ def problem_handler(raised: Exception, context: dict[str, Any]) -> Response | No
             headers["Retry-After"] = str(int(wait) + 1)
         return problem(raised.status_code, _sentence(raised.detail), headers=headers)
     return None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what nobody expected, without any of its details; the log has them under the request id."""
+    detail = f"Something failed on the server; nothing was changed. Its log has more under request id {request_id()}."
+    if not request.path.startswith("/api/"):
+        return HttpResponse(detail, status=500, content_type="text/plain; charset=utf-8")
+    body = {"type": "urn:lamplight:problem:error", "title": "The request failed", "status": 500, "detail": detail}
+    return HttpResponse(orjson.dumps({**body, "errors": []}), status=500, content_type=CONTENT_TYPE)
 
 
 def _sentence(detail: Any) -> str:
