@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,11 @@ from typing import Any
 import pytest
 import requests
 
+from apps.catalog.domain.vllm import ParsedArgs, parse_args
+from apps.embedded.engine.domain.settings import settings_from
+from apps.embedded.engine.hardware import frontend, step_time
+from apps.physics import Engine, Request
+from apps.physics.virtual import play
 from tests.support.engines import MODEL, EngineProcess, run_engine
 from tests.support.wait import wait_until
 
@@ -140,6 +146,8 @@ def test_the_next_turn_of_a_conversation_finds_the_answer_too(engine: EngineProc
         ("/v1/completions", {"prompt": [[1, "x"]]}, 400, "BadRequestError", "prompt"),
         ("/v1/completions", {"prompt": [200_000]}, 400, "BadRequestError", "Token id 200000 is out of vocabulary"),
         ("/v1/completions", {"prompt": "a", "max_tokens": "5"}, 400, "BadRequestError", "valid integer"),
+        ("/v1/completions", {"prompt": "a", "max_tokens": 0}, 400, "BadRequestError", "must be at least 1, got 0."),
+        ("/v1/completions", {"prompt": ""}, 400, "BadRequestError", "The decoder prompt cannot be empty"),
         ("/v1/completions", {"prompt": "a", "n": 0}, 400, "BadRequestError", "n must be at least 1, got 0."),
         ("/v1/completions", {"prompt": "a", "n": 100_000}, 400, "BadRequestError", "n must be at most 1024"),
         ("/v1/completions", {"prompt": "a", "logprobs": 3}, 400, "BadRequestError", "no log probabilities"),
@@ -227,3 +235,66 @@ def test_not_listening_before_the_model_is_loaded(tmp_path: Path) -> None:
     begun = time.monotonic()
     with run_engine(tmp_path, environment={"LAMPLIGHT_ENGINE_STARTUP": "20", "LAMPLIGHT_TIME_SCALE": "10"}):
         assert time.monotonic() - begun >= 2.0
+
+
+def test_equal_request_ids_are_two_requests(engine: EngineProcess) -> None:
+    def ask(_: int) -> dict[str, Any]:
+        headers = {"X-Request-Id": "mine"}
+        return engine.post("/v1/completions", {"prompt": WORDS, "max_tokens": 50}, headers=headers).json()  # type: ignore[no-any-return]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+    assert {answer["id"] for answer in answers} == {"cmpl-mine"}
+    assert len({answer["choices"][0]["text"] for answer in answers}) == 1
+
+
+def test_http_1_0_clients_get_an_unframed_stream(engine: EngineProcess) -> None:
+    host, port = engine.url.removeprefix("http://").split(":")
+    body = json.dumps({"prompt": WORDS, "max_tokens": 3, "ignore_eos": True, "stream": True}).encode()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"POST /v1/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        raw = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, content = raw.partition(b"\r\n\r\n")
+    assert b"chunked" not in head
+    lines = [line for line in content.split(b"\n") if line]
+    assert len(lines) == 4
+    assert lines[0].startswith(b"data: {")
+    assert lines[-1] == b"data: [DONE]"
+
+
+def test_a_body_too_large(engine: EngineProcess) -> None:
+    response = requests.post(engine.url + "/v1/completions", data=b" " * (33 * 2**20), timeout=30)
+    assert response.status_code == 413
+    assert "larger than" in response.json()["error"]["message"]
+
+
+def test_more_than_the_cache_holds_is_preempted_and_still_answered(tmp_path: Path) -> None:
+    with run_engine(tmp_path, "--max-model-len=512", "--num-gpu-blocks-override=80") as engine:
+
+        def ask(number: int) -> int:
+            body = {"prompt": [1000 + number] * 100, "max_tokens": 300, "ignore_eos": True}
+            return engine.post("/v1/completions", body).json()["usage"]["completion_tokens"]  # type: ignore[no-any-return]
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(ask, range(8))) == [300] * 8
+        assert engine.metric("vllm:num_preemptions_total") > 0
+        assert engine.metric("vllm:kv_cache_usage_perc") == 0
+
+
+def test_a_single_request_takes_the_time_that_physics_says(tmp_path: Path) -> None:
+    """What the engine's own metrics say in real time is what the same model says in virtual time."""
+    flags = ["--max-model-len=8192"]
+    with run_engine(tmp_path, *flags) as engine:
+        engine.post("/v1/completions", {"prompt": list(range(1000, 5000)), "max_tokens": 101, "ignore_eos": True})
+        first = engine.metric("vllm:time_to_first_token_seconds_sum")
+        per_token = engine.metric("vllm:request_time_per_output_token_seconds_sum")
+    parsed = parse_args("0.33", [MODEL, *flags])
+    assert isinstance(parsed, ParsedArgs)
+    settings = settings_from(parsed, {})
+    model = play(
+        Engine(settings.engine, step_time(settings)), frontend(settings), [Request("only", 0.0, 4000, (), 101)]
+    )[0]
+    host = frontend(settings).latency
+    assert first == pytest.approx(model.ttft - host, rel=0.02, abs=0.002)
+    assert model.tpot is not None
+    assert per_token == pytest.approx(model.tpot, rel=0.02)

@@ -17,6 +17,7 @@ from apps.embedded.engine.hardware import cold_start_seconds, frontend, step_tim
 from apps.embedded.engine.loop import EngineLoop, ModelClock
 from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
+from apps.embedded.engine.report import report_forever
 from apps.embedded.engine.server import EngineServer, run_until
 from apps.physics import Engine
 
@@ -75,18 +76,21 @@ async def _serve(settings: EngineSettings) -> int:
         Recorder(metrics, settings.time_scale),
         frontend(settings),
     )
-    loop.start()
+    loop.start(on_death=stop.set)
     gc.collect()
     gc.freeze()
     server = EngineServer(settings, loop, metrics)
+    reporting = asyncio.create_task(report_forever(loop)) if settings.log_stats else None
     try:
         await run_until(stop, server, settings.host, settings.port, grace=settings.shutdown_timeout)
+        return 0 if loop.alive else 1
     except OSError as error:
         print(f"ERROR: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1
     finally:
+        if reporting is not None:
+            reporting.cancel()
         await loop.stop()
-    return 0
 
 
 def _say(text: str) -> None:

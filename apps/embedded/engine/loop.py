@@ -79,8 +79,9 @@ class EngineLoop:
         """Sequences that have not ended."""
         return len(self._live)
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="engine-steps")
+    def start(self, on_death: Callable[[], object] = lambda: None) -> None:
+        """Begin; `on_death` is called when a step fails, after which nothing is generated any more."""
+        self._task = asyncio.create_task(self._run(on_death), name="engine-steps")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -148,15 +149,15 @@ class EngineLoop:
         )
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def _run(self, on_death: Callable[[], object]) -> None:
         try:
             await self._steps()
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            # /health says so from now on, as vLLM's does when its engine process dies
+        except Exception as error:
             log.exception("the engine's loop died")
-            raise
+            for sequence in self._live.values():
+                if not sequence.answer.finished.done():
+                    sequence.answer.finished.set_exception(RuntimeError(f"EngineCore died: {error!r}"))
+            on_death()
 
     async def _steps(self) -> None:
         free_at = -math.inf

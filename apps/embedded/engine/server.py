@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
 from apps.embedded.engine.domain import requests
@@ -38,6 +39,8 @@ class EngineServer:
         self.idle = asyncio.Event()
         self.idle.set()
         self._started = int(time.time())
+        # clients may send the same X-Request-Id twice; the engine must not see the same name twice
+        self._serial = itertools.count()
 
     def application(self) -> web.Application:
         middlewares = [self._measured, self._answered, self._keyed]
@@ -124,10 +127,10 @@ class EngineServer:
         self.open += 1
         self.idle.clear()
         try:
+            if isinstance(answer, StreamedAnswer):
+                return await self._stream(request, answer, sequences)
             for sequence in sequences:
                 self.loop.submit(sequence)
-            if isinstance(answer, StreamedAnswer):
-                return await self._stream(request, answer)
             await answer.finished
             return web.json_response(answer.whole(), dumps=_dumps)
         finally:
@@ -175,7 +178,7 @@ class EngineServer:
                 choices.append(choice)
                 sequences.append(
                     Sequence(
-                        identity=f"{identity}-{choice.index}",
+                        identity=f"{identity}-{next(self._serial)}",
                         prompt_tokens=len(prompt),
                         block_hashes=hashes,
                         limit=limit,
@@ -190,10 +193,15 @@ class EngineServer:
                 )
         return answer, sequences
 
-    async def _stream(self, request: web.Request, answer: StreamedAnswer) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, answer: StreamedAnswer, sequences: list[Sequence]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        response.enable_chunked_encoding()
+        if _chunked(request):
+            response.enable_chunked_encoding()
         await response.prepare(request)
+        for sequence in sequences:
+            self.loop.submit(sequence)
         await answer.finished
         await response.write_eof(answer.ending())
         return response
@@ -263,12 +271,19 @@ def _writer(request: web.Request) -> Callable[[bytes], None]:
     The engine's step writes to many streams; going through each handler's coroutine would cost a task switch a token.
     """
 
+    framed = _chunked(request)
+
     def write(data: bytes) -> None:
         transport = request.transport
         if transport is not None and not transport.is_closing():
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if framed else data)
 
     return write
+
+
+def _chunked(request: web.Request) -> bool:
+    """HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer."""
+    return request.version >= HttpVersion11
 
 
 async def _json(request: web.Request) -> object:

@@ -96,7 +96,7 @@ def test_chat_contents() -> None:
 def test_context_limit() -> None:
     assert tokens_to_generate(generation(chat=True), 100, 4096) == 3996
     assert tokens_to_generate(generation(max_tokens=96), 4000, 4096) == 96
-    for tokens, asked in ((4000, 97), (4096, 0), (5000, 16)):
+    for tokens, asked in ((4000, 97), (4096, 1), (5000, 16)):
         with pytest.raises(RefusedError, match="maximum context length is 4096 tokens"):
             tokens_to_generate(generation(max_tokens=asked), tokens, 4096)
 

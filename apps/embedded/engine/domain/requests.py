@@ -57,7 +57,9 @@ def read_generation(body: object, *, chat: bool) -> Generation:
         raise RefusedError("Stream options can only be defined when `stream=True`.", param="stream_options")
     texts, prompts = _chat_prompt(body) if chat else _prompts(body)
     limit = _integer(body, "max_completion_tokens", least=1) if chat else None
-    limit = limit if limit is not None else _integer(body, "max_tokens", least=1 if chat else 0)
+    limit = limit if limit is not None else _integer(body, "max_tokens", least=1)
+    if not all(prompts):
+        raise RefusedError("The decoder prompt cannot be empty", param="prompt")
     n = _integer(body, "n", least=1) or 1
     if n * len(prompts) > MOST_CHOICES:
         raise RefusedError(f"n must be at most {MOST_CHOICES // len(prompts)} here, but you asked for {n}.", param="n")

@@ -54,6 +54,7 @@ class EngineSettings:
     load_tracking: bool
     stream_interval: int
     shutdown_timeout: float
+    log_stats: bool
     access_log: bool
     access_log_skips: frozenset[str]
     eager: bool
@@ -116,6 +117,7 @@ def settings_from(
         load_tracking=parsed["enable_server_load_tracking"],
         stream_interval=max(1, parsed["stream_interval"]),
         shutdown_timeout=float(parsed["shutdown_timeout"]),
+        log_stats=not parsed["disable_log_stats"],
         access_log=not parsed["disable_uvicorn_access_log"],
         access_log_skips=frozenset((parsed["disable_access_log_for_endpoints"] or "").split(",")),
         eager=parsed["enforce_eager"],
