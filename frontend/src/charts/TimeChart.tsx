@@ -43,6 +43,12 @@ function dashedLine(ctx: CanvasRenderingContext2D, y: number, left: number, righ
   ctx.stroke();
 }
 
+/** Points between gaps on both sides: a line through one point would not be seen. */
+function lonely(values: ArrayLike<number | null | undefined>): number[] {
+  const all = Array.from(values);
+  return all.flatMap((value, at) => (value != null && all[at - 1] == null && all[at + 1] == null ? [at] : []));
+}
+
 function drawThresholds(chart: uPlot, panel: Panel): void {
   const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit);
   const { ctx, bbox } = chart;
@@ -103,7 +109,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
           width: layers ? 0 : width,
           dash: layers ? undefined : dash,
           fill: layers ? colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.8)") : undefined,
-          points: { show: false },
+          points: { show: false, filter: (chart: uPlot, series: number) => lonely(chart.data[series] ?? []) },
         };
       }),
     ],

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { Fragment, type ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import type { Attainment, FleetRow } from "../../api/types";
 import { format, money, percent, UNKNOWN } from "../../lib/units";
 import { Icon } from "../../ui/Icon";
@@ -100,6 +100,36 @@ function DataNote({ row }: { row: FleetRow }) {
   );
 }
 
+/** The cache keeps unchanged rows as the same objects, so a refresh redraws only what moved. */
+const Row = memo(function Row({ row }: { row: FleetRow }) {
+  return (
+    <>
+      <tr role="row">
+        <th role="rowheader" scope="row" className={styles.name}>
+          <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }}>
+            {row.name}
+          </Link>
+          <span className={styles.team}>
+            {row.team} <DataNote row={row} />
+          </span>
+        </th>
+        {COLUMNS.map(({ title: heading, sort, number, cell }) => (
+          <td role="cell" key={sort} data-label={heading} data-number={number}>
+            <div>{cell(row)}</div>
+          </td>
+        ))}
+      </tr>
+      {row.health !== "Healthy" && row.reason !== "" && (
+        <tr role="row" className={styles.why}>
+          <td role="cell" colSpan={COLUMNS.length + 1}>
+            <code>{row.reason}</code> {row.message}
+          </td>
+        </tr>
+      )}
+    </>
+  );
+});
+
 interface Props {
   groups: Group[];
   view: FleetView;
@@ -132,30 +162,7 @@ export function FleetTable({ groups, view, onView }: Props) {
               </tr>
             )}
             {rows.map((row) => (
-              <Fragment key={row.uid}>
-                <tr role="row">
-                  <th role="rowheader" scope="row" className={styles.name}>
-                    <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }}>
-                      {row.name}
-                    </Link>
-                    <span className={styles.team}>
-                      {row.team} <DataNote row={row} />
-                    </span>
-                  </th>
-                  {COLUMNS.map(({ title: heading, sort, number, cell }) => (
-                    <td role="cell" key={sort} data-label={heading} data-number={number}>
-                      <div>{cell(row)}</div>
-                    </td>
-                  ))}
-                </tr>
-                {row.health !== "Healthy" && row.reason !== "" && (
-                  <tr role="row" className={styles.why}>
-                    <td role="cell" colSpan={COLUMNS.length + 1}>
-                      <code>{row.reason}</code> {row.message}
-                    </td>
-                  </tr>
-                )}
-              </Fragment>
+              <Row key={row.uid} row={row} />
             ))}
           </tbody>
         ))}

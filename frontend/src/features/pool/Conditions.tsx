@@ -3,6 +3,7 @@ import type { Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
+import { Table } from "../../ui/Table";
 import { Section } from "./Section";
 import styles from "./Pool.module.css";
 
@@ -18,52 +19,39 @@ function ConditionStatus({ type, status }: Condition) {
 }
 
 export function Conditions({ pool, zone }: { pool: Pool; zone: Zone }) {
-  const { conditions } = pool.status;
   const { generation } = pool.metadata;
+  const isStale = ({ observedGeneration }: Condition) => observedGeneration < generation;
   return (
-    <Section title="Conditions" data={conditions ?? []} error={null} onRetry={() => undefined}>
-      {(known) =>
-        known.length === 0 ? (
+    <Section title="Conditions" data={pool.status.conditions ?? []} error={null} onRetry={() => undefined}>
+      {(conditions) =>
+        conditions.length === 0 ? (
           <EmptyState title="No condition has been reported yet." />
         ) : (
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th scope="col">Type</th>
-                <th scope="col">Status</th>
-                <th scope="col">Reason</th>
-                <th scope="col">Message</th>
-                <th scope="col">Since</th>
-              </tr>
-            </thead>
-            <tbody>
-              {known.map((condition) => {
-                const stale = condition.observedGeneration < generation;
-                return (
-                  <tr key={condition.type} data-stale={stale}>
-                    <th scope="row">{condition.type}</th>
-                    <td>
-                      <ConditionStatus {...condition} />
-                    </td>
-                    <td>
-                      <code>{condition.reason}</code>
-                    </td>
-                    <td className={styles.wide}>
-                      {condition.message}
-                      {stale && (
-                        <span className={styles.stale}>
-                          reporting on generation {condition.observedGeneration}, current is {generation}
-                        </span>
-                      )}
-                    </td>
-                    <td>
-                      <Age of={condition.lastTransitionTime} zone={zone} />
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
+          <Table
+            rows={conditions}
+            rowKey={({ type }) => type}
+            isStale={isStale}
+            columns={[
+              { title: "Type", cell: ({ type }) => type },
+              { title: "Status", cell: ConditionStatus },
+              { title: "Reason", cell: ({ reason }) => <code>{reason}</code> },
+              {
+                title: "Message",
+                wide: true,
+                cell: (condition) => (
+                  <>
+                    {condition.message}
+                    {isStale(condition) && (
+                      <span className={styles.stale}>
+                        reporting on generation {condition.observedGeneration}, current is {generation}
+                      </span>
+                    )}
+                  </>
+                ),
+              },
+              { title: "Since", cell: ({ lastTransitionTime }) => <Age of={lastTransitionTime} zone={zone} /> },
+            ]}
+          />
         )
       }
     </Section>

@@ -1,16 +1,21 @@
 import { useQuery } from "@tanstack/react-query";
 import { eventsQuery } from "../../api/queries";
+import type { TimelineEvent } from "../../api/types";
 import type { Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
+import { Table } from "../../ui/Table";
 import { Section } from "./Section";
-import styles from "./Pool.module.css";
 
 interface Props {
   team: string;
   name: string;
   zone: Zone;
+}
+
+function Type({ type }: TimelineEvent) {
+  return type === "Warning" ? <Status icon="triangle" tone="warn" word="Warning" label="Type" /> : type;
 }
 
 export function Events({ team, name, zone }: Props) {
@@ -22,40 +27,18 @@ export function Events({ team, name, zone }: Props) {
         events.length === 0 ? (
           <EmptyState title="Nothing has happened to this pool yet." />
         ) : (
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th scope="col">Last seen</th>
-                <th scope="col">Type</th>
-                <th scope="col">Reason</th>
-                <th scope="col">Message</th>
-                <th scope="col">Count</th>
-                <th scope="col">Source</th>
-              </tr>
-            </thead>
-            <tbody>
-              {events.map((event) => (
-                <tr key={event.id}>
-                  <td>
-                    <Age of={event.lastSeen} zone={zone} />
-                  </td>
-                  <td>
-                    {event.type === "Warning" ? (
-                      <Status icon="triangle" tone="warn" word="Warning" label="Type" />
-                    ) : (
-                      event.type
-                    )}
-                  </td>
-                  <td>
-                    <code>{event.reason}</code>
-                  </td>
-                  <td className={styles.wide}>{event.message}</td>
-                  <td className="number">{event.count}</td>
-                  <td>{event.source}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Table
+            rows={events}
+            rowKey={({ id }) => id}
+            columns={[
+              { title: "Reason", cell: ({ reason }) => <code>{reason}</code> },
+              { title: "Last seen", cell: ({ lastSeen }) => <Age of={lastSeen} zone={zone} /> },
+              { title: "Type", cell: Type },
+              { title: "Message", cell: ({ message }) => message, wide: true },
+              { title: "Count", cell: ({ count }) => count },
+              { title: "Source", cell: ({ source }) => source },
+            ]}
+          />
         )
       }
     </Section>

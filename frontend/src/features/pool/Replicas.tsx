@@ -5,8 +5,8 @@ import type { Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
+import { Table } from "../../ui/Table";
 import { Section } from "./Section";
-import styles from "./Pool.module.css";
 
 interface Props {
   team: string;
@@ -20,6 +20,15 @@ function Readiness({ ready, phase }: Replica) {
   return <Status icon="half" tone="info" word="Not ready" label="Readiness" />;
 }
 
+function Why({ reason, message }: Replica) {
+  if (!reason && !message) return null;
+  return (
+    <>
+      {reason && <code>{reason}</code>} {message}
+    </>
+  );
+}
+
 export function Replicas({ team, name, zone }: Props) {
   const { data, error, refetch } = useQuery(replicasQuery(team, name));
   return (
@@ -28,42 +37,20 @@ export function Replicas({ team, name, zone }: Props) {
         replicas.length === 0 ? (
           <EmptyState title="No replica is running." />
         ) : (
-          <table className={styles.table}>
-            <thead>
-              <tr>
-                <th scope="col">Pod</th>
-                <th scope="col">Variant</th>
-                <th scope="col">Readiness</th>
-                <th scope="col">Phase</th>
-                <th scope="col">Node</th>
-                <th scope="col">Restarts</th>
-                <th scope="col">Age</th>
-                <th scope="col">Reason</th>
-              </tr>
-            </thead>
-            <tbody>
-              {replicas.map((replica) => (
-                <tr key={replica.name}>
-                  <th scope="row" className="mono">
-                    {replica.name}
-                  </th>
-                  <td>{replica.variant ?? "—"}</td>
-                  <td>
-                    <Readiness {...replica} />
-                  </td>
-                  <td>{replica.phase}</td>
-                  <td>{replica.node ?? "—"}</td>
-                  <td className="number">{replica.restarts}</td>
-                  <td>
-                    <Age of={replica.createdAt} zone={zone} />
-                  </td>
-                  <td className={styles.wide}>
-                    {replica.reason !== null && replica.reason !== "" && <code>{replica.reason}</code>} {replica.message}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <Table
+            rows={replicas}
+            rowKey={(replica) => replica.name}
+            columns={[
+              { title: "Pod", cell: (replica) => <span className="mono">{replica.name}</span> },
+              { title: "Variant", cell: (replica) => replica.variant ?? "—" },
+              { title: "Readiness", cell: Readiness },
+              { title: "Phase", cell: (replica) => replica.phase },
+              { title: "Node", cell: (replica) => replica.node ?? "—" },
+              { title: "Restarts", cell: (replica) => replica.restarts },
+              { title: "Age", cell: (replica) => <Age of={replica.createdAt} zone={zone} /> },
+              { title: "Reason", cell: Why, wide: true },
+            ]}
+          />
         )
       }
     </Section>
