@@ -38,8 +38,11 @@ class ModelSpec(Spec):
     """One model. `served_name` is what clients name in requests; without it the document's own name."""
 
     source: Annotated[str, StringConstraints(max_length=500)]
-    revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w./-]{0,199}$")] = "main"
-    served_name: Annotated[str, StringConstraints(pattern=r"^[\w][\w./:-]{0,199}$")] | None = None
+    # the length apart from the pattern, and ASCII: a counted \w of Unicode compiles to 17 MB in pydantic's engine
+    revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$", max_length=200)] = "main"
+    served_name: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./:-]*$", max_length=200)] | None
+    ) = None
     shape: Shape | None = None
 
     @field_validator("source")
