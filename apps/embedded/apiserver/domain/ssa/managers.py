@@ -149,7 +149,7 @@ def apply(
     before = managers.get(who.key)
     managers = {**managers, who.key: Owned(who, applied, before.time if before else "")}
     if before is not None and before.fields:
-        merged = _prune(merged, schema, managers, before.fields)
+        merged = _prune(merged, schema, managers, before.fields) or {}
     comparison = typed.compare(live, merged, schema)
     others = [owned for key, owned in managers.items() if key != who.key]
     visible = comparison.without(ignored)
