@@ -15,8 +15,9 @@ import requests
 
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.embedded.engine.domain.settings import settings_from
-from apps.embedded.engine.hardware import frontend, step_time
+from apps.embedded.engine.hardware import timing
 from apps.physics import Engine, Request
+from apps.physics.catalogue import frontend
 from apps.physics.virtual import play
 from tests.support.engines import MODEL, EngineProcess, run_engine
 from tests.support.wait import wait_until
@@ -233,8 +234,11 @@ def test_queue_limit(tmp_path: Path) -> None:
 
 def test_not_listening_before_the_model_is_loaded(tmp_path: Path) -> None:
     begun = time.monotonic()
-    with run_engine(tmp_path, environment={"LAMPLIGHT_ENGINE_STARTUP": "20", "LAMPLIGHT_TIME_SCALE": "10"}):
+    with run_engine(tmp_path, environment={"LAMPLIGHT_ENGINE_STARTUP": "2", "LAMPLIGHT_TIME_SCALE": "10"}):
         assert time.monotonic() - begun >= 2.0
+    begun = time.monotonic()
+    with run_engine(tmp_path, environment={"LAMPLIGHT_ENGINE_STARTUP": "calibrated", "LAMPLIGHT_TIME_SCALE": "40"}):
+        assert time.monotonic() - begun >= 94 / 40
 
 
 def test_equal_request_ids_are_two_requests(engine: EngineProcess) -> None:
@@ -292,9 +296,9 @@ def test_a_single_request_takes_the_time_that_physics_says(tmp_path: Path) -> No
     assert isinstance(parsed, ParsedArgs)
     settings = settings_from(parsed, {})
     model = play(
-        Engine(settings.engine, step_time(settings)), frontend(settings), [Request("only", 0.0, 4000, (), 101)]
+        Engine(settings.engine, timing(settings).step_time), frontend(), [Request("only", 0.0, 4000, (), 101)]
     )[0]
-    host = frontend(settings).latency
+    host = frontend().latency
     assert first == pytest.approx(model.ttft - host, rel=0.02, abs=0.002)
     assert model.tpot is not None
     assert per_token == pytest.approx(model.tpot, rel=0.02)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from apps.catalog.domain.vllm import flags, parse_args
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
-from apps.embedded.engine.hardware import cold_start_seconds, frontend, step_time
+from apps.embedded.engine.hardware import startup_seconds, timing
 from apps.embedded.engine.loop import EngineLoop, ModelClock
 from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
 from apps.embedded.engine.report import report_forever
 from apps.embedded.engine.server import EngineServer, run_until
 from apps.physics import Engine
+from apps.physics.catalogue import Timing, frontend
 
 
 def main(argv: list[str]) -> int:
@@ -38,10 +39,11 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         settings = settings_from(parsed, os.environ, config_json=_config_json(parsed.model))
-    except (SettingsError, OSError) as error:
+        timed = timing(settings)
+    except (SettingsError, ValueError, OSError) as error:
         print(f"ValueError: {error}", file=sys.stderr)
         return 1
-    return asyncio.run(_serve(settings))
+    return asyncio.run(_serve(settings, timed))
 
 
 def _config_json(model: str) -> str | None:
@@ -49,18 +51,18 @@ def _config_json(model: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-async def _serve(settings: EngineSettings) -> int:
+async def _serve(settings: EngineSettings, timed: Timing) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _say(f"vLLM API server version {settings.version} (engine simulator), model {settings.model}")
     for name in settings.not_modelled:
         _say(f"--{name.replace('_', '-')} is accepted but not simulated yet")
-    startup = cold_start_seconds(settings) if settings.startup is None else settings.startup
+    _say(f"Step times: {timed.origin}, of {timed.basis}")
     _say(f"GPU KV cache size: {settings.engine.kv_tokens:,} tokens on {settings.accelerators} x {settings.accelerator}")
     with contextlib.suppress(TimeoutError):
         # like the real one, the server listens only when the model is loaded
-        await asyncio.wait_for(stop.wait(), startup / settings.time_scale)
+        await asyncio.wait_for(stop.wait(), startup_seconds(settings) / settings.time_scale)
         return 0
     metrics = EngineMetrics(
         settings.version,
@@ -71,10 +73,10 @@ async def _serve(settings: EngineSettings) -> int:
         cache_config=settings.cache_config,
     )
     loop = EngineLoop(
-        Engine(settings.engine, step_time(settings)),
+        Engine(settings.engine, timed.step_time),
         ModelClock(settings.time_scale),
         Recorder(metrics, settings.time_scale),
-        frontend(settings),
+        frontend(),
     )
     loop.start(on_death=stop.set)
     gc.collect()

@@ -1,21 +1,21 @@
-"""How fast the simulated accelerator is: step times, start-up and what the HTTP server costs."""
+"""How fast the simulated accelerators are, by what apps.physics knows of the model and of them."""
 
 from __future__ import annotations
 
 from apps.embedded.engine.domain.settings import EngineSettings
-from apps.physics import StepTimeModel
-from apps.physics.frontend import FrontendModel
+from apps.physics import catalogue, coldstart
+from apps.physics.catalogue import ModelSize, Timing
 
 
-def step_time(settings: EngineSettings) -> StepTimeModel:
-    return StepTimeModel(
-        read=4.6e-3, read_token=1e-5, compute=2e-3, compute_token=2.35e-5, attention_pair=0.8e-9, kv_token=2.9e-8
-    )
+def timing(settings: EngineSettings) -> Timing:
+    """Step times of the model on its accelerators. Raises ValueError for an accelerator without data."""
+    shape = settings.shape
+    size = ModelSize(shape.parameters, shape.layers, shape.weight_bytes(), shape.kv_bytes_per_token())
+    return catalogue.step_time_for(size, settings.accelerator, settings.accelerators)
 
 
-def frontend(settings: EngineSettings) -> FrontendModel:
-    return FrontendModel(latency=0.008)
-
-
-def cold_start_seconds(settings: EngineSettings) -> float:
-    return 95.0
+def startup_seconds(settings: EngineSettings) -> float:
+    """Model seconds from launch to the first healthy answer; a pod begins with an empty compile cache."""
+    if settings.startup is not None:
+        return settings.startup * settings.time_scale
+    return coldstart.cold_start_seconds(eager=settings.eager)

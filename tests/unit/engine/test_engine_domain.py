@@ -13,8 +13,10 @@ from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import RefusedError, read_generation, tokens_to_generate
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
-from apps.embedded.engine.domain.shapes import known_shape, shape_from_config
+from apps.embedded.engine.domain.shapes import accelerator_names, known_shape, shape_from_config
 from apps.embedded.engine.domain.tokens import VOCABULARY, block_hashes, chat_prompt, tokenize
+from apps.embedded.engine.hardware import timing
+from apps.physics import StepLoad
 
 TOKENS = st.lists(st.integers(0, VOCABULARY - 1), max_size=80)
 
@@ -212,3 +214,15 @@ def test_the_version_is_the_images() -> None:
     assert engine_version({"LAMPLIGHT_IMAGE": "registry:5000/vllm/vllm-openai:latest"}) == "0.33.0"
     assert engine_version({"LAMPLIGHT_IMAGE": "x:v0.32.1", "LAMPLIGHT_ENGINE_VERSION": "0.33.1"}) == "0.33.1"
     assert engine_version({}) == "0.33.0"
+
+
+@pytest.mark.parametrize("name", sorted(accelerator_names()))
+def test_every_accelerator_of_the_catalogue_can_be_simulated(name: str) -> None:
+    found = settings("--max-model-len=1024", "--gpu-memory-utilization=1.0", model="Qwen/Qwen3-0.6B",
+                     LAMPLIGHT_ACCELERATOR=name)  # fmt: skip
+    assert timing(found).step_time.seconds(StepLoad(prefill_tokens=512, prefill_requests=1)) > 0
+
+
+def test_the_measured_pair_is_taken_as_measured() -> None:
+    assert timing(settings("--max-model-len=1024")).origin == "measured"
+    assert timing(settings("--max-model-len=1024", LAMPLIGHT_ACCELERATOR="nvidia-b200")).origin == "scaled"

@@ -24,6 +24,8 @@ DEFAULT_ACCELERATOR = "nvidia-h200"
 DEFAULT_VERSION = "0.33.0"
 # accelerators with at least this much memory get vLLM's larger batch defaults
 LARGE_MEMORY_BYTES = 70 * GIB
+# what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
+CPU_CACHE_BYTES = 4 * GIB
 NOT_MODELLED = ("enable_lora", "speculative_config", "kv_transfer_config", "kv_offloading_size", "kv_events_config")
 
 
@@ -60,7 +62,7 @@ class EngineSettings:
     eager: bool
     time_scale: float
     startup: float | None
-    """Seconds until the server listens; None: as calibrated."""
+    """Seconds of the machine until the server listens, whatever the time scale; None: as calibrated."""
     not_modelled: tuple[str, ...]
 
     @property
@@ -155,6 +157,8 @@ def _engine(parsed: ParsedArgs, shape: ModelShape, accelerator: str, ranks: int)
     per_token = shape.kv_bytes_per_token(element)
     weights = shape.weight_bytes(1 if parsed["quantization"] else 2)
     available = parsed["kv_cache_memory_bytes"] or int(memory * utilization - weights / ranks - OVERHEAD_BYTES)
+    if not memory:
+        available = CPU_CACHE_BYTES
     blocks = available * ranks // (per_token * block_size)
     if parsed["num_gpu_blocks_override"]:
         blocks = parsed["num_gpu_blocks_override"]

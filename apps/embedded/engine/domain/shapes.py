@@ -68,14 +68,20 @@ def shape_from_config(name: str, config: Mapping[str, Any]) -> ModelShape:
     return ModelShape(name, float(parameters), layers, kv_heads, head_dim, context)
 
 
+def accelerator_names() -> tuple[str, ...]:
+    """The accelerators of the catalogue."""
+    return tuple(_data("apps.catalog", "accelerators.json")["accelerators"])
+
+
 def memory_bytes(accelerator: str) -> int:
-    """Device memory of one `accelerator` (nvidia-h200, ...), from the catalogue. Raises ValueError for one that it
-    does not have."""
+    """Device memory of one `accelerator` (nvidia-h200, ...), from the catalogue; 0 for plain CPU, which has none of
+    its own. Raises ValueError for one that the catalogue does not have."""
     table = _data("apps.catalog", "accelerators.json")["accelerators"]
     if accelerator not in table:
         raise ValueError(f"unknown accelerator {accelerator!r}; known are {', '.join(sorted(table))}")
-    size = str(table[accelerator]["memory"])
-    return int(size[:-2]) * {"Mi": 2**20, "Gi": GIB}[size[-2:]]
+    size = re.fullmatch(r"(\d+)(Mi|Gi|B)", str(table[accelerator]["memory"]))
+    assert size is not None, f"memory of {accelerator}"
+    return int(size[1]) * {"Mi": 2**20, "Gi": GIB, "B": 1}[size[2]]
 
 
 @functools.cache
