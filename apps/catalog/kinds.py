@@ -6,7 +6,9 @@ from typing import Any
 
 from apps.catalog.domain.model import ModelSpec
 from apps.catalog.models import Model
-from apps.core.kinds import KindHandler
+from apps.core.domain.conditions import Condition
+from apps.core.kinds import Accepted, KindHandler
+from apps.core.status import put_condition
 
 
 class ModelKind(KindHandler):
@@ -15,6 +17,14 @@ class ModelKind(KindHandler):
     singular = "model"
     model = Model
     spec_model = ModelSpec
+
+    def accepted(self, change: Accepted) -> None:
+        """A model is a reference: engines fetch its weights, so that being well formed is all there is to it."""
+        if change.spec_changed:
+            sentence = (
+                f"Pools may serve it; their engines fetch {change.spec.source} at revision {change.spec.revision}."
+            )
+            put_condition(change.obj, Condition("Ready", "True", "Accepted", sentence, change.obj.generation))
 
     def status(self, obj: Any) -> dict[str, Any]:
         """Adds what follows from the declared shape: bytes of KV cache per token, None where no shape is known."""

@@ -63,7 +63,10 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Accepted:
-    """An accepted change, for a handler's `accepted` hook: inside the transaction, after the row was written."""
+    """An accepted change, for a handler's `accepted` hook: inside the transaction, after the row was written.
+
+    `spec` is the parsed spec, None in a deletion. `before` is the declaration before, None for a new object.
+    """
 
     verb: Literal["created", "updated", "deleting", "deleted"]
     obj: Any
@@ -108,6 +111,8 @@ class KindHandler:
 _handlers: dict[str, KindHandler] = {}
 Referrers = Callable[[Any], Iterable[str]]
 _referrers: dict[str, list[Referrers]] = {}
+Watcher = Callable[[Accepted], Iterable[DeclaredObject]]
+_watchers: dict[str, list[Watcher]] = {}
 
 
 def register(handler: KindHandler) -> None:
@@ -144,6 +149,21 @@ def all_handlers() -> tuple[KindHandler, ...]:
     for kind in sorted(_handlers):
         place(_handlers[kind])
     return tuple(ordered)
+
+
+def register_watcher(kind: str, watcher: Watcher) -> None:
+    """Have `watcher(accepted)` called in the transaction of each change of an object of `kind`, to its very end.
+
+    It returns the objects whose status it changed by that, for the stream. For rooms that the kind's own room does not
+    know: an SLO that learns that its pool is gone.
+    """
+    if watcher not in _watchers.setdefault(kind, []):
+        _watchers[kind].append(watcher)
+
+
+def tell_watchers(change: Accepted) -> list[DeclaredObject]:
+    """Call the watchers of the change's kind; the objects whose status they changed."""
+    return [obj for watcher in _watchers.get(change.obj.kind, []) for obj in watcher(change)]
 
 
 def register_referrers(kind: str, referrers: Referrers) -> None:

@@ -17,7 +17,7 @@ from apps.core.domain.documents import API_VERSION, Envelope, read_envelope
 from apps.core.domain.merge import merged
 from apps.core.domain.refusals import Clash, Fault, Invalid, Malformed, Refusal
 from apps.core.models import DeclaredObject, ObjectKey
-from apps.core.representation import declaration, full
+from apps.core.representation import full
 from apps.core.writes import By, Expectation, Journal, Written
 from apps.core.yamlio import Document
 
@@ -210,18 +210,9 @@ def finish_deletion(obj: DeclaredObject, *, reason: str = "") -> bool:
 
     False where the row was gone already. Raises ValueError where nobody asked for the deletion.
     """
-    handler = kinds.get(obj.kind)
-    row = handler.model.objects.select_for_update().filter(uid=obj.uid).first()
-    if row is None:
-        return False
-    if row.deletion_requested_at is None:
-        raise ValueError(f"nobody asked for the deletion of {row.key}")
     journal = Journal(By(SYSTEM, reason=reason))
-    before = declaration(row)
-    uid = row.uid
-    row.delete()
-    row.uid = uid
-    journal.note(row, "delete", before, ())
+    if not writes.finish(kinds.get(obj.kind), obj, journal=journal):
+        return False
     journal.write()
     return True
 

@@ -46,41 +46,52 @@ class Journal:
     """Outbox lines and change records of one transaction, written together at its end: both wait for other writers."""
 
     by: By
-    _entries: list[tuple[Change, str, tuple[str, ...]]] = field(default_factory=list)
+    _lines: list[dict[str, Any]] = field(default_factory=list)
+    _changes: list[Change] = field(default_factory=list)
 
     def note(
-        self, obj: DeclaredObject, action: Action, before: Mapping[str, Any] | None, fields: tuple[str, ...]
+        self, obj: DeclaredObject, action: Action, before: Mapping[str, Any] | None, fields: tuple[str, ...] = ()
     ) -> None:
-        verb = {"create": "created", "update": "updated", "delete-requested": "deleting", "delete": "deleted"}[action]
-        after = None if action == "delete" else declaration(obj)
-        change = Change(
-            actor=self.by.actor.id,
-            request_id=self.by.request_id,
-            action=action,
-            kind=obj.kind,
-            uid=obj.uid,
-            team=obj.team,
-            name=obj.name,
-            generation=obj.generation,
-            before=before,
-            after=after,
-            reason=self.by.reason,
+        """A change of a declaration."""
+        self._lines.append(_line(obj, _VERBS[action], fields))
+        self._changes.append(
+            Change(
+                actor=self.by.actor.id,
+                request_id=self.by.request_id,
+                action=action,
+                kind=obj.kind,
+                uid=obj.uid,
+                team=obj.team,
+                name=obj.name,
+                generation=obj.generation,
+                before=before,
+                after=None if action == "delete" else declaration(obj),
+                reason=self.by.reason,
+            )
         )
-        self._entries.append((change, verb, fields))
+
+    def tell(self, accepted: kinds.Accepted) -> None:
+        """Let the kind's watchers know, and the stream of what they changed."""
+        self._lines += [_line(obj, "status", ("conditions", "status")) for obj in kinds.tell_watchers(accepted)]
 
     def write(self) -> None:
-        for change, verb, fields in self._entries:
-            outbox.publish(
-                kind=change.kind,
-                uid=change.uid,
-                team=change.team,
-                name=change.name,
-                verb=verb,
-                generation=change.generation,
-                fields=fields,
-            )
-        for change, _, _ in self._entries:
+        for line in self._lines:
+            outbox.publish(**line)
+        for change in self._changes:
             record(change)
+
+
+_VERBS: dict[Action, str] = {
+    "create": "created",
+    "update": "updated",
+    "delete-requested": "deleting",
+    "delete": "deleted",
+}
+
+
+def _line(obj: DeclaredObject, verb: str, fields: tuple[str, ...]) -> dict[str, Any]:
+    named = {"kind": obj.kind, "uid": obj.uid, "team": obj.team, "name": obj.name}
+    return {**named, "verb": verb, "generation": obj.generation, "fields": fields}
 
 
 def declare(
@@ -140,7 +151,9 @@ def declare(
         obj.updated_at = now
         obj.save(update_fields=[*after, "generation", "version", "updated_at"])
     verb: Literal["created", "updated"] = "updated" if before else "created"
-    handler.accepted(kinds.Accepted(verb, obj, spec, before, spec_changed, actor, journal.by.reason))
+    accepted = kinds.Accepted(verb, obj, spec, before, spec_changed, actor, journal.by.reason)
+    handler.accepted(accepted)
+    journal.tell(accepted)
     changed = tuple(part for part in after if before is None or not same_value(before[part], after[part]))
     journal.note(obj, "update" if before else "create", before, changed)
     return Written(verb, obj)
@@ -162,18 +175,38 @@ def delete(handler: kinds.KindHandler, *, team: str, name: str, expect: Expectat
     before = declaration(obj)
     gone = handler.request_deletion(obj)
     if gone:
-        uid = obj.uid
-        obj.delete()
-        obj.uid = uid
+        _remove(obj)
     else:
         obj.deletion_requested_at = obj.updated_at = clock.now()
         obj.version += 1
         obj.save(update_fields=["deletion_requested_at", "updated_at", "version"])
     verb: Literal["deleted", "deleting"] = "deleted" if gone else "deleting"
-    spec = handler.spec_model.model_construct()
-    handler.accepted(kinds.Accepted(verb, obj, spec, before, False, journal.by.actor, journal.by.reason))
-    journal.note(obj, "delete" if gone else "delete-requested", before, ())
+    accepted = kinds.Accepted(verb, obj, None, before, False, journal.by.actor, journal.by.reason)
+    handler.accepted(accepted)
+    journal.tell(accepted)
+    journal.note(obj, "delete" if gone else "delete-requested", before)
     return Written(verb, obj)
+
+
+def finish(handler: kinds.KindHandler, obj: DeclaredObject, *, journal: Journal) -> bool:
+    """Remove the row of an object whose deletion was asked for; False where it is gone already."""
+    row = handler.model.objects.select_for_update().filter(uid=obj.uid).first()
+    if row is None:
+        return False
+    if row.deletion_requested_at is None:
+        raise ValueError(f"nobody asked for the deletion of {row.key}")
+    before = declaration(row)
+    _remove(row)
+    journal.tell(kinds.Accepted("deleted", row, None, before, False, journal.by.actor, journal.by.reason))
+    journal.note(row, "delete", before)
+    return True
+
+
+def _remove(obj: DeclaredObject) -> None:
+    """Delete the row; the object keeps its uid, which Django takes away."""
+    uid = obj.uid
+    obj.delete()
+    obj.uid = uid
 
 
 def missing(handler: kinds.KindHandler, team: str, name: str) -> Missing:

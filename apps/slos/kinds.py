@@ -1,8 +1,12 @@
-"""The document kind of this room."""
+"""The document kind of this room, and how an SLO learns what becomes of its pool."""
 
 from __future__ import annotations
 
-from apps.core.kinds import CheckContext, KindHandler
+from typing import Any
+
+from apps.core.domain.conditions import Condition
+from apps.core.kinds import Accepted, CheckContext, KindHandler
+from apps.core.status import put_condition
 from apps.slos.domain.slo import SLOSpec
 from apps.slos.models import SLO
 
@@ -24,5 +28,32 @@ class SLOKind(KindHandler):
                 at, f"{ref.kind} {ref.name} is of team {target.team}: an SLO stands in the team of what it is about"
             )
 
+    def accepted(self, change: Accepted) -> None:
+        if change.spec_changed:
+            put_condition(change.obj, _ready(change.obj, change.spec, pool_is_there=True))
+
 
 SLO_KIND = SLOKind()
+
+
+def pool_changed(change: Accepted) -> list[SLO]:
+    """Watcher of pools: an SLO is ready while its pool is there. Returns those that changed."""
+    if change.verb == "updated":
+        return []
+    pool: Any = change.obj
+    rows = SLO.objects.select_for_update().living().filter(team=pool.team, spec__targetRef__name=pool.name)
+    there = change.verb == "created"
+    return [
+        slo
+        for slo in rows.order_by("name")
+        if put_condition(slo, _ready(slo, SLOSpec.from_document(slo.spec), pool_is_there=there))
+    ]
+
+
+def _ready(slo: SLO, spec: SLOSpec, *, pool_is_there: bool) -> Condition:
+    ref = spec.target_ref
+    if pool_is_there:
+        sentence = f"{ref.kind} {ref.name} is there; its objectives are measured at the {spec.measured_at}."
+        return Condition("Ready", "True", "TargetFound", sentence, slo.generation)
+    sentence = f"{ref.kind} {ref.name} was deleted: declare it again, or delete this SLO."
+    return Condition("Ready", "False", "TargetGone", sentence, slo.generation)
