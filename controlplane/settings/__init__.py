@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
     # the rooms, in the order of the import layers (docs/architecture.md)
@@ -103,7 +102,6 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = None  # the console is the only thing with files, and it is served from the root
 CONSOLE_DIST = Path(os.environ.get("LAMPLIGHT_CONSOLE_DIST", BASE_DIR / "frontend" / "dist"))
 WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = False

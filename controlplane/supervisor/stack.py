@@ -142,7 +142,18 @@ class Stack:
             *("--timeout-graceful-shutdown", "3", "--timeout-keep-alive", "75"),
         ]
         celery = [PYTHON, "-m", "celery", "-A", "controlplane.celery"]
-        worker = [*celery, "worker", "-P", "threads", "-c", "8", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+        worker = [
+            *celery,
+            "worker",
+            "-P",
+            "threads",
+            "-c",
+            "8",
+            "-l",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+        ]
         worker += ["--heartbeat-interval", "30", "-n", f"worker@{socket.gethostname()}-{self.web_port}"]
         beat = [*celery, "beat", "--pidfile=", "-l", "WARNING", "-s", str(self.data / "beat-schedule")]
         return [
