@@ -10,7 +10,6 @@ from apps.embedded.apiserver.domain.strategy import Strategy
 
 Object = dict[str, Any]
 STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
-STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 MAX_ANNOTATIONS = 256 * 1024
 
 
@@ -39,6 +38,11 @@ def _common(metadata: Object) -> list[Cause]:
             if not owner.get(field):
                 why = "version must not be empty" if field == "apiVersion" else "must not be empty"
                 causes.append(checks.invalid(f"metadata.ownerReferences.{field}", owner.get(field, ""), why))
+    controllers = [owner for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
+    if len(controllers) > 1:
+        named = " and ".join(f"{owner.get('kind')}/{owner.get('name')}" for owner in controllers[:2])
+        why = f'Only one reference can have Controller set to true. Found "true" in references for {named}'
+        causes.append(checks.invalid("metadata.ownerReferences", metadata["ownerReferences"], why))
     for index, finalizer in enumerate(metadata.get("finalizers") or ()):
         where = f"metadata.finalizers[{index}]"
         causes += checks.qualified_name(where, finalizer)
