@@ -24,7 +24,7 @@ from tests.conformance.standin import StandInKubelet
 from tests.conformance.transcripts import Replay, load, names, transcripts_folder
 
 NOT_REPLAYED: dict[str, str] = json.loads((Path(__file__).parent / "not_replayed_controllers.json").read_text())
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 10
 FILE_DEADLINE_S = 100
 LITERAL_HASH = re.compile(rf"\bweb-([{SAFE_ALPHABET}]{{8,10}})(?!\w|-\w)")
 
