@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,7 @@ _LONGEST = timedelta(seconds=max(seconds for _, seconds in FIGURES.values()))
 _MINUTE = timedelta(minutes=1)
 # after a long stop only the newest minutes are rolled up in one tick; the next ticks do the rest
 _MINUTES_AT_ONCE = 60
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _SQL_HOUR = """
     SELECT pool, family.key, bucket.value->>0, bucket.value->>1, sum((bucket.value->>2)::float8)
     FROM telemetry_signal_minute, jsonb_each(histograms) family, jsonb_array_elements(family.value) bucket
@@ -99,9 +100,11 @@ def record_tick(tick: Tick) -> None:
 def roll_up(since: datetime | None, now: datetime) -> datetime:
     """Merge raw rows of whole minutes after `since` into minute rows; the end of the last whole minute."""
     until = now.replace(second=0, microsecond=0)
-    if since is None:
-        first = Signal.objects.order_by("at").values_list("at", flat=True).first()
-        since = (first or until).replace(second=0, microsecond=0)
+    if since is None or until - since > 2 * _MINUTE:
+        # after a stop: on to the first minute that has rows
+        later = Signal.objects.filter(at__gt=since) if since is not None else Signal.objects.all()
+        first = later.order_by("at").values_list("at", flat=True).first()
+        since = max((first or until).replace(second=0, microsecond=0), since or _BEGINNING)
     until = min(until, since + _MINUTES_AT_ONCE * _MINUTE)
     if until <= since:
         return since

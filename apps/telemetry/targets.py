@@ -48,7 +48,9 @@ def find_targets() -> list[PoolTargets]:
     pods = _list_all(list(clusters.values()))
     found = []
     for pool in pools:
-        listed = pods.get(pool.cluster_uid, f"The cluster {pool.spec.get('cluster')} of this pool is gone.")
+        listed = pods.get(pool.cluster_uid) if pool.cluster_uid is not None else None
+        if listed is None:
+            listed = f"The cluster {pool.spec.get('cluster')} of this pool is gone."
         if isinstance(listed, str):
             found.append(PoolTargets(pool.uid, _variants(pool), reason=listed))
         else:

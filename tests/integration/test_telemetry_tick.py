@@ -274,6 +274,21 @@ def test_a_long_stop_is_caught_up_without_a_spike(world: World) -> None:
     assert progress.last_tick_at == world.now
 
 
+def test_after_a_stop_of_days_minutes_go_on_at_once(world: World) -> None:
+    for _ in range(8):
+        world.engines["fast"].serve(5, prompt=50, cached=0)
+        world.tick()
+    world.tick(3 * 86400.0)
+    for _ in range(14):
+        world.engines["fast"].serve(5, prompt=50, cached=0)
+        world.tick()
+    until = Progress.objects.get(id=1).minutes_until
+    assert until is not None
+    assert world.now - until < timedelta(minutes=1)
+    with clock.frozen(world.now):
+        assert selectors.summaries([world.pool])[world.pool].hour["ttft"].total > 0
+
+
 @pytest.fixture
 def pool(world: World) -> Pool:
     team("default")
