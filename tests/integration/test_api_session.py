@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from apps.accounts import throttle, tokens
 from apps.accounts.models import ApiToken, Membership, User
@@ -217,3 +219,44 @@ def test_bootstrap_makes_what_is_missing_and_keeps_what_is_there(tmp_path: Path)
     token_file.unlink()
     run()
     assert Api(token_file.read_text().strip()).get("session")["user"]["username"] == "admin"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_way_through_asgi_is_the_same() -> None:
+    """The web process serves ASGI: request ids, sessions and records must come through its threads."""
+    api = await sync_to_async(lambda: api_of(person("ada", default=Role.EDITOR)))()
+    headers = {"Authorization": f"Bearer {api.token}", "X-Request-Id": "through-asgi"}
+    model = "apiVersion: lamplight.dev/v1\nkind: Model\nmetadata: {name: m}\nspec: {source: hf://a/b}\n"
+    answers = await asyncio.gather(
+        *(
+            AsyncClient().post(
+                "/api/v1/apply",
+                model.replace("name: m", f"name: m-{i}"),
+                content_type="application/yaml",
+                headers={**headers, "X-Request-Id": f"request-{i}"},
+            )
+            for i in range(4)
+        )
+    )
+    assert [(a.status_code, a["X-Request-Id"]) for a in answers] == [(200, f"request-{i}") for i in range(4)]
+    records = await sync_to_async(
+        lambda: list(ChangeRecord.objects.order_by("name").values_list("name", "request_id"))
+    )()
+    assert records == [(f"m-{i}", f"request-{i}") for i in range(4)]
+    too_large = await AsyncClient().post(
+        "/api/v1/apply", b"#" * 2_000_000, content_type="application/yaml", headers=headers
+    )
+    assert (too_large.status_code, too_large["Content-Type"]) == (413, "application/problem+json")
+
+
+def test_an_unexpected_failure_is_a_problem_without_details(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the inside story")
+
+    api = api_of(person("ada"))
+    monkeypatch.setattr("apps.accounts.api._session", fails)
+    client = Client(raise_request_exception=False)
+    answer = client.get("/api/v1/session", headers={"Authorization": f"Bearer {api.token}", "X-Request-Id": "r-1"})
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert "under request id r-1" in json_of(answer)["detail"]
+    assert b"inside story" not in answer.content
