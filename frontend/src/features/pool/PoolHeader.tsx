@@ -44,7 +44,7 @@ export function PoolHeader({ pool }: { pool: Pool }) {
           summary(status.conditions)
         ) : (
           <>
-            Being deleted since <Age of={metadata.deletionRequestedAt} />. {summary(status.conditions)}
+            Being deleted for <Age of={metadata.deletionRequestedAt} />: {summary(status.conditions)}
           </>
         )}
       </p>
