@@ -12,6 +12,7 @@ from apps.audit.services import record_event
 from apps.core import changes, clock, outbox
 from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Clash, Fault, Invalid
+from apps.core.kinds import Accepted
 from apps.pools import selectors
 from apps.pools.models import Pool, ReplicaTarget
 from apps.reconcile import services as reconcile
@@ -114,13 +115,15 @@ def _announce(
     )
 
 
-def model_changed(model: Any) -> None:
-    """A Model was declared anew: the pools that serve it must be rendered again."""
-    for pool in selectors.serving(model):
+def model_changed(change: Accepted) -> tuple[()]:
+    """A Model was declared: the pools that serve it must be rendered again."""
+    for pool in selectors.serving(change.obj):
         reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.ROLLOUT, shard=str(pool.cluster_uid))
+    return ()
 
 
-def cluster_changed(cluster: Any) -> None:
+def cluster_changed(change: Accepted) -> tuple[()]:
     """A Cluster was declared anew (dialect, credentials, read-only): its pools must be looked at again."""
-    for uid in Pool.objects.filter(cluster_uid=cluster.uid).values_list("uid", flat=True):
-        reconcile.enqueue(kind="Pool", uid=uid, priority=Priority.ROLLOUT, shard=str(cluster.uid))
+    for uid in Pool.objects.filter(cluster_uid=change.obj.uid).values_list("uid", flat=True):
+        reconcile.enqueue(kind="Pool", uid=uid, priority=Priority.ROLLOUT, shard=str(change.obj.uid))
+    return ()
