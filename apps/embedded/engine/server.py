@@ -237,6 +237,9 @@ class EngineServer:
             response = await handler(request)
             status, size = response.status, response.content_length or 0
             return response
+        except asyncio.CancelledError:
+            status = 499  # the client went away
+            raise
         finally:
             route = request.match_info.route.resource
             path = route.canonical if route is not None else "none"

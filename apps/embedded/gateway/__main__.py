@@ -25,6 +25,8 @@ from apps.embedded.gateway.proxy import Proxy, client_session
 log = logging.getLogger("epp")
 # how long running answers may take to end after SIGTERM
 DRAIN_S = 25.0
+# how long the data plane waits for the pool to be read before it opens anyway
+SYNC_S = 30.0
 
 
 def main(argv: list[str]) -> int:
@@ -73,36 +75,41 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
     ):
         proxy = Proxy(fleet, session, metrics)
         side = _side_application(fleet, metrics)
-        watching = asyncio.create_task(fleet.watch(client))
+        fleet.watch(client)
         scraping = asyncio.create_task(fleet.scrape_forever(session))
-        runners = []
+        ended = asyncio.create_task(stop.wait())
+        runners: list[web.AppRunner] = []
         try:
-            for app, port in (
-                (side, options.metrics_port),
-                (_health_application(fleet, watching), options.grpc_health_port),
-                (proxy.application(), options.http_port),
-            ):
-                runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
-                await runner.setup()
-                runners.append(runner)
-                await web.TCPSite(runner, host, port, backlog=1024).start()
+            await _listen(runners, side, host, options.metrics_port)
+            await _listen(runners, _health_application(fleet), host, options.grpc_health_port)
+            # whoever sees the data plane's port open may expect it to know the replicas
+            synced = asyncio.create_task(fleet.wait_synced())
+            await asyncio.wait({synced, ended}, timeout=SYNC_S, return_when=asyncio.FIRST_COMPLETED)
+            synced.cancel()
+            await _listen(runners, proxy.application(), host, options.http_port)
             log.info("routing for %s/%s on %s:%d", fleet.namespace, fleet.name, host, options.http_port)
             gc.collect()
             gc.freeze()
-            ended = asyncio.create_task(stop.wait())
             await asyncio.wait({ended, scraping}, return_when=asyncio.FIRST_COMPLETED)
             if scraping.done():
                 log.error("reading metrics failed: %r", scraping.exception())
                 return 1
         finally:
-            for task in (watching, scraping):
-                task.cancel()
-            await asyncio.gather(watching, scraping, return_exceptions=True)
+            scraping.cancel()
+            ended.cancel()
+            await asyncio.gather(scraping, ended, return_exceptions=True)
             # the data plane goes first and may finish what it has begun
             for runner in reversed(runners):
                 await runner.cleanup()
             await fleet.close()
     return 0
+
+
+async def _listen(runners: list[web.AppRunner], app: web.Application, host: str, port: int) -> None:
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    runners.append(runner)
+    await web.TCPSite(runner, host, port, backlog=1024).start()
 
 
 def _side_application(fleet: Fleet, metrics: PickerMetrics) -> web.Application:
@@ -118,13 +125,14 @@ def _side_application(fleet: Fleet, metrics: PickerMetrics) -> web.Application:
     return app
 
 
-def _health_application(fleet: Fleet, watching: asyncio.Task[None]) -> web.Application:
+def _health_application(fleet: Fleet) -> web.Application:
     async def alive(request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
     async def ready(request: web.Request) -> web.Response:
-        synced = watching.done() and watching.exception() is None
-        return web.Response(text="ok" if synced else "the pool has not been read yet", status=200 if synced else 503)
+        if fleet.synced:
+            return web.Response(text="ok")
+        return web.Response(text="the pool has not been read yet", status=503)
 
     app = web.Application()
     app.add_routes([web.get("/livez", alive), web.get("/healthz", alive), web.get("/readyz", ready)])

@@ -83,16 +83,22 @@ class Fleet:
         self._busy = asyncio.Event()
         self._informers: list[Informer] = []
 
-    async def watch(self, client: KubeClient) -> None:
-        """Follow the InferencePool and the pods of its namespace; returns when both have been listed once."""
+    def watch(self, client: KubeClient) -> None:
+        """Follow the InferencePool and the pods of its namespace from now on."""
         pools = Informer(client, "inference.networking.k8s.io", "v1", "inferencepools", namespace=self.namespace)
         pods = Informer(client, "", "v1", "pods", namespace=self.namespace)
         self._informers = [pools, pods]
         for informer in self._informers:
             informer.on_change(lambda _: self._follow(pools, pods))
             informer.start()
-        for informer in self._informers:
-            await informer.wait_synced(timeout=60)
+
+    @property
+    def synced(self) -> bool:
+        """The pool and the pods have been read once."""
+        return bool(self._informers) and all(informer.synced.is_set() for informer in self._informers)
+
+    async def wait_synced(self) -> None:
+        await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
 
     async def close(self) -> None:
         for informer in self._informers:
