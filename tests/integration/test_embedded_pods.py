@@ -304,6 +304,21 @@ async def test_the_engine_image_runs_the_simulator_on_its_node(kube: KubeClient,
     await until(lambda: asyncio.to_thread(files.exists), "its files are removed", lambda there: not there)
 
 
+async def test_a_shell_in_the_engine_image_finds_the_engine(kube: KubeClient) -> None:
+    """As the guides of llm-d 0.5 start it: `bash -c "vllm serve ..."`; unknown flags are refused by the engine."""
+    serve = "vllm serve meta-llama/Llama-3.1-8B-Instruct --port=8000 --no-such-flag"
+    await make_pod(
+        kube,
+        "shell",
+        restartPolicy="Never",
+        container={"image": "ghcr.io/llm-d/llm-d-cuda:v0.9.0", "command": ["sh", "-c"], "args": [serve]},
+    )
+    pod = await until(pod_of(kube, "shell"), "it is refused", lambda p: p["status"].get("phase") == "Failed")
+    assert main_status(pod)["state"]["terminated"]["exitCode"] == 2
+    assert "--no-such-flag" in main_status(pod)["state"]["terminated"]["message"]
+    await kube.delete("", "v1", "pods", "shell", namespace=NAMESPACE)
+
+
 async def test_a_service_port_that_cannot_be_bound_is_explained(kube: KubeClient, cluster: EmbeddedCluster) -> None:
     taken = await asyncio.start_server(lambda *_: None, f"127.{cluster.network}.200.7", 0)
     port = taken.sockets[0].getsockname()[1]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +176,40 @@ async def test_a_deleted_node_object_comes_back(kube: KubeClient, cluster: Embed
     await kube.delete("", "v1", "nodes", "cpu-a")
     node = await until(lambda: kube.get("", "v1", "nodes", "cpu-a"), "the node is registered again")
     assert node["metadata"]["labels"]["kubernetes.io/hostname"] == "cpu-a"
+
+
+async def test_another_node_table_moves_the_pods(kube: KubeClient, cluster: EmbeddedCluster) -> None:
+    await start(kube, "mover", replicas=1)
+    (before,) = await pods(kube, "mover")
+    cluster.kill("kubelet")
+    table = cluster.directory / "nodes.json"
+    capacity = {"cpu": "8", "memory": "16Gi", "pods": "20"}
+    table.write_text(json.dumps({"nodes": [{"name": "other", "capacity": capacity}]}))
+    arguments = [
+        *("--kubeconfig", cluster.kubeconfig, "--data", cluster.directory / "kubelet", "--nodes", table),
+        *("--pod-cidr", f"127.{cluster.network}.0.0/17"),
+    ]
+    with (cluster.directory / "other.log").open("wb") as log:
+        kubelet = subprocess.Popen([sys.executable, "-m", "apps.embedded.kubelet", *arguments], stdout=log, stderr=log)
+    try:
+        await until(
+            lambda: pods(kube, "mover"),
+            "a pod on the new node",
+            lambda found: len(found) == 1 and is_ready(found[0]) and found[0]["spec"]["nodeName"] == "other",
+        )
+        nodes = (await kube.list("", "v1", "nodes"))["items"]
+        assert [node["metadata"]["name"] for node in nodes] == ["other"]
+        assert processes_of(before["metadata"]["uid"]) == []
+    finally:
+        kubelet.terminate()
+        kubelet.wait(20)
+    cluster.start("kubelet")
+    await until(
+        lambda: pods(kube, "mover"),
+        "it is back",
+        lambda found: len(found) == 1 and is_ready(found[0]) and found[0]["spec"]["nodeName"] == "cpu-a",
+    )
+    await remove(kube, "mover")
 
 
 def test_the_processes_are_small(cluster: EmbeddedCluster) -> None:

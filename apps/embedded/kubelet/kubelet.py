@@ -11,16 +11,18 @@ import shutil
 import signal
 from pathlib import Path
 
-from apps.embedded.client import KubeClient
+from apps.embedded.client import KubeClient, KubeError
 from apps.embedded.domain.objects import Object
 from apps.embedded.events import EventRecorder
 from apps.embedded.informer import Change, Informer
 from apps.embedded.kubelet.addresses import AddressPool
+from apps.embedded.kubelet.domain.nodes import PROVIDER
 from apps.embedded.kubelet.handlers import Handlers
 from apps.embedded.kubelet.node_agent import NodeAgent
 from apps.embedded.kubelet.pod_worker import POD_MARK, PodWorker
 from apps.embedded.kubelet.server import KubeletServer
 from apps.embedded.kubelet.settings import Settings
+from apps.embedded.kubelet.shims import write_shims
 from apps.embedded.proxy.service_proxy import ServiceProxy
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Kubelet:
     async def __aenter__(self) -> Kubelet:
         (self._settings.data / "pods").mkdir(parents=True, exist_ok=True)
         end_leftovers(self._settings.data / "pods")
+        write_shims(self._settings)
         self._recorder.start()
         await self._server.start()
         for index, entry in enumerate(self._entries):
@@ -58,6 +61,7 @@ class Kubelet:
             self._agents[entry["name"]] = NodeAgent(entry, address, port, images, self._client, self._recorder)
             self._hosts[entry["name"]] = address
         await asyncio.gather(*(agent.register() for agent in self._agents.values()))
+        await self._remove_former_nodes()
         self._heartbeats = [asyncio.create_task(agent.keep_alive()) for agent in self._agents.values()]
         self._pods.start()
         await self._pods.wait_synced(60)
@@ -127,6 +131,31 @@ class Kubelet:
             log.error("the worker of pod %s failed", uid, exc_info=task.exception())
         self._workers.pop(uid, None)
         self._addresses.release(address)
+
+    async def _remove_former_nodes(self) -> None:
+        """Nodes that an earlier node table had go, and their pods with them: nobody else would run or end those."""
+        nodes = (await self._client.list("", "v1", "nodes"))["items"]
+        former = {
+            node["metadata"]["name"]
+            for node in nodes
+            if node["spec"].get("providerID", "").startswith(PROVIDER) and node["metadata"]["name"] not in self._agents
+        }
+        for name in former:
+            log.warning("node %s is not in the node table any more; removing it and its pods", name)
+            bound = await self._client.list("", "v1", "pods", field_selector=f"spec.nodeName={name}")
+            for pod in bound["items"]:
+                await self._remove("pods", pod)
+            await self._remove("nodes", {"metadata": {"name": name}})
+
+    async def _remove(self, plural: str, obj: Object) -> None:
+        metadata = obj["metadata"]
+        try:
+            await self._client.delete(
+                "", "v1", plural, metadata["name"], namespace=metadata.get("namespace"), grace_period_seconds=0
+            )
+        except KubeError as error:
+            if error.status != 404:
+                raise
 
     def _remove_forgotten(self) -> None:
         """Files of pods that no longer exist."""

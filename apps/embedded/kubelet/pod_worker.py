@@ -149,6 +149,7 @@ class PodWorker:
     def base_environment(self) -> dict[str, str]:
         environment = {
             **self.settings.environment,
+            "PATH": self.settings.path,
             "HOSTNAME": self.pod["spec"].get("hostname") or self.pod["metadata"]["name"],
             "POD_IP": self.pod_ip,
             POD_MARK: self.uid,

@@ -61,6 +61,16 @@ class Settings:
         """The folder that holds the ``apps`` package: the simulators are started from it."""
         return str(Path(next(iter(apps.__path__))).parent)
 
+    @property
+    def shim_directory(self) -> Path:
+        return self.data / "bin"
+
+    @property
+    def path(self) -> str:
+        """PATH of every container: played programs, what is installed beside our own Python, then the machine's."""
+        beside = str(Path(self.python).parent)
+        return os.pathsep.join([str(self.shim_directory), beside, self.environment.get("PATH", os.defpath)])
+
     def pod_directory(self, uid: str) -> Path:
         return self.data / "pods" / uid
 

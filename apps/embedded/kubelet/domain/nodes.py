@@ -10,6 +10,8 @@ from apps.embedded.domain.objects import Object, find_condition, rfc3339
 from apps.embedded.domain.quantity import parse_quantity
 
 ACCELERATOR_LABEL = "lamplight.dev/accelerator"
+PROVIDER = "lamplight://"
+"""How the providerID of a node that we play begins."""
 KUBELET_VERSION = "v1.36.2+lamplight"
 
 
@@ -45,7 +47,7 @@ def node_object(entry: Mapping[str, Any]) -> Object:
         "kubernetes.io/arch": "amd64",
         **(entry.get("labels") or {}),
     }
-    spec: Object = {"providerID": f"lamplight://{name}"}
+    spec: Object = {"providerID": f"{PROVIDER}{name}"}
     if entry.get("taints"):
         spec["taints"] = list(entry["taints"])
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": spec}
