@@ -175,6 +175,8 @@ class ApiServer:
                 raise NoSuchPage
             raise no_such_resource()
         if path.subresource and path.subresource not in resource.subresources:
+            if f"{path.group}/{path.version}/{path.plural}/{path.subresource}" in self.registry.known:
+                raise not_implemented(f"{path.plural}/{path.subresource} ({path.group or 'core'}/{path.version})")
             raise no_such_resource()
         if bool(path.namespace) and not resource.namespaced:
             raise no_such_resource()

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 Object = dict[str, Any]
-HISTORY = 4096
+HISTORY = 1024
 WATCH_QUEUE = 4096
 
 
