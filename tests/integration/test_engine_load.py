@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -24,10 +27,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
         yield running
 
 
-def lamp_load(*arguments: str) -> subprocess.CompletedProcess[str]:
+def lamp_load(*arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "controlplane.cli.main", "load", *arguments],
-        capture_output=True, text=True, timeout=90, cwd=ROOT,
+        [sys.executable, "-m", "controlplane.cli.main", *before, "load", *arguments],
+        capture_output=True, text=True, timeout=90, cwd=ROOT, env={**os.environ, **environment},
     )  # fmt: skip
 
 
@@ -120,3 +123,37 @@ def test_refusals(arguments: list[str], status: int, sentence: str) -> None:
 def test_it_runs_without_django() -> None:
     code = "import sys, controlplane.cli.load, apps.benchmarks.load; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30).returncode == 0
+
+
+def test_a_pool_is_found_by_its_name(engine: EngineProcess, tmp_path: Path) -> None:
+    pool = {
+        "apiVersion": "lamplight.dev/v1", "kind": "Pool", "metadata": {"name": "chat", "team": "default"},
+        "status": {"endpoint": engine.url},
+    }  # fmt: skip
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(pool).encode()
+            found = self.path == "/api/v1/teams/default/pools/chat"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(body) if found else 0))
+            self.end_headers()
+            self.wfile.write(body if found else b"")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        here = ["--server", f"http://127.0.0.1:{server.server_port}"]
+        environment = {"LAMPLIGHT_TOKEN": "lamp_x", "LAMPLIGHT_TEAM": "default", "HOME": str(tmp_path)}
+        played = lamp_load("--pool=chat", "--requests=2", "--rate=50", "--json", before=here, **environment)
+        assert played.returncode == 0, played.stderr
+        assert json.loads(played.stdout)["succeeded"] == 2
+        missing = lamp_load("--pool=other", before=here, **environment)
+        assert missing.returncode == 3
+        del pool["status"]
+        early = lamp_load("--pool=chat", before=here, **environment)
+        assert early.returncode == 1
+        assert "has no endpoint yet" in early.stderr
+        server.shutdown()
