@@ -275,3 +275,32 @@ def test_logs_come_from_the_kubelet_of_the_pods_node(apiserver: ApiServerProcess
         core.read_namespaced_pod_log("p", "default")
     assert refused.value.status == 502
     assert "kubelet of the pod's node cannot be reached" in refused.value.body
+
+
+def test_a_second_server_over_the_same_data_is_told_so(apiserver: ApiServerProcess) -> None:
+    arguments = ["--data", apiserver.folder / "data", "--kubeconfig", apiserver.folder / "second"]
+    second = subprocess.run(
+        [sys.executable, "-m", "apps.embedded.apiserver", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode != 0
+    assert "another API server already uses" in second.stderr
+    assert not (apiserver.folder / "second").exists()
+
+
+def test_a_port_that_is_taken_is_named(apiserver: ApiServerProcess, tmp_path: Path) -> None:
+    taken = apiserver.url.rpartition(":")[2]
+    arguments = ["--data", tmp_path / "other", "--kubeconfig", tmp_path / "k", "--port", taken]
+    second = subprocess.run(
+        [sys.executable, "-m", "apps.embedded.apiserver", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode != 0
+    assert f"cannot listen on 127.0.0.1:{taken}" in second.stderr
+    assert "choose another --port" in second.stderr

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import gc
 import logging
 import signal
 from pathlib import Path
+from typing import TextIO
 
 from aiohttp import web
 
@@ -43,6 +45,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    lock = _lock(data)
     identity = load_or_create_identity(data, arguments.host)
     store = Store(data / "objects.sqlite")
     server = ApiServer(store, {identity.admin_token: ADMIN}, service_cidr=arguments.service_cidr)
@@ -52,13 +55,13 @@ async def serve(arguments: argparse.Namespace) -> None:
     port_file = data / "port"
     port = arguments.port or _remembered(port_file)
     try:
-        site = web.TCPSite(runner, arguments.host, port, ssl_context=identity.tls_context())
-        await site.start()
-    except OSError:
+        await web.TCPSite(runner, arguments.host, port, ssl_context=identity.tls_context()).start()
+    except OSError as error:
         if arguments.port or not port:
-            raise
-        site = web.TCPSite(runner, arguments.host, 0, ssl_context=identity.tls_context())
-        await site.start()
+            raise SystemExit(
+                f"cannot listen on {arguments.host}:{port}: {error.strerror}; choose another --port"
+            ) from error
+        await web.TCPSite(runner, arguments.host, 0, ssl_context=identity.tls_context()).start()
     port = runner.addresses[0][1]
     write_atomically(port_file, str(port))
     write_kubeconfig(arguments.kubeconfig, server=f"https://{arguments.host}:{port}", identity=identity)
@@ -69,6 +72,17 @@ async def serve(arguments: argparse.Namespace) -> None:
     await server.stop()
     await runner.cleanup()
     store.close()
+    lock.close()
+
+
+def _lock(data: Path) -> TextIO:
+    """Two servers over one store would lose each other's writes: the second one is told so and ends."""
+    lock = (data / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SystemExit(f"another API server already uses {data}: stop it, or choose another --data") from None
+    return lock
 
 
 def _remembered(port_file: Path) -> int:

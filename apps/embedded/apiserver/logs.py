@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,7 @@ from apps.embedded.apiserver.call import Call
 from apps.embedded.apiserver.domain.status import ApiError, bad_request, not_found
 from apps.embedded.apiserver.store import Store
 
+log = logging.getLogger(__name__)
 CONNECT_S = 5.0
 PASSED_ON = ("follow", "previous", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "limitBytes")
 DEFAULT_PORT = 10250
@@ -40,9 +42,7 @@ class Logs:
                 response = web.StreamResponse(headers={"Content-Type": "text/plain"})
                 response.enable_chunked_encoding()
                 await response.prepare(request)
-                async for chunk in upstream.content.iter_any():
-                    await response.write(chunk)
-                await response.write_eof()
+                await _copy(upstream, response)
                 return response
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, TimeoutError) as error:
             message = f"the kubelet of the pod's node cannot be reached at {url}: {error}. Is it running?"
@@ -65,6 +65,16 @@ class Logs:
         host = addresses.get("InternalIP") or addresses.get("Hostname") or node_name
         port = status.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port", DEFAULT_PORT)
         return f"http://{host}:{port}/containerLogs/{namespace}/{name}/{container}"
+
+
+async def _copy(upstream: aiohttp.ClientResponse, response: web.StreamResponse) -> None:
+    """Pass the log on until either end has enough of it."""
+    try:
+        async for chunk in upstream.content.iter_any():
+            await response.write(chunk)
+        await response.write_eof()
+    except (aiohttp.ClientError, ConnectionError) as error:
+        log.debug("a log stream ended early: %s", error)
 
 
 def _container(pod: dict[str, Any], wanted: str) -> str:

@@ -214,10 +214,9 @@ class ApiServer:
         assert task is not None
         self._watching.add(task)
         try:
-            checked = await _Prefetched.of(events)
             await response.prepare(request)
             first = True
-            async for kind, obj in checked:
+            async for kind, obj in events:
                 shown = obj if kind == "ERROR" else show(call.resource, obj)
                 shown = represent_event(call, kind, shown, form, first=first)
                 await response.write(orjson.dumps({"type": kind, "object": shown}) + b"\n")
@@ -229,29 +228,6 @@ class ApiServer:
             self._watching.discard(task)
             await events.aclose()
         return response
-
-
-class _Prefetched:
-    """An event stream whose request is already checked: a refusal must come before the headers go out."""
-
-    @staticmethod
-    async def of(events: Any) -> Any:
-        pending = asyncio.ensure_future(anext(events, None))
-        done, _ = await asyncio.wait({pending}, timeout=0)
-        if done and pending.exception() is not None:
-            raise pending.exception() or RuntimeError
-
-        async def stream() -> Any:
-            try:
-                event = await pending
-            except asyncio.CancelledError:
-                pending.cancel()
-                raise
-            while event is not None:
-                yield event
-                event = await anext(events, None)
-
-        return stream()
 
 
 def _verb(call: Call) -> str:

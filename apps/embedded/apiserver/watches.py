@@ -11,7 +11,7 @@ from apps.embedded.apiserver.call import Call
 from apps.embedded.apiserver.domain.request import ListOptions, parse_list_options
 from apps.embedded.apiserver.domain.status import ApiError, expired
 from apps.embedded.apiserver.lists import matcher
-from apps.embedded.apiserver.store import Compacted, Revision, Store
+from apps.embedded.apiserver.store import Compacted, Revision, Store, Subscription
 
 Object = dict[str, Any]
 Event = tuple[str, Object]
@@ -21,17 +21,23 @@ BOOKMARK_BEFORE_END_S = 2.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
-async def watch(store: Store, call: Call) -> AsyncGenerator[Event, None]:
-    """Yield (type, object) until the timeout. A position that is forgotten yields one ERROR with a 410 Status.
+def watch(store: Store, call: Call) -> AsyncGenerator[Event, None]:
+    """A stream of (type, object) until the timeout. A position that is forgotten gives one ERROR with a 410 Status.
 
-    Raises ApiError at once (before the first event) when the request makes no sense.
+    Raises ApiError at once, before the stream begins, when the request makes no sense.
     """
     options = parse_list_options(call.query, watch=True)
     matches = matcher(call.resource, options, call.path.name)
-    position = _position(options)
+    return _events(store, call, options, matches, _position(options))
+
+
+async def _events(
+    store: Store, call: Call, options: ListOptions, matches: Callable[[Object], bool], position: int
+) -> AsyncGenerator[Event, None]:
     namespace = call.path.namespace or None
     storage = call.resource.storage
-    deadline = asyncio.get_running_loop().time() + (options.timeout_s or random.uniform(1, 2) * MIN_TIMEOUT_S)  # noqa: S311
+    patience = options.timeout_s or random.uniform(1, 2) * MIN_TIMEOUT_S  # noqa: S311 - spreads the ends of watches
+    deadline = asyncio.get_running_loop().time() + patience
     subscription = store.subscribe(storage)
     try:
         sent = store.revision
@@ -62,7 +68,7 @@ async def _live(
     store: Store,
     call: Call,
     options: ListOptions,
-    subscription: Any,
+    subscription: Subscription,
     matches: Callable[[Object], bool],
     namespace: str | None,
     sent: int,
