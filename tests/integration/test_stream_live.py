@@ -9,10 +9,10 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from apps.accounts import tokens
 from apps.accounts.models import ApiToken, Membership
@@ -27,9 +27,23 @@ from tests.support.web import Web, run_web
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+ASSET = b"/* asset */" * 50_000
+
+
 @pytest.fixture(scope="module")
-def server(django_db_setup: None) -> Iterator[Web]:
-    with run_web() as running:
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    dist = tmp_path_factory.mktemp("dist")
+    (dist / "assets").mkdir()
+    (dist / "assets" / "index-abc.js").write_bytes(ASSET)
+    (dist / "index.html").write_text("<!doctype html>")
+    with run_web({"LAMPLIGHT_CONSOLE_DIST": str(dist)}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def suspicious(django_db_setup: None) -> Iterator[Web]:
+    """A web process that looks at every reader's rights again before every line."""
+    with run_web({"LAMPLIGHT_STREAM_RECHECK": "0"}) as running:
         yield running
 
 
@@ -182,34 +196,43 @@ def test_the_stream_survives_its_connection_being_cut(web: Web) -> None:
     reader.close()
 
 
-def test_membership_and_token_are_looked_at_again() -> None:
+def test_membership_and_token_are_looked_at_again(suspicious: Web) -> None:
     team("platform")
-    with run_web({"LAMPLIGHT_STREAM_RECHECK": "0"}) as quick:
-        ada = person("ada", default=Role.VIEWER)
-        headers = {"Authorization": f"Bearer {tokens.issue(owner=ada, name='t').secret}"}
-        reader = EventReader(quick.url + "/api/v1/stream", headers)
-        publish("seen")
-        assert reader.next().data["name"] == "seen"
-        Membership.objects.filter(user=ada, team__name="default").delete()
-        publish("hidden")
-        publish("shared", "platform")
-        assert reader.next().data["name"] == "shared"
-        ApiToken.objects.filter(owner=ada).delete()
-        publish("gone", "platform")
-        assert reader.ended.wait(10)
+    ada = person("ada", default=Role.VIEWER)
+    headers = {"Authorization": f"Bearer {tokens.issue(owner=ada, name='t').secret}"}
+    reader = EventReader(suspicious.url + "/api/v1/stream", headers)
+    publish("seen")
+    assert reader.next().data["name"] == "seen"
+    Membership.objects.filter(user=ada, team__name="default").delete()
+    publish("hidden")
+    publish("shared", "platform")
+    assert reader.next().data["name"] == "shared"
+    ApiToken.objects.filter(owner=ada).delete()
+    publish("gone", "platform")
+    assert reader.ended.wait(10)
 
 
-def test_files_of_the_console_are_served_whole_by_the_asgi_server(tmp_path: Path) -> None:
-    (tmp_path / "assets").mkdir()
-    big = b"/* asset */" * 50_000
-    (tmp_path / "assets" / "index-abc.js").write_bytes(big)
-    (tmp_path / "index.html").write_text("<!doctype html>")
-    with run_web({"LAMPLIGHT_CONSOLE_DIST": str(tmp_path), "PYTHONWARNINGS": "error::Warning:django"}) as web:
-        with urllib.request.urlopen(web.url + "/assets/index-abc.js", timeout=10) as answer:
-            assert answer.read() == big
-            assert "immutable" in answer.headers["Cache-Control"]
-        with urllib.request.urlopen(web.url + "/teams/default/pools/x", timeout=10) as answer:
-            assert answer.read() == b"<!doctype html>"
+def test_a_session_opens_a_stream_and_its_end_closes_it(suspicious: Web) -> None:
+    team("platform")
+    browser = Client()
+    browser.force_login(person("ada", default=Role.VIEWER))
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    reader = EventReader(suspicious.url + "/api/v1/stream", cookie)
+    publish("seen")
+    assert reader.next().data["name"] == "seen"
+    browser.logout()
+    publish("after-log-out")
+    assert reader.ended.wait(10)
+    assert reader.nothing(0)
+    assert EventReader(suspicious.url + "/api/v1/stream", cookie).status == 401
+
+
+def test_files_of_the_console_are_served_whole_by_the_asgi_server(web: Web) -> None:
+    with urllib.request.urlopen(web.url + "/assets/index-abc.js", timeout=10) as answer:
+        assert answer.read() == ASSET
+        assert "immutable" in answer.headers["Cache-Control"]
+    with urllib.request.urlopen(web.url + "/teams/default/pools/x", timeout=10) as answer:
+        assert answer.read() == b"<!doctype html>"
 
 
 def test_wake_ups_of_the_web_process_go_to_the_configured_broker() -> None:
