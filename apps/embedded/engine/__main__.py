@@ -77,6 +77,7 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         ModelClock(settings.time_scale),
         Recorder(metrics, settings.time_scale),
         frontend(),
+        most_queued_tokens=settings.most_queued_tokens,
     )
     loop.start(on_death=stop.set)
     gc.collect()

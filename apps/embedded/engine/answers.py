@@ -45,7 +45,10 @@ class Answer:
     finished: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def advance(self, choice: Choice, tokens: int, reason: str | None) -> None:
-        """`choice` got `tokens` more tokens and, with a `reason`, its end."""
+        """`choice` got `tokens` more tokens and, with a `reason`, its end. Nothing follows an end: tokens that were
+        still on their way when the request was aborted are dropped."""
+        if choice.finish_reason is not None:
+            return
         choice.tokens += tokens
         choice.finish_reason = reason
         self.show(choice)

@@ -51,7 +51,6 @@ class Sequence:
     choice: Choice
     queued: float = 0.0
     last_token: float = 0.0
-    ended: bool = False
     timer: asyncio.TimerHandle | None = None
 
 
@@ -62,8 +61,17 @@ class EngineLoop:
     way to the scheduler, tokens on their way to the client, as in apps.physics.virtual.
     """
 
-    def __init__(self, engine: Engine, clock: ModelClock, recorder: Recorder, frontend: FrontendModel) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: ModelClock,
+        recorder: Recorder,
+        frontend: FrontendModel,
+        *,
+        most_queued_tokens: int | None = None,
+    ) -> None:
         self.engine, self.clock, self.recorder, self.frontend = engine, clock, recorder, frontend
+        self._most_queued_tokens = most_queued_tokens
         self._half = frontend.latency / 2
         self._frontend_free = 0.0
         self._live: dict[str, Sequence] = {}
@@ -88,13 +96,18 @@ class EngineLoop:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def admits(self, sequences: int) -> bool:
-        """Whether the limit of requests in flight (--max-num-queued-reqs) leaves room; a refusal is counted."""
-        limit = self.engine.config.max_num_queued_reqs
-        if limit is None or self.live + sequences <= limit:
-            return True
-        self.recorder.rejected()
-        return False
+    def admits(self, sequences: int, prompt_tokens: int) -> bool:
+        """Whether the limits on what is in flight (--max-num-queued-reqs, --max-num-queued-tokens) leave room for so
+        many more; a refusal is counted."""
+        most, most_tokens = self.engine.config.max_num_queued_reqs, self._most_queued_tokens
+        if most is not None and self.live + sequences > most:
+            self.recorder.rejected("max_num_queued_reqs")
+            return False
+        queued = sum(sequence.prompt_tokens for sequence in self._live.values()) if most_tokens is not None else 0
+        if most_tokens is not None and queued + prompt_tokens > most_tokens:
+            self.recorder.rejected("max_num_queued_tokens")
+            return False
+        return True
 
     def submit(self, sequence: Sequence) -> None:
         """Take a sequence in; its tokens come through its answer."""
@@ -104,8 +117,8 @@ class EngineLoop:
         sequence.timer = self._at(self._frontend_free, self._enqueue, sequence)
 
     def abort(self, sequence: Sequence) -> None:
-        """End a sequence that has not ended: its answer gets the reason "abort"."""
-        if sequence.ended:
+        """End a sequence that is in the engine: its answer gets the reason "abort". Any other is left alone."""
+        if sequence.identity not in self._live:
             return
         if sequence.timer is not None:
             sequence.timer.cancel()
@@ -197,7 +210,6 @@ class EngineLoop:
             self._at(out + self._half, _advance, progress)
 
     def _end(self, sequence: Sequence, end: Finished, reason: str, out: float) -> None:
-        sequence.ended = True
         del self._live[sequence.identity]
         sequence.choice.cached_tokens = end.cached_tokens
         self.recorder.finished(end, Asked(sequence.arrival + self._half, out, sequence.max_tokens, sequence.n), reason)

@@ -37,7 +37,6 @@ class Recorder:
         self._inference = one("vllm:request_inference_time_seconds")
         self._prefill = one("vllm:request_prefill_time_seconds")
         self._decode = one("vllm:request_decode_time_seconds")
-        self._rejected = one("vllm:admission_rejections_total", reason="max_num_queued_reqs")
         one("vllm:engine_sleep_state", sleep_state="awake").set(1)
 
     def step(self, tokens: int) -> None:
@@ -49,8 +48,8 @@ class Recorder:
     def next_token(self, after: float) -> None:
         self._itl.observe(after * self._seconds)
 
-    def rejected(self) -> None:
-        self._rejected.inc()
+    def rejected(self, reason: str) -> None:
+        self._one("vllm:admission_rejections_total", reason=reason).inc()
 
     def finished(self, end: Finished, asked: Asked, reason: str) -> None:
         """A request ended with vLLM's `reason`: stop, length, abort."""

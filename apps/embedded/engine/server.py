@@ -8,6 +8,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -120,7 +121,9 @@ class EngineServer:
             raise requests.model_not_found(generation.model)
         if self.draining:
             raise requests.draining()
-        if not self.loop.admits(len(generation.prompts) * generation.n):
+        if self.settings.force_include_usage:
+            generation = replace(generation, include_usage=True, continuous_usage=True)
+        if not self.loop.admits(len(generation.prompts) * generation.n, sum(map(len, generation.prompts))):
             raise requests.busy()
         identity = request.headers.get("X-Request-Id") or uuid.uuid4().hex
         answer, sequences = self._planned(request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}", arrival)

@@ -26,7 +26,10 @@ DEFAULT_VERSION = "0.33.0"
 LARGE_MEMORY_BYTES = 70 * GIB
 # what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
 CPU_CACHE_BYTES = 4 * GIB
-NOT_MODELLED = ("enable_lora", "speculative_config", "kv_transfer_config", "kv_offloading_size", "kv_events_config")
+NOT_MODELLED = (
+    "enable_lora", "enable_sleep_mode", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size",
+    "kv_events_config",
+)  # fmt: skip
 
 
 class SettingsError(ValueError):
@@ -63,7 +66,9 @@ class EngineSettings:
     time_scale: float
     startup: float | None
     """Seconds of the machine until the server listens, whatever the time scale; None: as calibrated."""
+    most_queued_tokens: int | None
     not_modelled: tuple[str, ...]
+    """Options on the command line that change nothing here."""
 
     @property
     def max_model_len(self) -> int:
@@ -125,8 +130,14 @@ def settings_from(
         eager=parsed["enforce_eager"],
         time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
         startup=_startup(environment),
-        not_modelled=tuple(sorted(name for name in NOT_MODELLED if parsed[name])),
+        most_queued_tokens=parsed["max_num_queued_tokens"],
+        not_modelled=_not_modelled(parsed),
     )
+
+
+def _not_modelled(parsed: ParsedArgs) -> tuple[str, ...]:
+    ignored = [name for name in NOT_MODELLED if parsed[name]]
+    return tuple(ignored + (["data_parallel_size"] if parsed["data_parallel_size"] > 1 else []))
 
 
 def _shape(model: str, config_json: str | None) -> ModelShape:
