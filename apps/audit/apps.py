@@ -7,7 +7,7 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.audit.services import record_change
+        from apps.audit.services import record_changes
         from apps.core import changes
 
-        changes.register_recorder(record_change)
+        changes.register_recorder(record_changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -65,28 +66,32 @@ def record_event(
     return last
 
 
-def record_change(change: Change) -> None:
-    """Append a change record to the chain; the transaction of the change holds the chain until it commits."""
+def record_changes(changes: Sequence[Change]) -> None:
+    """Append change records to the chain; the transaction of the changes holds the chain until it commits."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
     previous = ChangeRecord.objects.order_by("-id").values_list("digest", flat=True).first() or GENESIS
-    record = ChangeRecord(
-        at=clock.now(),
-        actor=change.actor,
-        request_id=change.request_id,
-        action=change.action,
-        kind=change.kind,
-        uid=change.uid,
-        team=change.team,
-        name=change.name,
-        generation=change.generation,
-        before=masked(change.before),
-        after=masked(change.after),
-        reason=change.reason,
-        previous_digest=previous,
-    )
-    record.digest = digest_of(previous, chained_fields(record))
-    record.save(force_insert=True)
+    now = clock.now()
+    records = []
+    for change in changes:
+        record = ChangeRecord(
+            at=now,
+            actor=change.actor,
+            request_id=change.request_id,
+            action=change.action,
+            kind=change.kind,
+            uid=change.uid,
+            team=change.team,
+            name=change.name,
+            generation=change.generation,
+            before=masked(change.before),
+            after=masked(change.after),
+            reason=change.reason,
+            previous_digest=previous,
+        )
+        record.digest = previous = digest_of(previous, chained_fields(record))
+        records.append(record)
+    ChangeRecord.objects.bulk_create(records, batch_size=500)
 
 
 def chained_fields(record: ChangeRecord) -> dict[str, object]:

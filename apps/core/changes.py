@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -30,19 +30,24 @@ class Change:
     reason: str = ""
 
 
-Recorder = Callable[[Change], None]
+Recorder = Callable[[Sequence[Change]], None]
 _recorders: list[Recorder] = []
 
 
 def register_recorder(recorder: Recorder) -> None:
-    """Have `recorder` called for each change, inside the transaction of the change. Called at start-up."""
+    """Have `recorder` called with the changes of a transaction, inside of it, in their order. Called at start-up."""
     if recorder not in _recorders:
         _recorders.append(recorder)
 
 
 def record(change: Change) -> None:
-    """Write a change down; call it last in the transaction. What the recorder raises undoes everything."""
+    """As `record_all`, of one change."""
+    record_all([change])
+
+
+def record_all(changes: Sequence[Change]) -> None:
+    """Write changes down; call it last in the transaction. What the recorder raises undoes everything."""
     if not _recorders:
         raise RuntimeError("no recorder of changes is registered: is apps.audit installed?")
     for recorder in _recorders:
-        recorder(change)
+        recorder(changes)

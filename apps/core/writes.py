@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from apps.core import access, clock, kinds, outbox
-from apps.core.changes import Action, Change, record
+from apps.core.changes import Action, Change, record_all
 from apps.core.domain.access import Actor
 from apps.core.domain.documents import Envelope
 from apps.core.domain.refusals import Clash, Fault, Invalid, Missing, Stale, VersionNeeded
@@ -46,7 +46,7 @@ class Journal:
     """Outbox lines and change records of one transaction, written together at its end: both wait for other writers."""
 
     by: By
-    _lines: list[dict[str, Any]] = field(default_factory=list)
+    _lines: list[outbox.Line] = field(default_factory=list)
     _changes: list[Change] = field(default_factory=list)
 
     def note(
@@ -75,10 +75,10 @@ class Journal:
         self._lines += [_line(obj, "status", ("conditions", "status")) for obj in kinds.tell_watchers(accepted)]
 
     def write(self) -> None:
-        for line in self._lines:
-            outbox.publish(**line)
-        for change in self._changes:
-            record(change)
+        if self._lines:
+            outbox.publish_all(self._lines)
+        if self._changes:
+            record_all(self._changes)
 
 
 _VERBS: dict[Action, str] = {
@@ -89,9 +89,8 @@ _VERBS: dict[Action, str] = {
 }
 
 
-def _line(obj: DeclaredObject, verb: str, fields: tuple[str, ...]) -> dict[str, Any]:
-    named = {"kind": obj.kind, "uid": obj.uid, "team": obj.team, "name": obj.name}
-    return {**named, "verb": verb, "generation": obj.generation, "fields": fields}
+def _line(obj: DeclaredObject, verb: str, fields: tuple[str, ...]) -> outbox.Line:
+    return outbox.Line(obj.kind, obj.uid, obj.team, obj.name, verb, obj.generation, fields)
 
 
 def declare(
