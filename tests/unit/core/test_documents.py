@@ -41,7 +41,11 @@ def faults_of(value: Any) -> dict[str, str]:
         ({"text": 5}, "/spec/text", "spec.text is text, not the number 5; put it in quotes"),
         ({"text": None}, "/spec/text", "spec.text is text, not nothing"),
         ({"text": "x", "tex": 1}, "/spec/tex", "spec.tex is not a known field; did you mean text?"),
-        ({"text": "x", "inner": {"some_count": 1}}, "/spec/inner/some_count", "not a known field; did you mean someCount?"),
+        (
+            {"text": "x", "inner": {"some_count": 1}},
+            "/spec/inner/some_count",
+            "not a known field; did you mean someCount?",
+        ),
         ({"text": "x", "inner": {"someCount": 0}}, "/spec/inner/someCount", "greater than or equal to 1, not 0"),
         ({"text": "x", "inner": {"someCount": "3"}}, "/spec/inner/someCount", "spec.inner.someCount"),
         ({"text": "x", "inner": {"someCount": True}}, "/spec/inner/someCount", "valid integer"),
