@@ -57,6 +57,18 @@ def test_it_is_valid_and_every_reference_leads_somewhere(schema: dict[str, Any])
     assert len(operations) == len(set(operations))
 
 
+def test_each_kinds_endpoints_speak_of_its_own_documents(schema: dict[str, Any]) -> None:
+    for handler in kinds.all_handlers():
+        own = {f"#/components/schemas/{handler.kind}", f"#/components/schemas/{handler.kind}List"}
+        for suffix in ("", "/{name}"):
+            operations = schema["paths"][f"/api/v1/teams/{{team}}/{handler.plural}{suffix}"]
+            for method, operation in operations.items():
+                said = set(references(operation)) - {"#/components/schemas/Problem"}
+                assert said, (handler.kind, method)
+                assert said <= own, (handler.kind, method)
+                assert operation["operationId"].startswith(handler.plural + "_")
+
+
 def test_the_component_of_a_kind_describes_its_documents(schema: dict[str, Any]) -> None:
     components = schema["components"]["schemas"]
     assert {handler.kind for handler in kinds.all_handlers()} <= set(components)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import FunctionType
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.urls import URLPattern, path
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -111,68 +111,85 @@ def kind_urls(handler: KindHandler) -> list[URLPattern]:
     ]
 
 
-def _copy(method: Any) -> Any:
-    """The same method as a function of its own: `extend_schema` marks the very function that it is given."""
-    return FunctionType(method.__code__, method.__globals__, method.__name__, method.__defaults__, method.__closure__)
-
-
-def _documented(base: Any, handler: KindHandler) -> Any:
+def _documented(base: type[_KindView], handler: KindHandler) -> Any:
     """A view class of this kind whose methods carry their OpenAPI description."""
-    view: Any = type(f"{handler.kind}{base.__name__}", (base,), {"handler": handler, "__doc__": base.__doc__})
-    one, many, kind = schema.ref(handler.kind), schema.ref(f"{handler.kind}List"), handler.kind
-    problems = schema.problem_responses
-    body = {"application/json": one, "application/yaml": one}
-    write = [schema.DRY_RUN, schema.REASON]
-    guarded = [schema.IF_MATCH, *write]
-    reads = [schema.LIMIT, schema.CURSOR, schema.FORMAT]
-    name = handler.plural
-    if base is EverywhereView:
-        view.get = extend_schema(
-            operation_id=f"{name}_everywhere",
-            summary=f"List {name} of all teams",
-            parameters=reads,
-            responses={200: many},
-        )(_copy(base.get))
-    elif base is CollectionView:
-        view.get = extend_schema(
-            operation_id=f"{name}_list",
-            summary=f"List {name} of a team",
-            parameters=reads,
-            responses={200: many, **problems(404)},
-        )(_copy(base.get))
-        view.post = extend_schema(
-            operation_id=f"{name}_create",
-            summary=f"Declare a new {kind}",
-            parameters=write,
-            request=body,
-            responses={201: one, **problems(400, 403, 404, 409, 422)},
-        )(_copy(base.post))
-    else:
-        changed = {200: one, **problems(400, 403, 404, 409, 412, 422, 428)}
-        view.get = extend_schema(
+    view = type(f"{handler.kind}{base.__name__}", (base,), {"handler": handler, "__doc__": base.__doc__})
+    return extend_schema_view(**_DESCRIPTIONS[base](handler))(view)
+
+
+_READS = [schema.LIMIT, schema.CURSOR, schema.FORMAT]
+_WRITES = [schema.DRY_RUN, schema.REASON]
+_GUARDED = [schema.IF_MATCH, *_WRITES]
+_problems = schema.problem_responses
+
+
+def _body(handler: KindHandler) -> dict[str, Any]:
+    return dict.fromkeys(("application/json", "application/yaml"), schema.ref(handler.kind))
+
+
+def _describe_everywhere(handler: KindHandler) -> dict[str, Any]:
+    return {
+        "get": extend_schema(
+            operation_id=f"{handler.plural}_everywhere",
+            summary=f"List {handler.plural} of all teams",
+            parameters=_READS,
+            responses={200: schema.ref(f"{handler.kind}List")},
+        )
+    }
+
+
+def _describe_collection(handler: KindHandler) -> dict[str, Any]:
+    return {
+        "get": extend_schema(
+            operation_id=f"{handler.plural}_list",
+            summary=f"List {handler.plural} of a team",
+            parameters=_READS,
+            responses={200: schema.ref(f"{handler.kind}List"), **_problems(404)},
+        ),
+        "post": extend_schema(
+            operation_id=f"{handler.plural}_create",
+            summary=f"Declare a new {handler.kind}",
+            parameters=_WRITES,
+            request=_body(handler),
+            responses={201: schema.ref(handler.kind), **_problems(400, 403, 404, 409, 422)},
+        ),
+    }
+
+
+def _describe_object(handler: KindHandler) -> dict[str, Any]:
+    one, name = schema.ref(handler.kind), handler.plural
+    changed = {200: one, **_problems(400, 403, 404, 409, 412, 422, 428)}
+    gone = {204: OpenApiResponse(description="It is gone."), 202: one, **_problems(403, 404, 409, 412, 428)}
+    part = {"application/merge-patch+json": {"type": "object"}, "application/yaml": {"type": "object"}}
+    return {
+        "get": extend_schema(
             operation_id=f"{name}_get",
-            summary=f"Get a {kind}",
+            summary=f"Get a {handler.kind}",
             parameters=[schema.FORMAT],
-            responses={200: one, **problems(404)},
-        )(_copy(base.get))
-        view.put = extend_schema(
+            responses={200: one, **_problems(404)},
+        ),
+        "put": extend_schema(
             operation_id=f"{name}_replace",
-            summary=f"Declare a {kind} anew",
-            parameters=guarded,
-            request=body,
+            summary=f"Declare a {handler.kind} anew",
+            parameters=_GUARDED,
+            request=_body(handler),
             responses=changed,
-        )(_copy(base.put))
-        view.patch = extend_schema(
+        ),
+        "patch": extend_schema(
             operation_id=f"{name}_patch",
-            summary=f"Change parts of a {kind} (JSON merge patch)",
-            parameters=guarded,
-            request={"application/merge-patch+json": {"type": "object"}, "application/yaml": {"type": "object"}},
+            summary=f"Change parts of a {handler.kind} (JSON merge patch)",
+            parameters=_GUARDED,
+            request=part,
             responses=changed,
-        )(_copy(base.patch))
-        view.delete = extend_schema(
-            operation_id=f"{name}_delete",
-            summary=f"Delete a {kind}",
-            parameters=guarded,
-            responses={204: OpenApiResponse(description="It is gone."), 202: one, **problems(403, 404, 409, 412, 428)},
-        )(_copy(base.delete))
-    return view
+        ),
+        "delete": extend_schema(
+            operation_id=f"{name}_delete", summary=f"Delete a {handler.kind}", parameters=_GUARDED, responses=gone
+        ),
+    }
+
+
+_DESCRIPTIONS: dict[type[_KindView], Callable[[KindHandler], dict[str, Any]]] = {
+    EverywhereView: _describe_everywhere,
+    CollectionView: _describe_collection,
+    ObjectView: _describe_object,
+}
