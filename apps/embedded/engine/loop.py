@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,6 +75,9 @@ class EngineLoop:
         self._most_queued_tokens = most_queued_tokens
         self._half = frontend.latency / 2
         self._frontend_free = 0.0
+        # what each step brought, with the moment at which its clients see it
+        self._outbox: deque[tuple[float, list[tuple[Sequence, str | None]]]] = deque()
+        self._outbox_timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Sequence] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -207,14 +211,23 @@ class EngineLoop:
             if end is not None:
                 self._end(sequence, end, sequence.reason, out)
         if progress:
-            self._at(out + self._half, _advance, progress)
+            self._outbox.append((out + self._half, progress))
+            if self._outbox_timer is None:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Hand out the tokens that are due, step by step: a late timer must not let a step overtake another."""
+        self._outbox_timer = None
+        now = self.clock.now()
+        while self._outbox and self._outbox[0][0] <= now:
+            _, progress = self._outbox.popleft()
+            for sequence, reason in progress:
+                sequence.answer.advance(sequence.choice, 1, reason)
+        if self._outbox:
+            delay = self.clock.machine_seconds(self._outbox[0][0] - now)
+            self._outbox_timer = asyncio.get_running_loop().call_later(delay, self._flush)
 
     def _end(self, sequence: Sequence, end: Finished, reason: str, out: float) -> None:
         del self._live[sequence.identity]
         sequence.choice.cached_tokens = end.cached_tokens
         self.recorder.finished(end, Asked(sequence.arrival + self._half, out, sequence.max_tokens, sequence.n), reason)
-
-
-def _advance(progress: list[tuple[Sequence, str | None]]) -> None:
-    for sequence, reason in progress:
-        sequence.answer.advance(sequence.choice, 1, reason)
