@@ -11,7 +11,7 @@ class FrontendModel:
 
     latency: fixed part of a request's way in and of its first token's way out, together.
     request, prompt_token: work on a request before the scheduler sees it, per request and per prompt token.
-    token: work on one streamed token. Tokens of one request that wait together are sent together, as one.
+    token: work on one streamed token.
     """
 
     latency: float = 0.0
@@ -22,3 +22,12 @@ class FrontendModel:
     def admission(self, prompt_tokens: int) -> float:
         """Work on one request before the scheduler sees it, seconds."""
         return self.request + self.prompt_token * prompt_tokens
+
+    def streamed(self, free: float, at: float, tokens: int) -> float:
+        """When the `tokens` of a step that ended at `at` are sent, by a frontend busy until `free`.
+
+        Tokens of one request that wait together go out as one chunk, so they fall behind the engine by one round of
+        chunks at most: the one under way when the step ended.
+        """
+        round_of_chunks = self.token * tokens
+        return min(max(free, at), at + round_of_chunks) + round_of_chunks

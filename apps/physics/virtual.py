@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from apps.physics.engine import Engine
 from apps.physics.frontend import FrontendModel
-from apps.physics.types import Request
+from apps.physics.types import Request, StepResult
 
 
 @dataclass(slots=True)
@@ -55,8 +55,6 @@ class Session:
     _arrivals: list[tuple[float, int, Request]] = field(default_factory=list)
     _ready: list[tuple[float, int, Request]] = field(default_factory=list)
     _frontend_free: float = 0.0
-    _unsent: dict[str, int] = field(default_factory=dict)
-    _ended: list[str] = field(default_factory=list)
     _sent: int = 0
 
     def send(self, request: Request) -> None:
@@ -83,7 +81,7 @@ class Session:
             self._deliver(end)
             self.now = end
             result = self.engine.finish_step(end)
-            ended = self._stream(end, result.tokens, [finished.request_id for finished in result.finished])
+            ended = self._stream(end, result)
         return ended
 
     def _deliver(self, until: float) -> None:
@@ -98,12 +96,12 @@ class Session:
             self.seen[request.request_id] = Seen(request)
             self.engine.submit(request, at)
 
-    def _stream(self, at: float, tokens: list[str], finished: list[str]) -> list[Seen]:
-        free = max(self._frontend_free, at) + self.frontend.token * len(tokens)
-        self._frontend_free = free
-        visible = free + self.frontend.latency / 2
+    def _stream(self, at: float, result: StepResult) -> list[Seen]:
+        sent = self.frontend.streamed(self._frontend_free, at, len(result.tokens))
+        self._frontend_free = max(self._frontend_free, sent)
+        visible = sent + self.frontend.latency / 2
         seen, gaps = self.seen, self.gaps
-        for request_id in tokens:
+        for request_id in result.tokens:
             view = seen[request_id]
             if not view.tokens:
                 view.first = visible
@@ -111,7 +109,7 @@ class Session:
                 gaps.append(visible - view.last)
             view.tokens += 1
             view.last = visible
-        return [seen[request_id] for request_id in finished]
+        return [seen[finished.request_id] for finished in result.finished]
 
 
 def play(engine: Engine, frontend: FrontendModel, requests: Iterable[Request]) -> list[Seen]:
