@@ -12,10 +12,12 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from tests.support.stack import PROJECT, RunningStack
 
-pytestmark = pytest.mark.browser
+# the first test also waits for the whole instance
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 AXE = PROJECT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 POOL_PAGE = "/teams/default/pools/chat"
+DEADLINE_MS = 45_000
 DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")
 
 
@@ -34,6 +36,8 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
+        # deadlines, not waits: a whole instance shares two cores with this browser
+        expect.set_options(timeout=DEADLINE_MS)
         yield started
         started.close()
 
@@ -56,7 +60,7 @@ class Tab:
 @pytest.fixture()
 def tab(browser: Browser, running_stack: RunningStack) -> Iterator[Tab]:
     context = browser.new_context(base_url=running_stack.base_url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(DEADLINE_MS)
     yield Tab(context)
     context.close()
 
@@ -125,7 +129,7 @@ def test_charts_are_drawn_from_the_demo_traffic(tab: Tab, running_stack: Running
     log_in(page, running_stack)
     for title in DRAWN:
         card = chart(page, title)
-        expect(card).to_have_attribute("data-state", "ok", timeout=60_000)
+        expect(card).to_have_attribute("data-state", "ok", timeout=2 * DEADLINE_MS)
         expect(card.locator("canvas")).to_be_visible()
         assert drawn_pixels(card) > 50, f"nothing is drawn in the chart {title}"
 
@@ -154,11 +158,11 @@ def test_a_change_appears_without_a_reload(tab: Tab, running_stack: RunningStack
     page.evaluate("window.neverReloaded = true")
     try:
         running_stack.lamp("scale", "pool/chat", "--replicas", "3")
-        expect(page.get_by_text("3 ready of 3")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("3 ready of 3")).to_be_visible(timeout=2 * DEADLINE_MS)
         expect(pods.filter(has_text="Readiness: Ready")).to_have_count(3)
     finally:
         running_stack.lamp("scale", "pool/chat", "--replicas", "2")
-    expect(page.get_by_text("2 ready of 2")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("2 ready of 2")).to_be_visible(timeout=2 * DEADLINE_MS)
     assert page.evaluate("window.neverReloaded") is True
     assert tab.complaints == []
 
