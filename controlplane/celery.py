@@ -52,6 +52,7 @@ app.conf.beat_schedule = {
     "reconcile-resync": _tick("apps.reconcile.tasks.resync", 300.0),
     "telemetry-tick": _tick("apps.telemetry.tasks.tick", 10.0),
     "core-retention": _tick("apps.core.tasks.retention", 300.0),
+    "accounts-retention": _tick("apps.accounts.tasks.retention", 300.0),
     "audit-retention": _tick("apps.audit.tasks.retention", 300.0),
     "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
 }

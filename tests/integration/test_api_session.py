@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.test import AsyncClient, Client
 
 from apps.accounts import throttle, tokens
 from apps.accounts.models import ApiToken, Membership, User
+from apps.accounts.tasks import retention
 from apps.audit.models import ChangeRecord
 from apps.core import clock
 from apps.core.domain.access import Role
@@ -60,6 +62,15 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(browser: Client) -> None:
     cookie = browser.cookies["sessionid"]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
+
+
+def test_sessions_that_have_run_out_are_dropped(browser: Client) -> None:
+    log_in(browser)
+    retention()
+    assert Session.objects.count() == 1
+    with clock.frozen(clock.now() + timedelta(days=60)):
+        retention()
+    assert Session.objects.count() == 0
 
 
 @pytest.mark.parametrize(
