@@ -39,6 +39,8 @@ def reconcile_cluster(lease: Lease) -> Outcome:
         return Done()
     seen = _look(cluster)
     _record(lease, cluster, seen)
+    if seen.error is None:
+        reconcile.shard_answers(str(cluster.uid))
     return Done(requeue_after=LOOK_AGAIN_SECONDS if seen.error else LOOK_SECONDS)
 
 

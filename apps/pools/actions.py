@@ -19,12 +19,13 @@ from apps.pools.domain.plan import (
     without_replicas,
 )
 from apps.pools.models import Pool
+from apps.reconcile.services import Fence
 
 # a person allows it, by naming the managers whose fields may be taken over (comma separated)
 TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
 
 
-def ensure_namespace(kube: Kube, namespace: str) -> None:
+def ensure_namespace(kube: Kube, namespace: str, fence: Fence) -> None:
     """Create the pool's namespace if it is missing. It is never deleted: others may live there."""
     resource = kube.resource("Namespace")
     try:
@@ -35,6 +36,7 @@ def ensure_namespace(kube: Kube, namespace: str) -> None:
             "kind": "Namespace",
             "metadata": {"name": namespace, "labels": {"app.kubernetes.io/managed-by": "lamplight"}},
         }
+        fence.check()
         try:
             kube.create(manifest, manager=MANAGER)
         except Conflict:
@@ -72,7 +74,7 @@ class Carried:
     owned: dict[str, list[str]]
 
 
-def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) -> Carried:
+def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], fence: Fence) -> Carried:
     """Apply what differs and delete what is no longer rendered. `live`: present objects by kind/name. Raises KubeError.
 
     An object with fields that somebody else owns is left as it is and does not keep the others waiting.
@@ -87,17 +89,20 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest]) 
         elif manifest["kind"] == "Deployment" and name in live:
             # a start that was cut short: keep the present count until the hand-over
             manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live[name]["spec"]["replicas"]}}
+        fence.check()
         try:
             written[name] = _apply(kube, pool, manifest)
         except FieldManagerConflict as conflict:
             for manager, fields in conflict.owned.items():
                 owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
     for orphan in todo.orphans:
-        delete_object(kube, orphan)
+        delete_object(kube, orphan, fence)
     return Carried(written, owned)
 
 
-def settle_replicas(kube: Kube, desired: Manifest, live: Manifest, replicas: int, *, external: bool) -> Manifest | None:
+def settle_replicas(
+    kube: Kube, desired: Manifest, live: Manifest, replicas: int, fence: Fence, *, external: bool
+) -> Manifest | None:
     """Give replicas to their one writer and make them what they should be; None when nothing had to be written.
 
     Replicas are created by apply, claimed by the scaler, given up by apply, and written through /scale from then on.
@@ -106,11 +111,13 @@ def settle_replicas(kube: Kube, desired: Manifest, live: Manifest, replicas: int
     name, namespace = live["metadata"]["name"], live["metadata"]["namespace"]
     changed = None
     if must_hand_over(live):
+        fence.check()
         present = int(live["spec"].get("replicas", 1))
         if SCALER not in owners_of_replicas(live):
             live = kube.apply(replicas_claim(name, namespace, present), manager=SCALER, force=True)
         changed = live = kube.apply(without_replicas(desired), manager=MANAGER)
     if not external and int(live["spec"].get("replicas", 1)) != replicas:
+        fence.check()
         resource = kube.resource_of(desired)
         kube.scale(resource, name, namespace, replicas, manager=SCALER)
         changed = {**live, "spec": {**live["spec"], "replicas": replicas}}
@@ -129,8 +136,10 @@ def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
         return kube.apply(manifest, manager=MANAGER, force=True)
 
 
-def delete_object(kube: Kube, obj: Manifest) -> None:
+def delete_object(kube: Kube, obj: Manifest, fence: Fence) -> None:
+    """Delete one object of the pool, if it is still that very object. Raises KubeError, LeaseLost."""
     metadata = obj["metadata"]
+    fence.check()
     try:
         kube.delete(kube.resource_of(obj), metadata["name"], metadata.get("namespace"), uid=metadata["uid"])
     except (NotFound, Conflict):

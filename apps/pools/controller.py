@@ -80,6 +80,7 @@ def reconcile_pool(lease: Lease) -> Outcome:
 
 def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
     spec = selectors.spec_of(pool)
+    fence = reconcile.Fence(lease)
     observed = observe(kube, pool)
     try:
         desired = _desired(pool, spec, cluster, kube)
@@ -88,11 +89,9 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
             return _settle(lease, pool, report)
         if todo.writes:
-            ensure_namespace(kube, pool.namespace)
+            ensure_namespace(kube, pool.namespace, fence)
             refuse_foreign(kube, pool, todo.writes)
-        if (todo.writes or todo.orphans) and not reconcile.renew(lease):
-            raise reconcile.LeaseLost("before the first write")
-        observed, notes, owned = _act(kube, pool, spec, desired, todo, observed)
+        observed, notes, owned = _act(kube, pool, spec, desired, todo, observed, fence)
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
         report = _report(kube, pool, spec, None, observed, sync, [])
@@ -129,11 +128,11 @@ def _desired(pool: Pool, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desire
 
 
 def _act(
-    kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, todo: Plan, observed: Observed
+    kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, todo: Plan, observed: Observed, fence: reconcile.Fence
 ) -> tuple[Observed, list[Note], dict[str, list[str]]]:
     """Write what differs. Returns the objects as they are then, what to put on the timeline, and who owns what."""
     live = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in observed.live}
-    carried = carry_out(kube, pool, todo, live)
+    carried = carry_out(kube, pool, todo, live, fence)
     live |= carried.written
     notes = _notes_of(todo)
     external = spec.autoscaling.mode == "external"
@@ -144,7 +143,7 @@ def _act(
             continue
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
-        changed = settle_replicas(kube, manifest, live[name], wanted, external=external and variant is not None)
+        changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=external and variant is not None)
         if changed is not None:
             live[name] = changed
             if int(changed["spec"].get("replicas", 1)) != was:

@@ -37,11 +37,10 @@ def delete_pool(lease: Lease, pool: Pool, kube: Kube, *, read_only: bool) -> Out
         return Retry(message)
     engines_going = stage == 2 and any(pod.variant for pod in observed.pods)
     if not engines_going:
-        if not reconcile.renew(lease):
-            raise reconcile.LeaseLost("before a deletion")
+        fence = reconcile.Fence(lease)
         for obj in observed.live:
             if removal_stage(obj, COMPONENT_PICKER) == stage and not obj["metadata"].get("deletionTimestamp"):
-                delete_object(kube, obj)
+                delete_object(kube, obj, fence)
     return Done(requeue_after=LOOK_AGAIN_SECONDS, priority=Priority.PERSON)
 
 

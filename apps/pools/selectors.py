@@ -22,6 +22,8 @@ def spec_of(pool: Pool) -> PoolSpec:
 
 def cluster_of(pool: Pool) -> Cluster | None:
     """The cluster that the pool is bound to."""
+    if pool.cluster_uid is None:
+        return None
     found: Cluster | None = Cluster.objects.filter(uid=pool.cluster_uid).first()
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -22,6 +23,26 @@ M = TypeVar("M", bound=models.Model)
 
 class LeaseLost(Exception):
     """Somebody else may be working on the key by now: stop, write nothing."""
+
+
+class Fence:
+    """Asked before each write outside of the database, so that a worker that slept through its lease writes nothing.
+
+    The database is asked at most once in `fresh` seconds, much less than a lease lasts.
+    """
+
+    def __init__(self, lease: Lease, *, fresh: float = 2.0) -> None:
+        self._lease = lease
+        self._fresh = fresh
+        self._held_at = float("-inf")
+
+    def check(self) -> None:
+        """Raises LeaseLost."""
+        if time.monotonic() - self._held_at < self._fresh:
+            return
+        if not renew(self._lease):
+            raise LeaseLost(f"the lease on {self._lease.kind} {self._lease.uid} is lost")
+        self._held_at = time.monotonic()
 
 
 def enqueue(*, kind: str, uid: UUID, priority: Priority, delay: float = 0.0, shard: str = "") -> None:
@@ -93,6 +114,25 @@ def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bo
         else:
             _shard_success(lease.shard)
     return held
+
+
+@transaction.atomic
+def shard_answers(shard: str) -> int:
+    """Somebody saw that a shard's cluster works again: close its breaker and end the back-off of its keys.
+
+    Returns how many keys were pulled forward.
+    """
+    _shard_success(shard)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE reconcile_queue SET due_at = clock_timestamp()"
+            " WHERE shard = %s AND lease_until IS NULL AND last_error <> '' AND due_at > clock_timestamp()",
+            [shard],
+        )
+        pulled = int(cursor.rowcount)
+    if pulled:
+        transaction.on_commit(wakeup.request)
+    return pulled
 
 
 def _shard_success(shard: str) -> None:

@@ -1,16 +1,19 @@
 """The endpoint picker of a pool: it chooses the replica of each request by load and prefix cache.
 
-It runs in standalone mode (a data plane of its own on port 8081) and serves a Gateway through the same InferencePool.
+It runs in standalone mode (with a data plane of its own, on port 8081) and serves a Gateway through the same
+InferencePool.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from apps.catalog.domain.dialects import Dialect
+from apps.pools.domain.dataplane import envoy_config
 from apps.pools.domain.engines import ENGINE_PORT
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PoolIdentity, labels_of, object_meta
 from apps.pools.domain.spec import PoolSpec, Weights
@@ -24,6 +27,11 @@ FRONT_PORT = 8000
 CONFIG_PATH = "/config"
 # a picker may hold requests this long while it leaves; the reference recipe's value
 GRACE_SECONDS = 130
+_UNPRIVILEGED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def picker_name(pool: str) -> str:
@@ -59,7 +67,10 @@ def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac
     """ServiceAccount (with its Role where the cluster has RBAC), ConfigMap, Service, Deployment."""
     name = picker_name(pool.name)
     labels = labels_of(pool, COMPONENT_PICKER)
-    config = picker_config(spec.routing.weights, dialect)
+    files = {
+        "config.yaml": picker_config(spec.routing.weights, dialect),
+        "envoy.yaml": envoy_config(port=DATA_PORT, picker_port=GRPC_PORT),
+    }
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": object_meta(pool, name, labels)},
         *(_rights(pool, name, labels, dialect) if rbac else []),
@@ -67,7 +78,7 @@ def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": object_meta(pool, name, labels),
-            "data": {"config.yaml": config},
+            "data": files,
         },
         {
             "apiVersion": "v1",
@@ -81,11 +92,11 @@ def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac
                 ],
             },
         },
-        _deployment(pool, name, labels, config, dialect),
+        _deployment(pool, name, labels, _digest(files), dialect),
     ]
 
 
-def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config: str, dialect: Dialect) -> Manifest:
+def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config_hash: str, dialect: Dialect) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -96,12 +107,15 @@ def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config: s
             # two pickers at once would each know half of what was routed where
             "strategy": {"type": "Recreate"},
             "template": {
-                "metadata": {"labels": labels, "annotations": {"lamplight.dev/config-hash": _digest(config)}},
+                "metadata": {
+                    "labels": labels,
+                    "annotations": {"lamplight.dev/config-hash": config_hash},
+                },
                 "spec": {
                     "serviceAccountName": name,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": GRACE_SECONDS,
-                    "containers": [_container(pool, dialect)],
+                    "containers": [_container(pool, dialect), _data_plane(dialect)],
                     "volumes": [{"name": "config", "configMap": {"name": name}}],
                 },
             },
@@ -131,19 +145,28 @@ def _container(pool: PoolIdentity, dialect: Dialect) -> dict[str, Any]:
             "--tracing=false",
         ],
         "ports": [
-            {"name": "http", "containerPort": DATA_PORT, "protocol": "TCP"},
             {"name": "grpc-ext-proc", "containerPort": GRPC_PORT, "protocol": "TCP"},
             {"name": "grpc-health", "containerPort": HEALTH_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 3},
-        "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 2, "failureThreshold": 3},
+        "readinessProbe": {**health, "periodSeconds": 2, "failureThreshold": 3},
         "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": _UNPRIVILEGED,
+        "volumeMounts": [{"name": "config", "mountPath": CONFIG_PATH, "readOnly": True}],
+    }
+
+
+def _data_plane(dialect: Dialect) -> dict[str, Any]:
+    return {
+        "name": "envoy",
+        "image": dialect.proxy_image,
+        "command": ["envoy"],
+        "args": ["-c", f"{CONFIG_PATH}/envoy.yaml", "--log-level", "warn", "--drain-time-s", "30"],
+        "ports": [{"name": "http", "containerPort": DATA_PORT, "protocol": "TCP"}],
+        "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 2, "failureThreshold": 3},
+        "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": _UNPRIVILEGED,
         "volumeMounts": [{"name": "config", "mountPath": CONFIG_PATH, "readOnly": True}],
     }
 
@@ -198,8 +221,8 @@ def picker_selector(pool: PoolIdentity) -> dict[str, str]:
     return {POOL_UID: pool.uid, COMPONENT: COMPONENT_PICKER}
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(files: Mapping[str, str]) -> str:
+    return hashlib.sha256("\n".join(files.values()).encode()).hexdigest()[:16]
 
 
 def _number(weight: float) -> float | int:

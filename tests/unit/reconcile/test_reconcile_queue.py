@@ -230,6 +230,30 @@ def test_faults_of_a_cluster_open_its_breaker_and_one_probe_closes_it() -> None:
 
 
 @pytest.mark.django_db
+def test_a_cluster_that_answers_again_ends_the_back_off_of_its_keys_alone() -> None:
+    for shard in ("back", "back", "back", "still-away"):
+        ask(shard=shard)
+    for _ in range(4):
+        services.finish(taken(), Retry("no route to host", after=200, shard_fault=True))
+    later = ask(shard="back", delay=100)
+    assert services.shard_answers("back") == 3
+    assert [taken().shard for _ in range(3)] == ["back"] * 3
+    assert take() is None
+    assert seconds_until_due(later) > 90, "what was to come later comes later"
+
+
+@pytest.mark.django_db
+def test_the_fence_lets_nobody_write_after_the_lease() -> None:
+    ask()
+    lease = taken()
+    fence = services.Fence(lease, fresh=0.0)
+    fence.check()
+    expire(lease)
+    with pytest.raises(services.LeaseLost):
+        fence.check()
+
+
+@pytest.mark.django_db
 def test_a_retry_of_the_object_itself_does_not_count_against_its_cluster() -> None:
     for _ in range(5):
         ask(shard="fine")
