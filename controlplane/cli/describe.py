@@ -79,7 +79,8 @@ def _conditions(conditions: list[dict[str, Any]], generation: int | None) -> Non
 def _replicas(client: Client, path: str) -> None:
     try:
         replicas = client.get(path + "/replicas")["items"]
-    except Problem:
+    except Problem as problem:
+        click.echo(f"\nReplicas: {clean(problem.message)}")
         return
     if not replicas:
         return

@@ -47,7 +47,7 @@ class Problem(Failure):
     def __init__(self, status: int, document: dict[str, Any]) -> None:
         self.status = status
         self.document = document
-        super().__init__(self._lines(status, document), _exit_code(status))
+        super().__init__(self._lines(status, document), _exit_code(status, document))
 
     @staticmethod
     def _lines(status: int, document: dict[str, Any]) -> list[str]:
@@ -67,11 +67,12 @@ def sentence(error: dict[str, Any], *, place: str = "") -> str:
     return f"{place}: {text}{where}" if place else f"{text}{where}"
 
 
-def _exit_code(status: int) -> int:
+def _exit_code(status: int, document: dict[str, Any]) -> int:
     if status == 404:
         return NOT_FOUND
     if status in (409, 412, 428):
         return CONFLICT
-    if status in (502, 503, 504):
+    # a gateway's error page stands for a server that is not there; its own 502 is about a cluster behind it
+    if status == 503 or (status in (502, 504) and "type" not in document):
         return UNREACHABLE
     return REFUSED

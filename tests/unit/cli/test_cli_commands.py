@@ -273,6 +273,35 @@ def test_an_unreachable_server_is_exit_code_5(monkeypatch: pytest.MonkeyPatch, s
     assert "cannot be reached" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("status", "document", "code"),
+    [
+        (502, "<html>bad gateway</html>", 5),
+        (503, {"type": "urn:lamplight:problem:unavailable", "detail": "The database cannot be reached now."}, 5),
+        (502, {"type": "urn:lamplight:problem:cluster-away", "detail": "The cluster does not answer."}, 1),
+        (403, {"type": "urn:lamplight:problem:forbidden", "detail": "You may look, not change."}, 1),
+        (409, {"detail": "The model is in use."}, 4),
+        (428, {"detail": "Name a version."}, 4),
+        (500, {"detail": "Something went wrong."}, 1),
+    ],
+)
+def test_exit_codes_of_refusals(server: Server, status: int, document: Any, code: int) -> None:
+    server.on("GET", "/api/v1/pools", (status, document))
+    result = lamp("get", "pools", "-A")
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.strip()
+
+
+def test_describe_goes_on_when_the_cluster_is_away(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    server.on("GET", f"{POOLS}/chat/replicas", (502, {"type": "x", "detail": "The pods cannot be read: refused."}))
+    result = lamp("describe", "pool/chat")
+    assert result.exit_code == 0
+    assert "The pods cannot be read: refused." in result.stdout
+    assert "Spec:" in result.stdout
+
+
 def test_unauthorized_says_how_to_log_in(server: Server) -> None:
     server.on("GET", "/api/v1/pools", (401, {"detail": "The token is not known."}))
     result = lamp("get", "pools", "-A")
