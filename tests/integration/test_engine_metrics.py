@@ -16,11 +16,14 @@ from tests.support.shared import shared_file
 OTHER = re.compile(r"vllm:(kv_offload|num_requests_kv_fetch|lora_|spec_decode|kv_block_)")
 
 
+FLAGS = ("--served-model-name=tiny", "--max-model-len=2048", "--num-gpu-blocks-override=96", "--block-size=32")
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     with run_engine(
         tmp_path_factory.mktemp("engine"),
-        "--served-model-name=tiny", "--max-model-len=2048", "--num-gpu-blocks-override=96", "--block-size=32",
+        *FLAGS,
     ) as running:  # fmt: skip
         yield running
 
@@ -35,9 +38,15 @@ def series(page: str) -> set[str]:
     return {line for line in lines if not OTHER.match(line)}
 
 
-def test_the_page_is_a_real_engines_page_from_the_start(engine: EngineProcess) -> None:
-    recorded = shared_file("reference/vllm-metrics-0.33.txt").read_text()
-    page = engine.get("/metrics").text
+@pytest.mark.parametrize(
+    ("version", "name"), [("0.33.0", "vllm-metrics-0.33.txt"), ("0.32.0", "vllm-metrics-0.32.txt")]
+)
+def test_the_page_is_a_real_engines_page_from_the_start(version: str, name: str, tmp_path: Path) -> None:
+    recorded = shared_file(f"reference/{name}").read_text()
+    image = {"LAMPLIGHT_IMAGE": f"vllm/vllm-openai:v{version}"}
+    with run_engine(tmp_path, *FLAGS, environment=image) as engine:
+        assert engine.get("/version").json() == {"version": version}
+        page = engine.get("/metrics").text
     real, ours = series(recorded), series(page)
     # these come with the first request, or name the machine
     later = {line for line in real if line.startswith("http_") and "{handler" in line}
