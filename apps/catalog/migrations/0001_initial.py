@@ -6,34 +6,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Model',
+            name="Model",
             fields=[
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('team', models.SlugField()),
-                ('name', models.SlugField()),
-                ('labels', models.JSONField(default=dict)),
-                ('annotations', models.JSONField(default=dict)),
-                ('spec', models.JSONField()),
-                ('generation', models.PositiveBigIntegerField(default=1)),
-                ('version', models.PositiveBigIntegerField(default=1)),
-                ('conditions', models.JSONField(default=list)),
-                ('status', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('deletion_requested_at', models.DateTimeField(null=True)),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("team", models.SlugField()),
+                ("name", models.SlugField()),
+                ("labels", models.JSONField(default=dict)),
+                ("annotations", models.JSONField(default=dict)),
+                ("spec", models.JSONField()),
+                ("generation", models.PositiveBigIntegerField(default=1)),
+                ("version", models.PositiveBigIntegerField(default=1)),
+                ("conditions", models.JSONField(default=list)),
+                ("status", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("deletion_requested_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('team', 'name'),
-                'abstract': False,
-                'constraints': [models.UniqueConstraint(fields=('team', 'name'), name='catalog_model_team_name')],
+                "ordering": ("team", "name"),
+                "abstract": False,
+                "constraints": [models.UniqueConstraint(fields=("team", "name"), name="catalog_model_team_name")],
             },
         ),
     ]
