@@ -403,10 +403,14 @@ def _checked_config(call: Call, config: Any) -> Object:
     resource = call.resource
     head = config if isinstance(config, dict) else {}
     version, kind = head.get("apiVersion") or "", head.get("kind") or ""
+    if not (isinstance(kind, str) and isinstance(version, str)):
+        raise bad_request("apiVersion and kind must be strings")
     group, _, short = version.rpartition("/")
     if (group, short, kind) != (resource.group, resource.version, resource.kind):
         raise bad_request(f"invalid object type: {group}/{short}, Kind={kind}")
     metadata = head.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise bad_request("metadata must be an object")
     if metadata.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     name = metadata.get("name", "")

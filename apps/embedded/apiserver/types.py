@@ -67,9 +67,11 @@ def read_object(call: Call, body: bytes, *, resource: Resource | None = None) ->
     return decoded
 
 
-def decode(value: Object, resource: Resource) -> tuple[Object, list[str]]:
+def decode(value: Any, resource: Resource) -> tuple[Object, list[str]]:
     """The object in the form that is stored, and the paths of fields that its type does not have."""
     try:
+        if not isinstance(value, dict):
+            raise DecodeError("the object must be a JSON object")
         if resource.custom is not None:
             decoded, unknown = resource.custom.decode(value)
         else:
@@ -99,6 +101,8 @@ def _cannot_handle(resource: Resource, why: str) -> str:
 
 def _check_type(value: Object, resource: Resource, body: bytes) -> None:
     kind, version = value.get("kind") or "", value.get("apiVersion") or ""
+    if not (isinstance(kind, str) and isinstance(version, str)):
+        raise bad_request(_cannot_handle(resource, "apiVersion and kind must be strings"))
     if resource.custom is not None and not (kind and version):
         missing = "Kind" if not kind else "apiVersion"
         why = f"Object '{missing}' is missing in '{body.decode(errors='replace')}'"

@@ -130,6 +130,24 @@ def labels(field: str, value: dict[str, str] | None) -> list[Cause]:
     return causes
 
 
+def label_selector(field: str, selector: dict[str, Any] | None) -> list[Cause]:
+    """The labels and the expressions of a LabelSelector."""
+    causes = labels(f"{field}.matchLabels", (selector or {}).get("matchLabels"))
+    for index, term in enumerate((selector or {}).get("matchExpressions", ())):
+        where, operator = f"{field}.matchExpressions[{index}]", term.get("operator", "")
+        if operator in ("In", "NotIn"):
+            if not term.get("values"):
+                causes.append(required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
+        elif operator in ("Exists", "DoesNotExist"):
+            if term.get("values"):
+                why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                causes.append(forbidden(f"{where}.values", why))
+        else:
+            causes.append(invalid(f"{where}.operator", operator, "not a valid selector operator"))
+        causes += qualified_name(f"{where}.key", term.get("key", ""))
+    return causes
+
+
 def qualified_name(field: str, value: str) -> list[Cause]:
     """A label key or the like: an optional DNS prefix, a slash, a name."""
     prefix, slash, name = value.rpartition("/")

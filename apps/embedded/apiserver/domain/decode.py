@@ -103,9 +103,16 @@ def _zero(schema: Schema) -> Any:
     if schema.kind == "struct":
         return empty(schema)
     if schema.kind == "scalar":
-        return {"string": "", "int32": 0, "int64": 0, "double": 0.0, "bool": False, "quantity": "0", "intstr": 0}.get(
-            schema.scalar
-        )
+        return {
+            "string": "",
+            "bytes": "",
+            "int32": 0,
+            "int64": 0,
+            "double": 0.0,
+            "bool": False,
+            "quantity": "0",
+            "intstr": 0,
+        }.get(schema.scalar)
     return None
 
 

@@ -16,7 +16,7 @@ def apply_limit_ranges(pod: Object, ranges: Iterable[Object]) -> None:
     """Fill in defaults, in place, and say so in an annotation. ApiError 403 when a container is out of bounds."""
     said: list[str] = []
     for limit_range in ranges:
-        for item in limit_range.get("spec", {}).get("limits", ()):
+        for item in limit_range.get("spec", {}).get("limits") or ():
             if item.get("type") == "Container":
                 for group in ("containers", "initContainers"):
                     for container in pod["spec"].get(group) or ():

@@ -35,7 +35,7 @@ class DefinitionStrategy(Strategy):
                 for kind, reason, message in accepted
             ],
             "acceptedNames": obj["spec"].get("names", {}),
-            "storedVersions": [v["name"] for v in obj["spec"].get("versions", ()) if v.get("storage")],
+            "storedVersions": [v["name"] for v in obj["spec"].get("versions") or () if v.get("storage")],
         }
 
     def prepare_update(self, new: Object, old: Object) -> None:

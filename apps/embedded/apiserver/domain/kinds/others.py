@@ -103,7 +103,7 @@ class BudgetStrategy(Strategy):
             }
             why = "minAvailable and maxUnavailable cannot be both set"
             return [checks.invalid("spec", checks.InOrder(shown), why)]
-        causes: list[Cause] = []
+        causes = checks.label_selector("spec.selector", spec.get("selector"))
         for field in ("minAvailable", "maxUnavailable"):
             value = spec.get(field)
             if isinstance(value, int):
@@ -159,7 +159,7 @@ class LimitRangeStrategy(Strategy):
     name_check = staticmethod(checks.subdomain)
 
     def set_defaults(self, obj: Object) -> None:
-        for item in obj.get("spec", {}).get("limits", ()):
+        for item in obj.get("spec", {}).get("limits") or ():
             if item.get("type") != "Container":
                 continue
             for name, value in item.get("max", {}).items():

@@ -76,7 +76,7 @@ class PodStrategy(Strategy):
     def validate_update(self, new: Object, old: Object) -> list[Cause]:
         before, after = copy.deepcopy(old["spec"]), copy.deepcopy(new["spec"])
         for spec in (before, after):
-            for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+            for container in (*(spec.get("containers") or ()), *spec.get("initContainers", ())):
                 container.pop("image", None)
         known = before.pop("tolerations", [])
         added = after.pop("tolerations", [])
@@ -94,7 +94,7 @@ class PodStrategy(Strategy):
 def qos_class(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort: by the cpu and memory of all containers."""
     asked, guaranteed = False, True
-    for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+    for container in (*(spec.get("containers") or ()), *spec.get("initContainers", ())):
         resources = container.get("resources") or {}
         limits, requests = resources.get("limits", {}), resources.get("requests", {})
         for name in ("cpu", "memory"):

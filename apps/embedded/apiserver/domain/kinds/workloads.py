@@ -35,7 +35,7 @@ class _Workload(Strategy):
         template = spec.get("template", {})
         labels = template.get("metadata", {}).get("labels", {})
         raw = spec.get("selector")
-        bad_selector = checks.labels("spec.selector.matchLabels", (raw or {}).get("matchLabels"))
+        bad_selector = checks.label_selector("spec.selector", raw)
         if bad_selector:
             return causes + bad_selector + [checks.invalid("spec.selector", raw, "invalid label selector")]
         if not raw:
