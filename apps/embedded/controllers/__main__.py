@@ -6,21 +6,17 @@ import argparse
 import asyncio
 import gc
 import logging
-import signal
 import socket
 
-from apps.embedded.client import Access, KubeClient, wait_for_kubeconfig
+from apps.embedded.client import KubeClient
 from apps.embedded.controllers.manager import Manager
+from apps.embedded.process_main import access_when_ready, run_until_signalled
 
 log = logging.getLogger("controllers")
 
 
-async def run(kubeconfig: str) -> None:
-    await wait_for_kubeconfig(kubeconfig, deadline_s=60)
-    access = Access.from_kubeconfig(kubeconfig)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+async def serve(kubeconfig: str) -> None:
+    access = await access_when_ready(kubeconfig)
     async with (
         KubeClient(access, user_agent="kube-controller-manager/embedded") as client,
         KubeClient(access, user_agent="kube-scheduler/embedded") as scheduler_client,
@@ -28,7 +24,7 @@ async def run(kubeconfig: str) -> None:
     ):
         log.info("controllers and scheduler run against %s", access.server)
         gc.freeze()
-        await stopped.wait()
+        await asyncio.Event().wait()
 
 
 def main() -> None:
@@ -37,7 +33,7 @@ def main() -> None:
     parser.add_argument("--log-level", default="INFO")
     arguments = parser.parse_args()
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(run(arguments.kubeconfig))
+    run_until_signalled(serve(arguments.kubeconfig))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,11 @@ class Cluster:
     def views(self) -> list[View]:
         return [view for view in vars(self).values() if isinstance(view, View)]
 
-    async def start(self, timeout: float = 60.0) -> None:
+    async def start(self) -> None:
+        """Returns once every view is complete: for as long as the API server does not answer, it is asked again."""
         for view in self.views:
             view.informer.start()
-        await asyncio.gather(*(view.informer.wait_synced(timeout) for view in self.views))
+        await asyncio.gather(*(view.informer.synced.wait() for view in self.views))
 
     async def stop(self) -> None:
         await asyncio.gather(*(view.informer.stop() for view in self.views))

@@ -7,11 +7,10 @@ import asyncio
 import gc
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
 
-from apps.embedded.client import Access, KubeClient, wait_for_kubeconfig
+from apps.embedded.client import KubeClient
 from apps.embedded.domain.objects import Object
 from apps.embedded.kubelet.addresses import AddressPool
 from apps.embedded.kubelet.domain.backoff import BackoffPolicy
@@ -19,29 +18,26 @@ from apps.embedded.kubelet.domain.nodes import read_nodes
 from apps.embedded.kubelet.kubelet import Kubelet
 from apps.embedded.kubelet.settings import Settings, load_data
 from apps.embedded.kubelet.volumes import ServiceAccountFiles
+from apps.embedded.process_main import access_when_ready, run_until_signalled
 
 log = logging.getLogger("kubelet")
 
 
-async def run(options: argparse.Namespace, nodes: list[Object], addresses: AddressPool) -> None:
-    await wait_for_kubeconfig(options.kubeconfig, deadline_s=60)
-    access = Access.from_kubeconfig(options.kubeconfig)
+async def serve(options: argparse.Namespace, nodes: list[Object], addresses: AddressPool) -> None:
+    access = await access_when_ready(options.kubeconfig)
     settings = Settings(
         kubeconfig=options.kubeconfig.resolve(),
         data=options.data.resolve(),
         account=ServiceAccountFiles(token=access.token, ca_pem=access.ca_pem or ""),
         backoff=BackoffPolicy(base=options.backoff_base, cap=options.backoff_cap),
     )
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with (
         KubeClient(access, user_agent="kubelet/embedded") as client,
         Kubelet(settings, nodes, addresses, client),
     ):
         log.info("playing %d nodes against %s", len(nodes), access.server)
         gc.freeze()
-        await stopped.wait()
+        await asyncio.Event().wait()
 
 
 def main() -> None:
@@ -61,7 +57,7 @@ def main() -> None:
         addresses.node(len(nodes) - 1)
     except (OSError, ValueError) as error:
         sys.exit(f"kubelet: {options.nodes or 'options'}: {error}")
-    asyncio.run(run(options, nodes, addresses))
+    run_until_signalled(serve(options, nodes, addresses))
 
 
 if __name__ == "__main__":

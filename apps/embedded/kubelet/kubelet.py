@@ -64,7 +64,7 @@ class Kubelet:
         await self._remove_former_nodes()
         self._heartbeats = [asyncio.create_task(agent.keep_alive()) for agent in self._agents.values()]
         self._pods.start()
-        await self._pods.wait_synced(60)
+        await self._pods.synced.wait()
         self._remove_forgotten()
         # pods that have an address keep it, so they come first
         for pod in sorted(self._pods.values(), key=lambda pod: not (pod.get("status") or {}).get("podIP")):
