@@ -111,7 +111,9 @@ export interface Fleet {
 
 export interface Replica {
   name: string;
-  variant?: string;
+  /** null: no engine of a variant, but a supporting pod such as the endpoint picker. */
+  variant: string | null;
+  component: string;
   phase: string;
   ready: boolean;
   node: string | null;

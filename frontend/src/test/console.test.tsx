@@ -177,6 +177,23 @@ describe("a pool", () => {
     expect(screen.getByRole("rowheader", { name: "Ready" }).closest("tr")!.dataset.stale).toBe("false");
   });
 
+  it("tells replicas from the pods that support them", async () => {
+    const pod = { phase: "Running", ready: true, node: "gpu-a", restarts: 0, reason: "", message: "", createdAt: null };
+    server.on(`GET ${POOL}/replicas`, {
+      body: {
+        items: [
+          { ...pod, name: "chat-picker-x", variant: null, component: "endpoint-picker" },
+          { ...pod, name: "chat-h200-y", variant: "h200", component: "engine" },
+        ],
+      },
+    });
+    openConsole(POOL);
+    const replicas = await screen.findByRole("group", { name: "Replicas" });
+    await within(replicas).findByRole("rowheader", { name: "chat-h200-y" });
+    expect(within(replicas).getAllByRole("rowheader")).toHaveLength(1);
+    within(screen.getByRole("group", { name: "Supporting pods" })).getByText("endpoint-picker");
+  });
+
   it("says which pool is not there", async () => {
     openConsole("/teams/default/pools/gone");
     await screen.findByText("There is no pool gone in team default.");

@@ -5,7 +5,7 @@ import type { Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
-import { Table } from "../../ui/Table";
+import { Table, type Column } from "../../ui/Table";
 import { Section } from "./Section";
 
 interface Props {
@@ -29,30 +29,46 @@ function Why({ reason, message }: Replica) {
   );
 }
 
+function Pods({ pods, part, zone }: { pods: Replica[]; part: Column<Replica>; zone: Zone }) {
+  return (
+    <Table
+      rows={pods}
+      rowKey={({ name }) => name}
+      columns={[
+        { title: "Pod", cell: ({ name }) => <span className="mono">{name}</span> },
+        part,
+        { title: "Readiness", cell: Readiness },
+        { title: "Phase", cell: ({ phase }) => phase },
+        { title: "Node", cell: ({ node }) => node ?? "—" },
+        { title: "Restarts", cell: ({ restarts }) => restarts },
+        { title: "Age", cell: ({ createdAt }) => <Age of={createdAt} zone={zone} /> },
+        { title: "Reason", cell: Why, wide: true },
+      ]}
+    />
+  );
+}
+
 export function Replicas({ team, name, zone }: Props) {
   const { data, error, refetch } = useQuery(replicasQuery(team, name));
+  const section = { error, onRetry: () => void refetch() };
+  const engines = data?.items.filter(({ variant }) => variant !== null);
+  const others = data?.items.filter(({ variant }) => variant === null) ?? [];
   return (
-    <Section title="Replicas" data={data?.items} error={error} onRetry={() => void refetch()}>
-      {(replicas) =>
-        replicas.length === 0 ? (
-          <EmptyState title="No replica is running." />
-        ) : (
-          <Table
-            rows={replicas}
-            rowKey={(replica) => replica.name}
-            columns={[
-              { title: "Pod", cell: (replica) => <span className="mono">{replica.name}</span> },
-              { title: "Variant", cell: (replica) => replica.variant ?? "—" },
-              { title: "Readiness", cell: Readiness },
-              { title: "Phase", cell: (replica) => replica.phase },
-              { title: "Node", cell: (replica) => replica.node ?? "—" },
-              { title: "Restarts", cell: (replica) => replica.restarts },
-              { title: "Age", cell: (replica) => <Age of={replica.createdAt} zone={zone} /> },
-              { title: "Reason", cell: Why, wide: true },
-            ]}
-          />
-        )
-      }
-    </Section>
+    <>
+      <Section title="Replicas" data={engines} {...section}>
+        {(pods) =>
+          pods.length === 0 ? (
+            <EmptyState title="No replica is running." />
+          ) : (
+            <Pods pods={pods} zone={zone} part={{ title: "Variant", cell: ({ variant }) => variant }} />
+          )
+        }
+      </Section>
+      {others.length > 0 && (
+        <Section title="Supporting pods" data={others} {...section}>
+          {(pods) => <Pods pods={pods} zone={zone} part={{ title: "Part", cell: ({ component }) => component }} />}
+        </Section>
+      )}
+    </>
   );
 }
