@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import pytest_asyncio
@@ -176,6 +176,42 @@ async def test_a_deleted_node_object_comes_back(kube: KubeClient, cluster: Embed
     await kube.delete("", "v1", "nodes", "cpu-a")
     node = await until(lambda: kube.get("", "v1", "nodes", "cpu-a"), "the node is registered again")
     assert node["metadata"]["labels"]["kubernetes.io/hostname"] == "cpu-a"
+
+
+@pytest.mark.parametrize("program", ["controllers", "kubelet"])
+def test_a_process_with_nothing_to_talk_to_waits_and_stops_when_told(program: str, tmp_path: Path) -> None:
+    """A kubeconfig that is not there yet, and one whose server is not there: both can be interrupted."""
+    config = tmp_path / "kubeconfig"
+    arguments = ["--kubeconfig", config, *(["--data", tmp_path / "data"] if program == "kubelet" else [])]
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"apps.embedded.{program}", *arguments, "--log-level", "DEBUG"], stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    assert b"selector" in process.stderr.readline()  # the event loop runs, and with it soon the signal handlers
+    partial = tmp_path / "partial"
+    partial.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+            }
+        )
+    )
+    partial.rename(config)
+    wait_for_line(process.stderr, b"Cannot connect")
+    process.terminate()
+    assert process.wait(20) == 0
+    process.stderr.close()
+
+
+def wait_for_line(stream: IO[bytes], words: bytes) -> None:
+    """Reads until a line has the words; the test's own timeout is the deadline."""
+    for line in stream:
+        if words in line:
+            return
+    raise AssertionError(f"it ended without saying {words!r}")
 
 
 async def test_another_node_table_moves_the_pods(kube: KubeClient, cluster: EmbeddedCluster) -> None:
