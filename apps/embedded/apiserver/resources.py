@@ -216,7 +216,7 @@ class Resources:
         if old is None and call.path.subresource:
             raise not_found(resource.group, resource.plural, call.path.name)
         config = _checked_config(call, config)
-        live = old if old is not None else types.blank(resource)
+        live = show(resource, old) if old is not None else types.blank(resource)
         schema = types.schema_of(resource)
         complaint = next(typed.validate(config, schema), None)
         if complaint is not None:

@@ -23,6 +23,7 @@ from apps.embedded.apiserver.domain.request import (
 )
 from apps.embedded.apiserver.domain.status import (
     ApiError,
+    bad_request,
     forbidden,
     method_not_allowed,
     no_such_resource,
@@ -75,6 +76,8 @@ class ApiServer:
             return _refusal(error)
         except NoSuchPage:
             return web.Response(status=404, text="404 page not found\n", content_type="text/plain", charset="utf-8")
+        except (RecursionError, orjson.JSONEncodeError):
+            return _refusal(bad_request("the object is nested too deeply"))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:

@@ -96,3 +96,21 @@ def test_a_wrong_type_is_named_as_the_real_server_names_it() -> None:
         Decoder().decode({"spec": {"replicas": "two"}}, DEPLOYMENT)
     wanted = "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"
     assert str(refused.value) == wanted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + b"\n".join(b"%c: &%c [%s]" % (c + 1, c + 1, b", ".join([b"*%c" % c] * 9)) for c in range(97, 105)),
+        b"a: &a [*a]",
+    ],
+    ids=["bomb", "endless"],
+)
+def test_yaml_that_aliases_blow_up_is_refused(body: bytes) -> None:
+    with pytest.raises(jsonbody.BodyError, match="aliases"):
+        jsonbody.parse_yaml(body)
+
+
+def test_yaml_reads_booleans_as_the_real_server_does() -> None:
+    assert jsonbody.parse_yaml(b"{a: y, b: no, c: 'y', d: 1.5}") == {"a": True, "b": False, "c": "y", "d": 1.5}

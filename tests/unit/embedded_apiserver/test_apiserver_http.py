@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -145,3 +146,19 @@ async def test_a_pod_is_bound_once(client: KubeClient) -> None:
     assert [(c["type"], c["status"]) for c in pod["status"]["conditions"]] == [("PodScheduled", "True")]
     with pytest.raises(KubeError, match="already assigned"):
         await client.create("", "v1", "pods", binding, **options)
+
+
+@pytest.mark.parametrize("depth", [300, 900])
+async def test_an_object_that_is_nested_too_deeply_is_refused(api: Running, depth: int) -> None:
+    marker = "the deep schema"
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": marker}}
+    spec = {"group": "g.io", "scope": "Cluster", "names": {"plural": "xs", "kind": "X"}, "versions": [version]}
+    shallow = json.dumps({"metadata": {"name": "xs.g.io"}, "spec": spec})
+    body = shallow.replace(json.dumps(marker), '{"a":' * depth + "1" + "}" * depth)
+    url = f"{api.url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    headers = {"Authorization": f"Bearer {TOKENS['admin']}", "Content-Type": "application/json"}
+    async with api.session.post(url, data=body, headers=headers) as response:
+        assert response.status == 400, await response.text()
+        assert "nested too deeply" in (await response.json())["message"]
+    async with api.session.get(f"{url}/xs.g.io", headers=headers) as response:
+        assert response.status == 404

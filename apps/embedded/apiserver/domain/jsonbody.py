@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 Object = dict[str, Any]
+MAX_PARTS = 100_000
 
 
 class BodyError(ValueError):
@@ -79,13 +80,30 @@ def parse_yaml(body: bytes) -> Any:
 
     Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
     try:
-        return yaml.load(body, Loader=Loader)  # noqa: S506 - a safe loader
+        value = yaml.load(body, Loader=Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at_end = mark is not None and (mark.index or 0) >= len(body)
         line = body.count(b"\n") + 1 if mark is None or at_end else mark.line + 1
         problem = getattr(error, "problem", None) or str(error)
         raise BodyError(f"error converting YAML to JSON: yaml: line {line}: {problem}") from None
+    _check_expansion(value)
+    return value
+
+
+def _check_expansion(value: Any) -> None:
+    """Aliases can make a short text into an endless object: BodyError when it has too many parts."""
+    budget = MAX_PARTS
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        budget -= 1
+        if budget < 0:
+            raise BodyError(f"the document has more than {MAX_PARTS} parts once its aliases are expanded")
+        if isinstance(part, dict):
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
 
 
 def complaint(body: bytes, error: orjson.JSONDecodeError) -> str:
