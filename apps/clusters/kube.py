@@ -281,6 +281,7 @@ def _api_client(credentials: Credentials) -> Any:
 
     config: Any = kubernetes_config
     from kubernetes.config.config_exception import ConfigException
+    from yaml import YAMLError
 
     settings = client.Configuration()
     settings.retries = False
@@ -295,7 +296,7 @@ def _api_client(credentials: Credentials) -> Any:
             )
         else:
             config.load_incluster_config(client_configuration=settings)
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+    except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         where = f"the kubeconfig {credentials.kubeconfig}" if credentials.kubeconfig else "the pod's service account"
         raise BadCredentials(f"{where} cannot be used: {_short(error)}") from error
     return client.ApiClient(settings)
