@@ -67,7 +67,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy apps controlplane
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
+	DJANGO_SETTINGS_MODULE=controlplane.settings.test $(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 test: check console
