@@ -86,7 +86,7 @@ def fit(data: Measurements, kinds: tuple[str, ...], evaluations: int) -> dict[st
         return np.array([*residuals(simulator, data, kinds), *((values - prior) / sigma * PRIOR_WEIGHT)])
 
     found: Any = least_squares(
-        cost, prior, bounds=(low, high), x_scale=sigma, diff_step=0.02, loss="soft_l1", max_nfev=evaluations, verbose=2
+        cost, prior, bounds=(low, high), x_scale=sigma, diff_step=0.02, loss="soft_l1", max_nfev=evaluations
     )
     return {name: round(float(value), 3) for name, value in zip(PARAMETERS, found.x, strict=True)}
 

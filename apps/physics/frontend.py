@@ -23,11 +23,29 @@ class FrontendModel:
         """Work on one request before the scheduler sees it, seconds."""
         return self.request + self.prompt_token * prompt_tokens
 
-    def streamed(self, free: float, at: float, tokens: int) -> float:
-        """When the `tokens` of a step that ended at `at` are sent, by a frontend busy until `free`.
+
+class Frontend:
+    """The API server process of one engine at work. Times in seconds on the caller's clock."""
+
+    def __init__(self, model: FrontendModel) -> None:
+        self.model = model
+        self._busy_until = 0.0
+        self._sent_until = 0.0
+
+    def admit(self, arrival: float, prompt_tokens: int) -> float:
+        """When a request that its client sent at `arrival` reaches the scheduler. Call in order of arrival."""
+        begun = max(arrival + self.model.latency / 2, self._busy_until)
+        self._busy_until = begun + self.model.admission(prompt_tokens)
+        return self._busy_until
+
+    def stream(self, at: float, tokens: int) -> float:
+        """When the clients see the `tokens` of a step that ended at `at`.
 
         Tokens of one request that wait together go out as one chunk, so they fall behind the engine by one round of
         chunks at most: the one under way when the step ended.
         """
-        round_of_chunks = self.token * tokens
-        return min(max(free, at), at + round_of_chunks) + round_of_chunks
+        round_of_chunks = self.model.token * tokens
+        sent = min(max(self._busy_until, at), at + round_of_chunks) + round_of_chunks
+        self._sent_until = max(self._sent_until, sent)
+        self._busy_until = max(self._busy_until, self._sent_until)
+        return self._sent_until + self.model.latency / 2

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from apps.physics.engine import Engine
-from apps.physics.frontend import FrontendModel
+from apps.physics.frontend import Frontend, FrontendModel
 from apps.physics.types import Request, StepResult
 
 
@@ -48,13 +48,12 @@ class Session:
     """
 
     engine: Engine
-    frontend: FrontendModel
+    frontend: Frontend
     now: float = 0.0
     gaps: list[float] | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
     _arrivals: list[tuple[float, int, Request]] = field(default_factory=list)
     _ready: list[tuple[float, int, Request]] = field(default_factory=list)
-    _frontend_free: float = 0.0
     _sent: int = 0
 
     def send(self, request: Request) -> None:
@@ -71,7 +70,7 @@ class Session:
             if plan is None:
                 upcoming = min(
                     self._ready[0][0] if self._ready else float("inf"),
-                    self._arrivals[0][0] + self.frontend.latency / 2 if self._arrivals else float("inf"),
+                    self._arrivals[0][0] + self.frontend.model.latency / 2 if self._arrivals else float("inf"),
                 )
                 if upcoming == float("inf"):
                     break
@@ -85,21 +84,17 @@ class Session:
         return ended
 
     def _deliver(self, until: float) -> None:
-        half = self.frontend.latency / 2
+        half = self.frontend.model.latency / 2
         while self._arrivals and self._arrivals[0][0] + half <= until:
             arrival, order, request = heapq.heappop(self._arrivals)
-            start = max(arrival + half, self._frontend_free)
-            self._frontend_free = start + self.frontend.admission(request.prompt_tokens)
-            heapq.heappush(self._ready, (self._frontend_free, order, request))
+            heapq.heappush(self._ready, (self.frontend.admit(arrival, request.prompt_tokens), order, request))
         while self._ready and self._ready[0][0] <= until:
             at, _order, request = heapq.heappop(self._ready)
             self.seen[request.request_id] = Seen(request)
             self.engine.submit(request, at)
 
     def _stream(self, at: float, result: StepResult) -> list[Seen]:
-        sent = self.frontend.streamed(self._frontend_free, at, len(result.tokens))
-        self._frontend_free = max(self._frontend_free, sent)
-        visible = sent + self.frontend.latency / 2
+        visible = self.frontend.stream(at, len(result.tokens))
         seen, gaps = self.seen, self.gaps
         for request_id in result.tokens:
             view = seen[request_id]
@@ -114,7 +109,7 @@ class Session:
 
 def play(engine: Engine, frontend: FrontendModel, requests: Iterable[Request]) -> list[Seen]:
     """Play open-loop `requests` to the end; what each client saw, in order of arrival."""
-    session = Session(engine, frontend)
+    session = Session(engine, Frontend(frontend))
     for request in requests:
         session.send(request)
     while session.run_until(float("inf")):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.physics import Engine, Request, StepTimeModel
-from apps.physics.frontend import FrontendModel
+from apps.physics.frontend import Frontend, FrontendModel
 from apps.physics.virtual import Seen, Session, play
 from bench.engine_fidelity.measured import ENGINE, Replay
 
@@ -35,7 +35,7 @@ class Simulator:
     frontend: FrontendModel
 
     def _session(self, gaps: list[float] | None = None) -> Session:
-        return Session(Engine(ENGINE, self.step_time), self.frontend, gaps=gaps)
+        return Session(Engine(ENGINE, self.step_time), Frontend(self.frontend), gaps=gaps)
 
     def prefill(self, prompt: int) -> float:
         """TTFT of one request alone."""

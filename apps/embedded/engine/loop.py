@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from apps.embedded.engine.answers import Answer, Choice
 from apps.embedded.engine.recorder import Asked, Recorder
 from apps.physics import Engine, Finish, Finished, Request, StepPlan
-from apps.physics.frontend import FrontendModel
+from apps.physics.frontend import Frontend, FrontendModel
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,10 @@ class EngineLoop:
         *,
         most_queued_tokens: int | None = None,
     ) -> None:
-        self.engine, self.clock, self.recorder, self.frontend = engine, clock, recorder, frontend
+        self.engine, self.clock, self.recorder = engine, clock, recorder
         self._most_queued_tokens = most_queued_tokens
         self._half = frontend.latency / 2
-        self._frontend_free = 0.0
+        self._frontend = Frontend(frontend)
         # what each step brought, with the moment at which its clients see it
         self._outbox: deque[tuple[float, list[tuple[Sequence, str | None]]]] = deque()
         self._outbox_timer: asyncio.TimerHandle | None = None
@@ -116,9 +116,8 @@ class EngineLoop:
     def submit(self, sequence: Sequence) -> None:
         """Take a sequence in; its tokens come through its answer."""
         self._live[sequence.identity] = sequence
-        begun = max(sequence.arrival + self._half, self._frontend_free)
-        self._frontend_free = begun + self.frontend.admission(sequence.prompt_tokens)
-        sequence.timer = self._at(self._frontend_free, self._enqueue, sequence)
+        ready = self._frontend.admit(sequence.arrival, sequence.prompt_tokens)
+        sequence.timer = self._at(ready, self._enqueue, sequence)
 
     def abort(self, sequence: Sequence) -> None:
         """End a sequence that is in the engine: its answer gets the reason "abort". Any other is left alone."""
@@ -197,7 +196,7 @@ class EngineLoop:
         self.recorder.step(plan.tokens)
         ends = {end.request_id: end for end in result.finished}
         first = set(result.first_tokens)
-        self._frontend_free = out = max(self._frontend_free, now) + self.frontend.token * len(result.tokens)
+        out = self._frontend.stream(now, len(result.tokens)) - self._half
         progress: list[tuple[Sequence, str | None]] = []
         for identity in result.tokens:
             sequence = self._live[identity]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.physics import Engine, EngineConfig, Request, StepTimeModel
-from apps.physics.frontend import FrontendModel
+from apps.physics.frontend import Frontend, FrontendModel
 from apps.physics.virtual import Session, play
 
 STEP_TIME = StepTimeModel(5e-3, 1e-5, 0.0, 2e-5, 8e-10, 3e-8)
@@ -47,16 +47,24 @@ def test_everybody_gets_every_token_and_nobody_before_it_can_be(arrivals, token)
 
 
 def test_tokens_fall_behind_a_faster_engine_by_one_round_at_most():
-    model = FrontendModel(token=0.5)
-    assert model.streamed(free=0.0, at=10.0, tokens=2) == 11.0
-    assert model.streamed(free=10.4, at=10.0, tokens=2) == 11.4
-    assert model.streamed(free=99.0, at=10.0, tokens=2) == 12.0
-    assert model.streamed(free=99.0, at=10.0, tokens=0) == 10.0
+    frontend = Frontend(FrontendModel(token=0.5))
+    assert frontend.stream(10.0, 2) == 11.0
+    assert frontend.stream(10.6, 2) == 12.0
+    assert [frontend.stream(10.7 + i / 10, 2) for i in range(3)] == pytest.approx([12.7, 12.8, 12.9])
+    assert frontend.stream(11.1, 0) == pytest.approx(12.9)
+    assert frontend.stream(20.0, 0) == 20.0
+
+
+def test_requests_are_taken_in_one_after_another():
+    frontend = Frontend(FrontendModel(latency=0.2, request=0.5))
+    assert frontend.admit(1.0, 10) == pytest.approx(1.6)
+    assert frontend.admit(1.1, 10) == pytest.approx(2.1)
+    assert frontend.admit(9.0, 10) == pytest.approx(9.6)
 
 
 def test_a_closed_loop_sends_when_the_last_token_came():
     gaps: list[float] = []
-    session = Session(engine(), FrontendModel(latency=0.01), gaps=gaps)
+    session = Session(engine(), Frontend(FrontendModel(latency=0.01)), gaps=gaps)
     session.send(Request("0", 0.0, 100, (), 4))
     starts = [0.0]
     while len(starts) < 3:
