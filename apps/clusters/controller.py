@@ -72,7 +72,7 @@ def _record(lease: Lease, cluster: Cluster, seen: Seen) -> None:
         return
     after = find_condition(conditions, "Ready")
     named: dict[str, Any] = {"kind": "Cluster", "uid": cluster.uid, "team": cluster.team, "name": cluster.name}
-    with reconcile.holding(lease):
+    with reconcile.holding(lease, Cluster):
         held = Cluster.objects.filter(uid=cluster.uid, generation=cluster.generation)
         if not held.update(conditions=written, status=status):
             return

@@ -25,7 +25,7 @@ def delete_pool(lease: Lease, pool: Pool, kube: Kube, *, read_only: bool) -> Out
     observed = observe(kube, pool)
     left = _left(kube, pool, observed)
     if not left:
-        with reconcile.holding(lease):
+        with reconcile.holding(lease, Pool):
             documents.finish_deletion(pool, reason="everything that it owned is gone from the cluster")
         return Done()
     stage = min(removal_stage(obj, COMPONENT_PICKER) for obj in observed.live) if observed.live else 1

@@ -53,7 +53,7 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     notes = [*report.notes, *_transitions(before, conditions)]
     if written == pool.conditions and status == pool.status and not notes:
         return True
-    with reconcile.holding(lease):
+    with reconcile.holding(lease, Pool):
         row = Pool.objects.filter(uid=pool.uid, generation=pool.generation)
         if not row.update(conditions=written, status=status):
             return False

@@ -68,9 +68,14 @@ def renew(lease: Lease, *, seconds: float = queue.LEASE_SECONDS) -> bool:
 
 
 @contextmanager
-def holding(lease: Lease) -> Iterator[None]:
-    """A transaction in which the lease cannot be lost; raises LeaseLost when it already is, and nothing is written."""
+def holding(lease: Lease, of: type[models.Model]) -> Iterator[None]:
+    """A transaction in which the lease cannot be lost; raises LeaseLost when it already is, and nothing is written.
+
+    `of`: the table of the leased object. Its row is locked first and the key after it: in the order of people's
+    writes, which change an object and then enqueue it, so that the two wait for each other and never deadlock.
+    """
     with transaction.atomic():
+        list(of._default_manager.select_for_update().filter(pk=lease.uid).values_list("pk"))
         if not queue.hold(lease):
             raise LeaseLost(f"the lease on {lease.kind} {lease.uid} is lost")
         yield
@@ -82,7 +87,7 @@ def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fie
     One transaction, in which the lease is pinned. Returns False (and writes nothing) when the object has moved on;
     raises LeaseLost when the lease is gone.
     """
-    with holding(lease):
+    with holding(lease, model):
         return bool(model._default_manager.filter(pk=lease.uid, generation=generation).update(**fields))
 
 

@@ -79,10 +79,10 @@ def _arm(at: int, sent: bool) -> None:
             die()
         return answer
 
-    def deadly_holding(lease: Any) -> Any:
+    def deadly_holding(lease: Any, of: Any) -> Any:
         if reached():
             die()
-        return holding(lease)
+        return holding(lease, of)
 
     kube_module.Kube._send = deadly_send  # type: ignore[method-assign]
     reconcile.holding = deadly_holding  # type: ignore[assignment]

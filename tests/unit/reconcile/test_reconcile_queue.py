@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from apps.clusters.models import Cluster
 from apps.reconcile import queue, services, worker
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
 from apps.reconcile.domain.priority import Priority
@@ -183,7 +184,7 @@ def test_holding_a_lost_lease_writes_nothing() -> None:
     ask()
     dead = taken()
     expire(dead)
-    with pytest.raises(services.LeaseLost), services.holding(dead):
+    with pytest.raises(services.LeaseLost), services.holding(dead, Cluster):
         Shard.objects.create(name="written")
     assert not Shard.objects.exists()
 
@@ -353,7 +354,7 @@ def test_a_loser_that_wakes_up_late_touches_no_row(registered: Callable[..., Non
         expire(lease)
         heir = taken()
         services.finish(heir, Done(requeue_after=100))
-        with services.holding(lease):
+        with services.holding(lease, Cluster):
             Shard.objects.create(name="late")
         return Done()
 
@@ -368,7 +369,7 @@ def test_a_loser_that_wakes_up_late_touches_no_row(registered: Callable[..., Non
 def test_a_pinned_lease_cannot_be_claimed_until_the_write_commits() -> None:
     ask()
     lease = taken(lease=0.05)
-    with services.holding(lease):
+    with services.holding(lease, Cluster):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(0.1)")
         got: list[Lease | None] = []
