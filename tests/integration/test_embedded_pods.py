@@ -107,18 +107,18 @@ async def test_a_rolling_update_loses_no_request_and_deletion_leaves_nothing(kub
 async def test_configuration_reaches_the_process(kube: KubeClient) -> None:
     config = {"metadata": {"name": "cfg", "namespace": NAMESPACE}, "data": {"a.txt": "from the map", "KEY": "v"}}
     await kube.create("", "v1", "configmaps", config)
-    mounts = [{"name": "cfg", "mountPath": "/etc/cfg"}, {"name": "work", "mountPath": "/work"}]
+    mounts = [{"name": "cfg", "mountPath": "/etc/cfg"}, {"name": "work", "mountPath": "/scratch"}]
     await make_pod(
         kube,
         "configured",
         volumes=[{"name": "cfg", "configMap": {"name": "cfg"}}, {"name": "work", "emptyDir": {}}],
         initContainers=[
-            {"name": "copy", "image": "busybox", "command": ["sh", "-c", "cp /etc/cfg/a.txt /work/b.txt"],
+            {"name": "copy", "image": "busybox", "command": ["sh", "-c", "cp /etc/cfg/a.txt /scratch/b.txt"],
              "volumeMounts": mounts},
             {"name": "side", "image": "busybox", "restartPolicy": "Always", "command": ["sleep", "300"]},
         ],
         container={
-            "command": ["sh", "-c", "cat /work/b.txt; echo; echo $(GREETING); exec sleep 300"],
+            "command": ["sh", "-c", "cat /scratch/b.txt; echo; echo $(GREETING); exec sleep 300"],
             "volumeMounts": mounts,
             "env": [
                 {"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "cfg", "key": "KEY"}}},
@@ -186,14 +186,14 @@ async def test_a_crash_loop_backs_off_and_keeps_the_last_words(kube: KubeClient)
 
 
 async def test_a_failed_liveness_probe_restarts_the_container(kube: KubeClient) -> None:
-    probe = {"exec": {"command": ["test", "-e", "/work/alive"]}, "periodSeconds": 1, "failureThreshold": 2}
+    probe = {"exec": {"command": ["test", "-e", "/scratch/alive"]}, "periodSeconds": 1, "failureThreshold": 2}
     await make_pod(
         kube,
         "sick",
         volumes=[{"name": "work", "emptyDir": {}}],
         container={
-            "command": ["sh", "-c", "touch /work/alive; sleep 1; rm /work/alive; exec sleep 300"],
-            "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+            "command": ["sh", "-c", "touch /scratch/alive; sleep 1; rm /scratch/alive; exec sleep 300"],
+            "volumeMounts": [{"name": "work", "mountPath": "/scratch"}],
             "livenessProbe": probe,
         },
     )
