@@ -79,14 +79,16 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
         scraping = asyncio.create_task(fleet.scrape_forever(session))
         ended = asyncio.create_task(stop.wait())
         runners: list[web.AppRunner] = []
+        listening = asyncio.Event()
         try:
             await _listen(runners, side, host, options.metrics_port)
-            await _listen(runners, _health_application(fleet), host, options.grpc_health_port)
+            await _listen(runners, _health_application(fleet, listening), host, options.grpc_health_port)
             # whoever sees the data plane's port open may expect it to know the replicas
             synced = asyncio.create_task(fleet.wait_synced())
             await asyncio.wait({synced, ended}, timeout=SYNC_S, return_when=asyncio.FIRST_COMPLETED)
             synced.cancel()
             await _listen(runners, proxy.application(), host, options.http_port)
+            listening.set()
             log.info("routing for %s/%s on %s:%d", fleet.namespace, fleet.name, host, options.http_port)
             gc.collect()
             gc.freeze()
@@ -125,14 +127,16 @@ def _side_application(fleet: Fleet, metrics: PickerMetrics) -> web.Application:
     return app
 
 
-def _health_application(fleet: Fleet) -> web.Application:
+def _health_application(fleet: Fleet, listening: asyncio.Event) -> web.Application:
     async def alive(request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
     async def ready(request: web.Request) -> web.Response:
-        if fleet.synced:
-            return web.Response(text="ok")
-        return web.Response(text="the pool has not been read yet", status=503)
+        if not fleet.synced:
+            return web.Response(text="the pool has not been read yet", status=503)
+        if not listening.is_set():
+            return web.Response(text="the data plane does not listen yet", status=503)
+        return web.Response(text="ok")
 
     app = web.Application()
     app.add_routes([web.get("/livez", alive), web.get("/healthz", alive), web.get("/readyz", ready)])
