@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class FrontendModel:
-    """Costs of the API server process, which handles one thing at a time, seconds.
+    """Costs of the API server process, seconds.
 
     latency: fixed part of a request's way in and of its first token's way out, together.
     request, prompt_token: work on a request before the scheduler sees it, per request and per prompt token.
@@ -24,19 +30,47 @@ class FrontendModel:
         return self.request + self.prompt_token * prompt_tokens
 
 
-class Frontend:
-    """The API server process of one engine at work. Times in seconds on the caller's clock."""
+class Frontend(Generic[Item]):
+    """The API server process of one engine at work; `Item` is whatever the caller calls a request.
+
+    Requests on their way in share the process evenly, as coroutines do: of a burst all reach the scheduler late and
+    together. Tokens on their way out are sent in rounds, one a step, which take half of the process while they last.
+    Times in seconds on the caller's clock.
+    """
 
     def __init__(self, model: FrontendModel) -> None:
         self.model = model
-        self._busy_until = 0.0
+        # Requests under way by the share of work, done per request since the start, at which each is through.
+        self._under_way: list[tuple[float, int, Item]] = []
+        self._through: list[tuple[float, Item]] = []
+        self._share = 0.0
+        self._now = 0.0
+        self._count = 0
         self._sent_until = 0.0
+        self._last_round = 0.0
 
-    def admit(self, arrival: float, prompt_tokens: int) -> float:
-        """When a request that its client sent at `arrival` reaches the scheduler. Call in order of arrival."""
-        begun = max(arrival + self.model.latency / 2, self._busy_until)
-        self._busy_until = begun + self.model.admission(prompt_tokens)
-        return self._busy_until
+    def arrive(self, item: Item, arrival: float, prompt_tokens: int) -> None:
+        """A request that its client sent at `arrival` comes in, half the latency later. Call in order of arrival."""
+        self._advance(arrival + self.model.latency / 2)
+        self._count += 1
+        heapq.heappush(self._under_way, (self._share + self.model.admission(prompt_tokens), self._count, item))
+
+    @property
+    def next_through(self) -> float:
+        """When the next request reaches the scheduler if nothing else comes before; infinite when none is under way."""
+        if self._through:
+            return self._through[0][0]
+        if not self._under_way:
+            return float("inf")
+        return self._now + (self._under_way[0][0] - self._share) * len(self._under_way)
+
+    def through(self, until: float) -> list[tuple[float, Item]]:
+        """Requests that reached the scheduler by `until` and were not told yet, each with its moment, in order."""
+        self._advance(until)
+        count = bisect_right(self._through, until, key=itemgetter(0))
+        through = self._through[:count]
+        del self._through[:count]
+        return through
 
     def stream(self, at: float, tokens: int) -> float:
         """When the clients see the `tokens` of a step that ended at `at`.
@@ -44,8 +78,22 @@ class Frontend:
         Tokens of one request that wait together go out as one chunk, so they fall behind the engine by one round of
         chunks at most: the one under way when the step ended.
         """
-        round_of_chunks = self.model.token * tokens
-        sent = min(max(self._busy_until, at), at + round_of_chunks) + round_of_chunks
+        self._advance(at)
+        chunks = self.model.token * tokens
+        sent = min(max(self._sent_until, at), at + chunks) + chunks
         self._sent_until = max(self._sent_until, sent)
-        self._busy_until = max(self._busy_until, self._sent_until)
+        self._now = max(self._now, at) + min(chunks, at - self._last_round) / 2
+        self._last_round = at
         return self._sent_until + self.model.latency / 2
+
+    def _advance(self, until: float) -> None:
+        while self._under_way:
+            share, _order, item = self._under_way[0]
+            done = self._now + (share - self._share) * len(self._under_way)
+            if done > until:
+                self._share += max(0.0, until - self._now) / len(self._under_way)
+                break
+            heapq.heappop(self._under_way)
+            self._share, self._now = share, done
+            self._through.append((done, item))
+        self._now = max(self._now, until)

@@ -48,12 +48,11 @@ class Session:
     """
 
     engine: Engine
-    frontend: Frontend
+    frontend: Frontend[Request]
     now: float = 0.0
     gaps: list[float] | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
     _arrivals: list[tuple[float, int, Request]] = field(default_factory=list)
-    _ready: list[tuple[float, int, Request]] = field(default_factory=list)
     _sent: int = 0
 
     def send(self, request: Request) -> None:
@@ -68,10 +67,8 @@ class Session:
             self._deliver(self.now)
             plan = self.engine.next_step(self.now)
             if plan is None:
-                upcoming = min(
-                    self._ready[0][0] if self._ready else float("inf"),
-                    self._arrivals[0][0] + self.frontend.model.latency / 2 if self._arrivals else float("inf"),
-                )
+                arrival = self._arrivals[0][0] + self._half if self._arrivals else float("inf")
+                upcoming = min(self.frontend.next_through, arrival)
                 if upcoming == float("inf"):
                     break
                 self.now = max(self.now, upcoming)
@@ -83,13 +80,15 @@ class Session:
             ended = self._stream(end, result)
         return ended
 
+    @property
+    def _half(self) -> float:
+        return self.frontend.model.latency / 2
+
     def _deliver(self, until: float) -> None:
-        half = self.frontend.model.latency / 2
-        while self._arrivals and self._arrivals[0][0] + half <= until:
-            arrival, order, request = heapq.heappop(self._arrivals)
-            heapq.heappush(self._ready, (self.frontend.admit(arrival, request.prompt_tokens), order, request))
-        while self._ready and self._ready[0][0] <= until:
-            at, _order, request = heapq.heappop(self._ready)
+        while self._arrivals and self._arrivals[0][0] + self._half <= until:
+            arrival, _order, request = heapq.heappop(self._arrivals)
+            self.frontend.arrive(request, arrival, request.prompt_tokens)
+        for at, request in self.frontend.through(until):
             self.seen[request.request_id] = Seen(request)
             self.engine.submit(request, at)
 

@@ -59,6 +59,8 @@ def one(name: str, measured: float, simulated: float, bound: float) -> Check:
 def prefill_checks(data: Measurements, simulator: Simulator) -> Iterator[Check]:
     for prompt, measured in data.prefill.items():
         yield one(f"prefill {prompt} ttft", measured, simulator.prefill(prompt), CENTRE)
+    for prompt, measured in data.cached.items():
+        yield one(f"cached {prompt} ttft", measured, simulator.cached(prompt), CENTRE)
 
 
 def poisson_checks(data: Measurements, simulator: Simulator) -> Iterator[Check]:

@@ -32,9 +32,11 @@ class Replay:
 
 @dataclass(frozen=True)
 class Measurements:
-    """Rows as the files have them (times in ms); `prefill` by prompt length, `poisson` by rate."""
+    """Rows as the files have them (times in ms); `prefill` (nothing cached) and `cached` (the same prompt again) by
+    prompt length, `poisson` by rate."""
 
     prefill: dict[int, float]
+    cached: dict[int, float]
     poisson: list[dict[str, Any]]
     closed: list[dict[str, Any]]
     replay: Replay
@@ -48,8 +50,10 @@ def load(rows: str, replay: str) -> Measurements:
     def column(name: str, scale: float = 1.0) -> NDArray[np.float64]:
         return np.array([np.nan if request[name] is None else request[name] * scale for request in requests])
 
+    alone = [row for row in events if row["ev"] == "prefill" and row["run"] == "base"]
     return Measurements(
-        prefill={row["n"]: row["cold_ms"] for row in events if row["ev"] == "prefill" and row["run"] == "base"},
+        prefill={row["n"]: row["cold_ms"] for row in alone},
+        cached={row["n"]: row["hot_ms"] for row in alone},
         poisson=sorted((row for row in events if row["ev"] == "poisson"), key=lambda row: row["rate"]),
         closed=[row for row in events if row["ev"] == "closed"],
         replay=Replay(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,13 @@ class Simulator:
     def prefill(self, prompt: int) -> float:
         """TTFT of one request alone."""
         return play(Engine(ENGINE, self.step_time), self.frontend, [Request("0", 0.0, prompt, (), 1)])[0].ttft * 1e3
+
+    def cached(self, prompt: int) -> float:
+        """TTFT of a prompt that the engine has just served."""
+        engine = Engine(replace(ENGINE, enable_prefix_caching=True), self.step_time)
+        hashes = range(prompt // ENGINE.block_size)
+        requests = [Request(str(turn), turn * 100.0, prompt, hashes, 1) for turn in range(2)]
+        return play(engine, self.frontend, requests)[1].ttft * 1e3
 
     def poisson(self, row: dict[str, Any], seed: int) -> dict[str, float]:
         """One draw of a measured window: a Poisson process that is known to have brought `sent` arrivals."""

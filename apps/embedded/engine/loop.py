@@ -52,7 +52,6 @@ class Sequence:
     choice: Choice
     queued: float = 0.0
     last_token: float = 0.0
-    timer: asyncio.TimerHandle | None = None
 
 
 class EngineLoop:
@@ -74,7 +73,8 @@ class EngineLoop:
         self.engine, self.clock, self.recorder = engine, clock, recorder
         self._most_queued_tokens = most_queued_tokens
         self._half = frontend.latency / 2
-        self._frontend = Frontend(frontend)
+        self._frontend: Frontend[Sequence] = Frontend(frontend)
+        self._admission: asyncio.TimerHandle | None = None
         # what each step brought, with the moment at which its clients see it
         self._outbox: deque[tuple[float, list[tuple[Sequence, str | None]]]] = deque()
         self._outbox_timer: asyncio.TimerHandle | None = None
@@ -99,6 +99,8 @@ class EngineLoop:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._admission is not None:
+            self._admission.cancel()
 
     def admits(self, sequences: int, prompt_tokens: int) -> bool:
         """Whether the limits on what is in flight (--max-num-queued-reqs, --max-num-queued-tokens) leave room for so
@@ -116,15 +118,13 @@ class EngineLoop:
     def submit(self, sequence: Sequence) -> None:
         """Take a sequence in; its tokens come through its answer."""
         self._live[sequence.identity] = sequence
-        ready = self._frontend.admit(sequence.arrival, sequence.prompt_tokens)
-        sequence.timer = self._at(ready, self._enqueue, sequence)
+        self._frontend.arrive(sequence, sequence.arrival, sequence.prompt_tokens)
+        self._admit()
 
     def abort(self, sequence: Sequence) -> None:
         """End a sequence that is in the engine: its answer gets the reason "abort". Any other is left alone."""
         if sequence.identity not in self._live:
             return
-        if sequence.timer is not None:
-            sequence.timer.cancel()
         now = self.clock.now()
         finished = self.engine.abort(sequence.identity, now)
         if finished is None:
@@ -141,27 +141,32 @@ class EngineLoop:
     def refresh_gauges(self) -> None:
         self.recorder.refresh(self.engine)
 
-    def _at(self, moment: float, call: Callable[..., None], *arguments: object) -> asyncio.TimerHandle | None:
-        """Call at a moment of the model clock, or at once when it is not in the future."""
-        delay = self.clock.machine_seconds(moment - self.clock.now())
-        if delay <= 0:
-            call(*arguments)
-            return None
-        return asyncio.get_running_loop().call_later(delay, call, *arguments)
+    def _admit(self) -> None:
+        """Pass on to the scheduler what the frontend is through with, and come back for the next."""
+        if self._admission is not None:
+            self._admission.cancel()
+            self._admission = None
+        now = self.clock.now()
+        for at, sequence in self._frontend.through(now):
+            if self._live.get(sequence.identity) is sequence:
+                self._enqueue(sequence, at)
+        upcoming = self._frontend.next_through
+        if upcoming < math.inf:
+            delay = self.clock.machine_seconds(max(upcoming - now, 0.0))
+            self._admission = asyncio.get_running_loop().call_later(delay, self._admit)
 
-    def _enqueue(self, sequence: Sequence) -> None:
-        sequence.timer = None
-        sequence.queued = now = self.clock.now()
+    def _enqueue(self, sequence: Sequence, at: float) -> None:
+        sequence.queued = at
         self.engine.submit(
             Request(
                 request_id=sequence.identity,
-                arrival=now,
+                arrival=at,
                 prompt_tokens=sequence.prompt_tokens,
                 block_hashes=sequence.block_hashes,
                 max_tokens=sequence.limit,
                 priority=sequence.priority,
             ),
-            now,
+            at,
         )
         self._wake.set()
 

@@ -47,7 +47,7 @@ def test_everybody_gets_every_token_and_nobody_before_it_can_be(arrivals, token)
 
 
 def test_tokens_fall_behind_a_faster_engine_by_one_round_at_most():
-    frontend = Frontend(FrontendModel(token=0.5))
+    frontend: Frontend[str] = Frontend(FrontendModel(token=0.5))
     assert frontend.stream(10.0, 2) == 11.0
     assert frontend.stream(10.6, 2) == 12.0
     assert [frontend.stream(10.7 + i / 10, 2) for i in range(3)] == pytest.approx([12.7, 12.8, 12.9])
@@ -55,11 +55,23 @@ def test_tokens_fall_behind_a_faster_engine_by_one_round_at_most():
     assert frontend.stream(20.0, 0) == 20.0
 
 
-def test_requests_are_taken_in_one_after_another():
-    frontend = Frontend(FrontendModel(latency=0.2, request=0.5))
-    assert frontend.admit(1.0, 10) == pytest.approx(1.6)
-    assert frontend.admit(1.1, 10) == pytest.approx(2.1)
-    assert frontend.admit(9.0, 10) == pytest.approx(9.6)
+def test_a_burst_of_requests_comes_through_late_and_together():
+    frontend: Frontend[str] = Frontend(FrontendModel(latency=0.2, request=0.5))
+    frontend.arrive("alone", 1.0, 10)
+    assert frontend.next_through == pytest.approx(1.6)
+    assert frontend.through(2.0) == [(pytest.approx(1.6), "alone")]
+    frontend.arrive("first", 2.9, 10)
+    frontend.arrive("second", 3.1, 10)
+    assert frontend.through(3.6) == []
+    assert frontend.through(9.0) == [(pytest.approx(3.8), "first"), (pytest.approx(4.0), "second")]
+    assert frontend.next_through == float("inf")
+
+
+def test_streaming_takes_half_of_the_process():
+    frontend: Frontend[str] = Frontend(FrontendModel(request=0.5, token=0.1))
+    frontend.arrive("a", 1.0, 10)
+    frontend.stream(1.0, 4)
+    assert frontend.next_through == pytest.approx(1.0 + 0.2 + 0.5)
 
 
 def test_a_closed_loop_sends_when_the_last_token_came():
@@ -76,3 +88,13 @@ def test_a_closed_loop_sends_when_the_last_token_came():
     assert len(session.seen) == 3
     assert len(gaps) == 9
     assert starts[2] - starts[1] == pytest.approx(starts[1] - starts[0])
+
+
+def test_a_request_on_its_way_does_not_let_others_through_before_their_time():
+    frontend: Frontend[str] = Frontend(FrontendModel(latency=2.0, request=0.5))
+    frontend.arrive("first", 0.0, 10)
+    frontend.arrive("second", 4.0, 10)
+    assert frontend.through(1.4) == []
+    assert frontend.next_through == pytest.approx(1.5)
+    assert frontend.through(1.5) == [(pytest.approx(1.5), "first")]
+    assert frontend.next_through == pytest.approx(5.5)
