@@ -46,3 +46,15 @@ def test_the_replayed_conversation_has_the_measured_quantiles(data, simulator):
         assert np.nanmean(ours) == pytest.approx(np.nanmean(real), rel=0.15)
         assert np.nanpercentile(ours, 50) == pytest.approx(np.nanpercentile(real, 50), rel=0.15)
         assert np.nanpercentile(ours, 90) == pytest.approx(np.nanpercentile(real, 90), rel=0.25)
+
+
+def test_a_burst_of_128_clients_waits_as_it_did(data, simulator):
+    row = next(row for row in data.closed if row["c"] == 128)
+    ours = simulator.closed(row)
+    for name in ("rps", "ttft_mean", "ttft_p50", "tpot_mean", "itl_p50"):
+        assert ours[name] == pytest.approx(row[name], rel=0.1)
+
+
+def test_a_prompt_in_the_cache_takes_what_it_took(data, simulator):
+    for prompt, measured in data.cached.items():
+        assert simulator.cached(prompt) == pytest.approx(measured, rel=0.15)
