@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any
 
 GIB = 2**30
-# what a vLLM process keeps of a device besides weights and KV cache (activations of a full batch, CUDA graphs, NCCL); it
-# leaves a Llama-3.1-8B on one H200 the 57,489 blocks that a real vLLM 0.25.1 had there
+# what a vLLM process keeps of a device besides weights and KV cache (activations of a full batch, CUDA graphs, NCCL);
+# it leaves a Llama-3.1-8B on one H200 the 57,489 blocks that a real vLLM 0.25.1 had there
 OVERHEAD_BYTES = int(1.929 * GIB)
 
 
