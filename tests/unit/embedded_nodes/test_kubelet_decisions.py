@@ -228,15 +228,15 @@ def test_optional_references_may_be_missing() -> None:
     [
         ("/etc/cfg/a.yaml", "/host/cfg/a.yaml"),
         ("--config-file=/etc/cfg/a.yaml", "--config-file=/host/cfg/a.yaml"),
-        ("cat '/etc/cfg' > /scratch/out", "cat '/host/cfg' > /host/work/out"),
+        ("cat '/etc/cfg' > /scratch/out", "cat '/host/cfg' > /host/scratch/out"),
         ("/etc/cfg/deep/x", "/host/deep/x"),
         ("/etc/cfgs/a", "/etc/cfgs/a"),
         ("http://h/etc/cfg/a", "http://h/etc/cfg/a"),
-        ("a:/scratch:b", "a:/host/work:b"),
+        ("a:/scratch:b", "a:/host/scratch:b"),
     ],
 )
 def test_paths_under_a_mount_are_rewritten_and_others_are_not(text: str, expected: str) -> None:
-    mounts = {"/etc/cfg": "/host/cfg", "/scratch": "/host/work", "/etc/cfg/deep": "/host/deep"}
+    mounts = {"/etc/cfg": "/host/cfg", "/scratch": "/host/scratch", "/etc/cfg/deep": "/host/deep"}
     assert environment.translate_paths(text, mounts) == expected
 
 
