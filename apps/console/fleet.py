@@ -72,7 +72,7 @@ def fleet_rows(teams: frozenset[str] | None) -> list[dict[str, Any]]:
         fleet_row(
             _facts(pool, prices.get(pool.cluster_uid, {})),
             _figures(figures.get(pool.uid)),
-            slos.get((pool.team, pool.name), []),
+            [(slo.name, spec, slo.status) for slo, spec in slos.get((pool.team, pool.name), [])],
         )
         for pool in pools
     ]
@@ -109,4 +109,4 @@ def _prices(clusters: set[UUID]) -> dict[UUID, dict[str, HourlyPrice]]:
 
 
 def _figures(summary: Summary | None) -> Figures | None:
-    return Figures(summary.state, summary.reason, summary.figures, summary.hour) if summary else None
+    return Figures(summary.state, summary.reason, summary.figures) if summary else None

@@ -2,25 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
 
-from apps.slos.domain.slo import SLOSpec
-from apps.slos.models import SLO
+from apps.pools.models import Pool
+from apps.slos.domain.attainment import Span
+from apps.slos.domain.calendar import budget_left, cell
+from apps.slos.domain.slo import Objective, SLOSpec
+from apps.slos.domain.standing import Standing, stand, windows_of
+from apps.slos.domain.tally import Tally
+from apps.slos.measuring import counted_before, key_of
+from apps.slos.models import SLO, Series
+from apps.slos.ticking import source_of, spans_of
+from apps.telemetry.selectors import moment
+
+__all__ = ["Measured", "budget_history", "history", "measured", "slos_of_pool", "slos_of_pools", "standings"]
 
 
 def slos_of_pool(team: str, name: str) -> list[tuple[str, SLOSpec]]:
     """(name, spec) of the SLOs of a pool, by name; at most 100."""
-    return slos_of_pools([(team, name)]).get((team, name), [])
+    return [(slo.name, spec) for slo, spec in slos_of_pools([(team, name)]).get((team, name), [])]
 
 
-def slos_of_pools(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], list[tuple[str, SLOSpec]]]:
-    """The same for many pools, given as (team, name), in one query."""
+def slos_of_pools(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], list[tuple[Any, SLOSpec]]]:
+    """(SLO, spec) by pool, for pools given as (team, name), in one query."""
     wanted = set(pools)
     rows = SLO.objects.living().filter(team__in={team for team, _ in wanted}).order_by("team", "name")
-    found: dict[tuple[str, str], list[tuple[str, SLOSpec]]] = {}
+    found: dict[tuple[str, str], list[tuple[Any, SLOSpec]]] = {}
     for row in rows[:10_000]:
         spec = SLOSpec.from_document(row.spec)
         key = (row.team, spec.target_ref.name)
         if key in wanted and len(found.get(key, ())) < 100:
-            found.setdefault(key, []).append((row.name, spec))
+            found.setdefault(key, []).append((row, spec))
     return found
+
+
+Measured = list[tuple[Objective, Series | None]]
+
+
+def measured(slo: Any) -> Measured:
+    """Each objective of an SLO with the series that counts it; None while no tick has seen it, or its pool is gone."""
+    spec = SLOSpec.from_document(slo.spec)
+    pool = Pool.objects.filter(team=slo.team, name=spec.target_ref.name).first()
+    if pool is None:
+        return [(objective, None) for objective in spec.objectives]
+    source = source_of(spec, pool)
+    rows = {(row.metric, row.threshold_us): row for row in Series.objects.filter(pool=pool.uid, source=source)}
+    keys = [key_of(pool.uid, source, objective) for objective in spec.objectives]
+    return [
+        (objective, rows.get((key.metric, key.threshold_us)))
+        for objective, key in zip(spec.objectives, keys, strict=True)
+    ]
+
+
+def standings(found: Measured, end: datetime) -> list[Standing]:
+    """How each objective stands at `end`."""
+    spans = spans_of(
+        [(one, seconds) for objective, one in found if one is not None for seconds in windows_of(objective)], end=end
+    )
+    return [
+        stand(objective, {w: spans[one.pk, w] if one is not None else Span(w, Tally()) for w in windows_of(objective)})
+        for objective, one in found
+    ]
+
+
+def history(objective: Objective, series: Series, edges: Sequence[float]) -> list[dict[str, Any]]:
+    """What was counted between consecutive `edges` (Unix seconds)."""
+    sums = counted_before([(series, moment(edge)) for edge in edges])
+    began = series.began_at.timestamp() if series.began_at is not None else None
+    fraction = float(objective.fraction)
+    return [
+        cell(start, end, sums[n + 1] - sums[n], fraction, began=began) for n, (start, end) in enumerate(pairwise(edges))
+    ]
+
+
+def budget_history(objective: Objective, series: Series, times: Sequence[float]) -> list[tuple[float, float | None]]:
+    """(time, share of the budget left over the window that ends then)."""
+    window = objective.window
+    ends = counted_before([(series, moment(time)) for time in times])
+    starts = counted_before([(series, moment(time) - window) for time in times])
+    fraction = float(objective.fraction)
+    return [(time, budget_left(end - start, fraction)) for time, start, end in zip(times, starts, ends, strict=True)]

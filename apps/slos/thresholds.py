@@ -14,7 +14,7 @@ def objective_lines(team: str, pool: str, family: str) -> list[Threshold]:
     lines: dict[float, str] = {}
     for _, spec in slos_of_pool(team, pool):
         for objective in spec.objectives:
-            if objective.metric == family:
+            if objective.metric == family and objective.threshold is not None:
                 seconds = objective.threshold.total_seconds()
                 share = f"{objective.fraction * 100:f}".rstrip("0").rstrip(".")
                 label = f"SLO {share} % ≤ {format_duration(objective.threshold)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,6 +15,7 @@ from apps.core.domain.refusals import Malformed, Missing
 from apps.core.models import DeclaredObject
 from apps.telemetry import selectors
 from apps.telemetry.domain.panels import MAX_POINTS, PANELS, catalogue_entry, choose_step, draw
+from apps.telemetry.ranges import range_of
 from apps.telemetry.thresholds import thresholds_of
 
 __all__ = ["PanelList", "PanelPoints"]
@@ -60,7 +60,14 @@ class PanelPoints(APIView):
         if chart is None:
             raise Missing(f"There is no panel {panel}; there are {', '.join(PANELS)}.")
         now = clock.now().timestamp()
-        start, end, step = _range(request, now)
+        asked = range_of(request, now=now, default=_DEFAULT_RANGE, longest=MAX_RANGE)
+        start, end = asked.start, asked.end
+        step = asked.step or choose_step(end - start, selectors.INTERVAL)
+        if (end - start) / step > MAX_POINTS:
+            least = math.ceil((end - start) / MAX_POINTS)
+            raise Malformed(
+                f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
+            )
         window = chart.window(step, selectors.INTERVAL)
         rows = selectors.signals_of(
             pool.uid,
@@ -90,48 +97,3 @@ def _variant(request: Request, pool: DeclaredObject) -> str:
     if wanted and wanted not in names:
         raise Missing(f"Pool {pool.name} has no variant {wanted[:63]}; it has {', '.join(names)}.")
     return str(wanted)
-
-
-def _range(request: Request, now: float) -> tuple[float, float, float]:
-    end = _instant(request, "to", now)
-    start = _instant(request, "from", end - _DEFAULT_RANGE)
-    if start >= end:
-        raise Malformed("`from` must lie before `to`.")
-    if end - start > MAX_RANGE:
-        raise Malformed(f"`from` and `to` lie more than {MAX_RANGE / 86400:g} days apart; ask for a shorter range.")
-    text = request.query_params.get("step", "")
-    if not text:
-        return start, end, choose_step(end - start, selectors.INTERVAL)
-    step = _number("step", text.removesuffix("s"))
-    if step < 1:
-        raise Malformed("`step` must be one second or more.")
-    if (end - start) / step > MAX_POINTS:
-        least = math.ceil((end - start) / MAX_POINTS)
-        raise Malformed(
-            f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
-        )
-    return start, end, step
-
-
-def _instant(request: Request, name: str, default: float) -> float:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        seconds = _number(name, text)
-        if not 0 <= seconds < 4e9:
-            raise Malformed(f"`{name}` is not a time in Unix seconds: {text[:40]}.") from None
-        return seconds
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise Malformed(f"`{name}` is not a number: {text[:40]!r}.")
-    return value

@@ -8,9 +8,9 @@ import click
 
 from controlplane.cli.client import Client
 from controlplane.cli.failures import Problem
-from controlplane.cli.kinds import parse_targets
+from controlplane.cli.kinds import parse_targets, percent
 from controlplane.cli.options import connect, find, team_option
-from controlplane.cli.output import age, clean, print_table, to_yaml
+from controlplane.cli.output import age, age_until, clean, print_table, to_yaml
 
 
 @click.command()
@@ -49,6 +49,8 @@ def _describe(client: Client, path: str, document: dict[str, Any]) -> None:
     _conditions(status.get("conditions") or [], metadata.get("generation"))
     if document["kind"] == "Pool":
         _replicas(client, path)
+    if document["kind"] == "SLO":
+        _objectives(status.get("objectives") or [])
     _events(client, document)
     click.echo("\nSpec:")
     for line in to_yaml(document["spec"]).splitlines():
@@ -99,6 +101,36 @@ def _replicas(client: Client, path: str) -> None:
         for r in replicas
     ]
     print_table(("POD", "VARIANT", "PHASE", "READY", "RESTARTS", "NODE", "AGE", "REASON"), rows)
+
+
+def _objectives(objectives: list[dict[str, Any]]) -> None:
+    if not objectives:
+        return
+    click.echo("\nObjectives:")
+    rows = []
+    for one in objectives:
+        burn = {b["window"]: b["rate"] for b in one["burn"]}
+        firing = [a["pair"] for a in one["alerts"] if a["firing"]]
+        rows.append(
+            (
+                one["promise"],
+                one["state"],
+                _share(one["attained"])
+                + ("" if one["exact"] in (True, None) else f" to {_share(one['attainedHigh'])}"),
+                _share(one["budgetLeft"]),
+                *("" if burn.get(window) is None else f"{burn[window]:.3g}" for window in ("5m", "1h", "6h", "3d")),
+                age_until(one["budget"]["exhaustedAt"]),
+                ", ".join(firing),
+            )
+        )
+    titles = ("PROMISE", "STATE", "ATTAINED", "BUDGET LEFT", "BURN 5M", "1H", "6H", "3D", "USED UP IN", "ALERTS")
+    print_table(titles, rows)
+    for one in objectives:
+        click.echo(f"  {clean(one['message'])}")
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else percent(value)
 
 
 def _events(client: Client, document: dict[str, Any]) -> None:

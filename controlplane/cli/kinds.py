@@ -8,7 +8,7 @@ from typing import Any
 
 from controlplane.cli.failures import USAGE, Failure
 
-__all__ = ["KINDS", "SHARED_TEAM", "Column", "Kind", "Target", "find_kind", "parse_target", "parse_targets"]
+__all__ = ["KINDS", "SHARED_TEAM", "Column", "Kind", "Target", "find_kind", "parse_target", "parse_targets", "percent"]
 
 # where what all teams share is declared; a name is looked up there after one's own team
 SHARED_TEAM = "platform"
@@ -82,7 +82,24 @@ def _accelerators(document: dict[str, Any]) -> str:
 
 def _objectives(document: dict[str, Any]) -> str:
     objectives = (document.get("spec") or {}).get("objectives") or []
-    return ", ".join(f"{o.get('metric')} {o.get('fraction')} ≤ {o.get('threshold')}" for o in objectives)
+    return ", ".join(
+        f"{o.get('metric')} {o.get('fraction')}" + (f" ≤ {o['threshold']}" if o.get("threshold") else "")
+        for o in objectives
+    )
+
+
+def _of_worst(figure: str) -> Callable[[dict[str, Any]], str]:
+    """A share of the objective that speaks for an SLO, as a percentage; "" where it is not known."""
+
+    def value(document: dict[str, Any]) -> str:
+        share = ((document.get("status") or {}).get("summary") or {}).get(figure)
+        return "" if share is None else percent(share)
+
+    return value
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.4g}%"
 
 
 _READY = (Column("READY", _ready), Column("REASON", _why))
@@ -118,8 +135,12 @@ KINDS: tuple[Kind, ...] = (
         (),
         (
             Column("TARGET", _at("spec", "targetRef", "name")),
+            Column("STATE", _at("status", "state")),
+            Column("ATTAINED", _of_worst("attained")),
+            Column("BUDGET LEFT", _of_worst("budgetLeft")),
             Column("OBJECTIVES", _objectives),
-            Column("MEASURED AT", _at("spec", "measuredAt"), wide=True),
+            Column("MEASURED AT", _at("status", "measuredAt"), wide=True),
+            Column("BURN RATE 1H", _at("status", "summary", "burnRate"), wide=True),
         ),
     ),
 )

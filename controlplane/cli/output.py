@@ -9,19 +9,30 @@ from typing import Any
 
 import click
 
-__all__ = ["age", "clean", "note", "print_json", "print_table", "print_yaml", "to_yaml"]
+__all__ = ["age", "age_until", "clean", "note", "print_json", "print_table", "print_yaml", "to_yaml"]
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 def age(timestamp: str | None) -> str:
     """How long ago an ISO 8601 time was, short: 12s, 5m, 3h, 2d; "" for none."""
+    return _distance(timestamp, 1.0)
+
+
+def age_until(timestamp: str | None) -> str:
+    """The same of a time to come; "now" when it is over."""
+    text = _distance(timestamp, -1.0)
+    return "now" if text == "0s" else text
+
+
+def _distance(timestamp: str | None, direction: float) -> str:
     if not timestamp:
         return ""
     try:
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp.replace("Z", "+00:00"))).total_seconds()
+        passed = (datetime.now(UTC) - datetime.fromisoformat(timestamp.replace("Z", "+00:00"))).total_seconds()
     except ValueError:
         return timestamp
+    seconds = passed * direction
     for size, letter in _UNITS:
         if seconds >= size or size == 1.0:
             return f"{max(0, int(seconds // size))}{letter}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from apps.core.domain.units import HourlyPrice
 from apps.slos.domain.slo import SLOSpec
-from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import NoTraffic, Sample, Unknown, value_of
 
 __all__ = ["SORTS", "Facts", "Figures", "attainments", "fleet_row", "matches", "ordered", "totals"]
@@ -17,6 +16,8 @@ __all__ = ["SORTS", "Facts", "Figures", "attainments", "fleet_row", "matches", "
 # what needs a person first, first
 _HEALTH = ("Degraded", "Missing", "Progressing", "Unknown", "Suspended", "Healthy")
 _SYNC = ("OutOfSync", "Unknown", "Synced")
+# states of an objective that say whether it is met
+_MET = {"Met": True, "AtRisk": True, "Breached": False}
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class Figures:
-    """A pool as telemetry knows it. `state`: ok | stale | no_data; `hour`: observations of the last hour by family."""
+    """A pool as telemetry knows it. `state`: ok | stale | no_data."""
 
     state: str
     reason: str
     samples: Mapping[str, Sample]
-    hour: Mapping[str, Histogram]
 
 
-_NOTHING = Figures("no_data", "No tick has looked at this pool yet.", {}, {})
+_NOTHING = Figures("no_data", "No tick has looked at this pool yet.", {})
+# (name, spec, status) of the SLOs of a pool
+Slos: TypeAlias = Sequence[tuple[str, SLOSpec, Mapping[str, Any]]]
 
 
-def fleet_row(facts: Facts, figures: Figures | None, slos: Sequence[tuple[str, SLOSpec]]) -> dict[str, Any]:
+def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, Any]:
     """The row over REST: rates per second, latencies in seconds, shares 0..1, cost per hour."""
     known = figures or _NOTHING
     replicas = facts.status.get("replicas") or {}
@@ -75,7 +77,7 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Sequence[tuple[str, S
         "hitRate": _value(known, "hit_rate"),
         "running": _value(known, "running"),
         "waiting": _value(known, "waiting"),
-        "slo": attainments(slos, known.hour),
+        "slo": attainments(slos),
         "costPerHour": float(cost) if cost is not None else None,
         "currency": currency,
         "updatedAt": facts.updated_at,
@@ -96,35 +98,32 @@ def data_state(figures: Figures) -> str:
     return "no_traffic" if isinstance(latency, NoTraffic) else "ok"
 
 
-def attainments(slos: Sequence[tuple[str, SLOSpec]], hour: Mapping[str, Histogram]) -> list[dict[str, Any]]:
-    """Each objective with the share of the last hour that kept it.
+def attainments(slos: Slos) -> list[dict[str, Any]]:
+    """Each objective of (name, spec, status) as its SLO's last tick judged it, over the objective's window.
 
     `attained` counts the bucket that the threshold falls into as broken: exact where the threshold is a bucket's edge
-    (`exact`), a lower bound elsewhere. Null where nothing was observed.
+    (`exact`), a lower bound elsewhere. Null where nothing was observed, or no tick has judged it yet.
     """
     rows = []
-    for name, spec in slos:
+    for name, spec, status in slos:
+        judged = {one["key"]: one for one in status.get("objectives", [])}
         for objective in spec.objectives:
-            threshold = objective.threshold.total_seconds()
-            share = hour.get(objective.metric, Histogram()).fraction_within(threshold)
-            target = float(objective.fraction)
+            one = judged.get(objective.key, {})
             rows.append(
                 {
                     "slo": name,
+                    "key": objective.key,
                     "metric": objective.metric,
-                    "threshold": threshold,
-                    "fraction": target,
-                    "attained": share.low if share else None,
-                    "exact": share.exact if share else None,
-                    "met": _met(share.low, share.high, target) if share else None,
+                    "threshold": objective.seconds,
+                    "fraction": float(objective.fraction),
+                    "window": objective.window.total_seconds(),
+                    **{key: one.get(key) for key in ("attained", "exact", "budgetLeft", "burnRate", "firing")},
+                    "state": one.get("state", "NoData"),
+                    "message": one.get("message", "No tick has judged this objective yet."),
+                    "met": _MET.get(one.get("state", "")),
                 }
             )
     return rows
-
-
-def _met(low: float, high: float, target: float) -> bool | None:
-    """Whether the objective was kept; None where the grid is too coarse to tell."""
-    return True if low >= target else False if high < target else None
 
 
 def _cost(facts: Facts) -> tuple[int | None, Decimal | None, str | None]:

@@ -9,9 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
-from apps.core.domain.units import Duration, Fraction, format_duration
+from apps.core.domain.units import Duration, Fraction, format_duration, format_fraction
 
-Metric = Literal["ttft", "e2e", "tpot", "itl"]
+__all__ = ["Metric", "Objective", "SLOSpec", "Source", "TargetRef"]
+
+Metric = Literal["ttft", "e2e", "tpot", "itl", "errors"]
+Source = Literal["gateway", "engine"]
 _LONGEST_WINDOW = timedelta(days=400)
 
 
@@ -23,17 +26,22 @@ class TargetRef(Spec):
 
 
 class Objective(Spec):
-    """`fraction` of requests (ttft, e2e, tpot) or tokens (itl) within `threshold`, over `window`."""
+    """`fraction` of what is counted is good, over `window`.
+
+    ttft (time to first token), e2e (whole request) and tpot (mean time between the tokens of a request) count
+    requests, itl counts the times between tokens; each is good within `threshold`. errors counts requests, good unless
+    they were shed, failed or timed out, and has no threshold.
+    """
 
     metric: Metric
-    threshold: Duration
+    threshold: Duration | None = None
     fraction: Fraction
     window: Duration = timedelta(days=28)
 
     @field_validator("threshold")
     @classmethod
-    def _positive(cls, value: timedelta) -> timedelta:
-        if value <= timedelta(0):
+    def _positive(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value <= timedelta(0):
             raise ValueError("a threshold is longer than zero, as 500ms")
         return value
 
@@ -51,23 +59,51 @@ class Objective(Spec):
             raise ValueError(f"a window is from 5m to 400d, not {format_duration(value)}")
         return value
 
+    @model_validator(mode="after")
+    def _threshold_where_it_means_something(self) -> Objective:
+        if self.metric == "errors" and self.threshold is not None:
+            raise ValueError("errors has no threshold: fraction says how many requests must succeed; leave it out")
+        if self.metric != "errors" and self.threshold is None:
+            raise ValueError(f"{self.metric} needs a threshold, as 500ms")
+        return self
+
+    @property
+    def key(self) -> str:
+        """How the objective is named within its SLO: `ttft-500ms-28d`, `errors-28d`."""
+        return "-".join((*self.promise, format_duration(self.window)))
+
+    @property
+    def promise(self) -> tuple[str, ...]:
+        return (self.metric,) if self.threshold is None else (self.metric, format_duration(self.threshold))
+
+    @property
+    def seconds(self) -> float | None:
+        """The threshold in seconds."""
+        return None if self.threshold is None else self.threshold.total_seconds()
+
+    def sentence(self) -> str:
+        """What is promised: "95% of ttft within 500ms over 28d"."""
+        share, window = format_fraction(self.fraction), format_duration(self.window)
+        if self.threshold is None:
+            return f"{share} of requests without error over {window}"
+        return f"{share} of {self.metric} within {format_duration(self.threshold)} over {window}"
+
 
 class SLOSpec(Spec):
     """Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report."""
 
     target_ref: TargetRef
-    measured_at: Literal["gateway", "engine"] = "engine"
+    measured_at: Source = "engine"
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
     def _each_once(self) -> SLOSpec:
         seen = set()
         for objective in self.objectives:
-            key = (objective.metric, objective.threshold, objective.window)
-            if key in seen:
+            if objective.key in seen:
                 raise ValueError(
-                    f"objectives names {objective.metric} {format_duration(objective.threshold)} over "
-                    f"{format_duration(objective.window)} twice: one threshold has one fraction in a window"
+                    f"objectives names {' '.join(objective.promise)} over {format_duration(objective.window)} twice: "
+                    "one threshold has one fraction in a window"
                 )
-            seen.add(key)
+            seen.add(objective.key)
         return self

@@ -9,7 +9,6 @@ import pytest
 from apps.console.domain.fleet import SORTS, Facts, Figures, fleet_row, matches, ordered, totals
 from apps.core.domain.units import HourlyPrice
 from apps.slos.domain.slo import SLOSpec
-from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic, Unknown
 
 USD = HourlyPrice(Decimal("3.20"), "USD")
@@ -45,13 +44,14 @@ def figures(**changes) -> Figures:
         "itl_p95": Known(0.02),
         "hit_rate": Known(0.7),
     }
-    values = {"state": "ok", "reason": "", "samples": samples, "hour": {}}
+    values = {"state": "ok", "reason": "", "samples": samples}
     return Figures(**{**values, **changes})
 
 
-def slo(threshold: str, fraction: str) -> list[tuple[str, SLOSpec]]:
+def slo(threshold: str, fraction: str, status: dict | None = None) -> list[tuple[str, SLOSpec, dict]]:
     objectives = [{"metric": "ttft", "threshold": threshold, "fraction": fraction, "window": "28d"}]
-    return [("fast", SLOSpec.from_document({"targetRef": {"kind": "Pool", "name": "chat"}, "objectives": objectives}))]
+    spec = SLOSpec.from_document({"targetRef": {"kind": "Pool", "name": "chat"}, "objectives": objectives})
+    return [("fast", spec, status or {})]
 
 
 def test_a_row_puts_the_rooms_side_by_side() -> None:
@@ -90,23 +90,20 @@ def test_silence_and_staleness_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "fraction", "attained", "exact", "met"),
-    [
-        ("500ms", "90%", 0.95, True, True),
-        ("500ms", "96%", 0.95, True, False),
-        ("250ms", "80%", 0.85, True, True),
-        # inside a bucket: at least 85 % and at most 95 % kept it
-        ("300ms", "80%", 0.85, False, True),
-        ("300ms", "90%", 0.85, False, None),
-        ("300ms", "96%", 0.85, False, False),
-    ],
+    ("state", "met"), [("Met", True), ("AtRisk", True), ("Breached", False), ("Undecided", None), ("NoData", None)]
 )
-def test_attainment_is_counted_from_buckets(
-    threshold: str, fraction: str, attained: float, exact: bool, met: bool | None
-) -> None:
-    hour = {"ttft": Histogram({(0.0, 0.25): 85, (0.25, 0.5): 10, (0.5, 1.0): 5})}
-    objective = fleet_row(facts(), figures(hour=hour), slo(threshold, fraction))["slo"][0]
-    assert (objective["attained"], objective["exact"], objective["met"]) == (attained, exact, met)
+def test_objectives_as_their_slo_was_judged(state: str, met: bool | None) -> None:
+    judged = {"key": "ttft-500ms-28d", "state": state, "attained": 0.95, "exact": True, "budgetLeft": 0.2}
+    objective = fleet_row(facts(), figures(), slo("500ms", "90%", {"objectives": [judged]}))["slo"][0]
+    assert (objective["attained"], objective["exact"], objective["met"]) == (0.95, True, met)
+    assert (objective["slo"], objective["threshold"], objective["window"]) == ("fast", 0.5, 28 * 86400)
+    assert objective["budgetLeft"] == 0.2
+
+
+def test_what_was_judged_of_another_threshold_is_not_shown() -> None:
+    judged = {"key": "ttft-250ms-28d", "state": "Met", "attained": 0.95}
+    objective = fleet_row(facts(), figures(), slo("500ms", "90%", {"objectives": [judged]}))["slo"][0]
+    assert (objective["attained"], objective["state"]) == (None, "NoData")
 
 
 def rows() -> list[dict]:

@@ -38,7 +38,11 @@ def test_a_spec_is_normalised_and_survives() -> None:
         (objective(fraction="0%"), "/spec/objectives/0/fraction", "more than 0%"),
         (objective(window="1m"), "/spec/objectives/0/window", "a window is from 5m to 400d, not 1m"),
         (objective(window="401d"), "/spec/objectives/0/window", "a window is from 5m to 400d, not 401d"),
-        (objective(metric="latency"), "/spec/objectives/0/metric", "is one of 'ttft', 'e2e', 'tpot' or 'itl'"),
+        (
+            objective(metric="latency"),
+            "/spec/objectives/0/metric",
+            "is one of 'ttft', 'e2e', 'tpot', 'itl' or 'errors'",
+        ),
         ({**GOOD, "objectives": []}, "/spec/objectives", "at least 1 item"),
         ({**GOOD, "measuredAt": "client"}, "/spec/measuredAt", "is one of 'gateway' or 'engine'"),
         (

@@ -1,0 +1,114 @@
+"""How SLOs stand and went, over REST."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import access, clock, writes
+from apps.core.api.base import ApiView, actor_of
+from apps.core.domain.refusals import Malformed
+from apps.slos import selectors
+from apps.slos.domain.calendar import MAX_STEPS, boundaries
+from apps.slos.domain.standing import status_of
+from apps.slos.kinds import SLO_KIND
+from apps.slos.models import SLO
+from apps.slos.ticking import end_of_measuring
+from apps.telemetry.ranges import Range, range_of
+
+__all__ = ["AttainmentView", "BudgetView", "BurnView"]
+
+_DAY = 86_400.0
+_RANGE = [
+    OpenApiParameter(
+        "from", str, description="Unix seconds or ISO 8601; the objective's window before `to` when left out."
+    ),
+    OpenApiParameter("to", str, description="Unix seconds or ISO 8601; now when left out."),
+    OpenApiParameter("step", str, description=f"Seconds of a step; at most {MAX_STEPS} steps; a day when left out."),
+]
+_ANSWER = {200: dict[str, Any]}
+
+
+class _SLOView(ApiView):
+    def slo(self, request: Request, team: str, name: str) -> Any:
+        access.require_read(actor_of(request), team)
+        slo = SLO.objects.named(team, name).first()
+        if slo is None:
+            raise writes.missing(SLO_KIND, team, name)
+        return slo
+
+    def range(self, request: Request, now: datetime, found: selectors.Measured) -> Range:
+        longest = max(objective.window.total_seconds() for objective, _ in found)
+        asked = range_of(request, now=now.timestamp(), default=longest, longest=401 * _DAY)
+        step = asked.step or (_DAY if asked.end - asked.start >= 2 * _DAY else 3600.0)
+        if (asked.end - asked.start) / step > MAX_STEPS:
+            raise Malformed(f"`step` {step:g} gives more than {MAX_STEPS} steps for this range; ask for a longer one.")
+        return Range(asked.start, asked.end, step)
+
+
+class AttainmentView(_SLOView):
+    """What was attained in each step of a range: a calendar, with unknown time apart from good and bad."""
+
+    @extend_schema(operation_id="slos_attainment", parameters=_RANGE, responses=_ANSWER)
+    def get(self, request: Request, team: str, name: str) -> Response:
+        found = selectors.measured(self.slo(request, team, name))
+        asked = self.range(request, clock.now(), found)
+        edges = boundaries(asked.start, asked.end, asked.step or _DAY)
+        items = [
+            {
+                "key": objective.key,
+                "promise": objective.sentence(),
+                "fraction": float(objective.fraction),
+                "since": series.began_at.timestamp() if series is not None and series.began_at else None,
+                "steps": selectors.history(objective, series, edges) if series is not None else [],
+            }
+            for objective, series in found
+        ]
+        return Response({"from": edges[0], "to": edges[-1], "step": asked.step, "items": items})
+
+
+class BudgetView(_SLOView):
+    """Each objective's error budget: what is left, how it went, when it will be used up."""
+
+    @extend_schema(operation_id="slos_budget", parameters=_RANGE, responses=_ANSWER)
+    def get(self, request: Request, team: str, name: str) -> Response:
+        slo, now = self.slo(request, team, name), clock.now()
+        found = selectors.measured(slo)
+        asked = self.range(request, now, found)
+        times = boundaries(asked.start, asked.end, asked.step or _DAY)
+        status = _status(slo, found, now)
+        items = [
+            {
+                **{name: one[name] for name in ("key", "promise", "state", "message", "fraction", "window")},
+                "budget": one["budget"],
+                "history": selectors.budget_history(objective, series, times) if series is not None else [],
+            }
+            for one, (objective, series) in zip(status["objectives"], found, strict=True)
+        ]
+        return Response({"from": times[0], "to": times[-1], "step": asked.step, "items": items})
+
+
+class BurnView(_SLOView):
+    """How fast each objective's budget burns, in the windows that alerts look at."""
+
+    @extend_schema(operation_id="slos_burn", responses=_ANSWER)
+    def get(self, request: Request, team: str, name: str) -> Response:
+        slo, now = self.slo(request, team, name), clock.now()
+        status = _status(slo, selectors.measured(slo), now)
+        names = ("key", "promise", "state", "message", "burn", "alerts")
+        return Response(
+            {
+                "evaluatedAt": status["evaluatedAt"],
+                "items": [{name: one[name] for name in names} for one in status["objectives"]],
+            }
+        )
+
+
+def _status(slo: Any, found: selectors.Measured, now: datetime) -> dict[str, Any]:
+    end = end_of_measuring(now)
+    source = slo.status.get("measuredAt") or slo.spec.get("measuredAt", "engine")
+    return status_of(selectors.standings(found, end), source=source, at=end.timestamp())

@@ -1,0 +1,240 @@
+"""How an SLO stands: each objective judged over its window, in words for people and figures for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from apps.core.domain.conditions import Condition, format_time
+from apps.core.domain.units import format_fraction
+from apps.slos.domain.attainment import Budget, Span, Within, budget_of, within
+from apps.slos.domain.burn import MIN_KNOWN, WINDOWS, Burn, Pair, burn_of, exhausted_in, holds, pairs_of
+from apps.slos.domain.slo import Objective, Source
+
+__all__ = ["Standing", "State", "met_condition", "stand", "status_of", "windows_of", "words_for_seconds"]
+
+State = Literal["Met", "AtRisk", "Breached", "Undecided", "NoTraffic", "NoData"]
+# what needs a person first, first
+_ORDER: tuple[State, ...] = ("Breached", "AtRisk", "Undecided", "NoData", "NoTraffic", "Met")
+_STATUS: Mapping[State, Literal["True", "False", "Unknown"]] = {"Met": "True", "AtRisk": "True", "Breached": "False"}
+# with so little of the budget left, or so soon used up, somebody should know
+_LITTLE_LEFT = 0.1
+_SOON = 86_400.0
+_NAMES = {300.0: "5m", 1800.0: "30m", 3600.0: "1h", 21_600.0: "6h", 259_200.0: "3d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One objective as it stands at a moment. `alerts`: the pairs of burn windows, with whether each alerts now."""
+
+    objective: Objective
+    state: State
+    sentence: str
+    span: Span
+    within: Within | None
+    budget: Budget
+    burns: Mapping[float, Burn]
+    alerts: tuple[tuple[Pair, bool | None], ...]
+    exhausted_in: float | None
+
+
+def windows_of(objective: Objective) -> tuple[float, ...]:
+    """Every window (seconds) that judging the objective looks at."""
+    window = objective.window.total_seconds()
+    pairs = pairs_of(window)
+    return tuple(sorted({window, *WINDOWS, *(p.short for p in pairs), *(p.long for p in pairs)}))
+
+
+def stand(objective: Objective, spans: Mapping[float, Span], *, edges: Sequence[float] = ()) -> Standing:
+    """Judge an objective. `spans`: what was counted in each of `windows_of(objective)`; `edges`: the bucket grid."""
+    window, fraction = objective.window.total_seconds(), float(objective.fraction)
+    span = spans[window]
+    share, budget = within(span.tally), budget_of(span.tally, fraction)
+    burns = {seconds: burn_of(one.tally, seconds, fraction) for seconds, one in spans.items()}
+    alerts = tuple((pair, holds(pair, burns[pair.short], burns[pair.long])) for pair in pairs_of(window))
+    recent = next(
+        (burns[s] for s in (21_600.0, 3600.0, 300.0) if s in burns and burns[s].state == "ok"), Burn("unknown")
+    )
+    gone = exhausted_in(budget, window, recent)
+    state = _state(objective, span, share, budget, alerts, gone)
+    sentence = _sentence(state, objective, span, share, budget, alerts, gone, edges)
+    return Standing(objective, state, sentence, span, share, budget, burns, alerts, gone)
+
+
+def _state(
+    objective: Objective,
+    span: Span,
+    share: Within | None,
+    budget: Budget,
+    alerts: Sequence[tuple[Pair, bool | None]],
+    gone: float | None,
+) -> State:
+    if share is None:
+        return "NoTraffic" if span.known_share >= MIN_KNOWN else "NoData"
+    fraction = float(objective.fraction)
+    if share.high < fraction:
+        return "Breached"
+    if share.low < fraction:
+        return "Undecided"
+    if span.known_share < MIN_KNOWN:
+        return "NoData"
+    soon = gone is not None and gone <= min(_SOON, objective.window.total_seconds() / 4)
+    little = budget.left is not None and budget.left < _LITTLE_LEFT
+    return "AtRisk" if soon or little or any(firing for _, firing in alerts) else "Met"
+
+
+def _sentence(
+    state: State,
+    objective: Objective,
+    span: Span,
+    share: Within | None,
+    budget: Budget,
+    alerts: Sequence[tuple[Pair, bool | None]],
+    gone: float | None,
+    edges: Sequence[float],
+) -> str:
+    promise = objective.sentence()
+    if share is None:
+        if state == "NoTraffic":
+            return f"Nothing was asked of the pool in the window of {promise}."
+        return f"Nothing was measured in the window of {promise}."
+    got = _percent(share.low) if share.exact else f"{_percent(share.low)} to {_percent(share.high)}"
+    first = f"{got} against {promise}"
+    if state == "Undecided":
+        return f"{first}: the threshold lies inside of a bucket{_nearest(objective, edges)}."
+    if state == "NoData":
+        return f"{first}, but only {_percent(span.known_share)} of the time was measured."
+    parts = [first]
+    if budget.left is not None:
+        parts.append(
+            f"{_percent(budget.left)} of the error budget is left"
+            if budget.left >= 0
+            else f"the error budget is overspent {1 - budget.left:.1f} times"
+        )
+    firing = [pair for pair, fires in alerts if fires]
+    if firing:
+        parts.append(f"burning at least {firing[0].factor:.3g} times too fast over {firing[0].name}")
+    if gone and state != "Breached":
+        parts.append(f"at this rate it is used up in {words_for_seconds(gone)}")
+    if span.known_share < 0.99:
+        parts.append(f"{_percent(span.known_share)} of the time was measured")
+    return "; ".join(parts) + "."
+
+
+def _nearest(objective: Objective, edges: Sequence[float]) -> str:
+    threshold = objective.seconds
+    if threshold is None or not edges:
+        return ""
+    below = max((edge for edge in edges if edge <= threshold), default=None)
+    above = min((edge for edge in edges if edge >= threshold), default=None)
+    near = " or ".join(f"{edge * 1000:g}ms" for edge in (below, above) if edge is not None)
+    return f"; {near} would be counted exactly"
+
+
+def status_of(standings: Sequence[Standing], *, source: Source, at: float) -> dict[str, Any]:
+    """What an SLO's status says: figures null where they are not known, shares 0..1, times in RFC 3339."""
+    worst = min(standings, key=_urgency)
+    return {
+        "state": worst.state,
+        "measuredAt": source,
+        "evaluatedAt": _time(at),
+        "summary": _summary(worst),
+        "objectives": [{**_summary(one), **_details(one, at)} for one in standings],
+    }
+
+
+def _urgency(one: Standing) -> tuple[int, float]:
+    return _ORDER.index(one.state), one.budget.left if one.budget.left is not None else 1.0
+
+
+def _summary(one: Standing) -> dict[str, Any]:
+    objective, share = one.objective, one.within
+    burn = one.burns.get(3600.0)
+    return {
+        "key": objective.key,
+        "metric": objective.metric,
+        "threshold": objective.seconds,
+        "fraction": float(objective.fraction),
+        "window": objective.window.total_seconds(),
+        "promise": objective.sentence(),
+        "state": one.state,
+        "message": one.sentence,
+        "attained": _short(share.low) if share else None,
+        "attainedHigh": _short(share.high) if share else None,
+        "exact": share.exact if share else None,
+        "budgetLeft": _short(one.budget.left),
+        "burnRate": _short(burn.rate) if burn else None,
+        "firing": sum(1 for _, fires in one.alerts if fires),
+    }
+
+
+def _details(one: Standing, at: float) -> dict[str, Any]:
+    tally = one.span.tally
+    return {
+        "events": _short(tally.total),
+        "bad": _short(one.budget.spent),
+        "knownShare": _short(one.span.known_share),
+        "budget": {
+            "events": _short(one.budget.events),
+            "spent": _short(one.budget.spent),
+            "left": _short(one.budget.left),
+            "leftHigh": _short(one.budget.left_most),
+            "exhaustedAt": _time(at + one.exhausted_in) if one.exhausted_in is not None else None,
+        },
+        "burn": [
+            {
+                "window": _NAMES.get(seconds, f"{seconds:g}s"),
+                "seconds": seconds,
+                "state": burn.state,
+                "rate": _short(burn.rate),
+                "rateLow": _short(burn.least),
+                "events": _short(burn.events),
+            }
+            for seconds, burn in sorted(one.burns.items())
+            if seconds in WINDOWS or len(one.alerts) == 1
+        ],
+        "alerts": [
+            {
+                "pair": pair.name,
+                "short": pair.short,
+                "long": pair.long,
+                "factor": _short(pair.factor),
+                "severity": pair.severity,
+                "firing": fires,
+            }
+            for pair, fires in one.alerts
+        ],
+    }
+
+
+def met_condition(standings: Sequence[Standing], generation: int) -> Condition:
+    """The condition `Met`: its reason is the state of the worst objective, its message that one's sentence."""
+    worst = min(standings, key=_urgency)
+    others = sum(one.state != "Met" for one in standings) - (worst.state != "Met")
+    more = f" {others} more of {len(standings)} objectives are not met." if others > 0 else ""
+    return Condition("Met", _STATUS.get(worst.state, "Unknown"), worst.state, worst.sentence + more, generation)
+
+
+def _percent(share: float) -> str:
+    text = format_fraction(Decimal(f"{share:.4f}"))
+    return ">99.99%" if text == "100%" and share < 1 else text
+
+
+def words_for_seconds(seconds: float) -> str:
+    """A duration as people say it: 40 min, 5.2 h, 12 d."""
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.2g} h"
+    return f"{seconds / 86_400:.2g} d"
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _time(at: float) -> str:
+    return format_time(datetime.fromtimestamp(at, UTC).replace(microsecond=0))

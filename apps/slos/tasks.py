@@ -1,0 +1,20 @@
+"""Celery tasks of the room."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.core import clock
+from apps.slos import measuring, ticking
+
+
+@shared_task(ignore_result=True)
+def tick() -> None:
+    """Several times a minute: judge every SLO."""
+    ticking.run_tick()
+
+
+@shared_task(ignore_result=True)
+def retention() -> None:
+    """Every few minutes: thin the ledger out."""
+    measuring.thin(clock.now())

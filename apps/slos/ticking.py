@@ -1,0 +1,158 @@
+"""One tick: count what signals say since the last one, judge every SLO, store how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from apps.core import clock, outbox
+from apps.core.domain.conditions import read_conditions, set_condition
+from apps.core.locks import advisory
+from apps.pools.domain.facts import latency_grid
+from apps.pools.models import Pool
+from apps.slos.domain.attainment import Span
+from apps.slos.domain.slo import SLOSpec, Source
+from apps.slos.domain.standing import Standing, met_condition, stand, status_of, windows_of
+from apps.slos.domain.tally import Tally
+from apps.slos.measuring import Key, advance, counted_before, ensure, key_of, sums_of
+from apps.slos.models import SLO, Series
+from apps.telemetry.batch import minutes_until
+
+__all__ = ["MAX_SLOS", "end_of_measuring", "run_tick", "source_of", "spans_of"]
+
+# any number of our own
+_LOCK = 0x6C616D70_736C6F73
+MAX_SLOS = 10_000
+# minutes are whole a little after they end; later than this, telemetry has stopped
+_LATE = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """An SLO with its pool, and the series of each of its objectives in their order."""
+
+    slo: Any
+    spec: SLOSpec
+    pool: Any
+    source: Source
+    series: tuple[Series, ...]
+
+
+def run_tick() -> int | None:
+    """Judge every SLO; how many were judged, None when another tick runs."""
+    with advisory(_LOCK) as held:
+        if not held:
+            return None
+        until = minutes_until()
+        if until is None:
+            return 0
+        with transaction.atomic():
+            return _tick(until, clock.now())
+
+
+def _tick(until: datetime, now: datetime) -> int:
+    measured = _measured(now)
+    series = {one.pk: one for each in measured for one in each.series}
+    advance(list(series.values()), until=until, born={each.pool.uid: each.pool.created_at for each in measured})
+    end = end_of_measuring(now)
+    spans = spans_of(
+        [(one, seconds) for each in measured for one, seconds in _windows(each)],
+        end=end,
+    )
+    edges = latency_grid()[1]
+    judged: list[tuple[_Measured, Sequence[Standing]]] = []
+    for each in measured:
+        standings = [
+            stand(objective, {w: spans[one.pk, w] for w in windows_of(objective)}, edges=edges)
+            for objective, one in zip(each.spec.objectives, each.series, strict=True)
+        ]
+        judged.append((each, standings))
+    lines = [line for each, standings in judged if (line := _record(each, standings, end, now))]
+    if lines:
+        outbox.publish_all(lines)
+    return len(judged)
+
+
+def _measured(now: datetime) -> list[_Measured]:
+    slos = list(SLO.objects.living().order_by("team", "name")[:MAX_SLOS])
+    pools = {
+        (pool.team, pool.name): pool
+        for pool in Pool.objects.filter(team__in={slo.team for slo in slos}).only(
+            "uid", "team", "name", "spec", "created_at"
+        )
+    }
+    found: list[tuple[Any, SLOSpec, Any, Source, list[Key]]] = []
+    for slo in slos:
+        spec = SLOSpec.from_document(slo.spec)
+        pool = pools.get((slo.team, spec.target_ref.name))
+        if pool is None:
+            continue
+        source = source_of(spec, pool)
+        found.append((slo, spec, pool, source, [key_of(pool.uid, source, one) for one in spec.objectives]))
+    rows = ensure((key for *_, keys in found for key in keys), now)
+    return [
+        _Measured(slo, spec, pool, source, tuple(rows[key] for key in keys)) for slo, spec, pool, source, keys in found
+    ]
+
+
+def end_of_measuring(now: datetime) -> datetime:
+    """Up to when things are judged: the last whole minute, or now where telemetry is late."""
+    until = minutes_until()
+    # what telemetry has not told yet is not unknown before it is late
+    return until if until is not None and now - until <= _LATE else now
+
+
+def source_of(spec: SLOSpec, pool: Any) -> Source:
+    """Where an SLO of this pool is measured."""
+    return spec.measured_at
+
+
+def _windows(each: _Measured) -> Iterable[tuple[Series, float]]:
+    for objective, one in zip(each.spec.objectives, each.series, strict=True):
+        for seconds in windows_of(objective):
+            yield one, seconds
+
+
+def spans_of(wanted: Iterable[tuple[Series, float]], *, end: datetime) -> Mapping[tuple[int, float], Span]:
+    """What was counted in the `seconds` up to `end`, by (series, seconds). One query for all."""
+    unique = list({(one.pk, seconds): (one, seconds) for one, seconds in wanted}.values())
+    before = counted_before([(one, end - timedelta(seconds=seconds)) for one, seconds in unique])
+    return {
+        (one.pk, seconds): _span(one, seconds, end, sums) for (one, seconds), sums in zip(unique, before, strict=True)
+    }
+
+
+def _span(one: Series, seconds: float, end: datetime, before: Tally) -> Span:
+    since = (end - one.began_at).total_seconds() if one.began_at is not None else seconds
+    return Span(max(0.0, min(seconds, since)), sums_of(one) - before)
+
+
+def _record(each: _Measured, standings: Sequence[Standing], end: datetime, now: datetime) -> outbox.Line | None:
+    """Store how an SLO stands, unless it was declared anew meanwhile; the line for the stream if anything moved."""
+    slo, old = each.slo, each.slo.status
+    status = status_of(standings, source=each.source, at=end.timestamp())
+    before = read_conditions(slo.conditions)
+    after = set_condition(before, met_condition(standings, slo.generation), now)
+    conditions = [one.to_json() for one in after]
+    if status == old and conditions == slo.conditions:
+        return None
+    written = SLO.objects.filter(pk=slo.pk, generation=slo.generation).update(status=status, conditions=conditions)
+    if not written or (_visible(status) == _visible(old) and conditions == slo.conditions):
+        return None
+    return outbox.Line("SLO", slo.uid, slo.team, slo.name, "status", slo.generation, ("status", "conditions"))
+
+
+def _visible(status: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What of a status people would see move."""
+    return [
+        (one["key"], one["state"], _rounded(one["attained"], 4), _rounded(one["budgetLeft"], 2), one["firing"])
+        for one in status.get("objectives", [])
+    ]
+
+
+def _rounded(value: float | None, places: int) -> float | None:
+    return None if value is None else round(value, places)

@@ -1,0 +1,63 @@
+"""`from`, `to` and `step` of a request's query."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rest_framework.request import Request
+
+from apps.core.domain.refusals import Malformed
+
+__all__ = ["Range", "range_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A span of time in Unix seconds; `step` (seconds) is None where the caller is to choose."""
+
+    start: float
+    end: float
+    step: float | None
+
+
+def range_of(request: Request, *, now: float, default: float, longest: float) -> Range:
+    """The range that a query asks for: `default` seconds up to `now` when it says nothing. Raises Malformed."""
+    end = _instant(request, "to", now)
+    start = _instant(request, "from", end - default)
+    if start >= end:
+        raise Malformed("`from` must lie before `to`.")
+    if end - start > longest:
+        raise Malformed(f"`from` and `to` lie more than {longest / 86400:g} days apart; ask for a shorter range.")
+    text = request.query_params.get("step", "")
+    if not text:
+        return Range(start, end, None)
+    step = _number("step", text.removesuffix("s"))
+    if step < 1:
+        raise Malformed("`step` must be one second or more.")
+    return Range(start, end, step)
+
+
+def _instant(request: Request, name: str, default: float) -> float:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        seconds = _number(name, text)
+        if not 0 <= seconds < 4e9:
+            raise Malformed(f"`{name}` is not a time in Unix seconds: {text[:40]}.") from None
+        return seconds
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise Malformed(f"`{name}` is not a number: {text[:40]!r}.")
+    return value
