@@ -86,6 +86,25 @@ class Frontend(Generic[Item]):
         self._last_round = at
         return self._sent_until + self.model.latency / 2
 
+    @property
+    def empty(self) -> bool:
+        """No request is on its way in."""
+        return not self._under_way and not self._through
+
+    def stream_rounds(self, since: float, at: float, rounds: int, tokens: int, last_gap: float) -> float:
+        """`rounds` steps of `tokens` each end one after the other, the first begun at `since`, the last ended at `at`
+        after `last_gap`; when the clients see the tokens of the last. Only while nothing is on its way in.
+
+        As many calls of `stream`, as long as the gaps between the steps are either all longer or all shorter than a
+        round: the backlog then changes in one direction only.
+        """
+        chunks = self.model.token * tokens
+        backlog = self._sent_until - since - chunks + rounds * chunks - (at - since)
+        self._sent_until = at + min(max(backlog, 0.0), chunks) + chunks
+        self._now = at + min(chunks, last_gap) / 2
+        self._last_round = at
+        return self._sent_until + self.model.latency / 2
+
     def _advance(self, until: float) -> None:
         while self._under_way:
             share, _order, item = self._under_way[0]

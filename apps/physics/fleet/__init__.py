@@ -1,0 +1,1 @@
+"""A fleet of engines in virtual time: replicas that start, serve, sleep, drain and break, behind a gateway."""
