@@ -50,6 +50,7 @@ def _tick(task: str, seconds: float) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "reconcile-sweep": _tick("apps.reconcile.tasks.sweep", 2.0),
     "reconcile-resync": _tick("apps.reconcile.tasks.resync", 300.0),
+    "clusters-fall-back": _tick("apps.clusters.tasks.fall_back", 5.0),
     "telemetry-tick": _tick("apps.telemetry.tasks.tick", 10.0),
     "core-retention": _tick("apps.core.tasks.retention", 300.0),
     "accounts-retention": _tick("apps.accounts.tasks.retention", 300.0),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ PAGE = 500
 MOST_PAGES = 40
 DISCOVERY_SECONDS = 60.0
 LOG_BYTES = 64 * 1024
+
+Written = Callable[[Mapping[str, Any]], None]
 
 # what Lamplight renders or reads; nothing else is discovered
 _GROUP_VERSIONS = (
@@ -78,8 +80,10 @@ class Resource:
 class Kube:
     """One API server. Safe for use from several threads; raises KubeError subclasses only."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, *, written: Written | None = None) -> None:
+        """`written` is given every object as the server answered an apply of it (not of dry runs)."""
         self._client = _api_client(credentials)
+        self._written = written
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._discovered: tuple[float, dict[str, Resource]] | None = None
         self._discovery_lock = threading.Lock()
@@ -87,6 +91,21 @@ class Kube:
     @property
     def server(self) -> str:
         return str(self._client.configuration.host)
+
+    @property
+    def configuration(self) -> Any:
+        """Certificates and proxies, as the client library has read them."""
+        return self._client.configuration
+
+    @property
+    def proxy(self) -> str | None:
+        return getattr(self._client.configuration, "proxy", None) or None
+
+    def headers_for(self, path: str, method: str) -> dict[str, str]:
+        """Headers of a request, with credentials that are valid now (a plugin may be asked for them)."""
+        headers = {"Accept": "application/json", "User-Agent": "lamplight"}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        return headers
 
     def version(self) -> str:
         """The server's version, as `v1.34.2`."""
@@ -145,21 +164,27 @@ class Kube:
         resource = self.resource_of(manifest)
         query = {"fieldManager": manager, "force": str(force).lower(), **({"dryRun": "All"} if dry_run else {})}
         metadata = manifest["metadata"]
-        return self._call(
+        answer = self._call(
             "PATCH",
             resource.path(metadata.get("namespace"), metadata["name"]),
             query,
             body=manifest,
             content_type="application/apply-patch+yaml",
         )
+        if self._written is not None and not dry_run:
+            self._written(answer)
+        return answer
 
-    def scale(self, resource: Resource, name: str, namespace: str, replicas: int, *, manager: str) -> None:
-        """Write the scale subresource."""
+    def scale(
+        self, resource: Resource, name: str, namespace: str, replicas: int, *, manager: str, version: str | None = None
+    ) -> None:
+        """Write the scale subresource; with `version` only if the object is still of it, else Conflict is raised."""
+        locked = {"metadata": {"resourceVersion": version}} if version else {}
         self._call(
             "PATCH",
             resource.path(namespace, name, "scale"),
             {"fieldManager": manager},
-            body={"spec": {"replicas": replicas}},
+            body={**locked, "spec": {"replicas": replicas}},
             content_type="application/merge-patch+json",
         )
 
@@ -170,11 +195,20 @@ class Kube:
             "POST", resource.path(manifest["metadata"].get("namespace")), {"fieldManager": manager}, body=manifest
         )
 
-    def delete(self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None) -> None:
-        """Delete with background propagation; with `uid` only if it is still that very object."""
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Delete with background propagation; with `uid` only if it is that very object, with `version` unchanged."""
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        held = {"uid": uid, "resourceVersion": version}
+        if any(held.values()):
+            options["preconditions"] = {key: value for key, value in held.items() if value}
         self._call("DELETE", resource.path(namespace, name), body=options)
 
     def log_tail(self, name: str, namespace: str, container: str, *, lines: int = 5, previous: bool = False) -> str:
@@ -233,13 +267,12 @@ class Kube:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
-        headers = {"Accept": "application/json", "User-Agent": "lamplight"}
-        if body is not None:
-            headers["Content-Type"] = content_type
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         with self._slot(path):
             try:
-                self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+                headers = self.headers_for(path, method)
+                if body is not None:
+                    headers["Content-Type"] = content_type
                 answer = self._client.rest_client.pool_manager.request(
                     method,
                     url,
@@ -312,17 +345,17 @@ _pool_lock = threading.Lock()
 _MOST_CLIENTS = 64
 
 
-def connect(key: str, credentials: Credentials) -> Kube:
+def connect(key: str, credentials: Credentials, *, written: Written | None = None) -> Kube:
     """The client of a cluster, shared by all threads of the process; made anew when its credentials change.
 
-    Raises BadCredentials when they cannot be read.
+    `written`: see Kube. Raises BadCredentials when they cannot be read.
     """
     fingerprint = credentials.fingerprint()
     with _pool_lock:
         held = _pool.get(key)
         if held is not None and held[0] == fingerprint:
             return held[1]
-    kube = Kube(credentials)
+    kube = Kube(credentials, written=written)
     with _pool_lock:
         _pool[key] = (fingerprint, kube)
         while len(_pool) > _MOST_CLIENTS:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from uuid import UUID
 
+from apps.clusters import cache
 from apps.clusters.domain.inventory import NodeAccelerators, count
 from apps.clusters.domain.spec import ClusterSpec
 from apps.clusters.kube import Credentials, Kube, connect
@@ -22,9 +24,16 @@ def cluster_for(team: str, name: str) -> Cluster | None:
 
 
 def kube_for(cluster: Cluster) -> Kube:
-    """The API client of a cluster, shared by the threads of this process. Raises BadCredentials."""
+    """The API client of a cluster, shared by the threads of this process; what it applies is in the cache at once.
+
+    Raises BadCredentials.
+    """
+    return connect(str(cluster.uid), credentials_of(cluster), written=functools.partial(cache.put, cluster.uid))
+
+
+def credentials_of(cluster: Cluster) -> Credentials:
     credentials = spec_of(cluster).credentials
-    return connect(str(cluster.uid), Credentials(kubeconfig=credentials.kubeconfig, context=credentials.context))
+    return Credentials(kubeconfig=credentials.kubeconfig, context=credentials.context)
 
 
 def inventory(cluster: Cluster) -> list[NodeAccelerators]:

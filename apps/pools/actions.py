@@ -23,6 +23,8 @@ from apps.reconcile.services import Fence
 
 # a person allows it, by naming the managers whose fields may be taken over (comma separated)
 TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
+# how often a write is decided anew when the object has changed since it was read; the next reconcile goes on
+TRIES = 4
 
 
 def ensure_namespace(kube: Kube, namespace: str, fence: Fence) -> None:
@@ -84,11 +86,8 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], 
     for write in todo.writes:
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
         manifest = write.manifest
-        if manifest["kind"] == "Deployment" and name in live and not must_hand_over(live[name]):
-            manifest = without_replicas(manifest)
-        elif manifest["kind"] == "Deployment" and name in live:
-            # a start that was cut short: keep the present count until the hand-over
-            manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live[name]["spec"]["replicas"]}}
+        if manifest["kind"] == "Deployment" and name in live:
+            manifest = _of_present_deployment(manifest, live[name])
         fence.check()
         try:
             written[name] = _apply(kube, pool, manifest)
@@ -98,6 +97,22 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], 
     for orphan in todo.orphans:
         delete_object(kube, orphan, fence)
     return Carried(written, owned)
+
+
+def _of_present_deployment(manifest: Manifest, live: Manifest) -> Manifest:
+    if must_hand_over(live):
+        # a start that was cut short: keep the present count until the hand-over. The version is a lock: another count
+        # may have been written since
+        manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live["spec"]["replicas"]}}
+        return _with_metadata(
+            manifest, uid=live["metadata"]["uid"], resourceVersion=live["metadata"]["resourceVersion"]
+        )
+    # the uid makes the server refuse when the object is gone by now: created without replicas it would have one
+    return _with_metadata(without_replicas(manifest), uid=live["metadata"]["uid"])
+
+
+def _with_metadata(manifest: Manifest, **more: str) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], **more}}
 
 
 def settle_replicas(
@@ -110,20 +125,35 @@ def settle_replicas(
     """
     name, namespace = live["metadata"]["name"], live["metadata"]["namespace"]
     changed = None
-    if must_hand_over(live):
-        fence.check()
-        present = int(live["spec"].get("replicas", 1))
-        if SCALER not in owners_of_replicas(live):
-            live = kube.apply(replicas_claim(name, namespace, present), manager=SCALER, force=True)
-        changed = live = kube.apply(without_replicas(desired), manager=MANAGER)
-    if not external and int(live["spec"].get("replicas", 1)) != replicas:
-        fence.check()
-        resource = kube.resource_of(desired)
-        kube.scale(resource, name, namespace, replicas, manager=SCALER)
-        changed = {**live, "spec": {**live["spec"], "replicas": replicas}}
-        # the write raised the generation, which the status cannot have seen
-        changed["metadata"] = {**live["metadata"], "generation": int(live["metadata"].get("generation", 0)) + 1}
-    return changed
+    resource = kube.resource_of(desired)
+    for _ in range(TRIES):
+        try:
+            if must_hand_over(live):
+                fence.check()
+                present = int(live["spec"].get("replicas", 1))
+                if SCALER not in owners_of_replicas(live):
+                    claim = replicas_claim(name, namespace, present)
+                    locked = _with_metadata(claim, resourceVersion=live["metadata"]["resourceVersion"])
+                    live = kube.apply(locked, manager=SCALER, force=True)
+                changed = live = kube.apply(
+                    _with_metadata(without_replicas(desired), uid=live["metadata"]["uid"]), manager=MANAGER
+                )
+            if not external and int(live["spec"].get("replicas", 1)) != replicas:
+                fence.check()
+                version = live["metadata"]["resourceVersion"]
+                kube.scale(resource, name, namespace, replicas, manager=SCALER, version=version)
+                changed = {**live, "spec": {**live["spec"], "replicas": replicas}}
+                # the write raised the generation, which the status cannot have seen
+                changed["metadata"] = {**live["metadata"], "generation": int(live["metadata"].get("generation", 0)) + 1}
+        except FieldManagerConflict:
+            raise
+        except Conflict as conflict:
+            # decided on what is not the newest any more: look, and decide again
+            refused = conflict
+            changed = live = kube.get(resource, name, namespace)
+        else:
+            return changed
+    raise refused
 
 
 def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
@@ -137,10 +167,25 @@ def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
 
 
 def delete_object(kube: Kube, obj: Manifest, fence: Fence) -> None:
-    """Delete one object of the pool, if it is still that very object. Raises KubeError, LeaseLost."""
+    """Delete one object of the pool, if it is still that very object and still ours. Raises KubeError, LeaseLost."""
     metadata = obj["metadata"]
-    fence.check()
-    try:
-        kube.delete(kube.resource_of(obj), metadata["name"], metadata.get("namespace"), uid=metadata["uid"])
-    except (NotFound, Conflict):
-        return  # gone, or another object by now: then it is not ours
+    resource, name, namespace = kube.resource_of(obj), metadata["name"], metadata.get("namespace")
+    version = metadata["resourceVersion"]
+    for _ in range(TRIES):
+        fence.check()
+        try:
+            kube.delete(resource, name, namespace, uid=metadata["uid"], version=version)
+        except NotFound:
+            return
+        except Conflict:
+            # changed since it was read: only what is still ours goes
+            try:
+                present = kube.get(resource, name, namespace)["metadata"]
+            except NotFound:
+                return
+            ours = (metadata.get("labels") or {}).get(POOL_UID)
+            if present["uid"] != metadata["uid"] or (present.get("labels") or {}).get(POOL_UID) != ours:
+                return  # another object by now, or given away: then it is not ours
+            version = present["resourceVersion"]
+        else:
+            return

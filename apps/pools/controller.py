@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.catalog.domain.dialects import dialect
 from apps.clusters.errors import (
     BadCredentials,
+    Conflict,
     FieldManagerConflict,
     KubeError,
     NotServed,
@@ -41,8 +43,12 @@ from apps.reconcile.queue import Lease
 
 MOVING_SECONDS = 2.0
 DEGRADED_SECONDS = 5.0
+# a steady pool is looked at so often while nobody watches its cluster, and so seldom while the informers do
 STEADY_SECONDS = 10.0
+RESYNC_SECONDS = 600.0
 REFUSED_SECONDS = 30.0
+# a conflict of versions is news only when it comes again and again
+QUIET_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
-            return _settle(lease, pool, report)
+            return _settle(lease, pool, report, observed)
         if todo.writes:
             ensure_namespace(kube, pool.namespace, fence)
             refuse_foreign(kube, pool, todo.writes)
@@ -102,7 +108,7 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         record(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
         return Retry(sync.message)
     sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
-    return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
+    return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes), observed)
 
 
 def _desired(pool: Pool, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:
@@ -150,7 +156,7 @@ def _act(
                 notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
     left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
-    return Observed(left, observed.pods), notes, carried.owned
+    return replace(observed, live=left), notes, carried.owned
 
 
 def _report(
@@ -212,12 +218,20 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
     return Health(health.state, health.reason, f'{health.message}; it last said: "{lines[-1][:300]}"', pod)
 
 
-def _settle(lease: Lease, pool: Pool, report: Report) -> Outcome:
+def _settle(lease: Lease, pool: Pool, report: Report, observed: Observed) -> Outcome:
     if not record(lease, pool, report):
         return Superseded()
+    if observed.cached and not _due_by_the_clock(report):
+        return Done(requeue_after=RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
     if report.health.state in ("Progressing", "Missing"):
         return Done(requeue_after=MOVING_SECONDS, priority=Priority.ROLLOUT)
     return Done(requeue_after=DEGRADED_SECONDS if report.health.state == "Degraded" else STEADY_SECONDS)
+
+
+def _due_by_the_clock(report: Report) -> bool:
+    """Whether time alone may change what is to be said: the last words of a container come without an event."""
+    blamed = report.health.blamed
+    return blamed is not None and blamed.crashed
 
 
 def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
@@ -227,6 +241,9 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
         sync = Sync("Unknown", reason, f"{error}. What runs there keeps running; changes wait until it answers")
         record(lease, pool, Report(sync, Health("Unknown", reason, sync.message)))
         return Retry(str(error), shard_fault=True)
+    if isinstance(error, Conflict) and not isinstance(error, FieldManagerConflict) and lease.attempts <= QUIET_TRIES:
+        # decided on what had changed by then; the next look decides on what is
+        return Retry(str(error), after=1.0)
     if isinstance(error, FieldManagerConflict):
         sync = _owned_by_others(error.owned)
     elif isinstance(error, NotServed):

@@ -1,9 +1,15 @@
-"""What a pool has in its cluster now, read in one list per kind."""
+"""What a pool has in its cluster: from the informers' cache while it is in sync, else read in one list per kind.
+
+What comes from the cache may be a moment old. It is good for comparing and telling; whatever takes something away
+(a delete, a scale) names the version that it was decided on, and reads live when that is not the newest.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from apps.clusters import cache
 from apps.clusters.kube import Kube, Resource
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, Manifest
@@ -26,12 +32,17 @@ OWNED_KINDS = (
 )
 
 
+# what the informers watch: the above, and what the cluster's own controllers make of them
+WATCHED_KINDS = (*OWNED_KINDS, "ReplicaSet.apps", "Pod.")
+
+
 @dataclass(frozen=True)
 class Observed:
-    """`live`: the pool's objects; `pods`: its pods, sorted by name."""
+    """`live`: the pool's objects; `pods`: its pods, sorted by name. `cached`: read from the informers' cache."""
 
     live: list[Manifest]
     pods: list[Replica]
+    cached: bool = False
 
     def engine_deployments(self) -> dict[str, Manifest]:
         """Deployments of engines by variant."""
@@ -59,14 +70,21 @@ class Observed:
 
 def observe(kube: Kube, pool: Pool) -> Observed:
     """Read the pool's objects and pods. Raises KubeError."""
+    present = [kind for kind in (*OWNED_KINDS, "Pod.") if kind in kube.resources()]
+    held = cache.read(pool.cluster_uid, pool.uid, present, pool.namespace) if pool.cluster_uid else None
+    if held is not None:
+        return Observed([obj for obj in held if obj["kind"] != "Pod"], _replicas(held), cached=True)
     live = [obj for resource in owned_resources(kube) for obj in kube.list(resource, pool.namespace, labels=mine(pool))]
     return Observed(live, pods_of(kube, pool))
 
 
 def pods_of(kube: Kube, pool: Pool) -> list[Replica]:
     """The pool's pods (engines and picker), sorted by name. Raises KubeError."""
-    pods = kube.list(kube.resource("Pod"), pool.namespace, labels=mine(pool))
-    return sorted((read_pod(pod) for pod in pods), key=lambda replica: replica.name)
+    return _replicas(kube.list(kube.resource("Pod"), pool.namespace, labels=mine(pool)))
+
+
+def _replicas(objects: Iterable[Manifest]) -> list[Replica]:
+    return sorted((read_pod(obj) for obj in objects if obj["kind"] == "Pod"), key=lambda replica: replica.name)
 
 
 def mine(pool: Pool) -> dict[str, str]:

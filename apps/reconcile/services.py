@@ -52,6 +52,27 @@ def enqueue(*, kind: str, uid: UUID, priority: Priority, delay: float = 0.0, sha
         transaction.on_commit(wakeup.request)
 
 
+def enqueue_all(*, kind: str, uids: Iterable[UUID], priority: Priority, shard: str = "") -> None:
+    """Ask for a reconcile of several objects of one shard, now; wakes a worker once the transaction commits."""
+    queue.enqueue(kind=kind, uids=uids, priority=priority, shard=shard)
+    transaction.on_commit(wakeup.request)
+
+
+def bring_forward(*, kind: str, shard: str, within: float) -> int:
+    """Let the waiting keys of a shard come due at a random moment within `within` seconds, those that come later.
+
+    Returns how many there were. Keys that wait because they failed keep their back-off.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE reconcile_queue SET due_at = clock_timestamp() + random() * %s * interval '1 second' WHERE id IN ("
+            " SELECT id FROM reconcile_queue WHERE kind = %s AND shard = %s AND lease_until IS NULL AND last_error = ''"
+            " AND due_at > clock_timestamp() + %s * interval '1 second' ORDER BY id FOR UPDATE SKIP LOCKED)",
+            [within, kind, shard, within],
+        )
+        return int(cursor.rowcount)
+
+
 def enqueue_missing(*, kind: str, uids: Iterable[UUID], shard: str = "") -> int:
     """Put keys that fell out of the queue back in; queued ones stay as they are. Returns how many were added."""
     return queue.enqueue(kind=kind, uids=uids, priority=Priority.RESYNC, shard=shard, replace=False)

@@ -1,6 +1,6 @@
 """Which processes make a local instance, in which order they start, and what each needs.
 
-    postgres, valkey ─ migrate + bootstrap ─┬─ web, worker, beat
+    postgres, valkey ─ migrate + bootstrap ─┬─ web, worker, beat, informers
                        apiserver ───────────┴─ controllers, kubelet ─ cluster document, quickstart, demo
 
 DATABASE_URL and REDIS_URL in the environment point the same code at servers of one's own; those children are left out.
@@ -160,6 +160,7 @@ class Stack:
             Spec(name="web", argv=web, env=self.env, ready=lambda _: self._web_answers("/readyz"), stop_timeout=8),
             Spec(name="worker", argv=worker, env=self.env, stop_timeout=15),
             Spec(name="beat", argv=beat, env=self.env, stop_timeout=5),
+            Spec(name="informers", argv=[PYTHON, "manage.py", "informers"], env=self.env, stop_timeout=5),
         ]
 
     def demo_traffic(self) -> Spec:

@@ -38,7 +38,9 @@ def serves(stack: RunningStack) -> bool:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "valkey", "postgres", "apiserver", "controllers", "kubelet"])
+@pytest.mark.parametrize(
+    "name", ["web", "worker", "beat", "informers", "valkey", "postgres", "apiserver", "controllers", "kubelet"]
+)
 def test_a_killed_process_is_replaced_and_the_pool_is_healthy_again(stack: RunningStack, name: str):
     (pid, *_) = stack.children()[name]
     os.kill(pid, signal.SIGKILL)

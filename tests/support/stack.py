@@ -141,6 +141,7 @@ def _name_of(command: str) -> str:
         "celery worker": "worker",
         " worker -P": "worker",
         " beat --pidfile": "beat",
+        "manage.py informers": "informers",
         "bin/postgres": "postgres",
         "valkey": "valkey",
         "lamp load": "demo-traffic",
