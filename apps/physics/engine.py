@@ -92,6 +92,8 @@ class Engine:
         self._ahead: _Step | None = None
         self._preempted: list[str] = []
         self._stored: list[BlocksStored] = []
+        self.admitting = True
+        """False holds back what waits: running requests go on, no other starts (vLLM's paused scheduler)."""
 
     def submit(self, request: Request, now: float) -> None:
         """Queue a request.
@@ -166,6 +168,20 @@ class Engine:
         result.block_events = self._block_events()
         return result
 
+    def preempt_all(self) -> None:
+        """Throw every running request back to the queue; its KV is gone and will be computed again. Not during a step.
+
+        A step composed ahead is forgotten with the tokens that it would have brought.
+        """
+        if self._current is not None:
+            raise RuntimeError("a step is under way; preempt_all comes after finish_step")
+        if self._ahead is not None:
+            for sequence in self._ahead.emitting:
+                sequence.target -= 1
+            self._ahead = None
+        while self._running:
+            self._preempt(self._running.pop())
+
     def reset_prefix_cache(self) -> bool:
         """Forget all cached blocks; False, and nothing happens, while requests hold blocks."""
         return self._pool.clear()
@@ -215,7 +231,7 @@ class Engine:
                 sequence.target = target + 1
                 emitting.append(sequence)
 
-        while self._waiting and budget and len(self._preempted) == preempted:
+        while self.admitting and self._waiting and budget and len(self._preempted) == preempted:
             sequence = self._waiting[0][1]
             if sequence.done:
                 heapq.heappop(self._waiting)

@@ -14,8 +14,9 @@ DIALECTS = ("current", "0.5")
 class Dialect:
     """One llm-d release.
 
-    `picker_plugins`: producers that the scorers of this release need declared beside them. `engine_quiet_flags`: what
-    keeps probes and scrapes out of the engine's access log.
+    `picker_plugins`: producers that the scorers of this release need declared beside them. `picker_flow_control`: its
+    configuration has flow control behind the feature gate `flowControl`. `engine_quiet_flags`: what keeps probes
+    and scrapes out of the engine's access log.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Dialect:
     picker_config_api_version: str
     picker_plugins: tuple[str, ...]
     picker_api_groups: tuple[str, ...]
+    picker_flow_control: bool
     inference_pool_api_version: str
     model_server_port_name: str
     engine_quiet_flags: tuple[str, ...]
@@ -43,6 +45,7 @@ def dialect(name: str) -> Dialect:
         picker_config_api_version=row["pickerConfigApiVersion"],
         picker_plugins=tuple(row["pickerPlugins"]),
         picker_api_groups=tuple(row["pickerApiGroups"]),
+        picker_flow_control=row["pickerFlowControl"],
         inference_pool_api_version=row["inferencePoolApiVersion"],
         model_server_port_name=row["modelServerPortName"],
         engine_quiet_flags=tuple(row["engineQuietFlags"]),

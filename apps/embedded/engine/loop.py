@@ -80,6 +80,9 @@ class EngineLoop:
         self._outbox_timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Sequence] = {}
         self._wake = asyncio.Event()
+        self._between_steps = asyncio.Lock()
+        self._drained = asyncio.Event()
+        self._stopped = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -138,6 +141,36 @@ class EngineLoop:
         for sequence in list(self._live.values()):
             self.abort(sequence)
 
+    @property
+    def paused(self) -> bool:
+        """Nothing that waits is started (see `pause`)."""
+        return not self.engine.admitting
+
+    async def pause(self, mode: str, *, forget: bool) -> None:
+        """Start no request from now on; returns when none runs any more.
+
+        `mode`: "abort" ends all that are in the engine, "wait" lets the running ones finish, "keep" stops between two
+        steps. `forget` empties the prefix cache, for which "keep" throws running requests back to the queue.
+        """
+        self.engine.admitting = False
+        if mode == "abort":
+            self.abort_all()
+        elif mode == "wait":
+            while self.engine.gauges().running:
+                self._drained.clear()
+                await self._drained.wait()
+        async with self._between_steps:
+            self._stopped = mode == "keep"
+            if forget:
+                self.engine.preempt_all()
+                self.engine.reset_prefix_cache()
+
+    def resume(self) -> None:
+        """Go on with what waits."""
+        self.engine.admitting = True
+        self._stopped = False
+        self._wake.set()
+
     def refresh_gauges(self) -> None:
         self.recorder.refresh(self.engine)
 
@@ -183,18 +216,19 @@ class EngineLoop:
     async def _steps(self) -> None:
         free_at = -math.inf
         while True:
-            now = self.clock.now()
-            # the next step starts where the last one ended on the schedule, so that late timers do not add up
-            start = free_at if 0 <= now - free_at <= MOST_LAG_S * self.clock.scale else now
-            plan = self.engine.next_step(start)
+            async with self._between_steps:
+                now = self.clock.now()
+                # the next step starts where the last one ended on the schedule, so that late timers do not add up
+                start = free_at if 0 <= now - free_at <= MOST_LAG_S * self.clock.scale else now
+                plan = None if self._stopped else self.engine.next_step(start)
+                if plan is not None:
+                    free_at = start + plan.duration
+                    await asyncio.sleep(max(0.0, self.clock.machine_seconds(free_at - self.clock.now())))
+                    self._finish(plan, free_at)
             if plan is None:
                 self._wake.clear()
                 await self._wake.wait()
                 free_at = -math.inf
-                continue
-            free_at = start + plan.duration
-            await asyncio.sleep(max(0.0, self.clock.machine_seconds(free_at - self.clock.now())))
-            self._finish(plan, free_at)
 
     def _finish(self, plan: StepPlan, now: float) -> None:
         result = self.engine.finish_step(now)
@@ -233,5 +267,7 @@ class EngineLoop:
 
     def _end(self, sequence: Sequence, end: Finished, reason: str, out: float) -> None:
         del self._live[sequence.identity]
+        if not self.engine.gauges().running:
+            self._drained.set()
         sequence.choice.cached_tokens = end.cached_tokens
         self.recorder.finished(end, Asked(sequence.arrival + self._half, out, sequence.max_tokens, sequence.n), reason)

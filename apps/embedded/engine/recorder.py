@@ -37,7 +37,12 @@ class Recorder:
         self._inference = one("vllm:request_inference_time_seconds")
         self._prefill = one("vllm:request_prefill_time_seconds")
         self._decode = one("vllm:request_decode_time_seconds")
-        one("vllm:engine_sleep_state", sleep_state="awake").set(1)
+        self.sleep_state("awake")
+
+    def sleep_state(self, state: str | None) -> None:
+        """`state` is awake, weights_offloaded or discard_all; None for an engine that is only paused."""
+        for name in ("awake", "weights_offloaded", "discard_all"):
+            self._one("vllm:engine_sleep_state", sleep_state=name).set(name == state)
 
     def step(self, tokens: int) -> None:
         self._iteration.observe(tokens)

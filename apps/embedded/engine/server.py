@@ -22,6 +22,7 @@ from apps.embedded.engine.domain.settings import EngineSettings
 from apps.embedded.engine.domain.tokens import block_hashes, tokenize
 from apps.embedded.engine.loop import EngineLoop, Sequence
 from apps.embedded.engine.metrics import EngineMetrics
+from apps.embedded.engine.sleeping import LEVELS, MODES, Sleeper
 
 MOST_BODY_BYTES = 32 * 2**20
 # the API key guards these prefixes only, as in vLLM
@@ -35,6 +36,7 @@ class EngineServer:
 
     def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics) -> None:
         self.settings, self.loop, self.metrics = settings, loop, metrics
+        self.sleeper = Sleeper(settings, loop)
         self.draining = False
         self.open = 0
         self.idle = asyncio.Event()
@@ -60,7 +62,32 @@ class EngineServer:
                 web.post("/tokenize", self.tokenized),
             ]
         )
+        if self.settings.dev_mode:
+            app.add_routes(
+                [
+                    web.post("/sleep", self.sleep),
+                    web.post("/wake_up", self.wake_up),
+                    web.get("/is_sleeping", self.is_sleeping),
+                ]
+            )
         return app
+
+    async def sleep(self, request: web.Request) -> web.Response:
+        level, mode = request.query.get("level", "1"), request.query.get("mode", "abort")
+        if not level.isdecimal() or int(level) not in LEVELS:
+            raise RefusedError(f"level={level}: write 0, 1 or 2.", param="level")
+        if mode not in MODES:
+            raise RefusedError(f"Invalid pause mode: {mode}", param="mode")
+        # a client that hangs up does not stop what it has begun
+        await asyncio.shield(self.sleeper.sleep(int(level), mode))
+        return web.Response(status=200)
+
+    async def wake_up(self, request: web.Request) -> web.Response:
+        await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
+        return web.Response(status=200)
+
+    async def is_sleeping(self, request: web.Request) -> web.Response:
+        return web.json_response({"is_sleeping": self.sleeper.is_sleeping})
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self.loop.alive else 503)

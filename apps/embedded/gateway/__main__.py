@@ -19,6 +19,7 @@ from apps.embedded.client import KubeClient
 from apps.embedded.gateway import flags
 from apps.embedded.gateway.domain.config import DEFAULT, ConfigError, PickerConfig, read_config
 from apps.embedded.gateway.fleet import Fleet, Intervals, Series
+from apps.embedded.gateway.hold import HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
 from apps.embedded.gateway.proxy import Proxy, client_session
 
@@ -52,7 +53,7 @@ def _config(options: argparse.Namespace) -> PickerConfig:
 
 
 async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: str) -> int:
-    metrics = PickerMetrics()
+    metrics = PickerMetrics(options.pool_name, config.flow)
     fleet = Fleet(
         options.pool_name,
         options.pool_namespace,
@@ -73,7 +74,8 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
         KubeClient.from_kubeconfig(kubeconfig, user_agent="endpoint-picker") as client,
         client_session() as session,
     ):
-        proxy = Proxy(fleet, session, metrics)
+        hold = HoldQueue(fleet, config.flow, metrics.flow)
+        proxy = Proxy(fleet, session, metrics, hold)
         side = _side_application(fleet, metrics)
         fleet.watch(client)
         scraping = asyncio.create_task(fleet.scrape_forever(session))
@@ -99,6 +101,7 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
         finally:
             scraping.cancel()
             ended.cancel()
+            hold.close()
             await asyncio.gather(scraping, ended, return_exceptions=True)
             # the data plane goes first and may finish what it has begun
             for runner in reversed(runners):

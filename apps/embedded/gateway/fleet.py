@@ -8,6 +8,7 @@ import logging
 import random
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ import aiohttp
 from apps.embedded.client import KubeClient
 from apps.embedded.gateway.domain.config import PickerConfig
 from apps.embedded.gateway.domain.endpoints import Candidate, Endpoint, Load
-from apps.embedded.gateway.domain.pages import read_load
+from apps.embedded.gateway.domain.flow import saturation
+from apps.embedded.gateway.domain.pages import SLEEP_STATE, read_load
 from apps.embedded.gateway.domain.picker import Decision, pick
 from apps.embedded.gateway.domain.pods import ready_endpoints
 from apps.embedded.gateway.domain.prefix import PrefixIndex
@@ -40,6 +42,8 @@ class Replica:
     endpoint: Endpoint
     load: Load | None = None
     read_at: float = 0.0
+    tried: bool = False
+    """Its page was asked for at least once, so that a sleeper is known as one."""
     requests: int = 0
     tokens: int = 0
 
@@ -60,7 +64,8 @@ class Series:
 
     def query(self) -> list[tuple[str, str]]:
         """Asks for these series only, which costs the engine a tenth of the whole page."""
-        return [("name[]", name) for name in (self.waiting, self.running, self.usage, "vllm:cache_config_info")]
+        names = (self.waiting, self.running, self.usage, "vllm:cache_config_info", SLEEP_STATE)
+        return [("name[]", name) for name in names]
 
 
 @dataclass
@@ -74,6 +79,10 @@ class Fleet:
     intervals: Intervals
     series: Series = field(default_factory=Series)
     rng: random.Random = field(default_factory=random.Random)
+    changed: Callable[[], None] = lambda: None
+    """Called when replicas may have got room."""
+    held: Callable[[], bool] = lambda: False
+    """Whether requests wait for a replica: pages are read often then."""
 
     def __post_init__(self) -> None:
         self.index = PrefixIndex()
@@ -123,6 +132,21 @@ class Fleet:
                 self.replicas[key] = Replica(endpoint)
                 self._busy.set()
         self.metrics.ready_endpoints.labels(self.name).set(len(self.replicas))
+        self.changed()
+
+    def serving(self) -> list[Replica]:
+        """The replicas that requests may be sent to: those that sleep are not among them. Where requests can be held,
+        one is not before its page was asked for: it might sleep."""
+        patient = self.config.flow is not None
+        return [
+            replica
+            for replica in self.replicas.values()
+            if (replica.tried or not patient) and (replica.load is None or replica.load.awake)
+        ]
+
+    def room(self, max_concurrency: int) -> int:
+        """How many more requests the serving replicas take before each has `max_concurrency` in flight."""
+        return sum(max(0, max_concurrency - replica.requests) for replica in self.serving())
 
     def choose(self, hashes: tuple[int, ...]) -> Decision | None:
         """The replica for a request with these prompt hashes; None when there is none."""
@@ -136,9 +160,9 @@ class Fleet:
                 replica.load if now - replica.read_at < max(STALE_S, 3 * self.intervals.idle) else None,
                 replica.requests,
                 replica.tokens,
-                self.index.match(key, hashes),
+                self.index.match(replica.endpoint.key, hashes),
             )
-            for key, replica in self.replicas.items()
+            for replica in self.serving()
         ]
         decision = pick(self.config, candidates, len(hashes), self.rng)
         if decision is not None:
@@ -161,6 +185,7 @@ class Fleet:
             self._inflight(replica, -1, -tokens)
             if endpoint.key not in self.replicas:
                 self.index.forget(endpoint.key)
+            self.changed()
 
     def _inflight(self, replica: Replica, requests: int, tokens: int) -> None:
         replica.requests += requests
@@ -170,11 +195,12 @@ class Fleet:
         self.metrics.inflight_tokens.labels(*labels).set(replica.tokens)
 
     async def scrape_forever(self, session: aiohttp.ClientSession) -> None:
-        """Read every replica's page again and again: often while there is traffic, seldom while there is none."""
+        """Read every replica's page again and again: often while there is traffic or requests are held, else seldom."""
         while True:
             await asyncio.gather(*(self._scrape(session, replica) for replica in list(self.replicas.values())))
             self._summarise()
-            if time.monotonic() < self._busy_until:
+            self.changed()
+            if time.monotonic() < self._busy_until or self.held():
                 await asyncio.sleep(self.intervals.busy)
                 continue
             self._busy.clear()
@@ -193,6 +219,8 @@ class Fleet:
         except (aiohttp.ClientError, TimeoutError, OSError):
             self.metrics.poll_errors.labels("metrics").inc()
             return
+        finally:
+            replica.tried = True
         load = read_load(page, waiting=self.series.waiting, running=self.series.running, usage=self.series.usage)
         if load is None:
             self.metrics.poll_errors.labels("metrics").inc()
@@ -211,6 +239,10 @@ class Fleet:
         ):
             getattr(self.metrics, f"average_{name}").labels(self.name).set(statistics.fmean(values) if values else 0)
             getattr(self.metrics, f"std_dev_{name}").labels(self.name).set(statistics.pstdev(values) if values else 0)
+        serving = self.serving()
+        self.metrics.flow.fleet(
+            len(serving), saturation([(each.load.waiting, each.load.kv_usage) for each in serving if each.load])
+        )
         for key, replica in self.replicas.items():
             if replica.load:
                 self.metrics.endpoint_queue.labels(self.name, key).set(replica.load.waiting)
@@ -227,6 +259,7 @@ class Fleet:
                     "waiting": replica.load.waiting if replica.load else None,
                     "running": replica.load.running if replica.load else None,
                     "kvUsage": replica.load.kv_usage if replica.load else None,
+                    "awake": replica.load.awake if replica.load else None,
                     "ageSeconds": round(now - replica.read_at, 3) if replica.load else None,
                     "inflightRequests": replica.requests,
                     "prefixHashes": self.index.size(key),

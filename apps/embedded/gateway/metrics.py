@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, process_collector
 
+from apps.embedded.gateway.domain.flow import FlowControl
+from apps.embedded.gateway.flow_metrics import FlowMetrics
+
 PREFIX = "llm_d_epp_"
 MOST_MODELS = 1000
 _LATENCY = (
@@ -23,10 +26,14 @@ _ENDPOINT = ("endpoint_name", "namespace", "producer_name", "fairness_id", "prio
 
 
 class PickerMetrics:
-    """All families, each an attribute. `model` bounds the model names that become labels."""
+    """All families, each an attribute. `model` bounds the model names that become labels.
 
-    def __init__(self) -> None:
+    pool: the InferencePool's name. flow: the bounds of what is held.
+    """
+
+    def __init__(self, pool: str, flow: FlowControl | None) -> None:
         self.registry = CollectorRegistry()
+        self.flow = FlowMetrics(self.registry, pool, flow)
         process_collector.ProcessCollector(registry=self.registry)
         self._models: set[str] = set()
         self.requests = self._counter("request", "Requests", _REQUEST)

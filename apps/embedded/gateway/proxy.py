@@ -15,9 +15,11 @@ import orjson
 from aiohttp import web
 
 from apps.embedded.gateway.domain.endpoints import Endpoint
+from apps.embedded.gateway.domain.flow import FlowControl, Outcome
 from apps.embedded.gateway.domain.measure import TAIL, StreamMeter, read_usage
 from apps.embedded.gateway.domain.prefix import BYTES_PER_TOKEN, block_hashes, prompt_bytes
 from apps.embedded.gateway.fleet import Fleet
+from apps.embedded.gateway.hold import Held, HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
 
 log = logging.getLogger(__name__)
@@ -54,8 +56,8 @@ class Exchange:
 class Proxy:
     """Forwards requests to the fleet. One session of connections to all replicas."""
 
-    def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics) -> None:
-        self.fleet, self.session, self.metrics = fleet, session, metrics
+    def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics, hold: HoldQueue) -> None:
+        self.fleet, self.session, self.metrics, self.hold = fleet, session, metrics, hold
         self.inflight = 0
 
     def application(self) -> web.Application:
@@ -140,6 +142,15 @@ class Proxy:
         return Exchange(body, model, hashes, len(prompt) // BYTES_PER_TOKEN, fairness, "0", begun)
 
     async def _attempt(self, request: web.Request, exchange: Exchange, model: str) -> web.StreamResponse:
+        if request.method == "POST":
+            held = Held(model, exchange.fairness, exchange.priority, len(exchange.body), exchange.begun)
+            # the replica that a held request was let go for may be gone again: it is held on, its time running
+            while True:
+                outcome = await self.hold.admit(held)
+                if outcome is not Outcome.DISPATCHED:
+                    return self._not_held(outcome)
+                if self.fleet.serving() or self.hold.limits is None:
+                    break
         decision = self.fleet.choose(exchange.hashes)
         if decision is None:
             self.metrics.attempts.labels("failure", model, "", "", "").inc()
@@ -229,8 +240,41 @@ class Proxy:
                 metrics.tpot.labels(*labels).observe(mean)
 
     def _no_endpoint(self) -> web.Response:
-        pool = f"{self.fleet.namespace}/{self.fleet.name}"
-        return _problem(503, f"The pool {pool} has no ready endpoint; try again when one is.", dropped="no-endpoints")
+        asleep = len(self.fleet.replicas) - len(self.fleet.serving())
+        why = "only sleeping endpoints; wake one." if asleep else "no ready endpoint; try again when one is."
+        return _problem(503, f"The pool {self._pool} has {why}", dropped="no-endpoints")
+
+    def _not_held(self, outcome: Outcome) -> web.Response:
+        """The refusal of a request that was not held, or not any longer."""
+        limits = self.hold.limits or FlowControl()
+        if outcome is Outcome.REJECTED_CAPACITY:
+            return _problem(
+                429,
+                f"The pool {self._pool} has no endpoint with room and {len(self.hold)} requests wait already, as many "
+                f"as may (maxRequests {limits.max_requests}, maxBytes {limits.max_bytes}); try again later.",
+                dropped="capacity",
+            )
+        if outcome is Outcome.EVICTED_NO_ENDPOINTS:
+            return _problem(
+                503,
+                f"The pool {self._pool} had no endpoint ready for {limits.no_endpoint_ttl:g} s (noEndpointRequestTTL); "
+                "see why it does not start, or raise that time above its start-up.",
+                dropped="no-endpoints",
+            )
+        if outcome is Outcome.EVICTED_TTL:
+            return _problem(
+                503,
+                f"The endpoints of the pool {self._pool} had no room for {limits.request_ttl:g} s "
+                "(defaultRequestTTL); try again later.",
+                dropped="ttl-expired",
+            )
+        return _problem(
+            503, f"The endpoint picker of {self._pool} is shutting down; try again.", dropped="shutting-down"
+        )
+
+    @property
+    def _pool(self) -> str:
+        return f"{self.fleet.namespace}/{self.fleet.name}"
 
 
 def client_session() -> aiohttp.ClientSession:
@@ -245,7 +289,13 @@ def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _problem(status: int, sentence: str, *, dropped: str | None = None) -> web.Response:
-    names = {400: "BadRequestError", 413: "BadRequestError", 503: "ServiceUnavailableError", 504: "TimeoutError"}
+    names = {
+        400: "BadRequestError",
+        413: "BadRequestError",
+        429: "TooManyRequestsError",
+        503: "ServiceUnavailableError",
+        504: "TimeoutError",
+    }
     body = {"error": {"message": sentence, "type": names[status], "param": None, "code": status}}
     headers = {"x-llm-d-request-dropped-reason": dropped} if dropped else {}
     return web.json_response(body, status=status, headers=headers)

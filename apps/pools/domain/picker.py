@@ -27,6 +27,8 @@ FRONT_PORT = 8000
 CONFIG_PATH = "/config"
 # a picker may hold requests this long while it leaves; the reference recipe's value
 GRACE_SECONDS = 130
+# a request is held so long for a replica where a pool may have none: a cold start takes one to seven minutes
+HOLD_SECONDS = 900
 _UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -38,15 +40,21 @@ def picker_name(pool: str) -> str:
     return f"{pool}-epp"
 
 
-def picker_config(weights: Weights, dialect: Dialect) -> str:
-    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted."""
+def holds(spec: PoolSpec, dialect: Dialect) -> bool:
+    """Whether requests are held while no replica can serve: in a pool that may be without replicas, where the picker's
+    configuration can say so (llm-d 0.5 has flow control behind an environment variable, as an experiment)."""
+    return dialect.picker_flow_control and all(variant.replicas.min == 0 for variant in spec.variants)
+
+
+def picker_config(weights: Weights, dialect: Dialect, *, hold: bool = False) -> str:
+    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted; with `hold`, flow control."""
     scorers = [
         ("queue-scorer", weights.queue),
         ("kv-cache-utilization-scorer", weights.kv_cache_utilization),
         ("prefix-cache-scorer", weights.prefix_cache),
     ]
     names = [*dialect.picker_plugins, *(name for name, _ in scorers), "max-score-picker"]
-    document = {
+    document: dict[str, Any] = {
         "apiVersion": dialect.picker_config_api_version,
         "kind": "EndpointPickerConfig",
         "plugins": [{"type": name} for name in names],
@@ -60,6 +68,14 @@ def picker_config(weights: Weights, dialect: Dialect) -> str:
             }
         ],
     }
+    if hold:
+        document["featureGates"] = ["flowControl"]
+        document["flowControl"] = {
+            "maxRequests": "1k",
+            "maxBytes": "1Gi",
+            "defaultRequestTTL": f"{HOLD_SECONDS}s",
+            "noEndpointRequestTTL": f"{HOLD_SECONDS}s",
+        }
     return yaml.safe_dump(document, sort_keys=False)
 
 
@@ -68,7 +84,7 @@ def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac
     name = picker_name(pool.name)
     labels = labels_of(pool, COMPONENT_PICKER)
     files = {
-        "config.yaml": picker_config(spec.routing.weights, dialect),
+        "config.yaml": picker_config(spec.routing.weights, dialect, hold=holds(spec, dialect)),
         "envoy.yaml": envoy_config(port=DATA_PORT, picker_port=GRPC_PORT),
     }
     return [

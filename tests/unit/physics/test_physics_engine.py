@@ -273,3 +273,45 @@ def test_limits_are_said_in_a_sentence():
         EngineConfig(num_blocks=5, max_model_len=65)
     with pytest.raises(RuntimeError, match="no step is under way"):
         it.finish_step(0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn=requests, after=st.integers(0, 40), ahead=st.booleans())
+def test_a_pause_at_any_step_loses_no_token(drawn, after, ahead):
+    """Paused, emptied and resumed as a sleeping engine is: every request still gets exactly its tokens."""
+    it = engine(async_scheduling=ahead)
+    wanted = as_requests(drawn)
+    for request in wanted:
+        it.submit(request, 0.0)
+    now, results = 0.0, []
+    for _ in range(after):
+        plan = it.next_step(now)
+        if plan is None:
+            break
+        now += plan.duration
+        results.append(it.finish_step(now))
+    it.admitting = False
+    it.preempt_all()
+    assert it.gauges().running == 0
+    assert it.gauges().kv_usage == 0
+    assert it.reset_prefix_cache()
+    assert it.next_step(now) is None
+    it.admitting = True
+    results += drain(it, now)[1]
+    tokens = [identity for result in results for identity in result.tokens]
+    assert {request.request_id: tokens.count(request.request_id) for request in wanted} == {
+        request.request_id: request.max_tokens for request in wanted
+    }
+    assert it.idle
+
+
+def test_what_runs_goes_on_while_nothing_is_admitted():
+    it = engine()
+    it.submit(Request("running", 0.0, 20, max_tokens=5), 0.0)
+    now, _ = step(it, 0.0)
+    it.admitting = False
+    it.submit(Request("late", now, 20, max_tokens=5), now)
+    now, results = drain(it, now)
+    assert [end.request_id for result in results for end in result.finished] == ["running"]
+    it.admitting = True
+    assert [end.request_id for result in drain(it, now)[1] for end in result.finished] == ["late"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
+from apps.embedded.gateway.domain.config import read_config
 from apps.pools.domain.manifests import GENERATION, POOL_UID, SPEC_HASH, Manifest, ModelFacts, PlanRefused
 from apps.pools.domain.paths import render
 from tests.unit.pools.rendering import CORE, EVERYTHING, MODEL, POOL, by_name, inputs_of, spec_of, variant
@@ -199,3 +200,13 @@ def test_engine_and_picker_agree_on_endpoints_and_names() -> None:
             selector = manifest["spec"]["selector"]["matchLabels"]
             assert selector.items() <= manifest["spec"]["template"]["metadata"]["labels"].items()
     assert objects["Service/chat"]["spec"]["selector"].items() <= picker_labels.items()
+
+
+@pytest.mark.parametrize(("least", "release", "held"), [(0, "current", True), (1, "current", False), (0, "0.5", False)])
+def test_requests_are_held_where_a_pool_may_have_no_replica(least: int, release: str, held: bool) -> None:
+    spec = spec_of(variants=[variant(replicas={"min": least, "max": 4})])
+    objects = by_name(render(POOL, spec, MODEL, inputs_of(spec), dialect(release)))
+    flow = read_config(yaml.safe_load(objects["ConfigMap/chat-epp"]["data"]["config.yaml"])).flow
+    assert (flow is not None) is held
+    if flow is not None:
+        assert (flow.max_requests, flow.no_endpoint_ttl) == (1000, 900.0)

@@ -27,7 +27,7 @@ LARGE_MEMORY_BYTES = 70 * GIB
 # what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
 CPU_CACHE_BYTES = 4 * GIB
 NOT_MODELLED = (
-    "enable_lora", "enable_sleep_mode", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size",
+    "enable_lora", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size",
     "kv_events_config",
 )  # fmt: skip
 
@@ -63,6 +63,12 @@ class EngineSettings:
     access_log: bool
     access_log_skips: frozenset[str]
     eager: bool
+    sleep_mode: bool
+    """--enable-sleep-mode: sleeping moves the weights, and takes its time."""
+    dev_mode: bool
+    """VLLM_SERVER_DEV_MODE: the development endpoints are served, among them those of sleeping."""
+    weight_bytes: float
+    """Weights on each accelerator."""
     time_scale: float
     startup: float | None
     """Seconds of the machine until the server listens, whatever the time scale; None: as calibrated."""
@@ -89,8 +95,8 @@ def settings_from(
 
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
     LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
-    LAMPLIGHT_BIND_HOST, VLLM_API_KEY, PYTHONHASHSEED. `config_json`: the text of the model's config.json where the
-    model is a local folder.
+    LAMPLIGHT_BIND_HOST, VLLM_API_KEY, VLLM_SERVER_DEV_MODE, PYTHONHASHSEED. `config_json`: the text of the model's
+    config.json where the model is a local folder.
     Raises SettingsError.
     """
     if parsed["config"]:
@@ -128,11 +134,28 @@ def settings_from(
         access_log=not parsed["disable_uvicorn_access_log"],
         access_log_skips=frozenset((parsed["disable_access_log_for_endpoints"] or "").split(",")),
         eager=parsed["enforce_eager"],
+        sleep_mode=_sleep_mode(parsed, accelerator),
+        dev_mode=_switched_on(environment, "VLLM_SERVER_DEV_MODE"),
+        weight_bytes=shape.weight_bytes(1 if parsed["quantization"] else 2) / ranks,
         time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
         startup=_startup(environment),
         most_queued_tokens=parsed["max_num_queued_tokens"],
         not_modelled=_not_modelled(parsed),
     )
+
+
+def _sleep_mode(parsed: ParsedArgs, accelerator: str) -> bool:
+    if parsed["enable_sleep_mode"] and not memory_bytes(accelerator):
+        raise SettingsError("Sleep mode is not supported on current platform.")
+    return bool(parsed["enable_sleep_mode"])
+
+
+def _switched_on(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name) or "0"
+    try:
+        return bool(int(text))
+    except ValueError:
+        raise SettingsError(f"{name}={text}: write 0 or 1") from None
 
 
 def _not_modelled(parsed: ParsedArgs) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.embedded.gateway.domain.flow import DETECTORS, FlowControl, read_flow_control
 from apps.embedded.gateway.domain.scorers import SCORERS
 
 PICKERS = frozenset({"max-score-picker", "weighted-random-picker", "random-picker"})
@@ -43,6 +44,8 @@ class PickerConfig:
     block_tokens: int = 64
     most_blocks: int = 2048
     """Blocks of a prompt that are looked up: 131,072 tokens."""
+    flow: FlowControl | None = None
+    """How requests are held that no replica can serve; None: they are refused."""
 
 
 DEFAULT = PickerConfig(tuple(WeightedScorer(name, weight) for name, weight in DEFAULT_WEIGHTS))
@@ -71,17 +74,22 @@ def read_config(document: object) -> PickerConfig:
         elif kind in FILTERS:
             filters.append(_filter(kind, parameters))
     prefix = next((parameters for kind, parameters in plugins.values() if "prefix-cache" in kind and parameters), {})
+    try:
+        flow = read_flow_control(document, plugins)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return PickerConfig(
         tuple(scorers) if chosen else DEFAULT.scorers,
         picker,
         tuple(filters),
         block_tokens=_positive(prefix, "blockSizeTokens", "blockSize", default=DEFAULT.block_tokens),
         most_blocks=_positive(prefix, "maxPrefixBlocksToMatch", default=DEFAULT.most_blocks),
+        flow=flow,
     )
 
 
 def _plugins(listed: Any) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    known = {*SCORERS, *PICKERS, *FILTERS, *PASSIVE}
+    known = {*SCORERS, *PICKERS, *FILTERS, *PASSIVE, *DETECTORS}
     plugins: dict[str, tuple[str, Mapping[str, Any]]] = {}
     for position, plugin in enumerate(listed):
         kind = plugin.get("type") if isinstance(plugin, Mapping) else None

@@ -27,6 +27,8 @@ class Load:
     kv_blocks: int | None = None
     block_size: int | None = None
     """Tokens in an engine's block."""
+    awake: bool = True
+    """False when the engine says that it sleeps: it would keep a request waiting until somebody wakes it."""
 
 
 @dataclass(frozen=True, slots=True)

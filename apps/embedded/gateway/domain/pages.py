@@ -6,6 +6,7 @@ import re
 
 from apps.embedded.gateway.domain.endpoints import Load
 
+SLEEP_STATE = "vllm:engine_sleep_state"
 _SERIES = re.compile(rb"^(vllm:[a-z_]+)\{([^}\n]*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(rb'(\w+)="([^"]*)"')
 
@@ -18,10 +19,11 @@ def read_load(
     usage: str = "vllm:kv_cache_usage_perc",
 ) -> Load | None:
     """The load that an engine's page tells: requests summed and KV usage averaged over its engines (data parallel
-    ranks). None when the page lacks one of the series."""
+    ranks); awake unless one of them says that it is not. None when the page lacks one of the series."""
     values: dict[str, list[float]] = {waiting: [], running: [], usage: []}
     blocks: int | None = None
     block_size: int | None = None
+    awake = True
     for name, labels, value in _SERIES.findall(page):
         series = name.decode()
         if series in values:
@@ -29,6 +31,8 @@ def read_load(
         elif series == "vllm:cache_config_info":
             config = dict(_LABEL.findall(labels))
             blocks, block_size = _integer(config.get(b"num_gpu_blocks")), _integer(config.get(b"block_size"))
+        elif series == SLEEP_STATE and dict(_LABEL.findall(labels)).get(b"sleep_state") == b"awake":
+            awake = awake and float(value) > 0
     if not all(values.values()):
         return None
     return Load(
@@ -37,6 +41,7 @@ def read_load(
         sum(values[usage]) / len(values[usage]),
         blocks,
         block_size,
+        awake,
     )
 
 

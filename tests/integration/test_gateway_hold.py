@@ -1,0 +1,188 @@
+"""Requests held by the picker while no replica can serve, between a real API server and real engine simulators."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.engines import EngineProcess, run_engine
+from tests.support.gateways import (
+    ENGINE_PORT,
+    Cluster,
+    GatewayProcess,
+    loopback_address,
+    run_cluster,
+    run_gateway,
+)
+from tests.support.wait import wait_until
+
+FLAGS = ("--served-model-name", "llama", "--max-model-len", "8192", "--enable-sleep-mode")
+ENVIRONMENT = {"VLLM_SERVER_DEV_MODE": "1", "LAMPLIGHT_TIME_SCALE": "20"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with run_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        running.create_pool()
+        yield running
+
+
+@contextmanager
+def holding(directory: Path, cluster: Cluster, **section: object) -> Iterator[GatewayProcess]:
+    config = {"kind": "EndpointPickerConfig", "featureGates": ["flowControl"], "flowControl": section}
+    # as JSON, which is YAML too
+    with run_gateway(directory, cluster, "--config-text", json.dumps(config)) as running:
+        yield running
+
+
+@contextmanager
+def replica(directory: Path, cluster: Cluster, name: str) -> Iterator[EngineProcess]:
+    address = loopback_address()
+    with run_engine(directory, *FLAGS, host=address, port=ENGINE_PORT, environment=ENVIRONMENT) as engine:
+        cluster.create_pod(name, address)
+        try:
+            yield engine
+        finally:
+            cluster.delete_pod(name)
+
+
+def ask(gateway: GatewayProcess, tokens: int = 4, prompt: object = "a b c") -> requests.Response:
+    return gateway.post(
+        "/v1/completions", {"model": "llama", "prompt": prompt, "max_tokens": tokens, "ignore_eos": True}
+    )
+
+
+def value(gateway: GatewayProcess, name: str, **labels: str) -> float:
+    """The sum of the series of the picker's page with these labels."""
+    total = 0.0
+    for found, number in re.findall(rf"^{name}\{{([^}}]*)\}} (\S+)$", gateway.metrics(), re.MULTILINE):
+        if all(f'{key}="{wanted}"' in found for key, wanted in labels.items()):
+            total += float(number)
+    return total
+
+
+def held(gateway: GatewayProcess) -> float:
+    return value(gateway, "llm_d_epp_flow_control_queue_size", inference_pool="chat", model_name="llama")
+
+
+def wait_held(gateway: GatewayProcess, count: int) -> None:
+    wait_until(lambda: held(gateway) == count, message=f"{count} requests are held")
+
+
+def test_requests_wait_for_the_first_replica(tmp_path: Path, cluster: Cluster) -> None:
+    with holding(tmp_path, cluster) as gateway, ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(ask, gateway) for _ in range(5)]
+        wait_held(gateway, 5)
+        assert value(gateway, "llm_d_epp_flow_control_queue_bytes") > 5 * 50
+        assert value(gateway, "llm_d_epp_flow_control_capacity_utilization_requests") == pytest.approx(0.005)
+        assert value(gateway, "llm_d_epp_flow_control_pool_saturation", stage="effective") == 1
+        assert value(gateway, "llm_d_epp_request_running") == 5
+        with replica(tmp_path, cluster, "first"):
+            assert [future.result(timeout=20).status_code for future in asked] == [200] * 5
+            assert held(gateway) == 0
+            assert value(gateway, "llm_d_epp_flow_control_requests_total", outcome="Dispatched") == 5
+            duration = "llm_d_epp_flow_control_request_queue_duration_seconds"
+            assert value(gateway, f"{duration}_count", outcome="Dispatched") == 5
+            assert value(gateway, f"{duration}_sum") > 1
+            wait_until(
+                lambda: value(gateway, "llm_d_epp_flow_control_pool_saturation") < 1, message="saturation is told"
+            )
+            # nobody waits any more: requests pass without being counted as held
+            assert ask(gateway).status_code == 200
+            assert value(gateway, "llm_d_epp_flow_control_requests_total", outcome="Dispatched") == 5
+
+
+def test_a_sleeper_gets_nothing_until_it_wakes(tmp_path: Path, cluster: Cluster) -> None:
+    with (
+        holding(tmp_path, cluster) as gateway,
+        replica(tmp_path, cluster, "one") as one,
+        replica(tmp_path, cluster, "two") as two,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        gateway.wait_for_endpoints(2)
+        one.post("/sleep", {})
+        wait_awake(gateway, 1)
+        assert [ask(gateway, prompt=[number] * 64).status_code for number in range(8)] == [200] * 8
+        assert one.metric("vllm:e2e_request_latency_seconds_count") == 0
+        assert two.metric("vllm:e2e_request_latency_seconds_count") == 8
+        two.post("/sleep", {})
+        wait_awake(gateway, 0)
+        assert value(gateway, "llm_d_epp_ready_endpoints") == 2
+        asked = [pool.submit(ask, gateway) for _ in range(3)]
+        wait_held(gateway, 3)
+        assert two.metric("vllm:num_requests_waiting") == 0
+        one.post("/wake_up", {})
+        assert [future.result(timeout=20).status_code for future in asked] == [200] * 3
+        assert one.metric("vllm:e2e_request_latency_seconds_count") == 3
+
+
+def wait_awake(gateway: GatewayProcess, count: int) -> None:
+    wait_until(lambda: value(gateway, "lamplight_epp_awake_endpoints") == count, message=f"{count} endpoints are awake")
+
+
+def test_one_replica_is_not_given_all_that_waited(tmp_path: Path, cluster: Cluster) -> None:
+    """With two in flight per replica, the oldest go first and the others stay in the queue."""
+    detector = {"type": "concurrency-detector", "parameters": {"maxConcurrency": 2}}
+    config = {"kind": "EndpointPickerConfig", "featureGates": ["flowControl"], "plugins": [detector],
+              "flowControl": {"saturationDetector": {"pluginRef": "concurrency-detector"}}}  # fmt: skip
+    with run_gateway(tmp_path, cluster, "--config-text", json.dumps(config)) as gateway:
+        with ThreadPoolExecutor(6) as pool:
+            asked: list[Future[requests.Response]] = []
+            for number in range(6):
+                asked.append(pool.submit(ask, gateway, 4000))
+                wait_held(gateway, number + 1)
+            with replica(tmp_path, cluster, "only") as engine:
+                wait_held(gateway, 4)
+                assert engine.metric("vllm:num_requests_running") + engine.metric("vllm:num_requests_waiting") <= 2
+                assert [future.result(timeout=30).status_code for future in asked] == [200] * 6
+
+
+def test_time_and_room_are_bounded(tmp_path: Path, cluster: Cluster) -> None:
+    with holding(tmp_path, cluster, maxRequests=2, noEndpointRequestTTL="4s") as gateway:
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(ask, gateway) for _ in range(2)]
+            wait_held(gateway, 2)
+            refused = ask(gateway)
+            assert refused.status_code == 429
+            assert refused.headers["x-llm-d-request-dropped-reason"] == "capacity"
+            assert "2 requests wait already" in refused.json()["error"]["message"]
+            for future in asked:
+                answer = future.result(timeout=20)
+                assert answer.status_code == 503
+                assert answer.headers["x-llm-d-request-dropped-reason"] == "no-endpoints"
+                assert "had no endpoint ready for 4 s" in answer.json()["error"]["message"]
+        assert held(gateway) == 0
+        ended = "llm_d_epp_flow_control_requests_total"
+        assert value(gateway, ended, outcome="EvictedNoEndpoints") == 2
+        assert value(gateway, ended, outcome="RejectedCapacity") == 1
+        assert value(gateway, "llm_d_epp_request_error_total", error_code="503") == 2
+        assert value(gateway, "llm_d_epp_request_error_total", error_code="429") == 1
+
+
+def test_who_goes_away_leaves_the_queue(tmp_path: Path, cluster: Cluster) -> None:
+    with holding(tmp_path, cluster) as gateway:
+        with pytest.raises(requests.Timeout):
+            requests.post(f"{gateway.url}/v1/completions", json={"model": "llama", "prompt": "a"}, timeout=0.5)
+        wait_until(
+            lambda: value(gateway, "llm_d_epp_flow_control_requests_total", outcome="EvictedContextCancelled") == 1,
+            message="the request that nobody waits for is gone",
+        )
+        assert held(gateway) == 0
+
+
+def test_a_picker_that_ends_refuses_what_it_holds(tmp_path: Path, cluster: Cluster) -> None:
+    with holding(tmp_path, cluster) as gateway, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, gateway)
+        wait_held(gateway, 1)
+        gateway.process.send_signal(signal.SIGTERM)
+        answer = asked.result(timeout=20)
+        assert answer.status_code == 503
+        assert "shutting down" in answer.json()["error"]["message"]
