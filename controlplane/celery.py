@@ -55,6 +55,7 @@ app.conf.beat_schedule = {
     "core-retention": _tick("apps.core.tasks.retention", 300.0),
     "accounts-retention": _tick("apps.accounts.tasks.retention", 300.0),
     "audit-retention": _tick("apps.audit.tasks.retention", 300.0),
+    "pools-retention": _tick("apps.pools.tasks.retention", 300.0),
     "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
     "slos-tick": _tick("apps.slos.tasks.tick", 15.0),
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),

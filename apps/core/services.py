@@ -5,9 +5,9 @@ A dry run goes the same way and is rolled back at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -26,14 +26,17 @@ __all__ = [
     "Outcome",
     "Written",
     "apply_documents",
+    "check_address",
     "create",
     "delete",
     "finish_deletion",
     "patch",
+    "rehearse",
     "replace_with",
 ]
 
 DEFAULT_TEAM = "default"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,22 @@ def apply_documents(
     A document without a team is of `team`. Lists (`items: [...]`) are taken apart. Those that are referred to are
     written before those that refer to them. Raises BundleRefused, Malformed (no document at all).
     """
+    entries = _entries(documents, team)
+    return transactions.run(lambda journal: _write_bundle(entries, journal), by=by, dry_run=dry_run)
+
+
+def rehearse(
+    documents: Sequence[Document], look: Callable[[list[Outcome]], T], *, by: By, team: str = DEFAULT_TEAM
+) -> T:
+    """As a dry run of `apply_documents`, but answers what `look(outcomes)` saw of the database as it would be.
+
+    `look` runs inside the transaction that is rolled back: it may only read.
+    """
+    entries = _entries(documents, team)
+    return transactions.run(lambda journal: look(_write_bundle(entries, journal)), by=by, dry_run=True)
+
+
+def _entries(documents: Sequence[Document], team: str) -> list[_Entry]:
     entries = [_Entry(i, d) for i, d in enumerate(_unpacked(documents))]
     if not entries:
         raise Malformed("There is no document in the text.")
@@ -121,19 +140,28 @@ def apply_documents(
         except Invalid as refused:
             entry.refuse(refused)
     _refuse_doubles(e for e in entries if e.envelope is not None)
+    return entries
 
-    def write(journal: Journal) -> list[Outcome]:
-        attempt = [replace(entry) for entry in entries]
-        readable = [e for e in attempt if e.envelope is not None]
-        # every bundle locks rows in one order: two of them cannot wait for each other
-        for entry in sorted(readable, key=lambda e: (order.index(e.key.kind), e.key)):
-            if entry.refusal is None:
-                _apply_one(entry, journal, frozenset(e.key for e in readable if e.refusal is not None))
-        if any(e.refusal is not None for e in attempt):
-            raise BundleRefused([e.outcome() for e in attempt])
-        return [e.outcome() for e in attempt]
 
-    return transactions.run(write, by=by, dry_run=dry_run)
+def _write_bundle(entries: Sequence[_Entry], journal: Journal) -> list[Outcome]:
+    order = [handler.kind for handler in kinds.all_handlers()]
+    attempt = [replace(entry) for entry in entries]
+    readable = [e for e in attempt if e.envelope is not None]
+    # every bundle locks rows in one order: two of them cannot wait for each other
+    for entry in sorted(readable, key=lambda e: (order.index(e.key.kind), e.key)):
+        if entry.refusal is None:
+            _apply_one(entry, journal, frozenset(e.key for e in readable if e.refusal is not None))
+    if any(e.refusal is not None for e in attempt):
+        raise BundleRefused([e.outcome() for e in attempt])
+    return [e.outcome() for e in attempt]
+
+
+def check_address(document: Document, handler: kinds.KindHandler, team: str, name: str) -> None:
+    """Refuse a document that is of another kind, team or name than the address that it was sent to."""
+    try:
+        _check_address(read_envelope(document.value, [handler.kind]), team, name)
+    except Refusal as refusal:
+        raise _placed(refusal, document) from None
 
 
 def create(handler: kinds.KindHandler, document: Document, *, team: str, by: By, dry_run: bool = False) -> Written:

@@ -34,11 +34,21 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Base:
+    """What a write was made on: the declaration before it, with its version and generation."""
+
+    declaration: Mapping[str, Any]
+    version: int
+    generation: int
+
+
+@dataclass(frozen=True)
 class Written:
-    """What became of a document."""
+    """What became of a document. `base`: None for a new object and for deletions."""
 
     action: Literal["created", "updated", "unchanged", "deleting", "deleted"]
     obj: Any
+    base: Base | None = None
 
 
 @dataclass
@@ -112,13 +122,14 @@ def declare(
     obj = _locked(handler, team, name)
     _check_expectation(handler, obj, envelope, team, expect)
     before = declaration(obj) if obj else None
+    base = Base(before, obj.version, obj.generation) if obj is not None and before is not None else None
     after = {
         "labels": dict(envelope.metadata.labels),
         "annotations": dict(envelope.metadata.annotations),
         "spec": spec.to_document(),
     }
     if before is not None and same_value(before, after):
-        return Written("unchanged", obj)
+        return Written("unchanged", obj, base)
     if obj is not None and obj.deletion_requested_at:
         raise Clash(
             f"{obj.key} is being deleted since {obj.deletion_requested_at:%Y-%m-%d %H:%M:%S} UTC: "
@@ -155,7 +166,7 @@ def declare(
     journal.tell(accepted)
     changed = tuple(part for part in after if before is None or not same_value(before[part], after[part]))
     journal.note(obj, "update" if before else "create", before, changed)
-    return Written(verb, obj)
+    return Written(verb, obj, base)
 
 
 def delete(handler: kinds.KindHandler, *, team: str, name: str, expect: Expectation, journal: Journal) -> Written:

@@ -16,6 +16,8 @@ from apps.pools.domain.plan import (
     must_hand_over,
     owners_of_replicas,
     replicas_claim,
+    sendable,
+    with_metadata,
     without_replicas,
 )
 from apps.pools.models import Pool
@@ -25,6 +27,11 @@ from apps.reconcile.services import Fence
 TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
 # how often a write is decided anew when the object has changed since it was read; the next reconcile goes on
 TRIES = 4
+
+
+def allowed_managers(annotations: Mapping[str, str]) -> frozenset[str]:
+    """Managers whose fields a person allows to be taken over."""
+    return frozenset(name.strip() for name in annotations.get(TAKE_OWNERSHIP, "").split(",")) - {""}
 
 
 def ensure_namespace(kube: Kube, namespace: str, fence: Fence) -> None:
@@ -85,34 +92,15 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], 
     owned: dict[str, list[str]] = {}
     for write in todo.writes:
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
-        manifest = write.manifest
-        if manifest["kind"] == "Deployment" and name in live:
-            manifest = _of_present_deployment(manifest, live[name])
         fence.check()
         try:
-            written[name] = _apply(kube, pool, manifest)
+            written[name] = _apply(kube, pool, sendable(write.manifest, live.get(name)))
         except FieldManagerConflict as conflict:
             for manager, fields in conflict.owned.items():
                 owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
     for orphan in todo.orphans:
         delete_object(kube, orphan, fence)
     return Carried(written, owned)
-
-
-def _of_present_deployment(manifest: Manifest, live: Manifest) -> Manifest:
-    if must_hand_over(live):
-        # a start that was cut short: keep the present count until the hand-over. The version is a lock: another count
-        # may have been written since
-        manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live["spec"]["replicas"]}}
-        return _with_metadata(
-            manifest, uid=live["metadata"]["uid"], resourceVersion=live["metadata"]["resourceVersion"]
-        )
-    # the uid makes the server refuse when the object is gone by now: created without replicas it would have one
-    return _with_metadata(without_replicas(manifest), uid=live["metadata"]["uid"])
-
-
-def _with_metadata(manifest: Manifest, **more: str) -> Manifest:
-    return {**manifest, "metadata": {**manifest["metadata"], **more}}
 
 
 def settle_replicas(
@@ -133,10 +121,10 @@ def settle_replicas(
                 present = int(live["spec"].get("replicas", 1))
                 if SCALER not in owners_of_replicas(live):
                     claim = replicas_claim(name, namespace, present)
-                    locked = _with_metadata(claim, resourceVersion=live["metadata"]["resourceVersion"])
+                    locked = with_metadata(claim, resourceVersion=live["metadata"]["resourceVersion"])
                     live = kube.apply(locked, manager=SCALER, force=True)
                 changed = live = kube.apply(
-                    _with_metadata(without_replicas(desired), uid=live["metadata"]["uid"]), manager=MANAGER
+                    with_metadata(without_replicas(desired), uid=live["metadata"]["uid"]), manager=MANAGER
                 )
             if not external and int(live["spec"].get("replicas", 1)) != replicas:
                 fence.check()
@@ -160,8 +148,7 @@ def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
     try:
         return kube.apply(manifest, manager=MANAGER)
     except FieldManagerConflict as conflict:
-        allowed = {name.strip() for name in pool.annotations.get(TAKE_OWNERSHIP, "").split(",")}
-        if not conflict.owned.keys() <= allowed:
+        if not conflict.owned.keys() <= allowed_managers(pool.annotations):
             raise
         return kube.apply(manifest, manager=MANAGER, force=True)
 

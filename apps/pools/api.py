@@ -42,7 +42,7 @@ class _TargetsBody(Spec):
     items: Annotated[list[_TargetBody], Field(min_length=1, max_length=16)]
 
 
-class _PoolView(ApiView):
+class PoolView(ApiView):
     """A part of one pool. Raises Missing for those who may not see it."""
 
     def pool(self, request: Request, team: str, name: str, *, write: bool = False) -> Pool:
@@ -53,7 +53,7 @@ class _PoolView(ApiView):
         return pool
 
 
-class TargetsView(_PoolView):
+class TargetsView(PoolView):
     """Replica targets: what somebody wants within the declared bounds. No part of the declaration, so no revision."""
 
     @extend_schema(
@@ -110,7 +110,7 @@ def _targets(pool: Pool) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-class RevisionsView(_PoolView):
+class RevisionsView(PoolView):
     """Accepted specs of a pool, newest first."""
 
     @extend_schema(
@@ -141,7 +141,7 @@ class RevisionsView(_PoolView):
         return answer({"items": items, "next": encode_cursor(items[-1]["generation"]) if more else None})
 
 
-class ReplicasView(_PoolView):
+class ReplicasView(PoolView):
     """Pods of a pool, read from its cluster now."""
 
     @extend_schema(
@@ -158,7 +158,7 @@ class ReplicasView(_PoolView):
         return answer({"items": [pod.to_json() for pod in pods], "next": None})
 
 
-class ObjectsView(_PoolView):
+class ObjectsView(PoolView):
     """Kubernetes objects that a pool owns, read from its cluster now."""
 
     @extend_schema(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from apps.catalog.domain.dialects import dialect
 from apps.clusters.errors import (
     BadCredentials,
     Conflict,
@@ -26,10 +24,9 @@ from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors
 from apps.pools.actions import TAKE_OWNERSHIP, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
-from apps.pools.domain.facts import latency_grid
+from apps.pools.desired import Desired, desired_of, gather
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
-from apps.pools.domain.manifests import SPEC_HASH, VARIANT, Inputs, Manifest, PlanRefused, PoolIdentity
-from apps.pools.domain.paths import render
+from apps.pools.domain.manifests import VARIANT, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.plan import Plan, plan
 from apps.pools.domain.spec import PoolSpec
@@ -49,20 +46,6 @@ RESYNC_SECONDS = 600.0
 REFUSED_SECONDS = 30.0
 # a conflict of versions is news only when it comes again and again
 QUIET_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Desired:
-    """What a pool should be: its objects, and the replicas of each variant."""
-
-    objects: tuple[Manifest, ...]
-    replicas: dict[str, int]
-    served_name: str
-
-    @property
-    def rendered_hash(self) -> str:
-        hashes = sorted(obj["metadata"]["labels"][SPEC_HASH] for obj in self.objects)
-        return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def reconcile_pool(lease: Lease) -> Outcome:
@@ -89,7 +72,7 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
     fence = reconcile.Fence(lease)
     observed = observe(kube, pool)
     try:
-        desired = _desired(pool, spec, cluster, kube)
+        desired = desired_of(gather(pool, spec, cluster), kube.resources())
         todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
@@ -109,28 +92,6 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         return Retry(sync.message)
     sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
     return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes), observed)
-
-
-def _desired(pool: Pool, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:
-    model = selectors.model_of(pool)
-    if model is None:
-        raise PlanRefused("ModelMissing", f"model {spec.model} is not declared: declare it, or name another one")
-    targets = selectors.replica_targets(pool)
-    replicas = {v.name: selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants}
-    families, edges = latency_grid()
-    inputs = Inputs(
-        replicas=replicas,
-        accelerators=selectors.accelerators(),
-        latency_edges=edges,
-        latency_families=families,
-        kinds=frozenset(kube.resources()),
-    )
-    identity = PoolIdentity(
-        uid=str(pool.uid), team=pool.team, name=pool.name, generation=pool.generation, namespace=pool.namespace
-    )
-    facts = selectors.model_facts(model)
-    objects = render(identity, spec, facts, inputs, dialect(cluster_spec(cluster).dialect))
-    return Desired(objects, replicas, facts.served_name)
 
 
 def _act(

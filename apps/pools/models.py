@@ -58,3 +58,38 @@ class ReplicaTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pool_id} {self.variant}: {self.desired}"
+
+
+class PoolPlan(models.Model):
+    """What a change would do to a pool, as the cluster answered at one moment; masked. Decided at most once.
+
+    `origin`: document (somebody proposes a declaration), declaration (what the present one would do now) or approval
+    (an accepted declaration that waits). `state`: open, applied, superseded.
+    `pool` is null while the pool is only proposed. `document` is the proposed declaration (labels, annotations, spec),
+    null for a plan of the present one. `base` is what it was made on: uid, version and generation of the pool,
+    `renderedHash`, and fingerprints of the live objects. `generation` is the one that it became or is about.
+    """
+
+    team = models.SlugField(max_length=50)
+    name = models.SlugField(max_length=50)
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="plans", null=True)
+    origin = models.CharField(max_length=20)
+    state = models.CharField(max_length=20, default="open")
+    created_at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    reason = models.TextField(default="", blank=True)
+    document = models.JSONField(null=True)
+    base = models.JSONField()
+    content = models.JSONField()
+    generation = models.PositiveBigIntegerField(null=True)
+    consent = models.JSONField(default=list)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, default="", blank=True)
+    carried_out_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "pools_plan"
+        indexes = [models.Index(fields=["team", "name", "-id"], name="pools_plan_of_pool")]
+
+    def __str__(self) -> str:
+        return f"plan {self.pk} of {self.team}/{self.name}"

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from apps.catalog.domain.accelerators import accelerators as catalogue
 from apps.clusters.models import Cluster
+from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.access import SHARED_TEAM
+from apps.core.domain.units import HourlyPrice
 from apps.core.kinds import find_reference
 from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
 from apps.pools.domain.spec import PoolSpec, Variant
@@ -35,9 +37,15 @@ def cluster_named(team: str, name: str) -> Cluster:
     return found
 
 
-def model_of(pool: Pool) -> Any | None:
-    """The Model object that the pool's spec names, or None."""
-    return find_reference("Model", pool.team, pool.spec["model"])
+def model_of(pool: Pool, spec: PoolSpec | None = None) -> Any | None:
+    """The Model object that the pool's spec (or another one of it) names, or None."""
+    return find_reference("Model", pool.team, spec.model if spec is not None else pool.spec["model"])
+
+
+def prices_of(cluster: Cluster) -> dict[str, HourlyPrice]:
+    """Price of one accelerator by name: the cluster's own, else the catalogue's; one without a price is left out."""
+    listed = {name: row.price for name, row in catalogue().items() if row.price is not None}
+    return {**listed, **cluster_spec(cluster).prices}
 
 
 def model_facts(model: Any) -> ModelFacts:
@@ -75,6 +83,19 @@ def offers(cluster: Cluster) -> dict[str, Offer | None] | None:
         product = next(iter(facts.node_selector.values()), None)
         rows = [row for row in seen if row["resource"] == facts.resource and product in (None, row["product"])]
         found[name] = Offer(product or name, max(row["largestNode"] for row in rows)) if rows else None
+    return found
+
+
+def free_accelerators(cluster: Cluster) -> dict[str, int]:
+    """Free accelerators by name as the cluster was last seen; one that has not been counted is left out."""
+    seen = cluster.status.get("accelerators")
+    found: dict[str, int] = {}
+    for name, facts in accelerators().items() if seen is not None else ():
+        if facts.resource is None:
+            continue
+        product = next(iter(facts.node_selector.values()), None)
+        rows = [row for row in seen if row["resource"] == facts.resource and product in (None, row["product"])]
+        found[name] = sum(int(row["free"]) for row in rows)
     return found
 
 

@@ -3,15 +3,19 @@
 from django.urls import path
 
 from apps.core.api.objects import kind_urls
-from apps.pools import api
+from apps.pools import api, api_plans
 from apps.pools.kinds import PoolKind
 
 _POOL = "teams/<slug:team>/pools/<slug:name>"
 
 urlpatterns = [
+    path("plan", api_plans.PlanBundleView.as_view(), name="plan"),
     *kind_urls(PoolKind()),
     path(f"{_POOL}/targets", api.TargetsView.as_view(), name="pools-targets"),
     path(f"{_POOL}/revisions", api.RevisionsView.as_view(), name="pools-revisions"),
+    path(f"{_POOL}/plan", api_plans.PlanView.as_view(), name="pools-plan"),
+    path(f"{_POOL}/plans", api_plans.PlansView.as_view(), name="pools-plans"),
+    path(f"{_POOL}/plans/<int:number>", api_plans.PlanDetailView.as_view(), name="pools-plan-detail"),
     path(f"{_POOL}/replicas", api.ReplicasView.as_view(), name="pools-replicas"),
     path(f"{_POOL}/objects", api.ObjectsView.as_view(), name="pools-objects"),
 ]

@@ -38,7 +38,7 @@ def apply(files: tuple[str, ...], dry_run: bool, reason: str | None, output: str
             timeout=60,
         ).json()
     except Problem as problem:
-        raise _explain(problem, bundle) from None
+        raise explain(problem, bundle) from None
     if output == "json":
         print_json(answer)
     else:
@@ -53,7 +53,7 @@ def apply(files: tuple[str, ...], dry_run: bool, reason: str | None, output: str
         raise Failure(lines, CONFLICT if statuses and statuses <= {409, 412, 428} else REFUSED)
 
 
-def _explain(problem: Problem, bundle: Bundle) -> Failure:
+def explain(problem: Problem, bundle: Bundle) -> Failure:
     """The same failure with every sentence placed in the file that it is about."""
     document = problem.document
     items = [item for item in document.get("items") or [] if isinstance(item, dict) and "problem" in item]

@@ -14,6 +14,7 @@ import pytest
 
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
+from apps.pools.models import PoolPlan
 from tests.support.people import Api, api_of, person, team
 from tests.support.routes import api_routes, methods_of
 
@@ -62,6 +63,10 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/slos/<slug:name>/attainment": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/budget": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/burn": _READ_ONLY,
+    "plan": {"POST": N.LOGIN},  # as apply
+    "teams/<slug:team>/pools/<slug:name>/plan": {"POST": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/plans": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/plans/<int:number>": _READ_ONLY,
     "fleet": {"GET": N.LOGIN},
     "stream": {"GET": N.LOGIN},
 }
@@ -90,6 +95,7 @@ ARGUMENTS = {
     "name": "thing",
     "username": "viewer",
     "panel": "ttft",
+    "number": "1",
     "uid": "00000000-0000-0000-0000-000000000000",
 }
 
@@ -106,7 +112,7 @@ def row_of(route: str) -> dict[str, Needs] | None:
 
 def address(route: str) -> str:
     for name, value in ARGUMENTS.items():
-        for converter in ("slug", "uuid", "str"):
+        for converter in ("slug", "uuid", "str", "int"):
             route = route.replace(f"<{converter}:{name}>", value)
     assert "<" not in route, f"ARGUMENTS has no value for a part of {route}"
     return route
@@ -136,6 +142,16 @@ def people() -> People:
         assert handler.kind in SPECS, f"SPECS needs a {handler.kind} for the reads of this test"
         spec = handler.spec_model.from_document(SPECS[handler.kind]).to_document()
         handler.model.objects.create(team="default", name="thing", spec=spec, created_at=now, updated_at=now)
+    PoolPlan.objects.create(
+        pk=1,
+        team="default",
+        name="thing",
+        origin="document",
+        created_at=now,
+        actor="user:1",
+        base={"version": 1, "generation": 1, "restsOn": []},
+        content={"summary": {}},
+    )
     return People(
         {
             "anonymous": Api(),

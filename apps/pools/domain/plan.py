@@ -137,6 +137,24 @@ def without_replicas(manifest: Manifest) -> Manifest:
     return {**manifest, "spec": {k: v for k, v in manifest["spec"].items() if k != "replicas"}}
 
 
+def sendable(manifest: Manifest, live: Manifest | None) -> Manifest:
+    """The manifest as it is applied beside what is there: without replicas once the scaler owns them."""
+    if manifest["kind"] != "Deployment" or live is None:
+        return manifest
+    metadata = live["metadata"]
+    if must_hand_over(live):
+        # a start that was cut short: keep the present count until the hand-over. The version is a lock: another count
+        # may have been written since
+        manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live["spec"].get("replicas", 1)}}
+        return with_metadata(manifest, uid=metadata["uid"], resourceVersion=metadata["resourceVersion"])
+    # the uid makes the server refuse when the object is gone by now: created without replicas it would have one
+    return with_metadata(without_replicas(manifest), uid=metadata["uid"])
+
+
+def with_metadata(manifest: Manifest, **more: str) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], **more}}
+
+
 def replicas_claim(name: str, namespace: str, replicas: int) -> Manifest:
     """What the scaler applies to become an owner of replicas before the other manager gives the field up."""
     return {

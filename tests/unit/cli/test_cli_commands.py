@@ -375,3 +375,115 @@ def test_every_command_has_help_and_starts_without_django() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# --- plans ---------------------------------------------------------------------------------------------------------
+
+PLANNED: dict[str, Any] = {
+    "kind": "Pool",
+    "team": "default",
+    "name": "chat",
+    "action": "updated",
+    "because": None,
+    "spec": [
+        {"path": "spec.engine.args", "op": "changed", "effect": "inPlace", "before": ["--a=1"], "after": ["--a=2"]}
+    ],
+    "plan": {
+        "id": 7,
+        "restsOn": [],
+        "summary": {"empty": False, "sentence": "1 to change; 2 replicas of h200 restart"},
+        "spec": [],
+        "objects": [
+            {
+                "kind": "Deployment",
+                "name": "chat-h200",
+                "namespace": "serving",
+                "action": "changed",
+                "effect": "restart",
+                "restarts": 2,
+                "variant": "h200",
+                "immutable": [],
+                "conflicts": [],
+                "manifest": None,
+                "fields": [
+                    {
+                        "path": "spec.template.spec.containers[vllm].args",
+                        "op": "changed",
+                        "effect": "restart",
+                        "before": ["serve", "--x=1", "--a=1", "--z=\x1b[31m9"],
+                        "after": ["serve", "--x=1", "--a=2", "--z=\x1b[31m9"],
+                        "writers": [{"manager": "kubectl-edit", "at": "2026-11-26T10:00:00Z"}],
+                    }
+                ],
+            },
+            {"kind": "Service", "name": "chat", "action": "unchanged"},
+        ],
+        "accelerators": [{"accelerator": "nvidia-h200", "before": 2.0, "after": 3.0, "delta": 1.0}],
+        "cost": [{"currency": "USD", "per": "h", "before": 6.4, "after": 9.6, "delta": 3.2}],
+        "warnings": [{"reason": "NoRoomToSurge", "message": "1 more is needed"}],
+    },
+}
+REVIEW = """\
+pool/chat of team default is changed (plan 7)
+  @@ spec.engine.args @@
+  - --a=1
+  + --a=2
+
+  ~ Deployment chat-h200 in serving · restarts 2 of h200
+    @@ spec.template.spec.containers[vllm].args @@  (restarts pods; as kubectl-edit wrote it at 2026-11-26T10:00:00Z)
+      serve
+      --x=1
+    - --a=1
+    + --a=2
+      --z= [31m9
+
+  = 1 of 2 objects stay as they are
+  nvidia-h200: 2 → 3 (+1)
+  cost: 6.40 → 9.60 USD/h (+3.20)
+  ! NoRoomToSurge: 1 more is needed
+  plan: 1 to change; 2 replicas of h200 restart
+"""
+
+
+def test_diff_reads_like_a_review_and_says_by_its_exit_code_whether_something_changes(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("kind: Pool\n")
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [PLANNED]})]
+    result = lamp("diff", "-f", str(file))
+    assert (result.exit_code, result.stdout) == (1, REVIEW)
+    assert server.seen[-1][2] == {"team": ["default"], "dry_run": ["true"]}
+    coloured = lamp("diff", "-f", str(file), "--color", "always").stdout
+    assert "\x1b[31m    - --a=1\x1b[0m" in coloured
+    assert "\x1b[32m    + --a=2\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == REVIEW, "the same text"
+    unchanged = {**PLANNED, "action": "unchanged", "spec": [], "plan": None}
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [unchanged]})]
+    result = lamp("diff", "-f", str(file))
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_diff_that_cannot_tell_never_looks_like_a_change(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("kind: Pool\n")
+    server.answers[("POST", "/api/v1/plan")] = [(422, {"detail": "wrong", "errors": [{"detail": "no", "line": 1}]})]
+    result = lamp("diff", "-f", str(file))
+    assert result.exit_code == 2
+    assert f"{file}:1: no" in result.stderr
+    away = {**PLANNED, "plan": None, "problem": {"status": 502, "detail": "The cluster cannot be asked."}}
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [away]})]
+    result = lamp("diff", "-f", str(file))
+    assert result.exit_code == 2
+    assert "cannot be asked" in result.stderr
+
+
+def test_plan_keeps_the_plan_and_says_how_to_apply_it(server: Server) -> None:
+    path = "/api/v1/teams/default/pools/chat"
+    server.answers[("GET", path)] = [(200, POOL)]
+    server.answers[("POST", path + "/plan")] = [(201, PLANNED["plan"])]
+    result = lamp("plan", "pool/chat", "--reason", "why")
+    assert result.exit_code == 0
+    assert "pool/chat of team default is declared as it stands (plan 7)" in result.stdout
+    assert "lamp approve pool/chat --plan 7" in result.stderr
+    assert server.seen[-1][2] == {"reason": ["why"]}

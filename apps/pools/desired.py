@@ -1,0 +1,74 @@
+"""What a pool should be: read once from the database, then rendered for what its cluster knows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from apps.catalog.domain.dialects import dialect
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import spec_of as cluster_spec
+from apps.pools import selectors
+from apps.pools.domain.facts import latency_grid
+from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
+from apps.pools.domain.paths import render
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.models import Pool
+
+
+@dataclass(frozen=True)
+class Declared:
+    """All that rendering needs from the database. `model` None: the one that the pool names is not declared."""
+
+    identity: PoolIdentity
+    spec: PoolSpec
+    model: ModelFacts | None
+    replicas: dict[str, int]
+    dialect: str
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a pool should be: its objects, and the replicas of each variant."""
+
+    objects: tuple[Manifest, ...]
+    replicas: dict[str, int]
+    served_name: str
+
+    @property
+    def rendered_hash(self) -> str:
+        hashes = sorted(obj["metadata"]["labels"][SPEC_HASH] for obj in self.objects)
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def gather(pool: Pool, spec: PoolSpec, cluster: Cluster) -> Declared:
+    """Read what rendering `spec` as the pool's needs."""
+    model = selectors.model_of(pool, spec)
+    targets = selectors.replica_targets(pool)
+    return Declared(
+        identity=PoolIdentity(
+            uid=str(pool.uid), team=pool.team, name=pool.name, generation=pool.generation, namespace=pool.namespace
+        ),
+        spec=spec,
+        model=selectors.model_facts(model) if model is not None else None,
+        replicas={v.name: selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants},
+        dialect=cluster_spec(cluster).dialect,
+    )
+
+
+def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
+    """Render for a cluster that knows `kinds` (`Deployment.apps`). Raises PlanRefused."""
+    spec, model = declared.spec, declared.model
+    if model is None:
+        raise PlanRefused("ModelMissing", f"model {spec.model} is not declared: declare it, or name another one")
+    families, edges = latency_grid()
+    inputs = Inputs(
+        replicas=declared.replicas,
+        accelerators=selectors.accelerators(),
+        latency_edges=edges,
+        latency_families=families,
+        kinds=frozenset(kinds),
+    )
+    objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
+    return Desired(objects, declared.replicas, model.served_name)

@@ -1,0 +1,66 @@
+"""What a reviewer should know before a plan is applied, beyond what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from apps.pools.domain.cost import CostDelta
+from apps.pools.domain.review import ReviewedObject, Warned
+from apps.pools.domain.spec import PoolSpec
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of the cluster around a plan. `free`: accelerators by name, absent where nobody has counted."""
+
+    free: Mapping[str, int]
+    namespace_missing: bool = False
+    read_only: bool = False
+
+
+def warnings_of(
+    spec: PoolSpec, objects: Iterable[ReviewedObject], cost: CostDelta, around: Surroundings
+) -> tuple[Warned, ...]:
+    """Warnings, the gravest first."""
+    held = list(objects)
+    found: list[Warned] = []
+    if around.read_only:
+        found.append(Warned("ReadOnlyCluster", "the cluster is declared readOnly: nothing of this will be written"))
+    for obj in held:
+        if obj.action == "skipped":
+            found.append(Warned(obj.reason, f"{obj.title} is left alone: {obj.message}"))
+    for name, delta in cost.accelerators.items():
+        free = around.free.get(name)
+        if free is not None and delta.change > free:
+            found.append(
+                Warned(
+                    "NotEnoughAccelerators",
+                    f"{int(delta.change)} more {name} are asked for and {free} are free in the cluster: "
+                    "the other replicas will wait",
+                )
+            )
+    found += _rolling(spec, held, around)
+    for name in cost.unpriced:
+        found.append(Warned("PriceUnknown", f"nobody has given a price for {name}: the cost leaves it out"))
+    if around.namespace_missing:
+        found.append(Warned("NamespaceMissing", f"namespace {spec.namespace} is not there yet: it will be created"))
+    return tuple(found)
+
+
+def _rolling(spec: PoolSpec, objects: list[ReviewedObject], around: Surroundings) -> Iterable[Warned]:
+    for obj in objects:
+        variant = spec.variant(obj.variant) if obj.variant else None
+        if variant is None or obj.action != "changed" or obj.effect == "inPlace" or not obj.restarts:
+            continue
+        if obj.effect == "recreate" or (spec.rollout.max_unavailable >= obj.restarts):
+            yield Warned("NoReplicaLeft", f"while {obj.title} is replaced, no replica of {variant.name} serves")
+            continue
+        needed = spec.rollout.max_surge * variant.parallelism.accelerators
+        free = around.free.get(variant.accelerator)
+        if spec.rollout.max_unavailable == 0 and free is not None and free < variant.parallelism.accelerators:
+            yield Warned(
+                "NoRoomToSurge",
+                f"rolling {obj.title} starts up to {spec.rollout.max_surge} replicas beside the present ones, which "
+                f"needs {needed} more {variant.accelerator}; {free} are free",
+            )

@@ -1,0 +1,260 @@
+"""Making a plan: what would become of a pool's objects, asked of its cluster by dry run. Nothing is written there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.clusters.api import ClusterAway
+from apps.clusters.errors import (
+    Conflict,
+    FieldManagerConflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NotFound,
+    NotServed,
+    Throttled,
+    Unreachable,
+)
+from apps.clusters.kube import Kube
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import kube_for
+from apps.clusters.selectors import spec_of as cluster_spec
+from apps.core.representation import declaration
+from apps.core.writes import Base
+from apps.pools import selectors
+from apps.pools.actions import allowed_managers
+from apps.pools.desired import Declared, Desired, desired_of, gather
+from apps.pools.domain.cost import Demand, cost_delta
+from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
+from apps.pools.domain.plan import MANAGER, key_of, sendable
+from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.warnings import Surroundings, warnings_of
+from apps.pools.models import Pool
+from apps.pools.observing import owned_resources
+
+# a plan is made while somebody waits for it
+DEADLINE_SECONDS = 25.0
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A pool as it would be, with all that a plan of it needs from the database. `base` None: it is a new pool.
+
+    `spec_before`: what its cluster is to hold now.
+    """
+
+    pool: Pool
+    cluster: Cluster
+    declared: Declared
+    document: dict[str, Any]
+    base: Base | None
+    spec_before: PoolSpec | None
+    external: bool
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return dict(self.document["annotations"])
+
+
+@dataclass(frozen=True)
+class Made:
+    """A review, and on what it was made: `rendered_hash` and the live objects' fingerprints."""
+
+    review: Review
+    rendered_hash: str
+    objects: list[dict[str, Any]]
+
+
+def prospect_of(pool: Pool, spec: PoolSpec, base: Base | None) -> Prospect:
+    """Read everything that a plan needs; call it in the transaction in which the pool is as it would be."""
+    cluster = selectors.cluster_of(pool)
+    if cluster is None:
+        raise ClusterAway(f"The cluster of {pool.key} is not declared any more.")
+    return Prospect(
+        pool=pool,
+        cluster=cluster,
+        declared=gather(pool, spec, cluster),
+        document=dict(declaration(pool)),
+        base=base,
+        spec_before=PoolSpec.from_document(base.declaration["spec"]) if base is not None else None,
+        external=spec.autoscaling.mode == "external",
+    )
+
+
+def make_plan(prospect: Prospect) -> Made:
+    """Render, ask the cluster, compare. Raises PlanRefused (an invariant is broken), ClusterAway."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    pool = prospect.pool
+    try:
+        kube = kube_for(prospect.cluster)
+        desired = desired_of(prospect.declared, kube.resources())
+        live = live_objects(kube, pool) if prospect.base is not None else {}
+        answers = []
+        for manifest in desired.objects:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"it did not answer all questions within {DEADLINE_SECONDS:.0f} s")
+            answers.append(
+                _ask(kube, pool, manifest, live.get(_address(manifest)), allowed_managers(prospect.annotations))
+            )
+        missing = not live and not _namespace_there(kube, pool.namespace)
+    except (Unreachable, Throttled) as error:
+        raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
+    rendered = {_address(manifest) for manifest in desired.objects}
+    orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
+    return Made(
+        review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing),
+        rendered_hash=desired.rendered_hash,
+        objects=[fingerprint(obj) for obj in live.values()],
+    )
+
+
+def live_objects(kube: Kube, pool: Pool) -> dict[str, Manifest]:
+    """The pool's objects by `Kind/name`, read from the cluster itself. Raises KubeError."""
+    labels = {POOL_UID: str(pool.uid)}
+    found = [obj for resource in owned_resources(kube) for obj in kube.list(resource, pool.namespace, labels=labels)]
+    return {_address(obj): obj for obj in sorted(found, key=key_of)}
+
+
+def fingerprint(obj: Manifest) -> dict[str, Any]:
+    """By what a later look tells whether an object has moved."""
+    metadata = obj["metadata"]
+    return {
+        "kind": obj["kind"],
+        "name": metadata["name"],
+        "uid": metadata.get("uid"),
+        "resourceVersion": metadata.get("resourceVersion"),
+        "digest": digest_of(obj),
+    }
+
+
+def _review(
+    prospect: Prospect,
+    desired: Desired,
+    live: Mapping[str, Manifest],
+    answers: Sequence[Answered],
+    orphans: Sequence[Manifest],
+    *,
+    namespace_missing: bool,
+) -> Review:
+    spec = prospect.declared.spec
+    replicas: dict[str, tuple[int, int]] = {}
+    after: list[Demand] = []
+    held = {v: int(o["spec"].get("replicas", 1)) for o in live.values() if (v := _variant_of(o)) is not None}
+    deployments = {m["metadata"]["labels"][VARIANT]: m for m in desired.objects if _variant_of(m) is not None}
+    for variant in spec.variants:
+        wanted = desired.replicas[variant.name]
+        if variant.name in held:
+            wanted = held[variant.name] if prospect.external else wanted
+            replicas[_address(deployments[variant.name])] = (held[variant.name], wanted)
+        after.append(_demand(spec, variant.name, wanted))
+    before_spec = prospect.spec_before
+    before = [_demand(before_spec, v.name, held.get(v.name, 0)) for v in before_spec.variants] if before_spec else []
+    objects = review_objects(answers, orphans, replicas)
+    cost = cost_delta(before, after, selectors.prices_of(prospect.cluster))
+    around = Surroundings(
+        free=selectors.free_accelerators(prospect.cluster),
+        namespace_missing=namespace_missing,
+        read_only=cluster_spec(prospect.cluster).read_only,
+    )
+    return Review(
+        spec=review_spec(prospect.base.declaration if prospect.base else None, prospect.document),
+        objects=objects,
+        cost=cost,
+        warnings=warnings_of(spec, objects, cost, around),
+    )
+
+
+def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:
+    variant = spec.variant(name)
+    assert variant is not None
+    facts = selectors.accelerators().get(variant.accelerator)
+    return Demand(
+        variant=name,
+        accelerator=variant.accelerator,
+        per_replica=variant.parallelism.accelerators,
+        replicas=replicas,
+        counted=facts is None or facts.resource is not None,
+    )
+
+
+def _ask(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, allowed: frozenset[str]) -> Answered:
+    """One dry run. Raises Unreachable and Throttled only; what the server refuses is part of the answer."""
+    body = sendable(manifest, live)
+    try:
+        if live is None and (held := _foreign(kube, pool, manifest)) is not None:
+            return Answered(manifest, held, reason="NameClash", refusal=_clash(manifest))
+        return Answered(manifest, live, after=kube.apply(body, manager=MANAGER, dry_run=True))
+    except FieldManagerConflict as conflict:
+        return _forced(kube, manifest, body, live, conflict, allowed)
+    except Invalid as refused:
+        return Answered(manifest, live, refusal=str(refused))
+    except (NotFound, NotServed) as missing:
+        if live is None and isinstance(missing, NotFound):
+            return Answered(manifest, None)  # its namespace is not there yet: nothing to ask
+        return Answered(manifest, live, reason="KindMissing", refusal=str(missing))
+    except (Forbidden, Conflict) as refused:
+        return Answered(manifest, live, reason=type(refused).__name__, refusal=str(refused))
+    except (Unreachable, Throttled):
+        raise
+    except KubeError as fault:
+        return Answered(manifest, live, reason="ServerFault", refusal=str(fault))
+
+
+def _forced(
+    kube: Kube,
+    manifest: Manifest,
+    body: Manifest,
+    live: Manifest | None,
+    conflict: FieldManagerConflict,
+    allowed: frozenset[str],
+) -> Answered:
+    """What would be there if the fields were taken over, so that people see what they would consent to."""
+    consent = conflict.owned.keys() <= allowed
+    try:
+        after = kube.apply(body, manager=MANAGER, dry_run=True, force=True)
+    except Invalid as refused:
+        return Answered(manifest, live, conflicts=conflict.owned, allowed=consent, refusal=str(refused))
+    return Answered(manifest, live, after=after, conflicts=conflict.owned, allowed=consent)
+
+
+def _foreign(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest | None:
+    """An object that has the name and is not of this pool."""
+    metadata = manifest["metadata"]
+    try:
+        held = kube.get(kube.resource_of(manifest), metadata["name"], metadata["namespace"])
+    except NotFound:
+        return None
+    return held if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid) else None
+
+
+def _clash(manifest: Manifest) -> str:
+    return (
+        f"{manifest['kind']} {manifest['metadata']['name']} exists already and is not of this pool: delete it, or "
+        "choose another pool name or namespace"
+    )
+
+
+def _namespace_there(kube: Kube, namespace: str) -> bool:
+    try:
+        kube.get(kube.resource("Namespace"), namespace)
+    except NotFound:
+        return False
+    except KubeError:
+        return True  # not to be seen is not missing
+    return True
+
+
+def _variant_of(obj: Manifest) -> str | None:
+    return (obj["metadata"].get("labels") or {}).get(VARIANT) if obj["kind"] == "Deployment" else None
+
+
+def _address(obj: Manifest) -> str:
+    return f"{obj['kind']}/{obj['metadata']['name']}"
+
+
+__all__ = ["Made", "PlanRefused", "Prospect", "fingerprint", "live_objects", "make_plan", "prospect_of"]

@@ -1,0 +1,163 @@
+"""A plan as text that reads like a code review: `-` was, `+` becomes, and beside it what that does to what runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from controlplane.cli.output import clean, to_yaml
+
+__all__ = ["Line", "changes_anything", "of_item", "show"]
+
+_CONTEXT = 2
+_WIDEST = 110
+_MARKS = {"created": "+", "changed": "~", "deleted": "-", "skipped": "!", "unchanged": "="}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "@": "cyan"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line; `mark` decides its colour: + - ~ ! @, or nothing."""
+
+    text: str
+    mark: str = ""
+    bold: bool = False
+
+
+def show(lines: Iterable[Line], *, colour: bool) -> None:
+    """Print; without `colour` the same text, plain."""
+    for line in lines:
+        text = _printable(line.text)
+        styled = click.style(text, fg=_COLOURS.get(line.mark), bold=line.bold or None) if colour else text
+        click.echo(styled, color=colour)
+
+
+def changes_anything(item: dict[str, Any]) -> bool:
+    """Whether a planned document changes its declaration or anything in a cluster."""
+    plan = item.get("plan")
+    return item["action"] != "unchanged" or (plan is not None and not plan["summary"]["empty"])
+
+
+def of_item(item: dict[str, Any]) -> Iterator[Line]:
+    """One document of a planned bundle."""
+    plan = item.get("plan")
+    title = f"{item['kind'].lower()}/{item['name']}"
+    verb = {"created": "is new", "updated": "is changed", "unchanged": "is declared as it stands"}[item["action"]]
+    because = f", rendered anew because of {item['because']}" if item.get("because") else ""
+    number = f" (plan {plan['id']})" if plan and plan.get("id") else ""
+    mark = {"created": "+", "updated": "~"}.get(item["action"], "")
+    yield Line(f"{title} of team {item['team']} {verb}{because}{number}", mark, bold=True)
+    for field in item["spec"]:
+        yield from _field(field, indent="  ", effect=False)
+    if item.get("problem"):
+        yield Line(f"  ! {item['problem'].get('detail') or item['problem'].get('title')}", "!")
+    if plan is not None:
+        yield from of_plan(plan)
+
+
+def of_plan(plan: dict[str, Any]) -> Iterator[Line]:
+    """The objects of one plan, what it costs, what to look out for, and the plan in one line."""
+    unchanged = [obj for obj in plan["objects"] if obj["action"] == "unchanged"]
+    for obj in plan["objects"]:
+        if obj["action"] != "unchanged":
+            yield Line("")
+            yield from _object(obj)
+    if len(unchanged) != len(plan["objects"]):
+        yield Line("")
+    if unchanged:
+        yield Line(f"  = {len(unchanged)} of {len(plan['objects'])} objects stay as they are")
+    for row in plan["accelerators"]:
+        if row["delta"]:
+            yield Line(f"  {row['accelerator']}: {row['before']:g} → {row['after']:g} ({row['delta']:+g})")
+    for row in plan["cost"]:
+        if row["delta"]:
+            cost = f"{row['before']:.2f} → {row['after']:.2f} {row['currency']}/h ({row['delta']:+.2f})"
+            yield Line(f"  cost: {cost}")
+    for warning in plan["warnings"]:
+        yield Line(f"  ! {warning['reason']}: {warning['message']}", "!")
+    yield Line(f"  plan: {plan['summary']['sentence']}", bold=True)
+
+
+def _object(obj: dict[str, Any]) -> Iterator[Line]:
+    action = obj["action"]
+    mark = _MARKS[action]
+    notes = []
+    if action == "changed":
+        effect = {"inPlace": "in place", "restart": "restarts pods", "recreate": "deleted and made anew"}[obj["effect"]]
+        notes.append(f"restarts {obj['restarts']} of {obj['variant'] or 'its pods'}" if obj["restarts"] else effect)
+    elif action != "created" or obj.get("reason"):
+        notes.append(action if action == "deleted" else f"left alone: {obj['reason']}")
+    else:
+        notes.append("new")
+    if obj["immutable"]:
+        notes.append(f"immutable: {', '.join(obj['immutable'])}")
+    place = f" in {obj['namespace']}" if obj.get("namespace") else ""
+    yield Line(f"  {mark} {obj['kind']} {obj['name']}{place} · {' · '.join(notes)}", mark, bold=True)
+    if obj.get("message") and action == "skipped":
+        yield Line(f"      {obj['message']}", "!")
+    for conflict in obj["conflicts"]:
+        when = f" at {conflict['at']}" if conflict.get("at") else ""
+        yield Line(f"      {conflict['manager']} wrote{when}: {', '.join(conflict['fields'])}", "!")
+    if obj.get("manifest") is not None:
+        for text in to_yaml(obj["manifest"]).splitlines():
+            yield Line(f"    + {text}", "+")
+    for field in obj["fields"]:
+        yield from _field(field, indent="    ", effect=True)
+    if obj.get("fieldsLeftOut"):
+        yield Line(f"    … and {obj['fieldsLeftOut']} more fields")
+
+
+def _field(field: dict[str, Any], *, indent: str, effect: bool) -> Iterator[Line]:
+    notes = [{"restart": "restarts pods", "recreate": "immutable"}.get(field["effect"], "")] if effect else []
+    for writer in field.get("writers") or []:
+        notes.append(f"as {writer['manager']} wrote it" + (f" at {writer['at']}" if writer.get("at") else ""))
+    if field["op"] == "reordered":
+        notes.append("another order")
+    said = f"  ({'; '.join(note for note in notes if note)})" if any(notes) else ""
+    yield Line(f"{indent}@@ {field['path']} @@{said}", "@")
+    before = _text(field["before"]) if "before" in field else []
+    after = _text(field["after"]) if "after" in field else []
+    for mark, text in _compared(before, after):
+        yield Line(f"{indent}{mark} {text}", mark.strip())
+
+
+def _compared(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
+    """Lines with `-`, `+` or a blank; of what stays only what stands near a change."""
+    steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_CONTEXT)
+    for i, group in enumerate(steps):
+        if i:
+            yield " ", "…"
+        for op, a, b, c, d in group:
+            if op == "equal":
+                yield from ((" ", text if len(text) <= _WIDEST else text[:_WIDEST] + "…") for text in before[a:b])
+            else:
+                yield from (("-", text) for text in before[a:b])
+                yield from (("+", text) for text in after[c:d])
+
+
+def _text(value: Any) -> list[str]:
+    """A value in lines: text by its lines, a list by its items, anything else as YAML."""
+    if isinstance(value, str):
+        return value.splitlines() or [""]
+    if isinstance(value, list) and value and all(not isinstance(item, dict | list) for item in value):
+        return [_scalar(item) for item in value]
+    if isinstance(value, dict | list) and value:
+        return to_yaml(value).splitlines()
+    return [_scalar(value)]
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if not isinstance(value, dict | list) else "{}" if isinstance(value, dict) else "[]"
+
+
+def _printable(text: str) -> str:
+    """One line without control characters, which a terminal would obey; its indentation stays."""
+    return text[: len(text) - len(text.lstrip())] + clean(text)
