@@ -1,0 +1,310 @@
+"""What load one replica carries: step times, queueing, and the share of requests that miss an objective.
+
+Mean field of continuous batching. Let u be the requests that one step admits on average. In steady state a step decodes
+B = o u sequences (o: mean output tokens) and prefills P = n u tokens (n: mean uncached prompt tokens), so the step time
+is an explicit function T(u) of the step-time model, and the replica's request rate is u / T(u). Work is counted in
+replica-seconds: a request's is what it adds to steps, w = prefill + decode, and the load of a replica is rate * w.
+
+Around the mean: prefills that fall into a request's life make its time between tokens a compound Poisson sum
+(log-normal by its first two moments, over the distribution of output lengths); waiting for prefill is an M/G/1 queue
+with an exponential tail (over the distribution of prompt lengths); a full KV cache makes requests wait. Burstiness
+enters as the index of dispersion of arrivals. What this leaves out the callers learn as a factor on the load.
+
+All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (rows, GRID, buckets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+__all__ = [
+    "GRID",
+    "LOADS",
+    "NO_GOAL",
+    "Curve",
+    "Engines",
+    "Goals",
+    "Traffic",
+    "curve_of",
+    "inverse",
+    "look_up",
+]
+
+Floats = NDArray[np.float64]
+
+GRID = 18
+# loads (work a second of a replica) at which curves are tabulated
+LOADS: Floats = np.concatenate([np.linspace(0.05, 0.9, GRID - 3), [0.95, 1.0, 1.1]])
+_SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97, 0.985]])
+# a threshold, in seconds, that stands for none
+NO_GOAL = 1e9
+_TINY = 1e-12
+# steeper than any curve below saturation: load above it piles up
+_DEBT = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Step-time models and bounds of rows; arrays (rows,), seconds and tokens as in StepTimeModel. `factors` (rows, 4)
+    scale the fixed part, the part per token, prefill's attention and the reading of KV. prefills, decodes: what the
+    role does."""
+
+    read: Floats
+    read_token: Floats
+    compute: Floats
+    compute_token: Floats
+    attention_pair: Floats
+    kv_token: Floats
+    prefill_request: Floats
+    mixed: Floats
+    kv_tokens: Floats
+    max_num_seqs: Floats
+    max_num_batched_tokens: Floats
+    prefills: NDArray[np.bool_]
+    decodes: NDArray[np.bool_]
+    factors: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What requests are like: tokens at the middle of each length bucket and the share of requests there, (rows,
+    buckets); `cached` share of prompt tokens found in a cache; `dispersion` variance over mean of a replica's
+    arrivals."""
+
+    prompt: Floats
+    prompt_share: Floats
+    output: Floats
+    output_share: Floats
+    cached: Floats
+    dispersion: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """Thresholds in seconds (rows,), NO_GOAL where there is none."""
+
+    ttft: Floats
+    tpot: Floats
+    itl: Floats
+    e2e: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
+    point on; step seconds, waiting seconds (mean), busy share, scatter: variance of the logarithm of a request's mean
+    time between tokens. `floor`: what misses whatever the load. work: replica-seconds of a
+    request; prefill, decode: its parts. ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
+
+    miss: Floats
+    step: Floats
+    wait: Floats
+    busy: Floats
+    scatter: Floats
+    floor: Floats
+    work: Floats
+    prefill: Floats
+    decode: Floats
+    ttft_alone: Floats
+
+
+def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
+    """The curves of all rows."""
+    f_fixed, f_token, f_attention, f_kv = (engines.factors[:, i] for i in range(4))
+    fresh = 1.0 - traffic.cached
+    n = traffic.prompt * fresh[:, None]
+    pairs = n * (traffic.prompt * traffic.cached[:, None] + n / 2)
+    prompt, output = _mean(traffic.prompt_share, traffic.prompt), _mean(traffic.output_share, traffic.output)
+    # seconds that a prompt adds to steps, by bucket
+    own = (
+        f_token[:, None] * engines.compute_token[:, None] * n
+        + f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs)
+    ) * engines.prefills[:, None]
+    prefill = _mean(traffic.prompt_share, own)
+    prefill_square = _mean(traffic.prompt_share, own * own)
+    # of the context that a decoding request reads: output-weighted mean of prompt + what is generated so far
+    second = _mean(traffic.output_share, traffic.output * traffic.output)
+    context = prompt + second / np.maximum(output, 1.0) / 2
+    per_token = f_token * engines.read_token + f_kv * engines.kv_token * context
+    decode = output * per_token * engines.decodes
+    work = np.maximum(prefill + decode, _TINY)
+
+    fixed = f_fixed * np.maximum(engines.read, engines.compute)
+    fresh_tokens = _mean(traffic.prompt_share, n) * engines.prefills
+    out = output * engines.decodes
+    limit = np.minimum.reduce(
+        [
+            0.97 * engines.max_num_batched_tokens / np.maximum(fresh_tokens + out, 1.0),
+            np.where(engines.decodes, 0.97 * engines.kv_tokens / np.maximum(out * context, 1.0), np.inf),
+            np.where(engines.decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf),
+        ]
+    )
+    u = np.minimum((fixed / work)[:, None] * (_SHARES / (1 - _SHARES))[None, :], limit[:, None])
+    batch = out[:, None] * u
+    admitted = fresh_tokens[:, None] * u
+    chunked = admitted / engines.max_num_batched_tokens[:, None]
+    mixed = np.clip(np.maximum(-np.expm1(-u), chunked), _TINY, 1.0) * engines.prefills[:, None]
+    reading = f_kv[:, None] * engines.kv_token[:, None] * batch * context[:, None]
+    plain = _linear(engines, fixed, f_token, batch)
+    filled = _linear(engines, fixed, f_token, batch + admitted / np.maximum(mixed, _TINY))
+    asides = (
+        u
+        * _mean(
+            traffic.prompt_share,
+            f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs),
+        )[:, None]
+        * engines.prefills[:, None]
+    )
+    quiet = plain + reading
+    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * (engines.mixed[:, None] - 1))
+    rate = u / step
+    load = rate * work[:, None]
+    busy = np.clip(1 - fixed[:, None] / step, 0.0, 0.999)
+
+    lumps = (prefill_square + (traffic.dispersion - 1) * prefill * prefill)[:, None]
+    wait = rate * lumps / (2 * (1 - busy))
+    decoding = np.clip(rate * decode[:, None], 0.0, 0.95)
+    missing = _miss_ttft(engines, traffic, goals, own, step, wait, busy, decoding, batch, context)
+    slow_variance = (per_token[:, None] * np.sqrt(batch * traffic.dispersion[:, None])) ** 2
+    fast_variance = rate * step * lumps
+    late = _miss_between(traffic, goals, quiet, step, fast_variance, slow_variance, mixed, own, wait)
+    miss = 1 - (1 - missing) * (1 - np.where(engines.decodes[:, None], late, 0.0))
+    floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, own, fixed), 0.0))
+    saturated = load[:, -1]
+    return Curve(
+        miss=_convex(_resample(load, miss, saturated)),
+        step=_resample_plain(load, step),
+        wait=_resample_plain(load, wait),
+        busy=_resample_plain(load, busy),
+        scatter=_resample_plain(
+            load,
+            np.log1p((fast_variance / np.maximum(output - 1, 1.0)[:, None] + slow_variance) / (step * step)),
+        ),
+        floor=np.minimum(floor, 0.95),
+        work=work,
+        prefill=prefill,
+        decode=decode,
+        ttft_alone=own,
+    )
+
+
+def _mean(share: Floats, values: Floats) -> Floats:
+    return (share * values).sum(axis=1)
+
+
+def _linear(engines: Engines, fixed: Floats, factor: Floats, tokens: Floats) -> Floats:
+    base = np.maximum(engines.read, engines.compute)[:, None]
+    total = np.maximum(
+        engines.read[:, None] + engines.read_token[:, None] * tokens,
+        engines.compute[:, None] + engines.compute_token[:, None] * tokens,
+    )
+    return fixed[:, None] + factor[:, None] * (total - base)
+
+
+def _miss_ttft(
+    engines: Engines,
+    traffic: Traffic,
+    goals: Goals,
+    own: Floats,
+    step: Floats,
+    wait: Floats,
+    busy: Floats,
+    decoding: Floats,
+    batch: Floats,
+    context: Floats,
+) -> Floats:
+    slack = goals.ttft[:, None, None] - 1.5 * step[:, :, None] - own[:, None, :] / (1 - decoding[:, :, None])
+    tail = busy[:, :, None] * np.exp(-busy[:, :, None] * np.maximum(slack, 0.0) / np.maximum(wait, _TINY)[:, :, None])
+    by_length = np.where(slack <= 0, 1.0, tail)
+    miss = (by_length * traffic.prompt_share[:, None, :]).sum(axis=2) * engines.prefills[:, None]
+    held = batch * context[:, None]
+    spread = context[:, None] * np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
+    full = ndtr((held - engines.kv_tokens[:, None]) / np.maximum(spread, 1.0)) * engines.decodes[:, None]
+    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full), 0.0)
+
+
+def _miss_between(
+    traffic: Traffic,
+    goals: Goals,
+    quiet: Floats,
+    step: Floats,
+    fast: Floats,
+    slow: Floats,
+    mixed: Floats,
+    own: Floats,
+    wait: Floats,
+) -> Floats:
+    """Share of requests whose time between tokens is too long: per request (tpot, e2e) or per token (itl)."""
+    gaps = np.maximum(traffic.output - 1, 1.0)[:, None, :]
+    variance = fast[:, :, None] / gaps + slow[:, :, None]
+    scatter = np.log1p(variance / (step * step)[:, :, None])
+    sigma = np.sqrt(np.maximum(scatter, 1e-6))
+    center = np.log(step)[:, :, None] - scatter / 2
+    several = (traffic.output > 1.5) * traffic.output_share
+    kept: Floats = np.ones_like(step)
+    if (goals.tpot < NO_GOAL).any():
+        beyond = ndtr((center - np.log(goals.tpot)[:, None, None]) / sigma)
+        kept = kept * (1 - (beyond * several[:, None, :]).sum(axis=2))
+    if (goals.e2e < NO_GOAL).any():
+        left = (goals.e2e[:, None] - wait)[:, :, None] / gaps
+        beyond = ndtr((center - np.log(np.maximum(left, 1e-9))) / sigma)
+        kept = kept * (1 - (beyond * several[:, None, :]).sum(axis=2))
+    if (goals.itl < NO_GOAL).any():
+        threshold = goals.itl[:, None]
+        hit = (
+            ndtr(np.log((own[:, None, :] + quiet[:, :, None]) / threshold[:, :, None]) / 0.25)
+            * traffic.prompt_share[:, None, :]
+        ).sum(axis=2)
+        calm = ndtr(np.log(quiet / threshold) / 0.15)
+        kept = kept * (1 - np.clip(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
+    return 1 - kept
+
+
+def _floor_ttft(traffic: Traffic, goals: Goals, own: Floats, fixed: Floats) -> Floats:
+    alone = own + 1.5 * fixed[:, None]
+    return ((alone > goals.ttft[:, None]) * traffic.prompt_share).sum(axis=1)
+
+
+def _resample(load: Floats, miss: Floats, saturated: Floats) -> Floats:
+    """Misses at LOADS; above the highest load that a replica can reach everything misses, and debt grows."""
+    inside = _resample_plain(load, np.maximum.accumulate(miss, axis=1))
+    over = LOADS[None, :] - saturated[:, None]
+    return np.where(over > 0, np.maximum(inside, 1.0) + _DEBT * over, inside)
+
+
+def _resample_plain(load: Floats, values: Floats) -> Floats:
+    at = np.minimum((load[:, None, :] < LOADS[None, :, None]).sum(axis=2), GRID - 1)
+    before = np.maximum(at - 1, 0)
+    left, right = np.take_along_axis(load, before, 1), np.take_along_axis(load, at, 1)
+    low, high = np.take_along_axis(values, before, 1), np.take_along_axis(values, at, 1)
+    share = np.clip((LOADS[None, :] - left) / np.maximum(right - left, _TINY), 0.0, 1.0)
+    return np.asarray(low + (high - low) * share, dtype=np.float64)
+
+
+def _convex(miss: Floats) -> Floats:
+    """The same start, with slopes that never fall: more load never looks harmless because all is lost already."""
+    widths = np.diff(LOADS)[None, :]
+    slopes = np.maximum.accumulate(np.maximum(np.diff(miss, axis=1) / widths, 0.0), axis=1)
+    return np.concatenate([miss[:, :1], miss[:, :1] + np.cumsum(slopes * widths, axis=1)], axis=1)
+
+
+def look_up(table: Floats, load: Floats) -> Floats:
+    """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope."""
+    at = np.clip(np.searchsorted(LOADS, load), 1, GRID - 1)
+    left, right = LOADS[at - 1], LOADS[at]
+    low, high = np.take_along_axis(table, at - 1, 1), np.take_along_axis(table, at, 1)
+    return np.asarray(low + (high - low) * (np.maximum(load, 0.0) - left) / (right - left), dtype=np.float64)
+
+
+def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """Where a nondecreasing `table` (rows, GRID) reaches `value` (rows,): the load and the slope there."""
+    at = np.clip((table < value[:, None]).sum(axis=1), 1, GRID - 1)[:, None]
+    low, high = np.take_along_axis(table, at - 1, 1)[:, 0], np.take_along_axis(table, at, 1)[:, 0]
+    left, right = LOADS[at[:, 0] - 1], LOADS[at[:, 0]]
+    slope = np.maximum((high - low) / (right - left), 1e-3)
+    load = np.clip(left + (value - low) / slope, left, right)
+    return np.asarray(load, dtype=np.float64), np.asarray(slope, dtype=np.float64)

@@ -1,0 +1,378 @@
+"""`decide`: signals, policy and memory to replica targets; for one pool or for thousands in one call.
+
+The arithmetic runs on all pools of a call at once (`decide_many`); `decide` is a call with one pool, and gives the same
+bits. What is particular to a pool (bounds, schedules, money, zero, the mix of its variants) follows pool by pool in
+`finish`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain import demand, learning, sizing
+from apps.autoscaling.domain.capacity import Curve, Traffic, curve_of, inverse
+from apps.autoscaling.domain.draft import Group, Need
+from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, fleet_of, prior_shares
+from apps.autoscaling.domain.finish import finish
+from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.types import Decision, Policy, Signals, State
+
+__all__ = ["decide", "decide_many"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_PROMPT_CENTERS: Floats = np.exp2(np.arange(FIRST_PROMPT, FIRST_PROMPT + PROMPT_EDGES, dtype=np.float64))
+_OUTPUT_CENTERS: Floats = np.exp2(np.arange(OUTPUT_EDGES, dtype=np.float64))
+_MIX_TIME = 240.0
+_PRIOR_REQUESTS = 4.0
+# a new replica has to pay for its start within this time
+_AMORTISED = 900.0
+_LONGEST_HOLD = 1800.0
+_MOST_DISPERSION = 40.0
+
+
+def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
+    """The decision of one pool at `now` (Unix seconds). Pure: the same arguments give the same bits."""
+    return decide_many([policy], [signals], [state], [now])[0]
+
+
+def decide_many(
+    policies: Sequence[Policy], signals: Sequence[Signals], states: Sequence[State], nows: Sequence[float]
+) -> list[Decision]:
+    """As `decide` for each pool, in one go."""
+    if not policies:
+        return []
+    memory = Memory.of(policies, states)
+    fleet = fleet_of(policies, signals, memory)
+    now = np.array(nows, dtype=np.float64)
+    known = np.isfinite(fleet.arrived)
+    _observe_mix(memory, fleet)
+    traffic, reference = _traffic(memory, fleet)
+    nominal = _nominal_work(fleet, reference)
+    arrivals = np.where(known, fleet.arrived, 0.0) / fleet.seconds
+    demand.observe(memory, arrivals * nominal, arrivals, fleet.seconds, known)
+    memory["known_at"] = np.where(known, now, memory["known_at"])
+    startup = _startups(memory, fleet, policies, signals)
+    groups = _groups(policies, fleet)
+    first = np.array([group.rows[0] for group in groups])
+    of_pool = np.array([group.pool for group in groups])
+    horizon_of_group = startup[first] + np.array([policies[p].tick for p in of_pool])
+    horizon = np.zeros(len(policies))
+    np.maximum.at(horizon, of_pool, horizon_of_group)
+    coming = demand.forecast(memory, fleet.season * nominal, now, horizon, known)
+
+    ready = np.maximum(fleet.ready, 1.0)
+    group_ready = np.zeros(len(groups))
+    group_of_row = np.zeros(len(fleet.pool), dtype=np.int64)
+    for index, group in enumerate(groups):
+        for row in group.rows:
+            group_of_row[row] = index
+    np.add.at(group_ready, group_of_row, fleet.ready)
+    traffic = _spread(traffic, memory, fleet, np.maximum(group_ready, 1.0)[group_of_row])
+    share = fleet.ready / np.maximum(group_ready, 1.0)[group_of_row]
+    learning.learn_step_time(
+        memory,
+        fleet.engines,
+        traffic,
+        np.nan_to_num(fleet.running) / ready,
+        arrivals[fleet.pool] * share / ready,
+        np.where(fleet.ready > 0, fleet.between, np.nan),
+        fleet.seconds[fleet.pool],
+    )
+    curve = curve_of(fleet.engines, traffic, fleet.goals)
+    need = _need(policies, memory, fleet, curve, coming, nominal, groups, group_ready, startup, horizon, traffic)
+    return finish(policies, signals, nows, fleet, groups, need)
+
+
+# --- what requests are like -----------------------------------------------------------------------------------------
+
+
+def _observe_mix(memory: Memory, fleet: Fleet) -> None:
+    keep = np.exp(-fleet.seconds / _MIX_TIME)
+    memory["prompts"] = keep[:, None] * memory["prompts"] + fleet.prompts
+    memory["outputs"] = keep[:, None] * memory["outputs"] + fleet.outputs
+    sums = _per_pool(fleet, np.stack([fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished], 1))
+    prompt, cached, generated, finished = sums.T
+    for name, count in (
+        ("prompt_tokens", prompt),
+        ("cached_tokens", cached),
+        ("output_tokens", generated),
+        ("finished", finished),
+    ):
+        memory[name] = keep * memory[name] + count
+    arrived = np.where(np.isfinite(fleet.arrived), fleet.arrived, finished)
+    memory["prompted"] = keep * memory["prompted"] + np.where(prompt > 0, arrived, 0.0)
+    judged, most, least = fleet.judged, fleet.missed_most, fleet.missed_least
+    for name, count, time in (
+        ("missed", most, 1800.0),
+        ("missed_least", least, 1800.0),
+        ("served", judged, 1800.0),
+        ("missed_now", (most + least) / 2, 120.0),
+        ("served_now", judged, 120.0),
+    ):
+        memory[name] = np.exp(-fleet.seconds / time) * memory[name] + count
+
+
+def _per_pool(fleet: Fleet, values: Floats) -> Floats:
+    """Sums of row values (rows, k) by pool, what is not known left out."""
+    return np.asarray(np.add.reduceat(np.nan_to_num(values), fleet.first_row, axis=0), dtype=np.float64)
+
+
+def _traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
+    """Of rows, and of pools."""
+    prompt_share = _shares(memory["prompts"], prior_shares(fleet.prior_prompt, FIRST_PROMPT, PROMPT_EDGES))
+    output_share = _shares(memory["outputs"], prior_shares(fleet.prior_output, 0, OUTPUT_EDGES))
+    prompt = _scaled(
+        _PROMPT_CENTERS,
+        prompt_share,
+        memory["prompt_tokens"],
+        memory["prompted"],
+        memory["prompts"],
+        fleet.prior_prompt,
+    )
+    output = _scaled(
+        _OUTPUT_CENTERS,
+        output_share,
+        memory["output_tokens"],
+        memory["finished"],
+        memory["outputs"],
+        fleet.prior_output,
+    )
+    tokens = memory["prompt_tokens"]
+    weight = tokens / (tokens + _PRIOR_REQUESTS * 1000.0)
+    measured = memory["cached_tokens"] / np.maximum(tokens, 1.0)
+    cached = np.clip(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
+    dispersion = np.clip(memory["dispersion"], 1.0, _MOST_DISPERSION)
+    pools = Traffic(prompt, prompt_share, output, output_share, cached, dispersion)
+    of = fleet.pool
+    rows = Traffic(prompt[of], prompt_share[of], output[of], output_share[of], cached[of], dispersion[of])
+    return rows, pools
+
+
+def _shares(counts: Floats, prior: Floats) -> Floats:
+    total = counts + _PRIOR_REQUESTS * prior
+    return np.asarray(total / total.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _scaled(centers: Floats, share: Floats, tokens: Floats, requests: Floats, counted: Floats, prior: Floats) -> Floats:
+    """The middles of buckets, moved so that their mean is the measured one (of the prior where nothing is)."""
+    inside = (share * centers[None, :]).sum(axis=1)
+    known = requests >= 1.0
+    weight = np.minimum(requests / (requests + _PRIOR_REQUESTS), 1.0)
+    mean = np.where(known, weight * tokens / np.maximum(requests, 1.0) + (1 - weight) * prior, prior)
+    # with lengths counted the mean only corrects the width of buckets; without, it carries everything
+    seen = counted.sum(axis=1) > 10
+    factor = np.maximum(mean, 1.0) / np.maximum(inside, 1e-9)
+    factor = np.where(seen, np.clip(factor, 0.6, 1.6), np.clip(factor, 0.02, 50.0))
+    return np.asarray(np.maximum(centers[None, :] * factor[:, None], 1.0), dtype=np.float64)
+
+
+def _spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:
+    """The dispersion of one replica's arrivals: a router spreads what comes in a heap over all of them."""
+    pool = np.clip(memory["dispersion"], 1.0, _MOST_DISPERSION)[fleet.pool]
+    return Traffic(
+        traffic.prompt,
+        traffic.prompt_share,
+        traffic.output,
+        traffic.output_share,
+        traffic.cached,
+        1 + (pool - 1) / replicas,
+    )
+
+
+def _nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
+    """Replica-seconds of a request by the prior of each pool's first variant: the unit that demand is kept in."""
+    engines, at = fleet.engines, fleet.first_row
+    fresh = 1 - pools.cached
+    n = pools.prompt * fresh[:, None]
+    pairs = n * (pools.prompt * pools.cached[:, None] + n / 2)
+    own = (
+        engines.compute_token[at, None] * n
+        + engines.prefill_request[at, None]
+        + engines.attention_pair[at, None] * pairs
+    )
+    output = (pools.output_share * pools.output).sum(axis=1)
+    second = (pools.output_share * pools.output**2).sum(axis=1)
+    context = (pools.prompt_share * pools.prompt).sum(axis=1) + second / np.maximum(output, 1.0) / 2
+    decode = output * (engines.read_token[at] + engines.kv_token[at] * context)
+    return np.asarray((pools.prompt_share * own).sum(axis=1) + decode, dtype=np.float64)
+
+
+# --- groups: variants that can stand in for each other --------------------------------------------------------------
+
+
+def _groups(policies: Sequence[Policy], fleet: Fleet) -> list[Group]:
+    groups: list[Group] = []
+    at = 0
+    for index, policy in enumerate(policies):
+        roles: dict[str, list[int]] = {}
+        for variant in policy.variants:
+            roles.setdefault(variant.role, []).append(at)
+            at += 1
+        groups += [Group(index, role, tuple(rows)) for role, rows in roles.items()]
+    return groups
+
+
+def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals: Sequence[Signals]) -> Floats:
+    learned = memory.row("startup")
+    at = 0
+    for policy, seen in zip(policies, signals, strict=True):
+        for found in seen.variants:
+            if found.startups:
+                for offset, variant in enumerate(policy.variants):
+                    if variant.name == found.name:
+                        learned[at + offset] = learning.learn_startup(
+                            float(learned[at + offset]), variant.startup, found.startups
+                        )
+        at += len(policy.variants)
+    return np.where(learned >= 0, learned, fleet.startup_prior)
+
+
+# --- what is needed -------------------------------------------------------------------------------------------------
+
+
+def _need(
+    policies: Sequence[Policy],
+    memory: Memory,
+    fleet: Fleet,
+    curve: Curve,
+    coming: demand.Forecast,
+    nominal: Floats,
+    groups: Sequence[Group],
+    group_ready: Floats,
+    startup: Floats,
+    horizon: Floats,
+    traffic: Traffic,
+) -> Need:
+    rows = np.array([group.rows[0] for group in groups])
+    pool = np.array([group.pool for group in groups])
+    miss, work, floor = curve.miss[rows], curve.work[rows], curve.floor[rows]
+    target = fleet.allowed[pool]
+    # what can be spent on load: never less than a quarter, so that a hopeless objective does not ask for everything
+    allowed = np.minimum(floor + np.maximum(target - floor, target / 4), 0.9)
+    per_work = work / np.maximum(nominal[pool], 1e-12)
+    load_now = coming.now[pool] * per_work
+    live = np.maximum(group_ready, 1.0)
+
+    waiting = _per_pool(fleet, fleet.waiting[:, None])[:, 0] + np.nan_to_num(fleet.queued)
+    queued = waiting[pool] * work
+    calm = queued < 0.5 * live
+    is_first = np.array([g == 0 or groups[g - 1].pool != groups[g].pool for g in range(len(groups))])
+    one = np.flatnonzero(is_first)
+    learning.learn_gain(memory, fleet.allowed, floor[one], fleet.seconds)
+    learning.learn_crowding(memory, miss[one], (load_now / live)[one], calm[one], fleet.seconds)
+    crowding, gain = memory["crowding"][pool], memory["gain"][pool]
+
+    points = coming.points()[pool] * per_work[:, None]
+    carries, slope = inverse(miss, allowed)
+    value = gain * crowding / np.maximum(carries * carries * slope, 1e-9)
+    carries = carries / crowding
+    backlog = _backlog(fleet, groups, queued, load_now, carries, startup[rows], horizon[pool])
+    hold = _hold(memory, horizon)
+    drain = np.clip(
+        np.sqrt(backlog * hold[pool] / np.maximum(carries * value * np.maximum(load_now, 1e-3), 1e-9)), 20.0, 300.0
+    )
+    pressed = points + (backlog / drain)[:, None]
+    price_up = 1.0 + np.minimum(startup[rows] / _AMORTISED, 0.5)
+    up = sizing.optimum(miss, pressed, demand.WEIGHTS, crowding, gain, allowed, price_up)
+    least = sizing.fewest(miss, coming.quantile(0.25)[pool] * per_work + backlog / drain, crowding, allowed, floor)
+    # prefixes that a leaving replica takes along have to be computed again
+    hit = np.clip(_cached(memory), 0.0, 0.9)[pool]
+    again = curve.prefill[rows] / np.maximum(work, 1e-12) * hit / (1 - hit) / live
+    steady = np.log(np.maximum.reduce([coming.quantile(0.0), coming.now, 1e-9 * np.ones(len(policies))]))
+    lift = np.exp(steady - coming.mean)[pool]
+    kept = sizing.optimum(
+        miss,
+        pressed * (np.minimum(lift, 1.5) * (1 + np.minimum(again, 0.5)))[:, None],
+        demand.WEIGHTS,
+        crowding,
+        gain,
+        allowed,
+        np.ones(len(rows)),
+    )
+    up = np.maximum(up, least)
+    kept = np.maximum(kept, up)
+    return Need(
+        up=up,
+        kept=kept,
+        least=least,
+        plain=_without(miss, points, crowding, gain, allowed, price_up),
+        fast=np.ceil(load_now / np.maximum(carries, 1e-6)),
+        carries=_row_carries(fleet, curve, memory, groups, allowed),
+        reference=carries / np.maximum(work, 1e-12),
+        work=work,
+        backlog=backlog,
+        drain=drain,
+        points=points,
+        miss=miss,
+        floor=floor,
+        allowed=allowed,
+        crowding=crowding,
+        curve=curve,
+        rows=rows,
+        horizon=horizon,
+        hold=hold,
+        memory=memory,
+        startup=startup,
+        weights=coming.weights,
+        load_now=load_now,
+        long_prompt=_long_prompt(traffic.prompt_share[rows], curve.ttft_alone[rows]),
+    )
+
+
+def _without(miss: Floats, points: Floats, crowding: Floats, gain: Floats, allowed: Floats, price: Floats) -> Floats:
+    """What the forecast alone asks for."""
+    return sizing.optimum(miss, points, demand.WEIGHTS, crowding, gain, allowed, price)
+
+
+def _cached(memory: Memory) -> Floats:
+    return np.asarray(memory["cached_tokens"] / np.maximum(memory["prompt_tokens"], 1.0), dtype=np.float64)
+
+
+def _backlog(
+    fleet: Fleet,
+    groups: Sequence[Group],
+    queued: Floats,
+    load: Floats,
+    carries: Floats,
+    startup: Floats,
+    horizon: Floats,
+) -> Floats:
+    """Work that will still wait one start-up ahead, if what is ready and coming works it off until then."""
+    ready, coming = np.zeros(len(groups)), np.zeros(len(groups))
+    for index, group in enumerate(groups):
+        rows = list(group.rows)
+        ready[index], coming[index] = fleet.ready[rows].sum(), fleet.coming[rows].sum()
+    able = np.minimum(carries * 1.25, 0.95)
+    # replicas on their way join half-way through the horizon on average
+    done = (ready * horizon + coming * horizon / 2) * able
+    left = np.maximum(queued + load * horizon - done, 0.0)
+    return np.where(queued > 0.05 * np.maximum(ready, 1.0), np.minimum(left, queued + load * horizon), 0.0)
+
+
+def _row_carries(fleet: Fleet, curve: Curve, memory: Memory, groups: Sequence[Group], allowed: Floats) -> Floats:
+    """Requests/s that a replica of each row carries within the objectives (rows,)."""
+    limit = np.zeros(len(fleet.pool))
+    for index, group in enumerate(groups):
+        limit[list(group.rows)] = allowed[index]
+    load, _ = inverse(curve.miss, np.maximum(limit, np.minimum(curve.floor + 0.01, 0.9)))
+    return np.asarray(load / memory["crowding"][fleet.pool] / np.maximum(curve.work, 1e-12), dtype=np.float64)
+
+
+def _hold(memory: Memory, horizon: Floats) -> Floats:
+    """Seconds that a lower need must last: one start-up and a half, longer where replicas had to come back soon."""
+    base = np.clip(1.5 * horizon, 90.0, 600.0)
+    hold = np.where(memory["hold"] <= 0, base, memory["hold"])
+    hold = np.clip(hold + (base - hold) * 10.0 / 7200.0, base, _LONGEST_HOLD)
+    memory["hold"] = hold
+    return np.asarray(hold, dtype=np.float64)
+
+
+def _long_prompt(share: Floats, seconds: Floats) -> Floats:
+    """Seconds that the prompt at the 95th percentile takes alone (rows,)."""
+    at = np.minimum((np.cumsum(share, axis=1) < 0.95).sum(axis=1), share.shape[1] - 1)
+    return np.asarray(np.take_along_axis(seconds, at[:, None], 1)[:, 0], dtype=np.float64)

@@ -1,0 +1,157 @@
+"""The load to come: several forecasts of the work one start-up ahead, weighted by how they fared, with their errors.
+
+Work is in replica-seconds a second: a change of prompt lengths at a constant request rate is a change of demand.
+Everything is in logarithms: errors are relative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.memory import EXPERTS, RING, Memory
+
+__all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "observe"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# where the distribution of the demand is looked at, in standard deviations, and the probability of each place
+NODES: Floats = np.array([-1.5, -0.75, 0.0, 0.75, 1.5, 2.3])
+WEIGHTS: Floats = np.array([0.10, 0.20, 0.34, 0.21, 0.11, 0.04])
+_TIMES = {"fast": 30.0, "near": 60.0, "far": 180.0, "slow": 300.0}
+# the least work that counts: below it logarithms say nothing
+_LEAST = 0.003
+_LONGEST_TREND = 180.0
+# of a forecast's verdict, per verdict
+_LEARN, _LEARN_SPREAD = 0.08, 0.04
+_QUANTILE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Work at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards and downwards, the
+    weight of each expert (pools, EXPERTS); now: what comes now, work (30 s)."""
+
+    mean: Floats
+    above: Floats
+    below: Floats
+    weights: Floats
+    experts: Floats
+    now: Floats
+
+    def points(self) -> Floats:
+        """The demand at NODES (pools, nodes), work."""
+        spread = np.where(NODES[None, :] > 0, self.above[:, None], self.below[:, None])
+        return np.asarray(np.exp(self.mean[:, None] + spread * NODES[None, :]), dtype=np.float64)
+
+    def quantile(self, z: float) -> Floats:
+        """Work, `z` standard deviations from the middle."""
+        spread = self.above if z > 0 else self.below
+        return np.asarray(np.exp(self.mean + z * spread), dtype=np.float64)
+
+
+def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, known: Bools) -> None:
+    """Take in the work (replica-seconds a second) and arrivals (requests/s) of a tick where they are known."""
+    for name, time in _TIMES.items():
+        keep = np.exp(-seconds / time)
+        memory[name] = np.where(known, keep * memory[name] + (1 - keep) * work, memory[name])
+        weight = memory[f"weight_{name}"]
+        memory[f"weight_{name}"] = np.where(known, keep * weight + (1 - keep), weight)
+    keep = np.exp(-seconds / 30.0)
+    memory["rate"] = np.where(known, keep * memory["rate"] + (1 - keep) * arrivals, memory["rate"])
+    # arrivals in a tick against what the last minutes led to expect
+    count, ticks = arrivals * seconds, memory["ticks"]
+    share = np.maximum(memory["weight_slow"], 1e-9)
+    expected = (
+        np.where(memory["weight_slow"] > 0, memory["slow"] / share, work)
+        * np.where(work > 0, arrivals / np.maximum(work, 1e-12), 0.0)
+        * seconds
+    )
+    relative = (count - expected) ** 2 / np.maximum(expected, 1.0)
+    keep = np.exp(-seconds / 300.0)
+    busy = known & (ticks > 3) & (count > 0)
+    memory["dispersion"] = np.where(
+        busy, keep * memory["dispersion"] + (1 - keep) * np.clip(relative, 0.0, 400.0), memory["dispersion"]
+    )
+    memory["ticks"] = np.where(known, ticks + 1, ticks)
+
+
+def level(memory: Memory, name: str) -> Floats:
+    """A smoothed work, its start corrected."""
+    return np.asarray(memory[name] / np.maximum(memory[f"weight_{name}"], 1e-9), dtype=np.float64)
+
+
+def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools) -> Forecast:
+    """Judge the forecasts that came due, make new ones. `season` is expected work, NaN where not known."""
+    truth = np.log(np.maximum(level(memory, "fast"), _LEAST))
+    _judge(memory, truth, now, known)
+    experts = _experts(memory, season, horizon)
+    loss = memory["loss"] + 0.01
+    weights = loss**-3.0
+    weights[:, EXPERTS.index("season")] *= np.isfinite(season)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = (weights * experts).sum(axis=1) + 0.5 * memory["bias"]
+    _remember(memory, experts, mean, now, horizon, known)
+    return Forecast(
+        mean=mean,
+        above=np.sqrt(memory["above"]),
+        below=np.sqrt(memory["below"]),
+        weights=weights,
+        experts=experts,
+        now=level(memory, "fast"),
+    )
+
+
+def _experts(memory: Memory, season: Floats, horizon: Floats) -> Floats:
+    fast, slow = level(memory, "fast"), level(memory, "slow")
+    near, far = level(memory, "near"), level(memory, "far")
+    slope = (near - far) / (_TIMES["far"] - _TIMES["near"])
+    trend = np.clip(near + slope * (_TIMES["near"] + np.minimum(horizon, _LONGEST_TREND)), 0.4 * near, 3.0 * near)
+    every = np.stack([fast, slow, trend, np.where(np.isfinite(season), season, slow)], axis=1)
+    return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)
+
+
+def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
+    due = memory["ring_for"]
+    ripe = (due >= 0) & (due <= now[:, None]) & known[:, None]
+    late = ripe & (due < now[:, None] - 60.0)
+    ring = memory["ring"].reshape(len(now), RING, len(EXPERTS))
+    for slot in range(RING):
+        at = ripe[:, slot] & ~late[:, slot]
+        if not at.any():
+            continue
+        error = truth[:, None] - ring[:, slot, :]
+        pinball = np.where(error > 0, _QUANTILE * error, (_QUANTILE - 1) * error)
+        memory["loss"] = np.where(at[:, None], memory["loss"] + _LEARN * (pinball - memory["loss"]), memory["loss"])
+        off = truth - memory["ring_mean"][:, slot]
+        memory["bias"] = np.where(
+            at, np.clip(memory["bias"] + _LEARN * (off - memory["bias"]), -0.5, 0.5), memory["bias"]
+        )
+        # a half-normal side of spread s has mean square s^2
+        square = np.clip(off * off, 0.0, 2.0)
+        for name, side in (("above", off > 0), ("below", off <= 0)):
+            moved = memory[name] + 2 * _LEARN_SPREAD * (square - memory[name])
+            memory[name] = np.where(at & side, np.maximum(moved, 1e-4), memory[name])
+    memory["ring_for"] = np.where(ripe, -1.0, due)
+
+
+def _remember(memory: Memory, experts: Floats, mean: Floats, now: Floats, horizon: Floats, known: Bools) -> None:
+    made = memory["ring_at"]
+    due = memory["ring_for"]
+    newest = np.where(due >= 0, made, -1.0).max(axis=1)
+    wanted = known & ((newest < 0) | (now - newest >= horizon / (RING - 2) - 1e-6))
+    slot = np.argmin(np.where(due >= 0, made, -1.0), axis=1)
+    rows = np.flatnonzero(wanted)
+    if not len(rows):
+        return
+    at = slot[rows]
+    ring = memory["ring"].reshape(len(now), RING, len(EXPERTS))
+    ring[rows, at, :] = experts[rows]
+    memory["ring"] = ring.reshape(len(now), RING * len(EXPERTS))
+    for name, values in (("ring_mean", mean), ("ring_at", now), ("ring_for", now + horizon)):
+        table = memory[name].copy()
+        table[rows, at] = values[rows]
+        memory[name] = table

@@ -1,0 +1,115 @@
+"""A pool on its way to a decision, and what groups of variants need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.capacity import Curve
+from apps.autoscaling.domain.extract import Fleet
+from apps.autoscaling.domain.memory import POOL, Memory
+from apps.autoscaling.domain.types import Clamp, Policy, Proposal, Signals, Verb
+
+__all__ = ["Draft", "Group", "Need", "Plain"]
+
+Floats = NDArray[np.float64]
+_AT = {name: at.start for name, at in POOL.slices.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Variants of one pool with one role, which stand in for each other; rows are theirs in the batch."""
+
+    pool: int
+    role: str
+    rows: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Need:
+    """What groups need, in replicas of their first variant (groups,): `up` to move up to, `kept` not to go below,
+    `least` so that no moment is lost, `plain` by the forecast alone, `fast` by the load of now. `carries`: requests/s a
+    replica of each row carries; `reference`: the same of each group's first row. Work and loads in replica-seconds a
+    second of that row; `points` (groups, nodes) the forecast."""
+
+    up: Floats
+    kept: Floats
+    least: Floats
+    plain: Floats
+    fast: Floats
+    carries: Floats
+    reference: Floats
+    work: Floats
+    backlog: Floats
+    drain: Floats
+    points: Floats
+    miss: Floats
+    floor: Floats
+    allowed: Floats
+    crowding: Floats
+    curve: Curve
+    rows: NDArray[np.int64]
+    horizon: Floats
+    hold: Floats
+    memory: Memory
+    startup: Floats
+    weights: Floats
+    load_now: Floats
+    long_prompt: Floats
+
+
+@dataclass(slots=True)
+class Draft:
+    """One pool on its way to a decision. Lists by variant, in the policy's order."""
+
+    policy: Policy
+    signals: Signals
+    now: float
+    memory: list[float]
+    rows: list[list[float]]
+    groups: list[int]
+    first: int
+    before: list[int]
+    asleep_before: list[int]
+    target: list[int]
+    asleep: list[int]
+    proposals: list[Proposal] = field(default_factory=list)
+    clamps: list[Clamp] = field(default_factory=list)
+    binding: str = ""
+    verb: Verb = "hold"
+
+    def get(self, name: str) -> float:
+        """A number of the pool's memory."""
+        return self.memory[_AT[name]]
+
+    def put(self, name: str, value: float) -> None:
+        self.memory[_AT[name]] = value
+
+    def clamp(self, rule: str, variant: str, before: int, after: int, reason: str) -> None:
+        """Note that a rule changed the result; nothing where it did not."""
+        if before != after:
+            self.clamps.append(Clamp(rule, variant, before, after, reason))
+
+
+class Plain:
+    """The arrays that are read pool by pool, as plain numbers: reading an array's item costs more than the sum."""
+
+    def __init__(self, need: Need, fleet: Fleet) -> None:
+        self.up, self.kept, self.least = need.up.tolist(), need.kept.tolist(), need.least.tolist()
+        self.plain, self.fast = need.plain.tolist(), need.fast.tolist()
+        self.carries, self.reference = need.carries.tolist(), need.reference.tolist()
+        self.backlog, self.drain, self.work = need.backlog.tolist(), need.drain.tolist(), need.work.tolist()
+        self.points, self.floor, self.allowed = need.points.tolist(), need.floor.tolist(), need.allowed.tolist()
+        self.horizon, self.hold, self.startup = need.horizon.tolist(), need.hold.tolist(), need.startup.tolist()
+        self.load_now = need.load_now.tolist()
+        self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()
+        self.arrived, self.queued = fleet.arrived.tolist(), fleet.queued.tolist()
+        self.running, self.waiting = fleet.running.tolist(), fleet.waiting.tolist()
+        self.kv_usage, self.ready, self.stuck = fleet.kv_usage.tolist(), fleet.ready.tolist(), fleet.stuck.tolist()
+        self.coming, self.seconds = fleet.coming.tolist(), fleet.seconds.tolist()
+
+    def wake(self, pool: Draft) -> float:
+        """Seconds from warm standby to ready."""
+        return max(variant.wake for variant in pool.policy.variants)

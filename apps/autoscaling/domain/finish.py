@@ -1,0 +1,311 @@
+"""From what each pool needs to its decision: hold, zero, mix of variants, safety; and what explains it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.autoscaling.domain import explain, idle, outlook
+from apps.autoscaling.domain.draft import Draft, Group, Need, Plain
+from apps.autoscaling.domain.extract import Fleet
+from apps.autoscaling.domain.memory import HOLD_PARTS, LAYOUT, VARIANT
+from apps.autoscaling.domain.safety import Guard
+from apps.autoscaling.domain.sizing import Shape, cheapest_mix
+from apps.autoscaling.domain.types import (
+    Decision,
+    Policy,
+    Proposal,
+    Signals,
+    State,
+    Target,
+    VariantSignals,
+)
+
+__all__ = ["finish"]
+
+
+def finish(
+    policies: Sequence[Policy],
+    signals: Sequence[Signals],
+    nows: Sequence[float],
+    fleet: Fleet,
+    groups: Sequence[Group],
+    need: Need,
+) -> list[Decision]:
+    """The decisions of all pools, their memory included."""
+    pool_memory, row_memory = need.memory.lists()
+    of_pool: list[list[int]] = [[] for _ in policies]
+    for index, group in enumerate(groups):
+        of_pool[group.pool].append(index)
+    plain = Plain(need, fleet)
+    pools = []
+    for index, (policy, seen, now) in enumerate(zip(policies, signals, nows, strict=True)):
+        first, count = plain.first_row[index], plain.rows[index]
+        pool = _start(policy, seen, now, pool_memory[index], row_memory[first : first + count], of_pool[index], first)
+        _size(pool, index, groups, plain)
+        pools.append(pool)
+    totals = np.ones(len(groups))
+    for pool in pools:
+        for index in pool.groups:
+            totals[index] = max(_equivalent(pool, groups[index], plain), 1.0)
+    views = outlook.of(need, totals)
+    return [_decision(pool, index, groups, plain, views) for index, pool in enumerate(pools)]
+
+
+def _start(
+    policy: Policy,
+    seen: Signals,
+    now: float,
+    memory: list[float],
+    rows: list[list[float]],
+    groups: list[int],
+    first: int,
+) -> Draft:
+    named = {variant.name: variant for variant in seen.variants}
+    before, asleep = [], []
+    for variant in policy.variants:
+        found: VariantSignals | None = named.get(variant.name)
+        before.append(found.replicas.desired if found is not None else variant.minimum)
+        asleep.append(found.replicas.asleep if found is not None else 0)
+    return Draft(policy, seen, now, memory, rows, groups, first, before, asleep, list(before), list(asleep))
+
+
+# --- the number -----------------------------------------------------------------------------------------------------
+
+
+def _size(pool: Draft, index: int, groups: Sequence[Group], plain: Plain) -> None:
+    policy, now = pool.policy, pool.now
+    arrived = plain.arrived[index]
+    known = not math.isnan(arrived)
+    known_at = pool.get("known_at")
+    age = now - known_at if known_at >= 0 else math.inf
+    stale = not known and age > policy.limits.stale * policy.tick
+    rest = idle.observe(pool, known and arrived == 0 and _quiet(pool, index, plain), known, plain.seconds[index])
+    queued = plain.queued[index]
+    asked = (known and arrived > 0) or queued > 0
+    for group_index in pool.groups:
+        _size_group(pool, groups[group_index], group_index, index, plain)
+    if not pool.binding:
+        pool.binding = "hold"
+    idle.apply(pool, rest, asked, plain, index)
+    guard = Guard(pool, plain, index, known=known, stale=stale, age=age)
+    guard.apply()
+    _account(pool)
+
+
+def _quiet(pool: Draft, index: int, plain: Plain) -> bool:
+    rows = range(pool.first, pool.first + len(pool.policy.variants))
+    nothing = all(plain.running[r] == 0 and plain.waiting[r] == 0 for r in rows)
+    return nothing and not plain.queued[index] > 0
+
+
+def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) -> None:
+    rows = [row - pool.first for row in group.rows]
+    up, kept = int(plain.up[at]), int(plain.kept[at])
+    several = len(rows) > 1
+    current = sum(pool.before[row] for row in rows)
+    reference = plain.reference[at]
+    weights = [plain.carries[pool.first + row] / max(reference, 1e-12) for row in rows] if several else [1.0]
+    equivalent = sum(w * pool.before[row] for w, row in zip(weights, rows, strict=True))
+    saturation = _saturation(pool, group, index, plain)
+    if saturation is not None:
+        up, kept = max(up, saturation), max(kept, saturation)
+    held = _held(pool, rows[0], kept, equivalent, plain.hold[index])
+    pool.proposals += _proposals(pool, group.role, at, plain, held, saturation)
+    if up > equivalent + 1e-9:
+        rule = _binding(at, plain, up, saturation)
+        if several:
+            _mix(pool, rows, weights, float(up), plain, urgent=plain.load_now[at] > 0.9 * plain.ready[group.rows[0]])
+        else:
+            pool.target[rows[0]] = up
+        pool.binding = rule
+    elif held < equivalent - 1e-9:
+        if several:
+            candidate = _mixed(pool, rows, weights, float(held), plain, urgent=False)
+            cost = sum(pool.policy.variants[r].price * n for r, n in zip(rows, candidate, strict=True))
+            standing = sum(pool.policy.variants[r].price * pool.before[r] for r in rows)
+            if cost < standing * 0.97:
+                for row, count in zip(rows, candidate, strict=True):
+                    pool.target[row] = count
+                pool.binding = "forecast"
+        else:
+            pool.target[rows[0]] = min(int(held), current)
+            pool.binding = pool.binding or "forecast"
+    elif up < current and not pool.binding:
+        pool.binding = "hold"
+
+
+def _mix(pool: Draft, rows: list[int], weights: list[float], need: float, plain: Plain, *, urgent: bool) -> None:
+    for row, count in zip(rows, _mixed(pool, rows, weights, need, plain, urgent=urgent), strict=True):
+        pool.target[row] = count
+
+
+def _mixed(
+    pool: Draft, rows: list[int], weights: list[float], need: float, plain: Plain, *, urgent: bool
+) -> tuple[int, ...]:
+    shapes = []
+    for row, weight in zip(rows, weights, strict=True):
+        variant = pool.policy.variants[row]
+        at = pool.first + row
+        most = variant.maximum
+        if variant.available is not None:
+            most = min(most, max(pool.before[row], 0) + variant.available // max(variant.accelerators, 1))
+        if plain.stuck[at] > 0:
+            most = min(most, int(plain.ready[at] + plain.coming[at]))
+        start = 0.03 + plain.startup[at] / (300.0 if urgent else 1800.0)
+        least = min(variant.minimum, most)
+        shapes.append(Shape(weight, variant.price * 1.0, least, max(most, least), pool.before[row], start))
+    return cheapest_mix(need, shapes).replicas
+
+
+def _equivalent(pool: Draft, group: Group, plain: Plain) -> float:
+    rows = [row - pool.first for row in group.rows]
+    if len(rows) == 1:
+        return float(pool.target[rows[0]])
+    reference = max(plain.reference[pool.groups[0]], 1e-12)
+    return sum(pool.target[row] * plain.carries[pool.first + row] / reference for row in rows)
+
+
+def _held(pool: Draft, row: int, kept: int, current: float, hold: float) -> float:
+    """The most that was needed within the hold."""
+    memory = pool.rows[row]
+    parts_at, from_at = VARIANT.slices["hold_parts"], VARIANT.slices["hold_from"].start
+    parts, since = memory[parts_at], memory[from_at]
+    width = hold / HOLD_PARTS
+    if since < 0 or pool.now - since > hold:
+        parts, since = [max(float(kept), math.ceil(current))] * HOLD_PARTS, pool.now
+    while pool.now - since >= width:
+        parts, since = [0.0, *parts[:-1]], since + width
+    parts = [max(parts[0], float(kept)), *parts[1:]]
+    memory[parts_at], memory[from_at] = parts, since
+    return max(parts)
+
+
+def _saturation(pool: Draft, group: Group, index: int, plain: Plain) -> int | None:
+    """Without a step-time model to trust: replicas by KV usage and queue, as thresholds have it; None while it is."""
+    residual = max(pool.rows[row - pool.first][VARIANT.slices["residual"].start] for row in group.rows)
+    if residual <= pool.policy.limits.residual:
+        return None
+    wanted = 1
+    for row in group.rows:
+        ready = plain.ready[row]
+        if ready <= 0:
+            continue
+        usage, waiting = plain.kv_usage[row], plain.waiting[row]
+        ratio = 0.0 if math.isnan(usage) else usage / 0.7
+        if not math.isnan(waiting) and waiting / ready > 3:
+            ratio = max(ratio, min(waiting / ready / 3, 2.0))
+        wanted += max(0, math.ceil(ready * ratio - 1e-9))
+    return max(wanted - 1, 1)
+
+
+def _binding(at: int, plain: Plain, up: int, saturation: int | None) -> str:
+    if saturation is not None and up == saturation and up > plain.plain[at]:
+        return "saturation"
+    if plain.plain[at] >= up:
+        return "forecast"
+    if plain.backlog[at] > 0:
+        return "backlog"
+    return "slo-floor"
+
+
+def _proposals(pool: Draft, role: str, at: int, plain: Plain, held: float, saturation: int | None) -> list[Proposal]:
+    found = [
+        Proposal("forecast", int(plain.plain[at]), "cheapest at the load to come", role),
+        Proposal("now", int(plain.fast[at]), "for the load of the last half minute", role),
+        Proposal("slo-floor", int(plain.least[at]), "so that no moment is given up", role),
+        Proposal("hold", int(held), "the most needed within the hold", role),
+    ]
+    if plain.backlog[at] > 0:
+        reason = f"to work off {plain.backlog[at]:.0f} replica-seconds of backlog in {plain.drain[at]:.0f} s"
+        found.append(Proposal("backlog", int(plain.up[at]), reason, role))
+    if saturation is not None:
+        found.append(Proposal("saturation", saturation, "the step-time model is off; KV usage and queue decide", role))
+    return found
+
+
+def _account(pool: Draft) -> None:
+    """Moves and reversals, and what they teach about the hold."""
+    before, after = sum(pool.before), sum(pool.target)
+    window = pool.policy.limits.reversal
+    reversals = pool.get("reversals") * math.exp(-pool.signals.seconds / 3600.0)
+    if after > before:
+        down_at = pool.get("down_at")
+        if down_at >= 0 and pool.now - down_at < window:
+            reversals += 1
+            pool.put("hold", min(pool.get("hold") * 1.5, 1800.0))
+        pool.put("up_at", pool.now)
+    elif after < before:
+        up_at = pool.get("up_at")
+        if up_at >= 0 and pool.now - up_at < window:
+            reversals += 1
+        pool.put("down_at", pool.now)
+    pool.put("reversals", reversals)
+    moved = pool.target != pool.before or pool.asleep != pool.asleep_before
+    if pool.verb in ("zero", "from-zero", "sleep", "wake") or (pool.verb == "frozen" and not moved):
+        return
+    pool.verb = "up" if after > before else "down" if after < before else "mix" if moved else "hold"
+
+
+# --- the record -----------------------------------------------------------------------------------------------------
+
+
+def _decision(pool: Draft, index: int, groups: Sequence[Group], plain: Plain, views: outlook.Views) -> Decision:
+    policy = pool.policy
+    targets = tuple(Target(v.name, n, a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True))
+    before = tuple(
+        Target(v.name, n, a) for v, n, a in zip(policy.variants, pool.before, pool.asleep_before, strict=True)
+    )
+    cost = sum(v.price * (n + a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True))
+    group = pool.groups[0]
+    work = max(plain.work[group], 1e-12)
+    served = pool.get("served")
+    attainment = None
+    if served >= 1:
+        attainment = (
+            max(0.0, 1 - pool.get("missed") / served),
+            min(1.0, 1 - pool.get("missed_least") / served),
+        )
+    quantiles = {name: plain.points[group][k] / work for name, k in (("p10", 0), ("p50", 2), ("p90", 4), ("p99", 5))}
+    counterfactuals = outlook.counterfactuals(views, group, policy.variants[groups[group].rows[0] - pool.first].price)
+    inputs = explain.inputs(pool.signals, plain.reference[group], pool.memory)
+    state = State(
+        pool.now,
+        LAYOUT,
+        tuple(pool.memory),
+        {v.name: tuple(row) for v, row in zip(policy.variants, pool.rows, strict=True)},
+    )
+    sentence = explain.sentence(
+        policy=policy,
+        verb=pool.verb,
+        before=before,
+        targets=targets,
+        binding=pool.binding,
+        clamps=pool.clamps,
+        quantiles=quantiles,
+        horizon=plain.horizon[index],
+        hold=plain.hold[index],
+        rate=plain.load_now[group] / work,
+        counterfactuals=counterfactuals,
+        proposals=pool.proposals,
+        floor=plain.floor[group],
+        allowed=1.0 - max((o.fraction for o in policy.objectives), default=0.95),
+    )
+    return Decision(
+        at=pool.now,
+        verb=pool.verb,
+        targets=targets,
+        before=before,
+        binding=pool.binding,
+        sentence=sentence,
+        inputs=inputs,
+        quantiles=quantiles,
+        proposals=tuple(pool.proposals),
+        clamps=tuple(pool.clamps),
+        counterfactuals=counterfactuals,
+        cost=cost,
+        attainment=attainment,
+        state=state,
+    )

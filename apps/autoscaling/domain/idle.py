@@ -1,0 +1,112 @@
+"""To zero and back: how long an idle pool is kept, and what its first requests find.
+
+Keeping an idle replica costs its price; letting it go costs a start when the next request comes. Without history the
+break-even time of the ski rental problem is at most twice as dear as knowing the future; with history the idle times
+seen so far say which time is cheapest on average.
+"""
+
+from __future__ import annotations
+
+import math
+
+from apps.autoscaling.domain.draft import Draft, Plain
+from apps.autoscaling.domain.memory import GAPS, POOL
+
+__all__ = ["apply", "keep_for", "observe"]
+
+_FIRST_GAP = 20.0
+_ENOUGH_GAPS = 4.0
+_FADE = 6 * 3600.0
+_GAPS = POOL.slices["gaps"]
+
+
+def observe(pool: Draft, idle: bool, known: bool, seconds: float) -> float | None:
+    """Note an idle tick or the end of an idle time; seconds for which the pool has been idle, None when it is not."""
+    since = pool.get("idle_from")
+    fade = math.exp(-seconds / _FADE)
+    pool.memory[_GAPS] = [count * fade for count in pool.memory[_GAPS]]
+    if not known:
+        return None
+    if idle:
+        if since < 0:
+            since = pool.now - seconds
+            pool.put("idle_from", since)
+        return pool.now - since
+    if since >= 0:
+        length = pool.now - since
+        bucket = min(max(int(math.log2(max(length, _FIRST_GAP) / _FIRST_GAP)), 0), GAPS - 1)
+        pool.memory[_GAPS.start + bucket] += 1
+        pool.put("idle_from", -1.0)
+    return None
+
+
+def keep_for(gaps: list[float], start: float) -> float:
+    """Seconds to keep an idle replica. `gaps`: idle times seen, by powers of two of 20 s; `start`: what a start costs,
+    in seconds of a replica."""
+    total = sum(gaps)
+    if total < _ENOUGH_GAPS:
+        return start
+    lengths = [_FIRST_GAP * 2**k * 1.4 for k in range(GAPS)]
+
+    def cost(keep: float) -> float:
+        return (
+            sum(
+                count * (length if length <= keep else keep + start)
+                for count, length in zip(gaps, lengths, strict=True)
+            )
+            / total
+        )
+
+    choices = [_FIRST_GAP, *(length * 1.4 for length in lengths if length < 20 * start)]
+    best = min(choices, key=lambda keep: (cost(keep), keep))
+    return best if cost(best) < cost(start) else start
+
+
+def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int) -> None:
+    """Let an idle pool go to sleep or to zero where the policy says so; bring it back when it is asked."""
+    policy = pool.policy
+    standing = sum(pool.before)
+    if any(variant.minimum > 0 for variant in policy.variants):
+        return
+    if policy.idle == "keep":
+        if sum(pool.target) == 0:
+            _at_least_one(pool)
+        return
+    if standing == 0:
+        if not asked:
+            pool.target = [0] * len(pool.target)
+            pool.binding = "idle"
+            return
+        _at_least_one(pool)
+        woken = 0
+        for row, asleep in enumerate(pool.asleep_before):
+            woken += min(asleep, pool.target[row])
+            pool.asleep[row] = max(0, asleep - pool.target[row])
+        pool.verb = "wake" if woken else "from-zero"
+        pool.binding = "queued" if plain.queued[index] > 0 else "arrivals"
+        return
+    if rest is None:
+        return
+    start = plain.wake(pool) if policy.idle == "standby" else plain.startup[pool.first]
+    # a start holds the requests that come meanwhile: as much again
+    keep = max(keep_for(pool.memory[_GAPS], 2 * start), 60.0 if policy.idle == "standby" else 30.0)
+    if rest < keep:
+        return
+    pool.target = [0] * len(pool.target)
+    if policy.idle == "standby":
+        row = max(range(len(pool.before)), key=lambda r: (pool.before[r] > 0, -policy.variants[r].price))
+        pool.asleep[row] = max(1, pool.asleep_before[row])
+        pool.verb = "sleep"
+    else:
+        pool.verb = "zero"
+    pool.binding = "idle"
+
+
+def _at_least_one(pool: Draft) -> None:
+    if sum(pool.target) == 0:
+        able = [row for row, variant in enumerate(pool.policy.variants) if variant.maximum > 0]
+        roles = {pool.policy.variants[row].role for row in able}
+        for role in roles:
+            rows = [row for row in able if pool.policy.variants[row].role == role]
+            if rows:
+                pool.target[min(rows, key=lambda r: pool.policy.variants[r].price)] = 1

@@ -1,0 +1,119 @@
+"""What is learned online: the step-time model, its residual, start-up times, crowding, and what a miss is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.capacity import LOADS, Engines, Traffic, inverse, look_up
+from apps.autoscaling.domain.memory import Memory
+
+__all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_FADE = 600.0
+# how much the prior counts against one tick: relative noise of a tick 0.1, of the prior 0.2
+_PRIOR = 0.25
+_LOWEST, _HIGHEST = 0.4, 2.5
+_UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
+
+
+def learn_step_time(
+    memory: Memory, engines: Engines, traffic: Traffic, batch: Floats, rate: Floats, observed: Floats, seconds: Floats
+) -> None:
+    """Recursive least squares with forgetting and bounds, around the prior (factors 1).
+
+    batch: decoding requests of a replica; rate: requests/s of a replica; observed: mean seconds between tokens, NaN
+    where there is none. All (rows,). The step is fixed + tokens + attention + KV, each the prior's times its factor.
+    """
+    known = np.isfinite(observed) & (observed > 1e-5) & (batch >= 0.5)
+    if not known.any():
+        return
+    step = np.where(known, observed, 1.0)
+    fresh = 1 - traffic.cached
+    n = traffic.prompt * fresh[:, None]
+    u = rate * step
+    share = traffic.prompt_share
+    pairs = (share * n * (traffic.prompt * traffic.cached[:, None] + n / 2)).sum(axis=1)
+    admitted = u * (share * n).sum(axis=1) * engines.prefills
+    mixed = np.clip(np.maximum(-np.expm1(-u), admitted / engines.max_num_batched_tokens), 1e-9, 1.0) * engines.prefills
+    output = (traffic.output_share * traffic.output).sum(axis=1)
+    second = (traffic.output_share * traffic.output**2).sum(axis=1)
+    context = (share * traffic.prompt).sum(axis=1) + second / np.maximum(output, 1.0) / 2
+    base = np.maximum(engines.read, engines.compute)
+
+    def linear(tokens: Floats) -> Floats:
+        total = np.maximum(engines.read + engines.read_token * tokens, engines.compute + engines.compute_token * tokens)
+        return np.asarray(total - base, dtype=np.float64)
+
+    parts = np.stack(
+        [
+            base,
+            (1 - mixed) * linear(batch) + mixed * linear(batch + admitted / np.maximum(mixed, 1e-9)),
+            u * (engines.prefill_request + engines.attention_pair * pairs) * engines.prefills,
+            engines.kv_token * batch * context * (1 + mixed * (engines.mixed - 1)),
+        ],
+        axis=1,
+    )
+    parts = parts / step[:, None]
+    keep = np.where(known, np.exp(-seconds / _FADE), 1.0)[:, None]
+    information, moments = memory.row("information"), memory.row("moments")
+    for k, (i, j) in enumerate(_UPPER):
+        information[:, k] = keep[:, 0] * information[:, k] + np.where(known, parts[:, i] * parts[:, j], 0.0)
+    moments[:] = keep * moments + np.where(known[:, None], parts, 0.0)
+    factors = memory.row("factors")
+    off = np.abs((factors * parts).sum(axis=1) - 1)
+    residual = memory.row("residual")
+    residual[:] = np.where(known, residual + 0.05 * (np.minimum(off, 3.0) - residual), residual)
+    matrix = np.zeros((len(step), 4, 4))
+    for k, (i, j) in enumerate(_UPPER):
+        matrix[:, i, j] = matrix[:, j, i] = information[:, k]
+    solved = factors.copy()
+    for _ in range(6):
+        for i in range(4):
+            rest = moments[:, i] + _PRIOR - (matrix[:, i, :] * solved).sum(axis=1) + matrix[:, i, i] * solved[:, i]
+            solved[:, i] = np.clip(rest / (matrix[:, i, i] + _PRIOR), _LOWEST, _HIGHEST)
+    factors[:] = np.where(known[:, None], solved, factors)
+
+
+def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> float:
+    """The 90th percentile of start-up times, moved by each measured one: quickly up, slowly down."""
+    for seconds in measured:
+        if learned < 0:
+            learned = max(seconds, 0.5 * (seconds + prior)) if seconds > prior else 0.5 * (seconds + prior)
+        elif seconds > learned:
+            learned += 0.6 * (seconds - learned)
+        else:
+            learned -= 0.12 * (learned - seconds)
+    return learned
+
+
+def learn_crowding(memory: Memory, miss: Floats, load: Floats, calm: Bools, seconds: Floats) -> None:
+    """Bring the model's misses at the present load (pools,) to the observed ones by a factor on the load.
+
+    miss: the model's curve (pools, GRID). calm: no backlog, so that what misses now is due to the load now.
+    """
+    crowding = memory["crowding"]
+    served = memory["served_now"]
+    share = memory["missed_now"] / np.maximum(served, 1e-9)
+    expected = look_up(miss, (crowding * load)[:, None])[:, 0]
+    # where neither says anything there is nothing to learn: both tiny, or an idle replica
+    telling = calm & (load > 0.1) & (served > 20) & (np.maximum(share, expected) > 0.01) & (share < 0.7)
+    wanted, _ = inverse(miss, np.maximum(share, 0.004))
+    factor = np.clip(np.maximum(wanted, LOADS[0]) / np.maximum(load, 1e-6), 0.5, 2.5)
+    pace = seconds / 400.0 * served / (served + 100.0)
+    moved = np.exp(np.log(crowding) + np.minimum(pace, 0.2) * np.clip(np.log(factor / crowding), -0.5, 0.5))
+    memory["crowding"] = np.where(telling, np.clip(moved, 0.5, 2.5), crowding)
+
+
+def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats) -> None:
+    """What a miss is worth, as a multiple of the model's figure: up while more misses than may, down while fewer."""
+    served = memory["served"]
+    share = memory["missed"] / np.maximum(served, 1e-9)
+    allowed = np.maximum(budget - floor, budget / 4)
+    sure = served * allowed / (served * allowed + 5.0)
+    drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.7, 2.0)
+    moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
+    memory["gain"] = np.clip(np.exp(moved), 0.15, 8.0)

@@ -1,0 +1,139 @@
+"""What a `State` remembers: names, sizes, units; and states of many pools as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.types import Policy, State
+
+__all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
+
+Floats = NDArray[np.float64]
+
+# bumped whenever a name below changes its meaning: an older state then starts anew
+LAYOUT = 1
+# lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
+PROMPT_EDGES = 15
+OUTPUT_EDGES = 15
+EXPERTS = ("fast", "slow", "trend", "season")
+RING = 18
+HOLD_PARTS = 4
+GAPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`size` numbers called `name`, `initial` at first."""
+
+    name: str
+    size: int = 1
+    initial: float = 0.0
+
+
+# fmt: off
+_POOL = (
+    Field("ticks"),                        # decided so far with known arrivals
+    Field("prompts", PROMPT_EDGES),        # requests by length of prompt, fading
+    Field("outputs", OUTPUT_EDGES),        # requests by length of output, fading
+    Field("prompt_tokens"), Field("cached_tokens"), Field("prompted"),   # tokens, tokens, requests, fading
+    Field("output_tokens"), Field("finished"),                           # tokens, requests, fading
+    Field("rate"),                         # requests/s, 30 s
+    Field("fast"), Field("slow"),          # work, replica-seconds a second of the first variant: 30 s, 300 s
+    Field("near"), Field("far"),           # the same, 60 s and 180 s: their difference is the trend
+    Field("weight_fast"), Field("weight_slow"), Field("weight_near"), Field("weight_far"),  # bias corrections, 0..1
+    Field("dispersion", 1, 1.0),           # variance over mean of arrivals in a tick
+    Field("ring_at", RING, -1.0),          # when the forecasts below were made
+    Field("ring_for", RING, -1.0),         # and for when
+    Field("ring", RING * len(EXPERTS)),    # log work by expert
+    Field("ring_mean", RING),              # log work of the ensemble
+    Field("loss", len(EXPERTS)),           # recent pinball loss of each expert, in log work
+    Field("above", 1, 0.04), Field("below", 1, 0.04),  # squared log error of the ensemble where truth was above, below
+    Field("bias"),                         # log error of the ensemble, recent mean
+    Field("gain", 1, 1.0),                 # what a miss is worth, as a multiple of what the model says
+    Field("crowding", 1, 1.0),             # load at which replicas behave, over the load that they have
+    Field("missed"), Field("missed_least"), Field("served"),   # of requests, half an hour
+    Field("missed_now"), Field("served_now"),                  # of requests, two minutes
+    Field("hold", 1, 0.0),                 # seconds that a lower need must last before replicas go
+    Field("up_at", 1, -1.0), Field("down_at", 1, -1.0),        # last moves
+    Field("reversals"), Field("reversed_at", 1, -1.0),         # fading count over an hour
+    Field("idle_from", 1, -1.0),           # since when nothing runs, waits or comes
+    Field("gaps", GAPS),                   # idle times seen, by length, fading
+    Field("minute_from", 1, -1.0), Field("minute_total", 1, -1.0),    # of the rate limit: when it began, replicas then
+    Field("known_at", 1, -1.0),            # when arrivals were last known
+)
+_VARIANT = (
+    Field("factors", 4, 1.0),              # of the prior's fixed, per-token, attention and KV parts of a step
+    Field("information", 10),              # of the regression, fading: upper triangle
+    Field("moments", 4),                   # of the regression, fading
+    Field("residual", 1, 0.0),             # relative error of the step time, fading mean
+    Field("inflight", 1, -1.0),            # running + waiting at the last tick
+    Field("hold_parts", HOLD_PARTS), Field("hold_from", 1, -1.0),  # of its group: highest need in each part of the hold
+    Field("startup", 1, -1.0),             # 90th percentile of measured starts, seconds; below 0: none measured
+)
+# fmt: on
+
+
+class Table:
+    """Where each field lies in a row."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        ends = list(accumulate(f.size for f in fields))
+        self.slices = {f.name: slice(end - f.size, end) for f, end in zip(fields, ends, strict=True)}
+        self.size = ends[-1]
+        self.initial = np.concatenate([np.full(f.size, f.initial) for f in fields])
+        self.scalars = frozenset(f.name for f in fields if f.size == 1)
+
+    def named(self, row: Sequence[float]) -> dict[str, list[float] | float]:
+        """A row for people."""
+        return {name: row[at.start] if name in self.scalars else list(row[at]) for name, at in self.slices.items()}
+
+
+POOL = Table(_POOL)
+VARIANT = Table(_VARIANT)
+
+
+class Memory:
+    """The memory of many pools: `pool` (pools, POOL.size) and `rows` (variants of all pools in order, VARIANT.size)."""
+
+    def __init__(self, pool: Floats, rows: Floats) -> None:
+        self.pool, self.rows = pool, rows
+
+    @classmethod
+    def of(cls, policies: Sequence[Policy], states: Sequence[State]) -> Memory:
+        pools: list[tuple[float, ...]] = []
+        rows: list[tuple[float, ...]] = []
+        fresh_pool, fresh_row = tuple(POOL.initial.tolist()), tuple(VARIANT.initial.tolist())
+        for policy, state in zip(policies, states, strict=True):
+            known = state.layout == LAYOUT and len(state.pool) == POOL.size
+            pools.append(state.pool if known else fresh_pool)
+            held: Mapping[str, tuple[float, ...]] = state.variants if known else {}
+            for variant in policy.variants:
+                row = held.get(variant.name, fresh_row)
+                rows.append(row if len(row) == VARIANT.size else fresh_row)
+        return cls(np.array(pools, dtype=np.float64), np.array(rows, dtype=np.float64))
+
+    def lists(self) -> tuple[list[list[float]], list[list[float]]]:
+        """Pools and rows as plain numbers. Negative zero becomes zero: a store without it gives back the same."""
+        return (self.pool + 0.0).tolist(), (self.rows + 0.0).tolist()
+
+    def __getitem__(self, name: str) -> Floats:
+        """A pool field of all pools as a view: (pools,) for a number, (pools, size) for several."""
+        at = POOL.slices[name]
+        return self.pool[:, at.start] if name in POOL.scalars else self.pool[:, at]
+
+    def __setitem__(self, name: str, values: Floats | float) -> None:
+        at = POOL.slices[name]
+        if name in POOL.scalars:
+            self.pool[:, at.start] = values
+        else:
+            self.pool[:, at] = values
+
+    def row(self, name: str) -> Floats:
+        """A variant field of all rows, as a view."""
+        at = VARIANT.slices[name]
+        return self.rows[:, at.start] if name in VARIANT.scalars else self.rows[:, at]

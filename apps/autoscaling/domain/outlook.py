@@ -1,0 +1,74 @@
+"""What the model expects of the chosen number of replicas, of one fewer and of one more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.capacity import look_up
+from apps.autoscaling.domain.demand import WEIGHTS
+from apps.autoscaling.domain.draft import Need
+from apps.autoscaling.domain.types import Counterfactual
+
+__all__ = ["Views", "counterfactuals", "of"]
+
+Floats = NDArray[np.float64]
+_STEPS = np.array([-1.0, 0.0, 1.0])
+_Z95 = 1.645
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """For one fewer, the same, and one more replica (groups, 3), as plain numbers; None where it makes no sense."""
+
+    replicas: list[list[float]]
+    missing: list[list[float]]
+    ttft: list[list[float]]
+    tpot: list[list[float]]
+    load: list[list[float]]
+
+
+def of(need: Need, totals: Floats) -> Views:
+    """`totals`: replicas of each group in units of its first row."""
+    replicas = totals[:, None] + _STEPS[None, :]
+    at_least = np.maximum(replicas, 0.5)
+    loads = need.crowding[:, None, None] * need.points[:, None, :] / at_least[:, :, None]
+    shape = loads.shape
+    share = np.minimum(look_up(need.miss, loads.reshape(shape[0], -1)).reshape(shape), 1.0)
+    weighted = WEIGHTS[None, None, :] * need.points[:, None, :]
+    missing = (weighted * share).sum(axis=2) / np.maximum(weighted.sum(axis=2), 1e-12)
+    mean = (WEIGHTS[None, :] * need.points).sum(axis=1)
+    load = need.crowding[:, None] * mean[:, None] / at_least
+    rows = need.rows
+    step = look_up(need.curve.step[rows], load)
+    tpot = step * np.exp(_Z95 * np.sqrt(np.maximum(look_up(need.curve.scatter[rows], load), 0.0)))
+    wait, busy = look_up(need.curve.wait[rows], load), np.clip(look_up(need.curve.busy[rows], load), 0.0, 0.999)
+    # the longest prompts of 20, and the wait of the unluckiest of 20, do not meet in one request: root of squares
+    queue = np.where(busy > 0.05, wait / np.maximum(busy, 0.05) * np.log(20.0 * np.maximum(busy, 0.05)), 0.0)
+    own = need.long_prompt
+    ttft = 1.5 * step + np.sqrt((own[:, None] / (1 - np.minimum(busy, 0.9))) ** 2 + np.maximum(queue, 0.0) ** 2)
+    return Views(replicas.tolist(), missing.tolist(), ttft.tolist(), tpot.tolist(), load.tolist())
+
+
+def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfactual, ...]:
+    """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told."""
+    found = []
+    for count, missing, ttft, tpot, load in zip(
+        views.replicas[group],
+        views.missing[group],
+        views.ttft[group],
+        views.tpot[group],
+        views.load[group],
+        strict=True,
+    ):
+        if count < 0.5:
+            continue
+        swamped = load > 1.0
+        found.append(
+            Counterfactual(
+                round(count), 1 - missing, None if swamped else ttft, None if swamped else tpot, price * round(count)
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,133 @@
+"""From demand and capacity to a number of replicas: where one more replica costs more than the misses that it saves.
+
+The number minimises  N * price + value * E[missed requests]  over the forecast's distribution. `value` is such that,
+at a steady load, just the allowed share of requests misses; a learned gain corrects it by what really misses. Where
+load changes this spends each replica where it saves most, and rounds to whole replicas where that costs least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.capacity import inverse, look_up
+
+__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "optimum"]
+
+Floats = NDArray[np.float64]
+
+# no moment is given up for another: at the middle of the forecast at most this multiple of the allowed misses
+_WORST = 4.0
+_DOUBLINGS = 11
+
+
+def optimum(
+    miss: Floats, demand: Floats, weights: Floats, crowding: Floats, gain: Floats, allowed: Floats, price: Floats
+) -> Floats:
+    """Whole replicas (rows,). miss: (rows, GRID) curve; demand: (rows, nodes) work a second with `weights` (nodes,);
+    allowed: share of requests that may miss, the floor included; price: of one more replica, 1 being its own."""
+    load, slope = inverse(miss, allowed)
+    value = gain * crowding / np.maximum(load * load * slope, 1e-9)
+
+    def worth(n: Floats) -> Floats:
+        """What the replica after n saves."""
+        few = look_up(miss, crowding[:, None] * demand / n[:, None])
+        more = look_up(miss, crowding[:, None] * demand / (n[:, None] + 1))
+        return np.asarray(value * (weights[None, :] * demand * (few - more)).sum(axis=1), dtype=np.float64)
+
+    low, high = np.ones(len(miss)), np.full(len(miss), 2.0**_DOUBLINGS)
+    for _ in range(_DOUBLINGS):
+        middle = np.floor((low + high) / 2)
+        more = worth(middle) > price
+        low, high = np.where(more, middle + 1, low), np.where(more, high, middle)
+        low = np.minimum(low, high)
+    return high
+
+
+def fewest(miss: Floats, demand: Floats, crowding: Floats, allowed: Floats, floor: Floats) -> Floats:
+    """Replicas (rows,) below which too many miss at one moment; demand: (rows,) work a second."""
+    load, _ = inverse(miss, np.minimum(floor + _WORST * (allowed - floor), 0.9))
+    return np.maximum(np.ceil(crowding * demand / np.maximum(load, 0.05) - 1e-9), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A variant as the mix sees it: what one replica carries (any unit), its price, bounds, how many there are, and
+    what the start of a further one costs as a share of its price (a replica that is there may be that much dearer)."""
+
+    carries: float
+    price: float
+    minimum: int
+    maximum: int
+    present: int
+    start: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Replicas by variant; `gap`: how much dearer than the cheapest possible it may be, as a share (0: it is it);
+    short: what is not carried because all bounds are reached."""
+
+    replicas: tuple[int, ...]
+    gap: float
+    short: float
+
+
+_NODES = 20_000
+
+
+def cheapest_mix(need: float, shapes: Sequence[Shape]) -> Mix:
+    """The cheapest numbers of replicas that carry `need`, by branch and bound; within a bound on its steps, exact.
+
+    Variants are taken by price per load. A branch is cut when its price with the rest at the best price per load cannot
+    beat what was found: that bound is the linear relaxation, and the gap is stated against it.
+    """
+    order = sorted(range(len(shapes)), key=lambda i: (shapes[i].price / max(shapes[i].carries, 1e-12), i))
+    floor = [shape.minimum for shape in shapes]
+    left = need - sum(shape.carries * shape.minimum for shape in shapes)
+    room = [shape.maximum - shape.minimum for shape in shapes]
+    most = sum(shapes[i].carries * room[i] for i in order)
+    if left <= 1e-9:
+        return Mix(tuple(floor), 0.0, 0.0)
+    if most < left:
+        return Mix(tuple(shape.maximum for shape in shapes), 0.0, left - most)
+    prices = [
+        [shapes[i].price * (1.0 if floor[i] + k < shapes[i].present else 1.0 + shapes[i].start) for k in range(room[i])]
+        for i in range(len(shapes))
+    ]
+    best_price, best, steps = float("inf"), [0] * len(shapes), 0
+    chosen = [0] * len(shapes)
+
+    def rate(at: int) -> float:
+        return min(
+            (shapes[i].price / max(shapes[i].carries, 1e-12) for i in order[at:] if room[i]), default=float("inf")
+        )
+
+    rates = [rate(at) for at in range(len(order) + 1)]
+    cover = [sum(shapes[i].carries * room[i] for i in order[at:]) for at in range(len(order) + 1)]
+
+    def search(at: int, missing: float, spent: float) -> None:
+        nonlocal best_price, best, steps
+        steps += 1
+        if missing <= 1e-9:
+            if spent < best_price - 1e-12:
+                best_price, best = spent, list(chosen)
+            return
+        if at == len(order) or missing > cover[at] + 1e-9 or spent + missing * rates[at] >= best_price - 1e-12:
+            return
+        if steps > _NODES:
+            return
+        i = order[at]
+        enough = min(room[i], int(np.ceil(missing / max(shapes[i].carries, 1e-12) - 1e-9)))
+        for count in range(enough, -1, -1):
+            chosen[i] = count
+            search(at + 1, missing - count * shapes[i].carries, spent + sum(prices[i][:count]))
+        chosen[i] = 0
+
+    search(0, left, 0.0)
+    bound = left * rates[0]
+    gap = 0.0 if steps <= _NODES else max(0.0, best_price / max(bound, 1e-12) - 1)
+    return Mix(tuple(floor[i] + best[i] for i in range(len(shapes))), gap, 0.0)
