@@ -15,8 +15,8 @@ from django.db import Error, connection
 from apps.core import clock
 from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta
-from apps.telemetry.domain.engine import EngineReading
-from apps.telemetry.domain.signals import Reading, Signals, combine
+from apps.telemetry.domain.readings import PageReading
+from apps.telemetry.domain.signals import ROLE, AcceleratorUse, Reading, Signals, combine
 from apps.telemetry.scrape import Scraped, scrape_all
 from apps.telemetry.services import Tick, Totals
 from apps.telemetry.targets import PoolTargets, find_targets
@@ -63,25 +63,50 @@ def _tick(
     seconds: float,
 ) -> Tick:
     rows: dict[tuple[UUID, str], Signals] = {}
-    totals: dict[str, tuple[UUID, EngineReading]] = {}
+    totals: dict[str, tuple[UUID, PageReading]] = {}
     for pool in pools:
         engines: dict[str, list[Reading]] = {}
+        gateways: list[Reading] = []
         for target in pool.targets:
+            found = gateways if target.kind == "gateway" else engines.setdefault(target.variant, [])
             answer = scraped[target.key]
             if answer.reading is None:
                 if target.key not in pool.leaving:
-                    engines.setdefault(target.variant, []).append(Reading(None, reason=answer.reason))
+                    found.append(Reading(None, reason=answer.reason))
                 continue
             last = before.get(target.key)
             gap = (at - last.at).total_seconds() if last else 0.0
-            change = delta(last.reading, answer.reading, gap) if last else None
-            totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading))
-            engines.setdefault(target.variant, []).append(Reading(answer.reading, change))
-        everything = [reading for found in engines.values() for reading in found]
-        for variant, found in [("", everything), *((name, engines.get(name, [])) for name in pool.variants)]:
-            row = combine(at.timestamp(), seconds, found, pool.replicas.get(variant, {}))
-            rows[(pool.pool, variant)] = row if row.reason or found else _silent(row, pool)
+            totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap))
+            found.append(Reading(answer.reading, delta(last.reading, answer.reading, gap) if last else None))
+        for key, variants in _groups(pool).items():
+            members = [reading for variant in variants for reading in engines.get(variant, [])]
+            row = combine(
+                at.timestamp(),
+                seconds,
+                members,
+                pool.replicas.get(key, {}),
+                gateways=gateways if key == "" else (),
+                held=_held(pool, variants),
+            )
+            rows[(pool.pool, key)] = row if row.reason or members else _silent(row, pool)
     return Tick(at=at, rows=rows, totals=totals)
+
+
+def _groups(pool: PoolTargets) -> dict[str, list[str]]:
+    """What gets a row of its own -> the variants that it is made of."""
+    known = list(dict.fromkeys([*pool.variants, *(target.variant for target in pool.targets if target.variant)]))
+    groups = {"": ["", *known], **{variant: [variant] for variant in pool.variants}}
+    roles = set(pool.roles.values())
+    if roles - {"both"}:
+        for role in sorted(roles):
+            groups[f"{ROLE}{role}"] = [variant for variant in pool.variants if pool.roles.get(variant) == role]
+    return groups
+
+
+def _held(pool: PoolTargets, variants: Sequence[str]) -> list[AcceleratorUse] | None:
+    if pool.held is None:
+        return None
+    return [pool.held[variant] for variant in variants if variant in pool.held]
 
 
 def _silent(row: Signals, pool: PoolTargets) -> Signals:

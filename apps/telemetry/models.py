@@ -21,6 +21,7 @@ class SignalColumns(models.Model):
     histograms = models.JSONField(default=dict)
     gauges = models.JSONField(default=dict)
     replicas = models.JSONField(default=dict)
+    sources = models.JSONField(default=dict)
 
     class Meta:
         abstract = True
@@ -46,6 +47,16 @@ class SignalMinute(SignalColumns):
         return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H:%M}"
 
 
+class SignalHour(SignalColumns):
+    """The minutes of one hour merged; `at` is the end of the hour. Kept for 400 days."""
+
+    class Meta:
+        db_table = "telemetry_signal_hour"
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H}h"
+
+
 class ScrapeState(models.Model):
     """The totals of one engine at its last scrape, which the next one is compared with."""
 
@@ -62,7 +73,7 @@ class PoolSummary(models.Model):
     """The newest figures of a pool, for lists: one row to read where a window of signals would be many.
 
     `figures`: name -> {"value": number} | {"state": "no_traffic"} | {"state": "unknown", "reason": …};
-    `hour`: family -> histogram of the last hour.
+    `hour`: family -> histogram of the sixty whole minutes before `hour_until`.
     """
 
     pool = models.UUIDField(primary_key=True)
@@ -71,6 +82,7 @@ class PoolSummary(models.Model):
     reason = models.TextField(blank=True)
     figures = models.JSONField(default=dict)
     hour = models.JSONField(default=dict)
+    hour_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.pool} at {self.at:%H:%M:%S}"
@@ -81,6 +93,7 @@ class Progress(models.Model):
 
     last_tick_at = models.DateTimeField(null=True)
     minutes_until = models.DateTimeField(null=True)
+    hours_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"ticked at {self.last_tick_at}"

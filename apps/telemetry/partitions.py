@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from apps.telemetry.models import Signal, SignalMinute
+from apps.telemetry.models import Signal, SignalHour, SignalMinute
 
-__all__ = ["MINUTES", "RAW", "PartitionedTable", "drop_old", "ensure"]
+__all__ = ["ALL", "HOURS", "MINUTES", "RAW", "PartitionedTable", "drop_old", "ensure"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,7 @@ class PartitionedTable:
 
     def start_of(self, at: datetime) -> datetime:
         """Start of the partition that holds `at`."""
-        day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        return day + (at - day) // self.span * self.span
+        return _EPOCH + (at - _EPOCH) // self.span * self.span
 
     def partition(self, start: datetime) -> str:
         return f"{self.name}_{start.strftime(self.stamp)}"
@@ -32,6 +33,8 @@ class PartitionedTable:
 
 RAW = PartitionedTable(Signal._meta.db_table, timedelta(hours=1), timedelta(hours=6), "%Y%m%d%H")
 MINUTES = PartitionedTable(SignalMinute._meta.db_table, timedelta(days=1), timedelta(days=14), "%Y%m%d")
+HOURS = PartitionedTable(SignalHour._meta.db_table, timedelta(days=10), timedelta(days=400), "%Y%m%d")
+ALL = (RAW, MINUTES, HOURS)
 
 
 def ensure(table: PartitionedTable, at: datetime) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 
-from apps.telemetry.domain.engine import EngineReading, read_engine
+from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import ExpositionError
+from apps.telemetry.domain.gateway import read_gateway
+from apps.telemetry.domain.readings import PageReading
 
 __all__ = ["Scraped", "Target", "scrape_all"]
 
@@ -21,19 +24,29 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Target:
-    """One engine: `key` (the pod's uid) lasts as long as the pod; `name` is for people; `url` its metrics page."""
+    """One process: `key` (the pod's uid) lasts as long as the pod; `name` is for people; `url` its metrics page.
+
+    `variant`: of an engine; an endpoint picker ("gateway") has none.
+    """
 
     key: str
     name: str
     variant: str
     url: str
+    kind: Literal["engine", "gateway"] = "engine"
+
+
+_READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {
+    "engine": (read_engine, "an engine's"),
+    "gateway": (read_gateway, "an endpoint picker's"),
+}
 
 
 @dataclass(frozen=True)
 class Scraped:
     """`reading` None: it could not be read, `reason` is a sentence."""
 
-    reading: EngineReading | None
+    reading: PageReading | None
     reason: str = ""
 
 
@@ -69,6 +82,7 @@ async def scrape_all(
 
 
 async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float) -> Scraped:
+    read, whose = _READERS[target.kind]
     try:
         async with session.get(target.url, allow_redirects=False) as answer:
             if answer.status != 200:
@@ -78,15 +92,15 @@ async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float
                 page += chunk
                 if len(page) > _MAX_BYTES:
                     return Scraped(None, f"{target.name} has a metrics page of more than {_MAX_BYTES // 2**20} MiB.")
-        reading = read_engine(page.decode("utf-8", "replace"))
+        reading = read(page.decode("utf-8", "replace"))
     except TimeoutError:
         return Scraped(None, f"{target.name} did not give its metrics within {seconds:g} s.")
     except (aiohttp.ClientError, OSError) as error:
         return Scraped(None, f"{target.name} cannot be reached for its metrics: {_short(error)}.")
     except ExpositionError as error:
         return Scraped(None, f"{target.name} has a metrics page that cannot be read: {error}")
-    if not reading.is_engine:
-        return Scraped(None, f"{target.name} answers at {target.url}, but not with an engine's metrics.")
+    if not reading.found:
+        return Scraped(None, f"{target.name} answers at {target.url}, but not with {whose} metrics.")
     return Scraped(reading)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,15 +12,16 @@ from apps.core import clock
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import PoolSummary, Progress, Signal, SignalColumns, SignalMinute
-from apps.telemetry.partitions import RAW
+from apps.telemetry.models import PoolSummary, Progress, Signal, SignalColumns, SignalHour, SignalMinute
+from apps.telemetry.partitions import MINUTES, RAW
 
-__all__ = ["INTERVAL", "Summary", "last_tick_at", "signals_of", "summaries"]
+__all__ = ["INTERVAL", "Summary", "last_tick_at", "recent", "signals_of", "summaries"]
 
 # seconds between ticks: the beat's schedule of telemetry-tick
 INTERVAL = 10.0
 
 _PLAIN = ("at", "seconds", "targets", "scraped", "reason")
+_JSON = ("counts", "rates", "histograms", "gauges", "replicas", "sources")
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,43 @@ def signals_of(
 ) -> list[Signals]:
     """Rows in (start, end] in order of time, with the JSON `columns` that are asked for; of histograms only `family`.
 
-    Minutes where `step` (seconds) does not need more or raw rows are gone, raw rows after the last whole minute.
+    `variant`: "" for the pool, a variant's name, or "role:decode". Each moment comes from one table: hours where `step`
+    (seconds) needs no more or minutes are gone, then minutes, then raw rows after the last whole minute.
     """
     progress = Progress.objects.filter(id=1).first()
-    minutes_until = progress.minutes_until if progress else None
-    cut = start
-    if minutes_until is not None:
-        raw_from = minutes_until if step >= 60 else min(minutes_until, clock.now() - RAW.kept + RAW.span)
-        cut = max(start, raw_from)
+    now = clock.now()
+    hours_until = _cut(progress.hours_until if progress else None, 3600, step, now - MINUTES.kept + MINUTES.span)
+    minutes_until = _cut(progress.minutes_until if progress else None, 60, step, now - RAW.kept + RAW.span)
     wanted = sorted(set(columns))
     rows: list[Signals] = []
-    if cut > start:
-        rows += _read(SignalMinute, pool, variant, start, min(cut, end), wanted, family)
-    if end > cut:
-        rows += _read(Signal, pool, variant, cut, end, wanted, family)
+    for table, until in ((SignalHour, hours_until), (SignalMinute, minutes_until), (Signal, end)):
+        if until is not None and until > start:
+            rows += _read(table, pool, variant, start, min(until, end), wanted, family)
+            start = min(until, end)
     return rows
+
+
+def _cut(until: datetime | None, length: float, step: float, finer_from: datetime) -> datetime | None:
+    """Up to when merged rows of `length` seconds are read: all of them where the step allows it, else those whose
+    finer rows are gone."""
+    if until is None or step >= length:
+        return until
+    return min(until, finer_from)
+
+
+def recent(pools: Iterable[UUID], *, seconds: float) -> dict[UUID, dict[str, list[Signals]]]:
+    """Raw rows of the last `seconds` (at most what raw rows are kept for), whole, by pool and variant in order of time.
+
+    One query for all pools: what a loop reads in a tick.
+    """
+    now = clock.now()
+    since = now - min(timedelta(seconds=seconds), RAW.kept)
+    found: dict[UUID, dict[str, list[Signals]]] = {}
+    rows = Signal.objects.filter(pool__in=list(pools), at__gt=since, at__lte=now).order_by("at")
+    for values in rows.values_list("pool", "variant", *_PLAIN, *_JSON).iterator(chunk_size=2000):
+        row = _signals(values[2:], _JSON)
+        found.setdefault(values[0], {}).setdefault(values[1], []).append(row)
+    return found
 
 
 def _read(
@@ -109,14 +132,15 @@ def _read(
         .order_by("at")
         .values_list(*_PLAIN, *fields)
     )
-    rows = []
-    for values in found:
-        plain, extra = values[: len(_PLAIN)], dict(zip(columns, values[len(_PLAIN) :], strict=True))
-        if "histograms" in extra:
-            held = {family: extra["histograms"]} if family else extra["histograms"]
-            extra["histograms"] = {name: Histogram.from_json(h) for name, h in held.items() if h}
-        rows.append(Signals(plain[0].timestamp(), *plain[1:], **extra))
-    return rows
+    return [_signals(values, columns, family) for values in found]
+
+
+def _signals(values: Sequence[Any], columns: Sequence[str], family: str | None = None) -> Signals:
+    plain, extra = values[: len(_PLAIN)], dict(zip(columns, values[len(_PLAIN) :], strict=True))
+    if "histograms" in extra:
+        held = {family: extra["histograms"]} if family else extra["histograms"]
+        extra["histograms"] = {name: Histogram.from_json(h) for name, h in held.items() if h}
+    return Signals(plain[0].timestamp(), *plain[1:], **extra)
 
 
 def last_tick_at() -> datetime | None:

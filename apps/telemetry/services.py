@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.core import clock
 from apps.telemetry import partitions
 from apps.telemetry.domain import measures
-from apps.telemetry.domain.engine import EngineReading
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.measures import Measure
+from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals, merge
-from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalColumns, SignalMinute
+from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalColumns, SignalHour, SignalMinute
 
-__all__ = ["FIGURES", "Tick", "Totals", "record_tick", "retire", "roll_up", "totals_of"]
+__all__ = ["FIGURES", "Tick", "Totals", "record_tick", "retire", "roll_up", "roll_up_hours", "totals_of"]
 
 # what lists show: name -> (measure, seconds of window)
 FIGURES: Mapping[str, tuple[Measure, float]] = {
@@ -37,15 +38,15 @@ FIGURES: Mapping[str, tuple[Measure, float]] = {
 }
 _LONGEST = timedelta(seconds=max(seconds for _, seconds in FIGURES.values()))
 _MINUTE = timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
+_COLUMNS = [
+    "seconds", "targets", "scraped", "reason", "counts", "rates", "histograms", "gauges", "replicas", "sources",
+]  # fmt: skip
 # after a long stop only the newest minutes are rolled up in one tick; the next ticks do the rest
 _MINUTES_AT_ONCE = 60
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_SQL_HOUR = """
-    SELECT pool, family.key, bucket.value->>0, bucket.value->>1, sum((bucket.value->>2)::float8)
-    FROM telemetry_signal_minute, jsonb_each(histograms) family, jsonb_array_elements(family.value) bucket
-    WHERE variant = '' AND at > %s AND at <= %s
-    GROUP BY 1, 2, 3, 4
-"""
+# hours that one run of the retention task merges at most; what is left is the next run's
+_HOURS_AT_ONCE = 48
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Totals:
     """What a scrape is compared with."""
 
     at: datetime
-    reading: EngineReading
+    reading: PageReading
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ class Tick:
 
     at: datetime
     rows: Mapping[tuple[UUID, str], Signals]
-    totals: Mapping[str, tuple[UUID, EngineReading]]
+    totals: Mapping[str, tuple[UUID, PageReading]]
 
 
 def totals_of(targets: Iterable[str]) -> dict[str, Totals]:
     """The totals of engines (by target key) at their last scrape."""
     found = ScrapeState.objects.filter(target__in=list(targets))
-    return {state.target: Totals(state.at, EngineReading.from_state(state.totals)) for state in found}
+    return {state.target: Totals(state.at, PageReading.from_state(state.totals)) for state in found}
 
 
 def record_tick(tick: Tick) -> None:
@@ -93,7 +94,7 @@ def record_tick(tick: Tick) -> None:
         )
         progress, _ = Progress.objects.select_for_update().get_or_create(id=1)
         rolled = roll_up(progress.minutes_until, tick.at)
-        _summarise(tick, hour_is_new=rolled != progress.minutes_until)
+        _summarise(tick, rolled)
         Progress.objects.filter(id=1).update(last_tick_at=tick.at, minutes_until=rolled)
 
 
@@ -123,10 +124,51 @@ def roll_up(since: datetime | None, now: datetime) -> datetime:
     return until
 
 
+def roll_up_hours() -> datetime | None:
+    """Merge the minutes of whole hours into hour rows; the end of the last one, None before there are minutes.
+
+    An hour is merged once, when all its minutes are there.
+    """
+    progress = Progress.objects.filter(id=1).first()
+    if progress is None or progress.minutes_until is None:
+        return None
+    until = progress.minutes_until.replace(minute=0)
+    since = progress.hours_until
+    if since is None:
+        first = SignalMinute.objects.order_by("at").values_list("at", flat=True).first()
+        if first is None:
+            return None
+        since = (first - _MINUTE).replace(minute=0)
+    for _ in range(_HOURS_AT_ONCE):
+        if since >= until:
+            break
+        end = since + _HOUR
+        partitions.ensure(partitions.HOURS, end)
+        with transaction.atomic():
+            _merge_hour(since, end)
+            Progress.objects.filter(id=1).update(hours_until=end)
+        since = end
+    return since
+
+
+def _merge_hour(since: datetime, end: datetime) -> None:
+    found = SignalMinute.objects.filter(at__gt=since, at__lte=end).order_by("pool", "variant", "at")
+    merged = []
+    for (pool, variant), rows in groupby(found.iterator(chunk_size=2000), key=lambda row: (row.pool, row.variant)):
+        merged.append(_row(SignalHour, pool, variant, end, merge([signals_from(row) for row in rows])))
+    SignalHour.objects.bulk_create(
+        merged,
+        update_conflicts=True,
+        unique_fields=["pool", "variant", "at"],
+        update_fields=_COLUMNS,
+        batch_size=500,
+    )
+
+
 def retire() -> None:
     """Drop partitions, totals and summaries that nothing needs any more."""
     now = clock.now()
-    for table in (partitions.RAW, partitions.MINUTES):
+    for table in partitions.ALL:
         partitions.ensure(table, now)
         partitions.drop_old(table, now)
     ScrapeState.objects.filter(at__lt=now - timedelta(hours=1)).delete()
@@ -146,6 +188,7 @@ def signals_from(row: SignalColumns) -> Signals:
         histograms={family: Histogram.from_json(buckets) for family, buckets in row.histograms.items()},
         gauges=row.gauges,
         replicas=row.replicas,
+        sources=row.sources,
     )
 
 
@@ -162,14 +205,14 @@ def _row(table: Callable[..., Any], pool: UUID, variant: str, at: datetime, row:
     )
 
 
-def _summarise(tick: Tick, *, hour_is_new: bool) -> None:
+def _summarise(tick: Tick, minutes_until: datetime) -> None:
     pools = [pool for pool, variant in tick.rows if not variant]
     recent: dict[UUID, list[Signals]] = {pool: [] for pool in pools}
     found = Signal.objects.filter(pool__in=pools, variant="", at__gt=tick.at - _LONGEST, at__lte=tick.at).order_by("at")
     for row in found.iterator(chunk_size=2000):
         recent[row.pool].append(signals_from(row))
     before = {row.pool: row for row in PoolSummary.objects.filter(pool__in=pools)}
-    hours = _hours(tick.at) if hour_is_new else {}
+    hours = _hours(before, pools, minutes_until)
     summaries = []
     for pool in pools:
         old = before.get(pool)
@@ -178,18 +221,22 @@ def _summarise(tick: Tick, *, hour_is_new: bool) -> None:
             last_sample_at: datetime | None = tick.at
         else:
             last_sample_at = old.last_sample_at if old else None
-        hour = hours.get(pool, {}) if hour_is_new else old.hour if old else {}
-        figures = _figures(recent[pool], tick.at.timestamp())
         summaries.append(
             PoolSummary(
-                pool=pool, at=tick.at, last_sample_at=last_sample_at, reason=newest.reason, figures=figures, hour=hour
+                pool=pool,
+                at=tick.at,
+                last_sample_at=last_sample_at,
+                reason=newest.reason,
+                figures=_figures(recent[pool], tick.at.timestamp()),
+                hour=hours.get(pool, old.hour if old else {}),
+                hour_until=minutes_until,
             )
         )
     PoolSummary.objects.bulk_create(
         summaries,
         update_conflicts=True,
         unique_fields=["pool"],
-        update_fields=["at", "last_sample_at", "reason", "figures", "hour"],
+        update_fields=["at", "last_sample_at", "reason", "figures", "hour", "hour_until"],
         batch_size=500,
     )
 
@@ -213,12 +260,45 @@ def _stored(sample: Sample) -> dict[str, Any]:
             return {"state": "unknown", "reason": reason}
 
 
-def _hours(now: datetime) -> dict[UUID, dict[str, list[list[float | None]]]]:
-    """Observations of the last hour by pool and family, as Histogram.to_json."""
-    hours: dict[UUID, dict[str, list[list[float | None]]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL_HOUR, [now - timedelta(hours=1), now])
-        for pool, family, low, high, count in cursor.fetchall():
-            edges = [None if edge is None else float(edge) for edge in (low, high)]
-            hours.setdefault(pool, {}).setdefault(family, []).append([*edges, count])
-    return hours
+def _hours(before: Mapping[UUID, PoolSummary], pools: Sequence[UUID], until: datetime) -> dict[UUID, dict[str, str]]:
+    """Observations of the hour up to `until` by pool and family, packed; pools whose hour is that one are left out.
+
+    The hour moves on by what came and what left it: two rows of a pool are read, not sixty.
+    """
+    moved: dict[datetime, list[UUID]] = {}
+    fresh: list[UUID] = []
+    for pool in pools:
+        held = before[pool].hour_until if pool in before else None
+        if held is None or not timedelta(0) <= until - held < _HOUR:
+            fresh.append(pool)
+        elif held < until:
+            moved.setdefault(held, []).append(pool)
+    hours = _observed(fresh, until - _HOUR, until)
+    for held, members in moved.items():
+        came, left = _observed(members, held, until), _observed(members, held - _HOUR, until - _HOUR)
+        for pool in members:
+            old = {family: Histogram.from_json(packed) for family, packed in before[pool].hour.items()}
+            new, gone = came.get(pool, {}), left.get(pool, {})
+            nothing = Histogram()
+            hours[pool] = {
+                family: old.get(family, nothing) + new.get(family, nothing) - gone.get(family, nothing)
+                for family in {*old, *new}
+            }
+    return {
+        pool: {family: histogram.pack() for family, histogram in hours.get(pool, {}).items() if histogram.counts}
+        for pool in (*fresh, *(member for members in moved.values() for member in members))
+    }
+
+
+def _observed(pools: Sequence[UUID], since: datetime, until: datetime) -> dict[UUID, dict[str, Histogram]]:
+    if not pools:
+        return {}
+    rows = SignalMinute.objects.filter(pool__in=pools, variant="", at__gt=since, at__lte=until)
+    parts: dict[UUID, dict[str, list[Histogram]]] = {}
+    for pool, histograms in rows.values_list("pool", "histograms").iterator(chunk_size=2000):
+        of_pool = parts.setdefault(pool, {})
+        for family, packed in histograms.items():
+            of_pool.setdefault(family, []).append(Histogram.from_json(packed))
+    return {
+        pool: {family: Histogram.sum(found) for family, found in families.items()} for pool, families in parts.items()
+    }

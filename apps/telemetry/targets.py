@@ -1,22 +1,34 @@
-"""Who is to be scraped: the engine pods of all pools, by one list call per cluster."""
+"""Who is to be scraped: the engine and endpoint picker pods of all pools, by one list call per cluster."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
+from apps.catalog.domain.accelerators import accelerators
 from apps.clusters.errors import KubeError
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
+from apps.core.domain.units import HourlyPrice, parse_price
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
+from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.models import Pool
-from apps.telemetry.domain.pods import is_ready, is_terminating, metrics_url, replica_states
+from apps.telemetry.domain.pods import (
+    PICKER_PORTS,
+    holds_accelerators,
+    is_ready,
+    is_terminating,
+    metrics_url,
+    replica_states,
+)
+from apps.telemetry.domain.signals import ROLE, AcceleratorUse
 from apps.telemetry.scrape import Target
 
 __all__ = ["PoolTargets", "find_targets"]
@@ -25,13 +37,16 @@ log = logging.getLogger(__name__)
 
 _LIST_SECONDS = 4.0
 _CLUSTERS_AT_ONCE = 16
-_SELECTOR = {"app.kubernetes.io/managed-by": "lamplight", COMPONENT: COMPONENT_ENGINE}
+_SELECTOR = {"app.kubernetes.io/managed-by": "lamplight"}
+_SCRAPED = (COMPONENT_ENGINE, COMPONENT_PICKER)
 
 
 @dataclass(frozen=True)
 class PoolTargets:
-    """A pool and its engines. `replicas`: variant ("" for the pool) → replicas by state, empty when the cluster could
-    not be asked (`reason` says why); `leaving`: keys of targets that are terminating, whose silence is no failure."""
+    """A pool and its engines and pickers. `replicas`: variant ("" for the pool) → replicas by state, empty when the
+    cluster could not be asked (`reason` says why); `leaving`: keys of targets that are terminating, whose silence is no
+    failure; `roles`: variant → both | prefill | decode; `held`: variant → accelerators that its pods hold, None when
+    the cluster could not be asked."""
 
     pool: UUID
     variants: tuple[str, ...]
@@ -39,10 +54,12 @@ class PoolTargets:
     replicas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     leaving: frozenset[str] = frozenset()
     reason: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, AcceleratorUse] | None = None
 
 
 def find_targets() -> list[PoolTargets]:
-    """The engines of all pools now. A cluster that does not answer costs its own pools their targets, no others."""
+    """The engines and pickers of all pools now. A cluster that does not answer costs no other its targets."""
     pools = list(Pool.objects.only("uid", "team", "name", "spec", "status", "cluster_uid"))
     clusters = Cluster.objects.in_bulk({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
     pods = _list_all(list(clusters.values()))
@@ -52,9 +69,11 @@ def find_targets() -> list[PoolTargets]:
         if listed is None:
             listed = f"The cluster {pool.spec.get('cluster')} of this pool is gone."
         if isinstance(listed, str):
-            found.append(PoolTargets(pool.uid, _variants(pool), reason=listed))
+            found.append(PoolTargets(pool.uid, _variants(pool), reason=listed, roles=_roles(pool)))
         else:
-            found.append(_of_pool(pool, listed.get(str(pool.uid), [])))
+            assert pool.cluster_uid is not None
+            prices = _prices(clusters[pool.cluster_uid])
+            found.append(_of_pool(pool, listed.get(str(pool.uid), []), prices))
     return found
 
 
@@ -90,32 +109,78 @@ def _list(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
     kube: Kube = kube_for(cluster)
     by_pool: dict[str, list[dict[str, Any]]] = {}
     for pod in kube.list(kube.resource("Pod"), labels=_SELECTOR):
-        uid = (pod["metadata"].get("labels") or {}).get(POOL_UID)
-        if uid:
+        labels = pod["metadata"].get("labels") or {}
+        uid = labels.get(POOL_UID)
+        if uid and labels.get(COMPONENT) in _SCRAPED:
             by_pool.setdefault(uid, []).append(pod)
     return by_pool
 
 
-def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]]) -> PoolTargets:
+def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]], prices: Mapping[str, HourlyPrice]) -> PoolTargets:
     targets, leaving = [], set()
+    engines = []
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
     for pod in pods:
         metadata = pod["metadata"]
-        variant = (metadata.get("labels") or {}).get(VARIANT, "")
-        by_variant.setdefault(variant, []).append(pod)
-        url = metrics_url(pod)
+        labels = metadata.get("labels") or {}
+        picker = labels.get(COMPONENT) == COMPONENT_PICKER
+        variant = "" if picker else labels.get(VARIANT, "")
+        if not picker:
+            engines.append(pod)
+            by_variant.setdefault(variant, []).append(pod)
+        url = metrics_url(pod, PICKER_PORTS) if picker else metrics_url(pod)
         if url is None or not is_ready(pod):
             continue
-        targets.append(Target(key=metadata["uid"], name=metadata["name"], variant=variant, url=url))
+        kind: Literal["engine", "gateway"] = "gateway" if picker else "engine"
+        targets.append(Target(metadata["uid"], metadata["name"], variant, url, kind))
         if is_terminating(pod):
             leaving.add(metadata["uid"])
     desired = {row["name"]: row.get("desired") for row in (pool.status or {}).get("variants") or []}
-    variants = _variants(pool)
+    variants, roles = _variants(pool), _roles(pool)
     replicas = {name: replica_states(by_variant.get(name, []), desired.get(name)) for name in variants}
-    known = [count for count in (desired.get(name) for name in variants) if count is not None]
-    replicas[""] = replica_states(pods, sum(known) if len(known) == len(variants) else None)
-    return PoolTargets(pool.uid, variants, tuple(targets), replicas, frozenset(leaving))
+    for role in set(roles.values()):
+        members = [name for name in variants if roles[name] == role]
+        pods_of_role = [pod for name in members for pod in by_variant.get(name, [])]
+        replicas[f"{ROLE}{role}"] = replica_states(pods_of_role, _sum(desired, members))
+    replicas[""] = replica_states(engines, _sum(desired, variants))
+    held = {row["name"]: _held(row, by_variant.get(row["name"], []), prices) for row in _rows(pool)}
+    return PoolTargets(pool.uid, variants, tuple(targets), replicas, frozenset(leaving), roles=roles, held=held)
+
+
+def _sum(desired: Mapping[str, int | None], names: Sequence[str]) -> int | None:
+    """Of these variants; None while one is not known."""
+    known = [count for count in (desired.get(name) for name in names) if count is not None]
+    return sum(known) if len(known) == len(names) else None
+
+
+def _held(
+    variant: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], prices: Mapping[str, HourlyPrice]
+) -> AcceleratorUse:
+    name = variant.get("accelerator", "")
+    known = accelerators().get(name)
+    if known is not None and known.resource is None:
+        # a plain CPU is no accelerator, and has no price of its own
+        return AcceleratorUse(0.0)
+    each = max(1, math.prod((variant.get("parallelism") or {}).values()) // (variant.get("groupSize") or 1))
+    count = float(each * sum(holds_accelerators(pod) for pod in pods))
+    price = prices.get(name)
+    return AcceleratorUse(count, float(price.amount), price.currency) if price else AcceleratorUse(count)
+
+
+def _prices(cluster: Cluster) -> dict[str, HourlyPrice]:
+    """Of one accelerator by its name: the cluster's own, else the catalogue's."""
+    listed = {name: row.price for name, row in accelerators().items() if row.price is not None}
+    own = {name: parse_price(price) for name, price in (cluster.spec.get("prices") or {}).items()}
+    return {**listed, **own}
+
+
+def _rows(pool: Pool) -> list[Mapping[str, Any]]:
+    return list(pool.spec.get("variants") or [])
 
 
 def _variants(pool: Pool) -> tuple[str, ...]:
-    return tuple(variant["name"] for variant in pool.spec.get("variants") or [])
+    return tuple(variant["name"] for variant in _rows(pool))
+
+
+def _roles(pool: Pool) -> dict[str, str]:
+    return {variant["name"]: variant.get("role") or "both" for variant in _rows(pool)}

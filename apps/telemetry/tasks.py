@@ -15,5 +15,6 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def retention() -> None:
-    """Every few minutes: make partitions ahead, drop what is old."""
+    """Every few minutes: merge whole hours, make partitions ahead, drop what is old."""
+    services.roll_up_hours()
     services.retire()

@@ -89,11 +89,12 @@ def test_ready_engines_are_found_and_replicas_counted(cluster: EmbeddedCluster) 
     kube = cluster.kube
     first = start_pod(kube, chat, "chat-a-0", "a", "127.9.0.1", ready=True, component=COMPONENT_ENGINE)
     start_pod(kube, chat, "chat-a-1", "a", "127.9.0.2", ready=False, component=COMPONENT_ENGINE)
-    start_pod(kube, chat, "chat-picker", "", "127.9.0.3", ready=True, component="endpoint-picker")
+    picker = start_pod(kube, chat, "chat-picker", "", "127.9.0.3", ready=True, component="endpoint-picker")
     theirs = start_pod(kube, other, "other-b-0", "b", "127.9.0.4", ready=True, component=COMPONENT_ENGINE)
     found = by_pool(find_targets())
-    assert [(t.key, t.name, t.variant, t.url) for t in found[chat.uid].targets] == [
-        (first, "chat-a-0", "a", "http://127.9.0.1:8000/metrics")
+    assert [(t.key, t.name, t.variant, t.kind, t.url) for t in found[chat.uid].targets] == [
+        (first, "chat-a-0", "a", "engine", "http://127.9.0.1:8000/metrics"),
+        (picker, "chat-picker", "", "gateway", "http://127.9.0.3:8000/metrics"),
     ]
     assert found[chat.uid].replicas["a"] == {"desired": 2, "ready": 1, "starting": 1, "terminating": 0}
     assert found[chat.uid].replicas["b"] == {"desired": 1, "ready": 0, "starting": 0, "terminating": 0}

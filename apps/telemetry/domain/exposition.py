@@ -1,7 +1,6 @@
-"""Reading the Prometheus text format, only the families that are asked for.
+"""Reading the Prometheus text format, line by line.
 
-An engine's page has about a thousand lines of which we use a third; skipping the rest before any parsing makes a tick
-over hundreds of engines cheap. Agreement with `prometheus_client.parser` on recorded pages is a test.
+Agreement with `prometheus_client.parser` on recorded pages is a test; `pages` reads whole pages by the block.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4).
 """
 
@@ -11,7 +10,7 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-__all__ = ["ExpositionError", "Series", "parse"]
+__all__ = ["ExpositionError", "Series", "parse", "parse_line"]
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
 _ESCAPE = re.compile(r"\\(.)")
@@ -38,28 +37,39 @@ def parse(text: str, wanted: Container[str] | None = None, *, max_series: int = 
     """
     found = 0
     for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip()
-        if not line or line[0] == "#":
-            continue
-        brace = line.find("{")
-        name = line[:brace] if brace >= 0 else line.split(None, 1)[0]
-        name = name.rstrip()
-        if wanted is not None and name not in wanted:
+        try:
+            series = parse_line(line, wanted)
+        except ValueError:
+            raise ExpositionError(
+                f"Line {number} is not a metric in the Prometheus text format: {line.strip()[:80]!r}."
+            ) from None
+        if series is None:
             continue
         found += 1
         if found > max_series:
             raise ExpositionError(f"The page has more than {max_series} series of the metrics that are read.")
-        try:
-            if brace >= 0:
-                end = _labels_end(line, brace)
-                labels, rest = _labels(line[brace + 1 : end]), line[end + 1 :]
-            else:
-                labels, rest = {}, line[len(name) :]
-            yield Series(name, labels, float(rest.split()[0]))
-        except (ValueError, IndexError):
-            raise ExpositionError(
-                f"Line {number} is not a metric in the Prometheus text format: {line[:80]!r}."
-            ) from None
+        yield series
+
+
+def parse_line(line: str, wanted: Container[str] | None = None) -> Series | None:
+    """One line; None for a comment, an empty line and a metric that is not wanted. Raises ValueError when malformed."""
+    line = line.strip()
+    if not line or line[0] == "#":
+        return None
+    brace = line.find("{")
+    name = line[:brace] if brace >= 0 else line.split(None, 1)[0]
+    name = name.rstrip()
+    if wanted is not None and name not in wanted:
+        return None
+    if brace >= 0:
+        end = _labels_end(line, brace)
+        labels, rest = _labels(line[brace + 1 : end]), line[end + 1 :]
+    else:
+        labels, rest = {}, line[len(name) :]
+    values = rest.split()
+    if not values:
+        raise ValueError(line)
+    return Series(name, labels, float(values[0]))
 
 
 def _labels_end(line: str, brace: int) -> int:

@@ -6,6 +6,7 @@ meaningful also between engines whose grids differ (a roll-out that changes `--c
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,17 @@ class Histogram:
 
     def __add__(self, other: Histogram) -> Histogram:
         return Histogram.sum((self, other))
+
+    def __sub__(self, other: Histogram) -> Histogram:
+        """Without the observations of `other`, which are among these."""
+        counts = dict(self.counts)
+        for bucket, count in other.counts.items():
+            left = counts.get(bucket, 0.0) - count
+            if left > 0:
+                counts[bucket] = left
+            else:
+                counts.pop(bucket, None)
+        return Histogram(counts)
 
     @classmethod
     def sum(cls, parts: Iterable[Histogram]) -> Histogram:
@@ -111,20 +123,56 @@ class Histogram:
                     refined[(left, right)] = refined.get((left, right), 0.0) + count * share
         return sorted((low, high, count) for (low, high), count in refined.items())
 
+    def pack(self) -> str:
+        """What the signals table stores: `edge edge edge|count count`, n counts between n+1 rising edges.
+
+        Empty buckets fill gaps; buckets that overlap (of different grids) follow in a part of their own behind `;`.
+        """
+        parts: list[tuple[list[float], list[float]]] = []
+        for (low, high), count in sorted(self.counts.items()):
+            part = next((part for part in parts if part[0][-1] <= low), None)
+            if part is None:
+                parts.append(([low, high], [count]))
+                continue
+            if part[0][-1] < low:
+                part[0].append(low)
+                part[1].append(0.0)
+            part[0].append(high)
+            part[1].append(count)
+        return ";".join(f"{' '.join(map(_text, edges))}|{' '.join(map(_text, counts))}" for edges, counts in parts)
+
     def to_json(self) -> list[list[float | None]]:
-        """[[low, high, count], ...] with null for an infinite edge: what the signals table stores."""
+        """[[low, high, count], ...] with null for an infinite edge: for answers over REST."""
         return [
             [_finite(low), _finite(high), int(count) if float(count).is_integer() else count]
             for (low, high), count in sorted(self.counts.items())
         ]
 
     @classmethod
-    def from_json(cls, rows: Iterable[Iterable[float | None]]) -> Histogram:
+    def from_json(cls, stored: str | Iterable[Iterable[float | None]]) -> Histogram:
+        """From either form."""
         counts: dict[Bucket, float] = {}
-        for low, high, count in rows:
+        if isinstance(stored, str):
+            for part in stored.split(";") if stored else ():
+                edges, _, numbers = part.partition("|")
+                for bucket, number in zip(_buckets(edges), numbers.split(" "), strict=True):
+                    if number != "0":
+                        counts[bucket] = counts.get(bucket, 0.0) + float(number)
+            return cls(counts)
+        for low, high, count in stored:
             bucket = (-math.inf if low is None else low, math.inf if high is None else high)
             counts[bucket] = counts.get(bucket, 0.0) + (count or 0.0)
         return cls(counts)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _buckets(edges: str) -> tuple[Bucket, ...]:
+    """The same few grids stand in millions of rows."""
+    return tuple(pairwise(map(float, edges.split(" "))))
+
+
+def _text(number: float) -> str:
+    return str(int(number)) if math.isfinite(number) and float(number).is_integer() else repr(float(number))
 
 
 def _inside(low: float, high: float, share: float) -> float:

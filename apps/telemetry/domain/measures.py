@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from apps.telemetry.domain.gateway import PREFIX
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
 
-__all__ = ["Measure", "count", "gauge", "hit_rate", "quantile", "rate", "replicas"]
+__all__ = ["Measure", "cost_per_hour", "count", "gauge", "hit_rate", "mean", "quantile", "rate", "ratio", "replicas"]
 
 Measure: TypeAlias = Callable[[Signals], Sample]
 
@@ -34,17 +35,58 @@ def quantile(family: str, q: float) -> Measure:
         value = histogram.quantile(q) if histogram is not None else None
         if value is not None:
             return Known(value)
-        return NoTraffic() if row.rates else _unknown(row)
+        return NoTraffic() if _compared(row, family) else _unknown(row)
 
     return measure
 
 
-def hit_rate(row: Signals) -> Sample:
-    """Share of prompt tokens, 0..1, that came from a cache (any tier) within the window, never over a lifetime."""
-    if "prompt_tokens" not in row.counts or "cached_tokens" not in row.counts:
-        return _unknown(row)
-    prompt = row.counts["prompt_tokens"]
-    return Known(min(1.0, row.counts["cached_tokens"] / prompt)) if prompt > 0 else NoTraffic()
+def _compared(row: Signals, name: str) -> bool:
+    """Whether two pages of what this is measured at (engines, or endpoint pickers) have been compared."""
+    gateway = name.startswith(PREFIX)
+    return any(known.startswith(PREFIX) == gateway for known in row.rates)
+
+
+def mean(family: str) -> Measure:
+    """Mean observation of a family in its unit: sum over count within the window, never of a mean of means."""
+
+    def measure(row: Signals) -> Sample:
+        histogram = row.histograms.get(family)
+        total = histogram.total if histogram is not None else 0.0
+        if total and f"{family}_sum" in row.counts:
+            return Known(row.counts[f"{family}_sum"] / total)
+        return NoTraffic() if not total and _compared(row, family) else _unknown(row)
+
+    return measure
+
+
+def ratio(part: str, whole: str) -> Measure:
+    """Share 0..1 of one counter in another within the window; nothing of the whole is no traffic."""
+
+    def measure(row: Signals) -> Sample:
+        if part not in row.counts or whole not in row.counts:
+            return _unknown(row)
+        total = row.counts[whole]
+        return Known(min(1.0, row.counts[part] / total)) if total > 0 else NoTraffic()
+
+    return measure
+
+
+def cost_per_hour(row: Signals) -> Sample:
+    """Money per hour for the accelerators that pods held; a price that nobody knows makes it unknown, never less."""
+    known = {name: value for name, value in row.gauges.items() if name.startswith("cost_per_hour:")}
+    if row.counts.get("unpriced_accelerator_seconds"):
+        return Unknown("An accelerator of this pool has no price: give its cluster one (spec.prices).")
+    if len(known) > 1:
+        return Unknown(f"Accelerators are priced in several currencies: {', '.join(sorted(known))}.")
+    if known:
+        return Known(next(iter(known.values())))
+    return (
+        Known(0.0) if row.gauges.get("accelerators") == 0 else Unknown("The cluster could not be asked for its pods.")
+    )
+
+
+hit_rate = ratio("cached_tokens", "prompt_tokens")
+"""Share of prompt tokens, 0..1, that came from a cache (any tier) within the window, never over a lifetime."""
 
 
 def gauge(name: str) -> Measure:

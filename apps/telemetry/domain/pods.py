@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["is_ready", "is_terminating", "metrics_url", "replica_states"]
+__all__ = [
+    "ENGINE_PORTS",
+    "PICKER_PORTS",
+    "holds_accelerators",
+    "is_ready",
+    "is_terminating",
+    "metrics_url",
+    "replica_states",
+]
 
 _DEFAULT_PORT = 8000
-_PORT_NAMES = ("http", "metrics", "modelserver", "vllm")
+ENGINE_PORTS = ("http", "metrics", "modelserver", "vllm")
+PICKER_PORTS = ("metrics",)
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -20,20 +29,26 @@ def is_terminating(pod: Mapping[str, Any]) -> bool:
     return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
 
 
-def metrics_url(pod: Mapping[str, Any]) -> str | None:
-    """Where the engine's metrics are; None while the pod has no address."""
+def holds_accelerators(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod has been given a node and not left it: from then on its accelerators are nobody else's."""
+    placed = (pod.get("spec") or {}).get("nodeName")
+    return bool(placed) and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def metrics_url(pod: Mapping[str, Any], names: Sequence[str] = ENGINE_PORTS) -> str | None:
+    """Where the metrics are: the first port of one of these `names`; None while the pod has no address."""
     address = (pod.get("status") or {}).get("podIP")
     if not address:
         return None
     host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{_port(pod)}/metrics"
+    return f"http://{host}:{_port(pod, names)}/metrics"
 
 
-def _port(pod: Mapping[str, Any]) -> int:
+def _port(pod: Mapping[str, Any], names: Sequence[str]) -> int:
     ports = [
         port for container in (pod.get("spec") or {}).get("containers") or [] for port in container.get("ports") or []
     ]
-    for name in _PORT_NAMES:
+    for name in names:
         for port in ports:
             if port.get("name") == name:
                 return int(port["containerPort"])

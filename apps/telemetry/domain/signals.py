@@ -7,28 +7,42 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.telemetry.domain.deltas import Delta
-from apps.telemetry.domain.engine import EngineReading
 from apps.telemetry.domain.histogram import Histogram
+from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["Reading", "Signals", "combine", "merge"]
+__all__ = ["ROLE", "AcceleratorUse", "Reading", "Signals", "combine", "merge"]
+
+# rows of all variants of one role have this and the role in the place of the variant's name
+ROLE = "role:"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One engine in one tick: `reading` is None when it could not be read (`reason`), `delta` when it is new."""
+    """One process in one tick: `reading` is None when it could not be read (`reason`), `delta` when it is new."""
 
-    reading: EngineReading | None
+    reading: PageReading | None
     delta: Delta | None = None
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class AcceleratorUse:
+    """Accelerators that the pods of a variant hold; `price` of one per hour in `currency`, None where nobody knows."""
+
+    accelerators: float
+    price: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
-    """What happened in the `seconds` up to `at` (Unix seconds).
+    """What happened in the `seconds` up to `at` (Unix seconds). docs/concepts/signals.md lists all names.
 
     counts: requests, tokens, … since the rows before; rates: the same per second, empty when nothing could be compared;
-    histograms: family -> observations; gauges: running, waiting (requests), kv_mean, kv_max (0..1), empty when nothing
-    was read; replicas: by state (desired, ready, …); scraped of targets engines answered; reason: why one did not.
+    histograms: family -> observations; gauges: values of the moment, summed over replicas unless their name says mean
+    or max; replicas: by state (desired, ready, …); scraped of targets engines answered; reason: why one did not;
+    sources: what else the row rests on (`gateway`: {targets, scraped, reason}; `engine`: {kind}).
+    A name that is missing is unknown, never 0.
     """
 
     at: float
@@ -41,32 +55,41 @@ class Signals:
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
     replicas: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The columns of the signals table that hold JSON."""
         return {
             "counts": dict(self.counts),
             "rates": dict(self.rates),
-            "histograms": {family: h.to_json() for family, h in self.histograms.items() if h.counts},
+            "histograms": {family: h.pack() for family, h in self.histograms.items() if h.counts},
             "gauges": dict(self.gauges),
             "replicas": dict(self.replicas),
+            "sources": dict(self.sources),
         }
 
 
-def combine(at: float, seconds: float, engines: Sequence[Reading], replicas: Mapping[str, int]) -> Signals:
-    """Add up the engines of one pool or variant; `seconds` is the length of the tick.
+def combine(
+    at: float,
+    seconds: float,
+    engines: Sequence[Reading],
+    replicas: Mapping[str, int],
+    *,
+    gateways: Sequence[Reading] = (),
+    held: Sequence[AcceleratorUse] | None = None,
+) -> Signals:
+    """Add up the engines of one pool, variant or role, and the pool's endpoint pickers; `seconds`: length of the tick.
 
     Rates divide each engine's counts by the time since its own last scrape: a missed tick makes no spike.
+    `held`: the accelerators of the pods, None when the cluster could not be asked.
     """
     read = [engine for engine in engines if engine.reading is not None]
-    deltas = [engine.delta for engine in read if engine.delta is not None]
-    counts: dict[str, float] = {}
-    rates: dict[str, float] = {}
-    for change in deltas:
-        for name, count in change.counts.items():
-            counts[name] = counts.get(name, 0.0) + count
-            rates[name] = rates.get(name, 0.0) + count / change.seconds
-    families = {family for change in deltas for family in change.histograms}
+    counts, rates, histograms = _added([one.delta for one in (*read, *gateways) if one.delta is not None])
+    gauges = _gauges([one.reading for one in (*read, *gateways) if one.reading is not None])
+    cost_counts, cost_gauges = _cost(held, seconds) if held is not None else ({}, {})
+    states = dict(replicas)
+    if any("awake" in gauges_of.gauges for one in read if (gauges_of := one.reading) is not None):
+        states |= _sleep(gauges)
     failed = [engine.reason for engine in engines if engine.reading is None]
     return Signals(
         at=at,
@@ -74,39 +97,89 @@ def combine(at: float, seconds: float, engines: Sequence[Reading], replicas: Map
         targets=len(engines),
         scraped=len(read),
         reason=failed[0] if failed else "",
-        counts=counts,
+        counts={**counts, **cost_counts},
         rates=rates,
-        histograms={
-            family: Histogram.sum(change.histograms[family] for change in deltas if family in change.histograms)
-            for family in families
-        },
-        gauges=_gauges([engine.reading for engine in read if engine.reading is not None]),
-        replicas=dict(replicas),
+        histograms=histograms,
+        gauges={**{name: value for name, value in gauges.items() if name not in _SLEEP}, **cost_gauges},
+        replicas=states,
+        sources={"gateway": _source(gateways)} if gateways else {},
     )
 
 
-def _gauges(readings: Sequence[EngineReading]) -> dict[str, float]:
-    gauges: dict[str, float] = {}
-    running = [r.running for r in readings if r.running is not None]
-    waiting = [r.waiting for r in readings if r.waiting is not None]
-    means = [r.kv_mean for r in readings if r.kv_mean is not None]
-    peaks = [r.kv_max for r in readings if r.kv_max is not None]
-    if running:
-        gauges["running"] = sum(running)
-    if waiting:
-        gauges["waiting"] = sum(waiting)
-    if means:
-        gauges["kv_mean"] = sum(means) / len(means)
-    if peaks:
-        gauges["kv_max"] = max(peaks)
-    return gauges
+_SLEEP = ("awake", "asleep_offloaded", "asleep_discarded")
+
+
+def _added(
+    deltas: Sequence[Delta],
+) -> tuple[dict[str, float], dict[str, float], dict[str, Histogram]]:
+    counts: dict[str, float] = {}
+    rates: dict[str, float] = {}
+    for change in deltas:
+        for name, count in change.counts.items():
+            counts[name] = counts.get(name, 0.0) + count
+            rates[name] = rates.get(name, 0.0) + change.rate(name)
+    families = {family for change in deltas for family in change.histograms}
+    histograms = {
+        family: Histogram.sum(change.histograms[family] for change in deltas if family in change.histograms)
+        for family in families
+    }
+    return counts, rates, histograms
+
+
+def _gauges(readings: Sequence[PageReading]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for reading in readings:
+        for name, value in reading.gauges.items():
+            values.setdefault(name, []).append(value)
+    return {name: _over_replicas(name, found) for name, found in values.items()}
+
+
+def _over_replicas(name: str, values: Sequence[float]) -> float:
+    if name.endswith("_max"):
+        return max(values)
+    return sum(values) / (len(values) if name.endswith("_mean") else 1)
+
+
+def _sleep(gauges: Mapping[str, float]) -> dict[str, int]:
+    discarded = int(gauges.get("asleep_discarded", 0))
+    return {
+        "awake": int(gauges.get("awake", 0)),
+        "asleep": int(gauges.get("asleep_offloaded", 0)) + discarded,
+        "discarded": discarded,
+    }
+
+
+def _cost(held: Sequence[AcceleratorUse], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    accelerators = sum(use.accelerators for use in held)
+    counts = {"accelerator_seconds": accelerators * seconds}
+    gauges = {"accelerators": accelerators}
+    unpriced = sum(use.accelerators for use in held if use.price is None)
+    if unpriced:
+        counts["unpriced_accelerator_seconds"] = unpriced * seconds
+    for use in held:
+        if use.price is None:
+            continue
+        hourly = use.accelerators * use.price
+        counts[f"cost:{use.currency}"] = counts.get(f"cost:{use.currency}", 0.0) + hourly * seconds / 3600
+        if not unpriced:
+            name = f"cost_per_hour:{use.currency}"
+            gauges[name] = gauges.get(name, 0.0) + hourly
+    return counts, gauges
+
+
+def _source(readings: Sequence[Reading]) -> dict[str, Any]:
+    return {
+        "targets": len(readings),
+        "scraped": sum(one.reading is not None for one in readings),
+        "reason": next((one.reason for one in readings if one.reading is None), ""),
+    }
 
 
 def merge(rows: Sequence[Signals]) -> Signals:
     """One row for consecutive ones (at least one), ending where the last one ends.
 
-    Counts and histograms add up; rates and gauges are means weighted by time over the rows that know them (kv_max: the
-    maximum); targets, scraped and replicas are the last row's; the reason is the last one given.
+    Counts and histograms add up; rates and gauges are means weighted by time over the rows that know them (`*_max`: the
+    maximum); targets, scraped, replicas and sources are the last row's; the reason is the last one given.
     """
     last = max(rows, key=lambda row: row.at)
     counts: dict[str, float] = {}
@@ -115,8 +188,9 @@ def merge(rows: Sequence[Signals]) -> Signals:
             counts[name] = counts.get(name, 0.0) + count
     families = {family for row in rows for family in row.histograms}
     gauges = _weighted((row.seconds, row.gauges) for row in rows)
-    if "kv_max" in gauges:
-        gauges["kv_max"] = max(row.gauges["kv_max"] for row in rows if "kv_max" in row.gauges)
+    for name in gauges:
+        if name.endswith("_max"):
+            gauges[name] = max(row.gauges[name] for row in rows if name in row.gauges)
     return Signals(
         at=last.at,
         seconds=sum(row.seconds for row in rows),
@@ -131,6 +205,7 @@ def merge(rows: Sequence[Signals]) -> Signals:
         },
         gauges=gauges,
         replicas=last.replicas,
+        sources=last.sources,
     )
 
 

@@ -1,0 +1,273 @@
+"""Reading a whole `/metrics` page into our names, by a table that says which metric is which of ours.
+
+A page has about a thousand lines, most of them buckets of histograms. Families that nobody asked for are skipped, and
+the buckets of a histogram are taken, by one regular expression each; only what does not look the way every exporter
+writes it is read line by line. The two ways give the same reading: a test on recorded pages and on drawn ones.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from apps.telemetry.domain.exposition import ExpositionError, Series, parse_line
+from apps.telemetry.domain.readings import PageReading
+
+__all__ = ["MAX_LABELS", "MAX_SERIES", "Page", "PageTable", "Where", "read_page"]
+
+MAX_SERIES = 50_000
+# values of one label that become keys of ours; what comes after them is counted under `other`
+MAX_LABELS = 100
+
+STARTED = "process_start_time_seconds"
+
+# a family: its TYPE line and the samples below it
+_BLOCK = re.compile(r"^# TYPE (\S+) \S+\n((?:\1(?:_bucket|_sum|_count|_total|_created)?[ {].*\n)*)", re.MULTILINE)
+_BUCKET = re.compile(r'[{,]le="([^"\n]*)"[^\n]*\} (\S+)\n')
+_SUM = re.compile(r"^[^\s{]+_sum(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
+
+How: TypeAlias = Literal["sum", "max", "mean"]
+
+
+class Where(NamedTuple):
+    """Series of a metric; with `label`, only those whose label has this value. `how`: a gauge over what is left of its
+    series on one page (ranks); counters are always added up."""
+
+    metric: str
+    label: str | None = None
+    value: str | None = None
+    how: How = "sum"
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """Which metric is which of ours.
+
+    `counters`: name -> the series that add up to it, the preferred first (later ones are names of other versions);
+    `open_counters`: name -> metric and label: each value of the label is a counter `name:value`;
+    `families`: name -> histograms, the preferred first; each also has a counter `name_sum`;
+    `infos`: metrics whose labels are what they say, handed on as they are.
+    """
+
+    counters: Mapping[str, tuple[Where, ...]] = field(default_factory=dict)
+    open_counters: Mapping[str, tuple[Where, ...]] = field(default_factory=dict)
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gauges: Mapping[str, tuple[Where, ...]] = field(default_factory=dict)
+    infos: frozenset[str] = frozenset()
+
+    def _places(self) -> Mapping[str, Mapping[str, tuple[Where, ...]]]:
+        return {"counter": self.counters, "open": self.open_counters, "gauge": self.gauges}
+
+    @cached_property
+    def metrics(self) -> frozenset[str]:
+        """Every metric that is read, histograms by their plain name."""
+        plain = {place.metric for group in self._places().values() for places in group.values() for place in places}
+        return frozenset(plain | {name for group in self.families.values() for name in group} | self.infos | {STARTED})
+
+    @cached_property
+    def blocks(self) -> Mapping[str, tuple[str, int] | None]:
+        """Name on a TYPE line -> family and preference of a histogram, None for what is read by the line."""
+        plain: dict[str, tuple[str, int] | None] = {}
+        for name in self.metrics:
+            # a counter's TYPE line has its name with or without the suffix, as the exporter likes
+            plain[name] = plain[name.removesuffix("_total")] = None
+        for family, metrics in self.families.items():
+            for rank, metric in enumerate(metrics):
+                plain[metric] = (family, rank)
+        return plain
+
+    @cached_property
+    def lines(self) -> Mapping[str, list[tuple[str, str, int, str | None, str | None]]]:
+        """Name of a sample -> (what it is, our name, preference, label, value)."""
+        found: dict[str, list[tuple[str, str, int, str | None, str | None]]] = {}
+        for kind, group in self._places().items():
+            for name, places in group.items():
+                for rank, place in enumerate(places):
+                    found.setdefault(place.metric, []).append((kind, name, rank, place.label, place.value))
+        for family, metrics in self.families.items():
+            for rank, metric in enumerate(metrics):
+                found.setdefault(f"{metric}_bucket", []).append(("bucket", family, rank, None, None))
+                found.setdefault(f"{metric}_sum", []).append(("counter", f"{family}_sum", rank, None, None))
+        for metric in self.infos:
+            found.setdefault(metric, []).append(("info", metric, 0, None, None))
+        found.setdefault(STARTED, []).append(("started", "", 0, None, None))
+        return found
+
+
+class Page(NamedTuple):
+    """A reading, and the info metrics of its page as they are."""
+
+    reading: PageReading
+    infos: Mapping[str, list[Series]]
+
+
+class _Edges(dict[str, float]):
+    """`le` -> number; there are a few hundred different ones in a whole installation."""
+
+    def __missing__(self, text: str) -> float:
+        edge = float(text)
+        if math.isnan(edge):
+            raise ValueError(text)
+        if len(self) < 10_000:
+            self[text] = edge
+        return edge
+
+
+_EDGES = _Edges()
+
+
+def read_page(text: str, table: PageTable, *, max_series: int = MAX_SERIES) -> Page:
+    """Parse a page. Raises ExpositionError when it is not the text format, or has more than `max_series` we read."""
+    reader = _Reader(table, text if text.endswith("\n") else text + "\n", max_series)
+    at = 0
+    for block in _BLOCK.finditer(reader.text):
+        if block.start() > at:
+            reader.read_lines(at, block.start())
+        at = block.end()
+        family = table.blocks.get(block[1], "unwanted")
+        if family == "unwanted":
+            continue
+        if isinstance(family, tuple) and reader.read_histogram(block[2], *family):
+            continue
+        reader.read_lines(block.start(2), at)
+    reader.read_lines(at, len(reader.text))
+    return reader.page()
+
+
+class _Reader:
+    def __init__(self, table: PageTable, text: str, max_series: int) -> None:
+        self.table, self.text, self.left, self.most = table, text, max_series, max_series
+        self.seen: set[str] = set()
+        self.totals: dict[tuple[str, int], float] = {}
+        self.opened: dict[tuple[str, int], dict[str, float]] = {}
+        self.buckets: dict[tuple[str, int], dict[float, float]] = {}
+        self.gauges: dict[tuple[str, int], list[float]] = {}
+        self.infos: dict[str, list[Series]] = {}
+        self.started: float | None = None
+        self.unreadable: set[str] = set()
+
+    def read_histogram(self, block: str, family: str, rank: int) -> bool:
+        """Take a whole histogram of one series; False when it has to be read by the line."""
+        pairs = _BUCKET.findall(block)
+        if not pairs or "\\" in block or len(pairs) != block.count("_bucket{"):
+            return False
+        sums = _SUM.findall(block)
+        try:
+            edges = {_EDGES[edge]: float(value) for edge, value in pairs}
+            total = float(sums[0]) if len(sums) == 1 else math.nan
+        except ValueError:
+            return False
+        # several ranks, a series twice, or no number: with more care
+        if len(edges) != len(pairs) or not math.isfinite(sum(edges.values()) + total) or (family, rank) in self.buckets:
+            return False
+        self._count(len(pairs) + 1)
+        self.buckets[(family, rank)] = edges
+        self.totals[(f"{family}_sum", rank)] = total
+        return True
+
+    def read_lines(self, start: int, end: int) -> None:
+        at = start
+        while at < end:
+            stop = self.text.index("\n", at)
+            if self.text[at] != "#":
+                self._read_line(self.text[at:stop], at)
+            at = stop + 1
+
+    def _read_line(self, line: str, at: int) -> None:
+        try:
+            series = parse_line(line, self.table.lines)
+        except ValueError:
+            number = self.text.count("\n", 0, at) + 1
+            raise ExpositionError(
+                f"Line {number} is not a metric in the Prometheus text format: {line.strip()[:80]!r}."
+            ) from None
+        if series is None:
+            return
+        self._count(1)
+        head = line[: line.rfind("}") + 1] or series.name
+        if head in self.seen:
+            return
+        self.seen.add(head)
+        for kind, name, rank, label, value in self.table.lines[series.name]:
+            if kind == "info":
+                self.infos.setdefault(name, []).append(series)
+            elif kind == "open":
+                self._open(name, rank, series.labels.get(label or "", ""), series.value)
+            elif label is None or series.labels.get(label) == value:
+                self._take(kind, name, rank, series)
+
+    def _take(self, kind: str, name: str, rank: int, series: Series) -> None:
+        value = series.value
+        if not math.isfinite(value):
+            if kind != "gauge":
+                self.unreadable.add(name)
+        elif kind == "counter":
+            self.totals[(name, rank)] = self.totals.get((name, rank), 0.0) + value
+        elif kind == "gauge":
+            self.gauges.setdefault((name, rank), []).append(value)
+        elif kind == "bucket":
+            edges = self.buckets.setdefault((name, rank), {})
+            try:
+                edge = _EDGES[series.labels.get("le", "nan")]
+            except ValueError:
+                return
+            edges[edge] = edges.get(edge, 0.0) + value
+        else:
+            self.started = value if self.started is None else max(self.started, value)
+
+    def _open(self, name: str, rank: int, label: str, value: float) -> None:
+        values = self.opened.setdefault((name, rank), {})
+        key = f"{name}:{label}"
+        if key not in values and len(values) >= MAX_LABELS:
+            key = f"{name}:other"
+        if math.isfinite(value):
+            values[key] = values.get(key, 0.0) + value
+        else:
+            self.unreadable.add(key)
+
+    def _count(self, series: int) -> None:
+        self.left -= series
+        if self.left < 0:
+            raise ExpositionError(f"The page has more than {self.most} series of the metrics that are read.")
+
+    def page(self) -> Page:
+        counters = {
+            name: total for name, total in _preferred(self.totals).items() if total >= 0 or name.endswith("_sum")
+        }
+        for values in _preferred(self.opened).values():
+            counters.update((key, total) for key, total in values.items() if total >= 0)
+        for name in self.unreadable:
+            counters.pop(name, None)
+        how = {name: places[0].how for name, places in self.table.gauges.items()}
+        return Page(
+            PageReading(
+                counters=counters,
+                cumulative={
+                    family: edges
+                    for family, edges in _preferred(self.buckets).items()
+                    if edges and family not in self.unreadable
+                },
+                gauges={name: _together(values, how[name]) for name, values in _preferred(self.gauges).items()},
+                started=self.started,
+                unreadable=frozenset(self.unreadable),
+            ),
+            self.infos,
+        )
+
+
+def _preferred(found: Mapping[tuple[str, int], Any]) -> dict[str, Any]:
+    """Of the names that versions have given one thing, the newest that the page has: it may have several."""
+    chosen: dict[str, Any] = {}
+    for name, rank in sorted(found, reverse=True):
+        chosen[name] = found[(name, rank)]
+    return chosen
+
+
+def _together(values: list[float], how: How) -> float:
+    if how == "max":
+        return max(values)
+    return sum(values) / (len(values) if how == "mean" else 1)
