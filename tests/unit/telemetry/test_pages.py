@@ -152,7 +152,7 @@ def test_a_name_of_an_older_version_is_read_where_the_new_one_is_missing() -> No
 
 
 def test_the_embedded_picker_reads_as_it_counted() -> None:
-    metrics = PickerMetrics()
+    metrics = PickerMetrics("chat", None)
     for priority in ("0", "1"):
         metrics.requests.labels("m", "m", "tenant", priority).inc(3)
         metrics.duration.labels("m", "m", "tenant", priority).observe(0.2)
