@@ -10,7 +10,7 @@ ENGINE ?= sim
 NAME ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console format
+.PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console schema format
 
 help:
 	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 ENGINE=sim|vllm); Ctrl-C stops it"
@@ -20,6 +20,7 @@ help:
 	@echo "make e2e         the browser tests only"
 	@echo "make soak        what runs long"
 	@echo "make bench NAME= one benchmark of bench/"
+	@echo "make schema      types of the API for the console (after a change of any endpoint)"
 	@echo "make lock        compile requirements*.txt from pyproject.toml"
 	@echo "make clean       remove build products; data in $(DATA) stays"
 
@@ -60,6 +61,12 @@ down: $(VENV)/.runtime
 
 console: $(VENV)/.runtime
 	@$(BIN)/python -m controlplane.supervisor console
+
+schema: $(VENV)/.dev
+	$(BIN)/python manage.py spectacular --format openapi-json --file frontend/codegen/openapi.json
+	cd frontend/codegen && PATH="$$(cd ../.. && $(BIN)/python -m controlplane.supervisor node-path):$$PATH" && \
+		npm ci --silent --no-audit --no-fund && node generate.mjs openapi.json ../src/api/schema.d.ts
+	@rm -f frontend/codegen/openapi.json
 
 # --- quality ----------------------------------------------------------------------------------------------------
 check: $(VENV)/.dev

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
-from apps.accounts.models import ApiToken, Membership, Team
+from apps.accounts.models import ApiToken, Membership, Team, User
 from apps.core.domain.access import NOBODY, Actor, Role
 
 
@@ -22,3 +25,12 @@ def actor_of(user: Any, credential: Any = None) -> Actor:
 
 def team_exists(name: str) -> bool:
     return Team.objects.filter(name=name).exists()
+
+
+def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+    """User names by actor id, of those ids that are users'; for people, never stored."""
+    uids = []
+    for actor in actors:
+        with contextlib.suppress(ValueError):
+            uids.append(UUID(actor.removeprefix("user:")))
+    return {user.actor_id: user.username for user in User.objects.filter(uid__in=uids).only("uid", "username")}

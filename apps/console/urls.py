@@ -1,4 +1,4 @@
-"""Routes of this room: the fleet, the stream, probes, and the console for every other address."""
+"""Routes of this room: the fleet, the timeline, the stream, probes, and the console for every other address."""
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
@@ -6,9 +6,11 @@ from apps.console.fleet import FleetView
 from apps.console.health import healthz, readyz
 from apps.console.pages import api_not_found, index
 from apps.console.stream import stream
+from apps.console.timeline import TimelineView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/fleet", FleetView.as_view(), name="fleet"),
+    path("api/v1/timeline", TimelineView.as_view(), name="timeline"),
     path("api/v1/stream", stream, name="stream"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

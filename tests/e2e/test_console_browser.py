@@ -19,6 +19,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 AXE = PROJECT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 POOL_PAGE = "/teams/default/pools/chat"
 DEADLINE_MS = 45_000
+# every address of the console beside the fleet, the pool's overview and the login
+ROUTES = (
+    *(f"{POOL_PAGE}/{part}" for part in ("latency", "cache", "scaling", "objects", "revisions", "yaml")),
+    *("/timeline", "/slos", "/models", "/clusters", "/settings"),
+)
 DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")
 
 
@@ -247,6 +252,14 @@ def test_pages_have_no_accessibility_violations(browser: Browser, running_stack:
         page.get_by_role("group", name="Replicas").get_by_role("rowheader").first.wait_for()
         expect(chart(page, "Time to first token")).to_have_attribute("data-state", re.compile("ok|no_traffic|stale"))
         assert violations(page) == []
+        for address in ROUTES:
+            settled(page, address)
+            assert {address: violations(page)} == {address: []}
+        page.goto("/")
+        page.get_by_role("link", name="chat", exact=True).wait_for()
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox")).to_be_focused()
+        assert violations(page) == []
         page.goto("/nowhere")
         page.get_by_text("There is no page at this address.").wait_for()
         assert violations(page) == []
@@ -263,6 +276,16 @@ def test_no_page_is_wider_than_its_window(tab: Tab, running_stack: RunningStack)
     page.goto(POOL_PAGE)
     page.get_by_role("group", name="Events").get_by_role("row").first.wait_for()
     assert overflows(page) == {}
+    for address in ROUTES:
+        settled(page, address)
+        assert {address: overflows(page)} == {address: {}}
+
+
+def settled(page: Page, address: str) -> None:
+    """Goes there and waits until nothing is loading any more."""
+    page.goto(address)
+    page.get_by_role("main").get_by_role("heading").first.wait_for()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
 
 
 def overflows(page: Page) -> dict[int, int]:

@@ -12,6 +12,15 @@ export const keys = {
   /** Charts poll; they are no part of `pool`, so that a burst of events does not redraw them. */
   panels: ["panel"] as const,
   panelList: (team: string, name: string) => ["panel-list", team, name] as const,
-  panel: (team: string, name: string, panel: string, rangeSeconds: number) =>
-    ["panel", team, name, panel, rangeSeconds] as const,
+  panel: (team: string, name: string, panel: string, stretch: string) => ["panel", team, name, panel, stretch] as const,
+  objects: (team: string, name: string) => ["pool", team, name, "objects"] as const,
+  revisions: (team: string, name: string) => ["pool", team, name, "revisions"] as const,
+  timeline: ["timeline"] as const,
+  /** Lists and objects of the other kinds, by plural. */
+  kind: (plural: string) => ["kind", plural] as const,
+  object: (plural: string, team: string, name: string) => ["kind", plural, team, name] as const,
+  accelerators: ["accelerators"] as const,
+  tokens: ["tokens"] as const,
+  teams: ["teams"] as const,
+  members: (team: string) => ["teams", team, "members"] as const,
 };

@@ -1,10 +1,30 @@
 /** Reads of the console, each with its cache name and how it stays fresh. */
 
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { serverNow } from "../lib/serverClock";
+import { fixedWindow, windowAt, type Range, type TimeView, type TimeWindow } from "../lib/timeRange";
 import { path, request, requestText } from "./client";
 import { keys } from "./keys";
-import type { Fleet, Page, Panel, PanelEntry, Pool, Replica, TimelineEvent } from "./types";
+import type {
+  Accelerator,
+  Cluster,
+  Fleet,
+  Inventory,
+  Member,
+  Model,
+  OwnedObject,
+  Page,
+  Panel,
+  PanelEntry,
+  Pool,
+  Replica,
+  Revision,
+  SLO,
+  Team,
+  TimelineEvent,
+  TimelineLine,
+  Token,
+} from "./types";
 
 /** Rates in the fleet change without events; one telemetry tick is 10 s. */
 const FLEET_EVERY_MS = 10_000;
@@ -53,18 +73,98 @@ export const panelsQuery = (team: string, name: string) =>
     staleTime: Infinity,
   });
 
-/** A panel and the range it was asked for; Unix seconds. */
-export type TimedPanel = Panel & { from: number; to: number };
+/** A panel and the stretch it was asked for; Unix seconds. */
+export type TimedPanel = Panel & TimeWindow;
 
-/** `rangeSeconds` back from now; the server chooses the step that fits, and the chart polls at that step. */
-export const panelQuery = (team: string, name: string, panel: string, rangeSeconds: number) =>
+/** Where the stretch moves with now, the server chooses the step that fits and the chart polls at that step. */
+export const panelQuery = (team: string, name: string, panel: string, view: TimeView, fallback: Range) =>
   queryOptions({
-    queryKey: keys.panel(team, name, panel, rangeSeconds),
-    queryFn: ({ signal }) => {
-      const to = Math.floor(serverNow() / 1000);
-      return request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { from: to - rangeSeconds, to } }).then(
-        (answer): TimedPanel => ({ ...answer, from: to - rangeSeconds, to }),
-      );
+    queryKey: keys.panel(team, name, panel, stretchKey(view, fallback)),
+    queryFn: async ({ signal }): Promise<TimedPanel> => {
+      const asked = windowAt(view, fallback, serverNow());
+      const answer = await request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { ...asked } });
+      return { ...answer, ...asked };
     },
-    refetchInterval: ({ state }) => Math.max(5, state.data?.step ?? 10) * 1000,
+    refetchInterval: ({ state }) => (fixedWindow(view) === undefined ? Math.max(5, state.data?.step ?? 10) * 1000 : false),
+  });
+
+const stretchKey = (view: TimeView, fallback: Range) => {
+  const fixed = fixedWindow(view);
+  return fixed === undefined ? (view.range ?? fallback) : `${fixed.from}-${fixed.to}`;
+};
+
+export const objectsQuery = (team: string, name: string) =>
+  queryOptions({
+    queryKey: keys.objects(team, name),
+    queryFn: ({ signal }) => request<Page<OwnedObject>>(poolPath(team, name, "objects"), { signal }),
+  });
+
+export const revisionsQuery = (team: string, name: string) =>
+  queryOptions({
+    queryKey: keys.revisions(team, name),
+    queryFn: ({ signal }) => request<Page<Revision>>(poolPath(team, name, "revisions"), { signal, query: { limit: LIST_LIMIT } }),
+  });
+
+export interface TimelineFilter {
+  team?: string;
+  kind?: string;
+  name?: string;
+  source?: "change" | "event";
+  type?: "Warning";
+}
+
+/** Pages of the timeline, each as long as a screen; older ones when they are asked for. */
+export const timelineQuery = (filter: TimelineFilter, view: TimeView, fallback: Range) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.timeline, filter, stretchKey(view, fallback)],
+    queryFn: ({ signal, pageParam }) => {
+      const { from, to } = windowAt(view, fallback, serverNow());
+      // A list that ends now must not lose what happens while it is read.
+      const stretch = fixedWindow(view) === undefined ? { from } : { from, to };
+      return request<Page<TimelineLine>>("/timeline", { signal, query: { ...filter, ...stretch, limit: 50, cursor: pageParam } });
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+    refetchInterval: 30_000,
+  });
+
+/** All objects of a kind that one may see. */
+const kindQuery = <T>(plural: string) =>
+  queryOptions({
+    queryKey: keys.kind(plural),
+    queryFn: ({ signal }) => request<Page<T>>(`/${plural}`, { signal, query: { limit: 500 } }),
+    refetchInterval: 60_000,
+  });
+
+export const modelsQuery = kindQuery<Model>("models");
+export const clustersQuery = kindQuery<Cluster>("clusters");
+export const slosQuery = kindQuery<SLO>("slos");
+
+export const inventoryQuery = (team: string, name: string) =>
+  queryOptions({
+    queryKey: [...keys.object("clusters", team, name), "inventory"],
+    queryFn: ({ signal }) => request<Inventory>(path("teams", team, "clusters", name, "inventory"), { signal }),
+    refetchInterval: 30_000,
+  });
+
+export const acceleratorsQuery = queryOptions({
+  queryKey: keys.accelerators,
+  queryFn: ({ signal }) => request<Page<Accelerator>>("/accelerators", { signal }),
+  staleTime: Infinity,
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: keys.tokens,
+  queryFn: ({ signal }) => request<Page<Token>>("/tokens", { signal }),
+});
+
+export const teamsQuery = queryOptions({
+  queryKey: keys.teams,
+  queryFn: ({ signal }) => request<Page<Team>>("/teams", { signal }),
+});
+
+export const membersQuery = (team: string) =>
+  queryOptions({
+    queryKey: keys.members(team),
+    queryFn: ({ signal }) => request<Page<Member>>(path("teams", team, "members"), { signal }),
   });

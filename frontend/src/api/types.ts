@@ -1,10 +1,33 @@
-/** What the REST API answers; the contract is docs/architecture.md. Numbers may be null: unknown is not zero. */
+/**
+ * What the REST API answers. Documents and lists are of the OpenAPI schema (`make schema`); what that leaves open is
+ * written here by docs/. Numbers may be null: unknown is not zero.
+ */
+
+import type { components, operations } from "./schema";
+
+type Schemas = components["schemas"];
+type Answer<O extends keyof operations> = operations[O] extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : never;
+
+/** What the server adds to a document that it holds. */
+type Held<D extends { metadata: object; spec: unknown; status?: object }> = Omit<D, "metadata" | "status"> & {
+  metadata: Required<D["metadata"]>;
+  status: D["status"] & { conditions?: Condition[]; [key: string]: unknown };
+};
+
+export type PoolSpec = Schemas["PoolSpecDocument"];
+export type Variant = Schemas["PoolVariant"];
+export type Model = Held<Schemas["Model"]>;
+export type Cluster = Held<Schemas["Cluster"]>;
+export type SLO = Held<Schemas["SLO"]>;
+export type Accelerator = NonNullable<Answer<"accelerators">["items"]>[number];
+export type TimelineLine = Answer<"timeline">["items"][number];
 
 export type Sync = "Synced" | "OutOfSync" | "Unknown";
 export type Health = "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
 
 export interface Session {
-  user: { username: string; [key: string]: unknown };
+  user: { username: string; superuser?: boolean };
+  teams?: { name: string; role: string }[];
 }
 
 export interface Condition {
@@ -22,20 +45,7 @@ export interface ReplicaCounts {
   starting: number | null;
 }
 
-export interface Pool {
-  apiVersion: string;
-  kind: "Pool";
-  metadata: {
-    name: string;
-    team: string;
-    uid: string;
-    generation: number;
-    version: number;
-    createdAt: string;
-    updatedAt: string;
-    deletionRequestedAt: string | null;
-  };
-  spec: { model: string; cluster: string; namespace: string; path: string; [key: string]: unknown };
+export type Pool = Omit<Held<Schemas["Pool"]>, "status"> & {
   status: {
     conditions?: Condition[];
     observedGeneration?: number;
@@ -45,7 +55,7 @@ export interface Pool {
     endpoint?: string | null;
     [key: string]: unknown;
   };
-}
+};
 
 /** Is the row's telemetry to be believed. */
 export type DataState = "ok" | "no_traffic" | "no_data" | "stale";
@@ -177,4 +187,74 @@ export interface PanelEntry {
 export interface Page<T> {
   items: T[];
   next?: string | null;
+}
+
+export interface StockRow {
+  resource: string;
+  vendor: string;
+  product: string;
+  nodes: number;
+  allocatable: number;
+  used: number;
+  free: number;
+  /** The most that are free on one node. */
+  largestNode: number;
+}
+
+export interface NodeStock {
+  node: string;
+  resource: string;
+  product: string;
+  allocatable: number;
+  used: number;
+  free: number;
+  schedulable: boolean;
+}
+
+export interface Inventory {
+  accelerators: StockRow[];
+  nodes: NodeStock[];
+}
+
+export interface OwnedObject {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  namespace: string | null;
+  uid: string;
+  generation: string | null;
+  createdAt: string | null;
+  deletionRequestedAt: string | null;
+}
+
+export interface Revision {
+  generation: number;
+  spec: PoolSpec;
+  acceptedAt: string;
+  actor: string;
+  reason: string | null;
+  renderedHash: string | null;
+}
+
+export interface Token {
+  uid: string;
+  name: string;
+  prefix: string;
+  readOnly: boolean;
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+  /** Only in the answer to its making. */
+  token?: string;
+}
+
+export interface Team {
+  name: string;
+  role: string | null;
+  createdAt: string;
+}
+
+export interface Member {
+  username: string;
+  role: string;
 }

@@ -1,4 +1,4 @@
-/** The map of the console. The address is the whole view state: sort, filter, range and tab live in its query. */
+/** The map of the console. The address is the whole view state: sort, filter, range and tab live in it. */
 
 import type { QueryClient } from "@tanstack/react-query";
 import {
@@ -7,13 +7,15 @@ import {
   createRouter,
   lazyRouteComponent,
   redirect,
+  retainSearchParams,
   type RouterHistory,
 } from "@tanstack/react-router";
 import { safeNext, sessionQuery } from "../api/session";
 import { readFleetView } from "../features/fleet/view";
-import { readPoolView } from "../features/pool/view";
+import { readTimelineFilter } from "../features/timeline/view";
 import { LoginPage } from "../features/login/LoginPage";
 import { Shell } from "../features/shell/Shell";
+import { readTimeView, TIME_KEYS } from "../lib/timeRange";
 import { CrashPage, NotFoundPage } from "./fallbacks";
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
@@ -30,9 +32,12 @@ const login = createRoute({
   component: LoginPage,
 });
 
+/** Range and zone go along from page to page; everything else in the query belongs to one page. */
 const shell = createRoute({
   getParentRoute: () => root,
   id: "shell",
+  validateSearch: readTimeView,
+  search: { middlewares: [retainSearchParams([...TIME_KEYS])] },
   beforeLoad: async ({ context, location }) => {
     const session = await context.client.ensureQueryData(sessionQuery);
     if (session === null) {
@@ -50,16 +55,99 @@ const fleet = createRoute({
   component: lazyRouteComponent(() => import("../features/fleet/FleetPage"), "FleetPage"),
 });
 
+const timeline = createRoute({
+  getParentRoute: () => shell,
+  path: "/timeline",
+  validateSearch: readTimelineFilter,
+  component: lazyRouteComponent(() => import("../features/timeline/TimelinePage"), "TimelinePage"),
+});
+
+const slos = createRoute({
+  getParentRoute: () => shell,
+  path: "/slos",
+  component: lazyRouteComponent(() => import("../features/slos/SlosPage"), "SlosPage"),
+});
+
+const models = createRoute({
+  getParentRoute: () => shell,
+  path: "/models",
+  component: lazyRouteComponent(() => import("../features/models/ModelsPage"), "ModelsPage"),
+});
+
+const clusters = createRoute({
+  getParentRoute: () => shell,
+  path: "/clusters",
+  component: lazyRouteComponent(() => import("../features/clusters/ClustersPage"), "ClustersPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
+});
+
 const pool = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/pools/$name",
-  validateSearch: readPoolView,
   component: lazyRouteComponent(() => import("../features/pool/PoolPage"), "PoolPage"),
+});
+
+const overview = createRoute({
+  getParentRoute: () => pool,
+  path: "/",
+  component: lazyRouteComponent(() => import("../features/pool/Overview"), "Overview"),
+});
+
+const latency = createRoute({
+  getParentRoute: () => pool,
+  path: "/latency",
+  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "LatencyTab"),
+});
+
+const cache = createRoute({
+  getParentRoute: () => pool,
+  path: "/cache",
+  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "CacheTab"),
+});
+
+const scaling = createRoute({
+  getParentRoute: () => pool,
+  path: "/scaling",
+  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "ScalingTab"),
+});
+
+const objects = createRoute({
+  getParentRoute: () => pool,
+  path: "/objects",
+  component: lazyRouteComponent(() => import("../features/pool/Objects"), "Objects"),
+});
+
+const revisions = createRoute({
+  getParentRoute: () => pool,
+  path: "/revisions",
+  component: lazyRouteComponent(() => import("../features/pool/Revisions"), "Revisions"),
+});
+
+const yaml = createRoute({
+  getParentRoute: () => pool,
+  path: "/yaml",
+  component: lazyRouteComponent(() => import("../features/pool/Spec"), "Spec"),
 });
 
 export function makeRouter(client: QueryClient, history?: RouterHistory) {
   return createRouter({
-    routeTree: root.addChildren([login, shell.addChildren([fleet, pool])]),
+    routeTree: root.addChildren([
+      login,
+      shell.addChildren([
+        fleet,
+        timeline,
+        slos,
+        models,
+        clusters,
+        settings,
+        pool.addChildren([overview, latency, cache, scaling, objects, revisions, yaml]),
+      ]),
+    ]),
     context: { client },
     history,
     // Only what a page's own reader lets through; else raw words of the address reach the page beside it.

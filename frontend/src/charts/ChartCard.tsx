@@ -3,6 +3,7 @@ import type { TimedPanel } from "../api/queries";
 import type { Panel } from "../api/types";
 import { sentenceOf } from "../api/problem";
 import { absolute, type Zone } from "../lib/time";
+import type { TimeWindow } from "../lib/timeRange";
 import { format, unitName } from "../lib/units";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
@@ -20,6 +21,8 @@ interface Props {
   onRetry: () => void;
   zone: Zone;
   syncKey: string;
+  /** A stretch was drawn over with the mouse. */
+  onZoom?: (window: TimeWindow) => void;
 }
 
 const EMPTY = { no_traffic: "No traffic", no_data: "No data" } as const;
@@ -44,7 +47,7 @@ function Trouble({ error, onRetry }: { error: unknown; onRetry: () => void }) {
 }
 
 /** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */
-export function ChartCard({ title, panel, error, onRetry, zone, syncKey }: Props) {
+export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom }: Props) {
   const [asTable, setAsTable] = useState(false);
   const [cursor, setCursor] = useState<number | null>(null);
   const points = useMemo(() => columns(panel?.series ?? []), [panel]);
@@ -71,6 +74,7 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey }: Props
         zone={zone}
         syncKey={syncKey}
         onCursor={setCursor}
+        onZoom={onZoom}
         at={cursor}
         spoken={speak(panel, points, cursor, zone)}
       />

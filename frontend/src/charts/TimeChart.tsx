@@ -1,7 +1,8 @@
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useLayoutEffect, useRef, type KeyboardEvent } from "react";
 import uPlot from "uplot";
-import { clock, type Zone } from "../lib/time";
+import { clock, day, type Zone } from "../lib/time";
+import type { TimeWindow } from "../lib/timeRange";
 import { axisLabel } from "../lib/units";
 import { onColoursChange } from "../state/theme";
 import type { Panel } from "../api/types";
@@ -18,6 +19,7 @@ interface Props {
   syncKey: string;
   /** The index into the panel's moments under the cursor; null when there is none. */
   onCursor: (index: number | null) => void;
+  onZoom?: (window: TimeWindow) => void;
   at: number | null;
   /** What the cursor stands on, said in words. */
   spoken: string;
@@ -25,6 +27,7 @@ interface Props {
 
 const AXIS_FONT = "12px system-ui, sans-serif";
 const GAP_LABEL = 4;
+const DAY = 86_400;
 
 function data(panel: Panel, plain: Columns): uPlot.AlignedData {
   const { times, values } = panel.kind === "stacked" ? stacked(plain) : plain;
@@ -76,7 +79,23 @@ function drawThresholds(chart: uPlot, panel: Panel): void {
   ctx.restore();
 }
 
-function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlot) => void): Omit<uPlot.Options, "width" | "height"> {
+/** Shorter strokes of the mouse are clicks. */
+const SHORTEST_STROKE = 12;
+
+/** The stretch that was drawn over, at least a minute of it; undefined for a click. */
+function strokeOver(chart: uPlot): TimeWindow | undefined {
+  const { left, width } = chart.select;
+  if (width < SHORTEST_STROKE) return undefined;
+  const from = Math.floor(chart.posToVal(left, "x"));
+  return { from, to: Math.max(from + 60, Math.ceil(chart.posToVal(left + width, "x"))) };
+}
+
+interface Hands {
+  onCursor: (chart: uPlot) => void;
+  onZoom: (window: TimeWindow) => void;
+}
+
+function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: Hands): Omit<uPlot.Options, "width" | "height"> {
   const muted = resolveColour("--muted");
   const grid = resolveColour("--grid");
   const axis: uPlot.Axis = { stroke: muted, font: AXIS_FONT, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
@@ -84,7 +103,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
   return {
     legend: { show: false },
     padding: [8, 18, 0, 0],
-    cursor: { sync: { key: syncKey, setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
+    cursor: { sync: { key: syncKey, setSeries: false }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 7 } },
     scales: {
       x: { time: true },
       y: { range: (chart) => [0, scale(drawnValues(chart), panel.thresholds, panel.unit).max] },
@@ -94,7 +113,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
         ...axis,
         size: 28,
         space: 70,
-        values: (_, splits, __, ___, step) => splits.map((at) => clock(at * 1000, zone, step < 60)),
+        values: (_, splits, __, ___, step) => splits.map((at) => (step >= DAY ? day(at * 1000, zone) : clock(at * 1000, zone, step < 60))),
       },
       { ...axis, size: 62, space: 32, values: (_, splits) => splits.map((value) => axisLabel(value, panel.unit)) },
     ],
@@ -116,7 +135,17 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
     bands: layers
       ? panel.series.slice(1).map((_, index): uPlot.Band => ({ series: [index + 2, index + 1] }))
       : undefined,
-    hooks: { draw: [(chart) => drawThresholds(chart, panel)], setCursor: [onCursor] },
+    hooks: {
+      draw: [(chart) => drawThresholds(chart, panel)],
+      setCursor: [onCursor],
+      setSelect: [
+        (chart) => {
+          const over = strokeOver(chart);
+          if (over !== undefined) onZoom(over);
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
   };
 }
 
@@ -124,12 +153,12 @@ function build(panel: Panel, zone: Zone, syncKey: string, onCursor: (chart: uPlo
  * A uPlot with our axes, thresholds and keyboard. uPlot owns the canvas; React owns everything around it.
  * For a screen reader it is a slider over time: arrow keys move the cursor, the value text says what is there.
  */
-export function TimeChart({ panel, from, to, zone, syncKey, onCursor, at, spoken }: Props) {
+export function TimeChart({ panel, from, to, zone, syncKey, onCursor, onZoom, at, spoken }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(undefined);
-  const newest = useRef({ panel, from, to, onCursor });
+  const newest = useRef({ panel, from, to, onCursor, onZoom });
   useLayoutEffect(() => {
-    newest.current = { panel, from, to, onCursor };
+    newest.current = { panel, from, to, onCursor, onZoom };
   });
   // What the drawing is built of; new points of the same series only move the data.
   const shape = JSON.stringify([panel.name, panel.kind, panel.unit, panel.thresholds, panel.series.map(({ key }) => key)]);
@@ -140,7 +169,10 @@ export function TimeChart({ panel, from, to, zone, syncKey, onCursor, at, spoken
     const rebuild = () => {
       chart.current?.destroy();
       const { panel: now, from: min, to: max } = newest.current;
-      const options = build(now, zone, syncKey, ({ cursor }) => newest.current.onCursor(cursor.idx ?? null));
+      const options = build(now, zone, syncKey, {
+        onCursor: ({ cursor }) => newest.current.onCursor(cursor.idx ?? null),
+        onZoom: (over) => newest.current.onZoom?.(over),
+      });
       chart.current = new uPlot({ ...options, width: box.clientWidth, height: box.clientHeight }, data(now, columns(now.series)), box);
       chart.current.setScale("x", { min, max });
     };

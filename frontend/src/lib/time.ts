@@ -27,6 +27,11 @@ export function clock(at: number, zone: Zone, withSeconds = true): string {
   });
 }
 
+/** "23 Nov", for axes of several days. */
+export function day(at: number, zone: Zone): string {
+  return new Date(at).toLocaleDateString("en-GB", { ...options(zone), day: "numeric", month: "short" });
+}
+
 /** "23 Nov 2026, 14:03:10 UTC": the whole truth, for tooltips. */
 export function absolute(at: number, zone: Zone): string {
   return new Date(at).toLocaleString("en-GB", {

@@ -84,6 +84,14 @@ export function money(value: number | null | undefined, currency: string | null 
   return `${value.toFixed(value >= 1000 ? 0 : 2)} ${currency ?? ""}/h`;
 }
 
+/** 131072 is 128 KiB: bytes by powers of 1024. */
+export function bytes(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  const at = Math.min(units.length - 1, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
+  return `${digits(value / 1024 ** at)} ${units[at]}`;
+}
+
 /** A tick on an axis: short, as the chart's title names the unit. */
 export function axisLabel(value: number, unit: string): string {
   if (unit === "s") return seconds(value);
@@ -93,5 +101,5 @@ export function axisLabel(value: number, unit: string): string {
 
 /** The unit as a chart's title says it; what formats itself needs none. */
 export function unitName(unit: string): string {
-  return unit === "s" || unit === "1" ? "" : unit;
+  return unit === "s" || unit === "1" || unit === "replicas" ? "" : unit;
 }

@@ -9,13 +9,14 @@ const GATHER_MS = 250;
 export function staleKeys(event: StreamEvent): QueryKey[] {
   switch (event.kind) {
     case "Pool":
-      if (event.verb === "event") return [keys.events(event.team, event.name)];
-      return [keys.fleet, keys.pool(event.team, event.name)];
+      if (event.verb === "event") return [keys.events(event.team, event.name), keys.timeline];
+      return [keys.fleet, keys.pool(event.team, event.name), keys.timeline];
     case "SLO":
-      return [keys.fleet, keys.panels];
+      return [keys.fleet, keys.panels, keys.kind("slos"), keys.timeline];
     case "Model":
+      return [keys.fleet, keys.pools, keys.kind("models"), keys.timeline];
     case "Cluster":
-      return [keys.fleet, keys.pools];
+      return [keys.fleet, keys.pools, keys.kind("clusters"), keys.timeline];
     default:
       return [];
   }

@@ -203,8 +203,8 @@ describe("a pool", () => {
     const { address } = openConsole(POOL);
     await userEvent.click(await screen.findByRole("radio", { name: "6h" }));
     await userEvent.click(screen.getByRole("radio", { name: "UTC" }));
-    await userEvent.click(screen.getByRole("radio", { name: "Spec as YAML" }));
-    expect(address()).toBe(`${POOL}?range=6h&tz=utc&tab=yaml`);
+    await userEvent.click(screen.getByRole("link", { name: "YAML" }));
+    expect(address()).toBe(`${POOL}/yaml?range=6h&tz=utc`);
     await screen.findByText("kind: Pool");
   });
 
@@ -247,6 +247,82 @@ describe("a pool", () => {
     const rows = within(screen.getByRole("region", { name: "Time to first token, as a table" })).getAllByRole("row");
     expect(rows.map(({ textContent }) => textContent)).toEqual(["Timep95", "14:00:20120 ms", "14:00:10—", "14:00:0090 ms"]);
   });
+});
+
+describe("the palette", () => {
+  it("opens by Ctrl-K, finds a pool's part by a few letters and goes there with the keyboard alone", async () => {
+    const { address } = openConsole("/?tz=utc");
+    await screen.findByRole("link", { name: "chat" });
+    await userEvent.keyboard("{Control>}k{/Control}");
+    const box = await screen.findByRole("combobox", { hidden: true });
+    await userEvent.type(box, "chat rev");
+    expect(screen.getAllByRole("option", { hidden: true }).map(({ textContent }) => textContent)).toEqual(["chat · RevisionsPool of default"]);
+    await userEvent.keyboard("{Enter}");
+    await screen.findByRole("heading", { name: "chat" });
+    expect(address()).toBe(`${POOL}/revisions?tz=utc`);
+    expect(screen.queryByRole("combobox", { hidden: true })).toBeNull();
+  });
+});
+
+describe("the timeline", () => {
+  const line = {
+    source: "change",
+    id: 7,
+    at: "2026-11-23T14:00:00Z",
+    kind: "Pool",
+    team: "default",
+    name: "chat",
+    type: "Normal",
+    title: "update",
+    message: "",
+    actor: "erin",
+    reason: "longer prompts",
+    generation: 8,
+    count: 1,
+    parts: [{ pointer: "/spec/engine/args", before: ["a"], after: ["b"] }],
+  };
+
+  it("says who changed what and why, and asks for older lines", async () => {
+    server.on("GET /teams", { body: { items: [], next: null } }).on("GET /timeline", ({ url }) =>
+      url.searchParams.get("cursor") === "older"
+        ? { body: { items: [{ ...line, id: 1, at: "2026-11-22T14:00:00Z", title: "create", actor: "otto", reason: "", parts: [] }], next: null } }
+        : { body: { items: [line], next: "older" } },
+    );
+    openConsole("/timeline?tz=utc");
+    const entry = (await screen.findByText("erin")).closest("li")!;
+    expect(entry.textContent).toContain("erin changed Pool default/chat to generation 8“longer prompts”");
+    expect(entry.textContent).toContain('["a"]  became  ["b"]');
+    await userEvent.click(screen.getByRole("button", { name: "Show older" }));
+    expect((await screen.findByText("otto")).closest("section")!.getAttribute("aria-label")).toBe("Sunday, 22 November 2026");
+  });
+
+  it("keeps its filters in the address, and asks the server for them", async () => {
+    let asked = "";
+    server.on("GET /teams", { body: { items: [], next: null } }).on("GET /timeline", ({ url }) => {
+      asked = url.search;
+      return { body: { items: [], next: null } };
+    });
+    const { address } = openConsole("/timeline");
+    await userEvent.click(await screen.findByRole("radio", { name: "Warnings" }));
+    await userEvent.selectOptions(screen.getByLabelText("Kind"), "Pool");
+    expect(address()).toBe("/timeline?kind=Pool&type=Warning");
+    await screen.findByText("Nothing happened in this stretch of time.");
+    await waitFor(() => expect(asked).toContain("kind=Pool&type=Warning"));
+  });
+});
+
+it("shows the stretch of time that the address names, and leads back to now", async () => {
+  let asked: string | null = null;
+  server.on(`GET ${POOL}/panels`, { body: { items: [panel({})] } });
+  server.on(`GET ${POOL}/panels/ttft`, ({ url }) => {
+    asked = url.searchParams.get("from");
+    return { body: panel({}) };
+  });
+  const { address } = openConsole(`${POOL}?from=1795000000&to=1795003600`);
+  await waitFor(() => expect(asked).toBe("1795000000"));
+  await userEvent.click(screen.getByRole("button", { name: "Back to now" }));
+  expect(address()).toBe(POOL);
+  await waitFor(() => expect(asked).not.toBe("1795000000"));
 });
 
 it("has a page for addresses that lead nowhere", async () => {

@@ -43,8 +43,10 @@ export const CHAT: Pool = {
     createdAt: "2026-11-23T13:00:00Z",
     updatedAt: "2026-11-23T14:00:00Z",
     deletionRequestedAt: null,
+    labels: {},
+    annotations: {},
   },
-  spec: { model: "llama-3-1-8b", cluster: "embedded", namespace: "serving", path: "optimized-baseline" },
+  spec: { model: "llama-3-1-8b", cluster: "embedded", namespace: "serving", path: "optimized-baseline", variants: [] },
   status: {
     observedGeneration: 7,
     sync: "Synced",

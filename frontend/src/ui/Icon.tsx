@@ -17,6 +17,12 @@ const PATHS = {
   chart: "M2 2v12h12M4.5 11l3-4 2.5 2 3.5-5",
   up: "M8 13V3M4 7l4-4 4 4",
   down: "M8 3v10m-4-4 4 4 4-4",
+  search: "M7 2.2a4.8 4.8 0 1 0 0 9.6 4.8 4.8 0 0 0 0-9.6Zm3.5 8.3 3.3 3.3",
+  close: "m3.5 3.5 9 9m0-9-9 9",
+  plus: "M8 2.5v11M2.5 8h11",
+  minus: "M2.5 8h11",
+  change: "M2.5 11.2 10.9 2.8l2.3 2.3-8.4 8.4H2.5v-2.3Z",
+  right: "M6 3.5 10.5 8 6 12.5",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -2,53 +2,56 @@ import { useQuery } from "@tanstack/react-query";
 import { panelQuery, panelsQuery } from "../../api/queries";
 import type { PanelEntry } from "../../api/types";
 import { ChartCard } from "../../charts/ChartCard";
-import type { Zone } from "../../lib/time";
-import { ErrorPanel, Skeleton } from "../../ui/Message";
+import { fixedWindow, zoneOf } from "../../lib/timeRange";
+import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { TimeControl, useTimeView } from "../../ui/TimeControl";
+import { panelsOf, type Part } from "./charts";
 import styles from "./Pool.module.css";
+import { POOL_RANGE } from "./view";
 
 interface Props {
   team: string;
   name: string;
-  rangeSeconds: number;
-  zone: Zone;
+  part: Part;
 }
 
-/** What people look at first; panels that the server adds later follow in its order. */
-const FIRST = ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "queue", "kv_usage", "e2e", "throughput", "requests", "replicas"];
-
-export function order(panels: readonly PanelEntry[]): PanelEntry[] {
-  const place = ({ name }: PanelEntry) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
-  return panels.toSorted((a, b) => place(a) - place(b));
-}
-
-function Chart({ entry, team, name, rangeSeconds, zone }: Props & { entry: PanelEntry }) {
-  const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, rangeSeconds));
+function Chart({ entry, team, name }: { entry: PanelEntry; team: string; name: string }) {
+  const [view, show] = useTimeView();
+  const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
   return (
     <ChartCard
       title={entry.title}
       panel={data}
       error={error}
       onRetry={() => void refetch()}
-      zone={zone}
+      zone={zoneOf(view)}
       syncKey={`${team}/${name}`}
+      onZoom={({ from, to }) => show({ from, to, tz: view.tz })}
     />
   );
 }
 
-export function Charts(props: Props) {
-  const { data, error, refetch } = useQuery(panelsQuery(props.team, props.name));
-  if (data === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The charts could not be loaded." onRetry={() => void refetch()} />;
-    return <Skeleton height="16rem" label="Loading the charts" />;
-  }
+/** The charts of one part of a pool's pages, below the control of what stretch of time they show. */
+export function Charts({ team, name, part }: Props) {
+  const { data, error, refetch } = useQuery(panelsQuery(team, name));
+  const [view] = useTimeView();
+  const panels = data === undefined ? undefined : panelsOf(part, data.items);
   return (
-    <section aria-labelledby="charts" className={styles.charts}>
-      <h2 id="charts" className="visually-hidden">
-        Charts
-      </h2>
-      {order(data.items).map((entry) => (
-        <Chart key={entry.name} {...props} entry={entry} />
-      ))}
+    <section aria-labelledby="charts">
+      <div className={styles.controls}>
+        <h2 id="charts">{fixedWindow(view) === undefined ? "Now" : "Then"}</h2>
+        <TimeControl fallback={POOL_RANGE} />
+      </div>
+      {panels === undefined && error !== null && (
+        <ErrorPanel error={error} what="The charts could not be loaded." onRetry={() => void refetch()} />
+      )}
+      {panels === undefined && error === null && <Skeleton height="16rem" label="Loading the charts" />}
+      {panels !== undefined && panels.length === 0 && <EmptyState title="This server has no charts for this part." />}
+      <div className={styles.charts}>
+        {panels?.map((entry) => (
+          <Chart key={entry.name} entry={entry} team={team} name={name} />
+        ))}
+      </div>
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
-import { Section } from "./Section";
+import { Section } from "../../ui/Section";
 import styles from "./Pool.module.css";
 
 /** Conditions that are good news when false. */

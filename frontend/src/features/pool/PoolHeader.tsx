@@ -28,7 +28,7 @@ export function PoolHeader({ pool }: { pool: Pool }) {
     ["Model", spec.model],
     ["Cluster", spec.cluster],
     ["Namespace", spec.namespace],
-    ["Path", spec.path],
+    ["Path", spec.path ?? ""],
     ["Replicas", `${status.replicas?.ready ?? "—"} ready of ${status.replicas?.desired ?? "—"}`],
     ["Generation", String(metadata.generation)],
   ];

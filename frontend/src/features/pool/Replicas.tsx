@@ -6,7 +6,7 @@ import { Age } from "../../ui/Age";
 import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
 import { Table, type Column } from "../../ui/Table";
-import { Section } from "./Section";
+import { Section } from "../../ui/Section";
 
 interface Props {
   team: string;

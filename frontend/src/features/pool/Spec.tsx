@@ -1,10 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { poolYamlQuery } from "../../api/queries";
 import { CopyButton } from "../../ui/CopyButton";
-import { Section } from "./Section";
+import { Section } from "../../ui/Section";
+import { usePool } from "./usePool";
 import styles from "./Pool.module.css";
 
-export function Spec({ team, name }: { team: string; name: string }) {
+export function Spec() {
+  const { team, name } = usePool().metadata;
   const { data, error, refetch } = useQuery(poolYamlQuery(team, name));
   return (
     <Section title="Declaration" note="lamp apply -f takes it as it is" data={data} error={error} onRetry={() => void refetch()}>

@@ -4,8 +4,10 @@ import { useEffect, useRef } from "react";
 import { safeNext, sessionQuery } from "../../api/session";
 import { LiveProvider } from "../../live/LiveProvider";
 import { Logo } from "../../ui/Logo";
+import { PaletteKey } from "../palette/PaletteKey";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { ConnectionBanner, ConnectionState } from "./Connection";
+import { Menu } from "./Menu";
 import { ThemeSwitch } from "./ThemeSwitch";
 import { UserMenu } from "./UserMenu";
 import styles from "./Shell.module.css";
@@ -52,15 +54,19 @@ export function Shell() {
         </Link>
         <Breadcrumbs />
         <div className={styles.tools}>
+          <PaletteKey />
           <ConnectionState />
           <ThemeSwitch />
           <UserMenu username={session.user.username} onLoggedOut={() => client.clear()} />
         </div>
       </header>
       <ConnectionBanner />
-      <main id="main" ref={main} tabIndex={-1} className={styles.main}>
-        <Outlet />
-      </main>
+      <div className={styles.below}>
+        <Menu />
+        <main id="main" ref={main} tabIndex={-1} className={styles.main}>
+          <Outlet />
+        </main>
+      </div>
     </LiveProvider>
   );
 }

@@ -1,0 +1,4331 @@
+// Made by `make schema` of the server's OpenAPI schema; never edited by hand.
+// schema-sha256: 2d7c9dd67523889bf5c11a2067f5e260284a47417798caff5ac59662713bca77
+
+export interface paths {
+    "/api/v1/accelerators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List known accelerators
+         * @description The accelerators that a pool's variants may name.
+         */
+        get: operations["accelerators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply a bundle of documents, all or nothing
+         * @description Make everything that the documents declare true, or nothing.
+         */
+        post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who changed what, and why, newest first. */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List clusters of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["clusters_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What happened to objects, newest first; repeats are counted. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export declarations
+         * @description All declarations of a team (or of all that one may see), as apply takes them.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All pools that one may see: what was declared, what is live, what it does and costs. */
+        get: operations["fleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List models of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["models_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List pools of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["pools_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who is asking; logging in and out of the console. */
+        get: operations["session_get"];
+        put?: never;
+        /** @description Who is asking; logging in and out of the console. */
+        post: operations["session_login"];
+        /** @description Who is asking; logging in and out of the console. */
+        delete: operations["session_logout"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/slos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List slos of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["slos_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Teams that one may see. */
+        get: operations["teams_list"];
+        put?: never;
+        /** @description Teams that one may see. */
+        post: operations["teams_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One team. */
+        get: operations["teams_get"];
+        put?: never;
+        post?: never;
+        /** @description One team. */
+        delete: operations["teams_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List clusters of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["clusters_list"];
+        put?: never;
+        /**
+         * Declare a new Cluster
+         * @description Objects of one kind of one team.
+         */
+        post: operations["clusters_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/clusters/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a Cluster
+         * @description One object.
+         */
+        get: operations["clusters_get"];
+        /**
+         * Declare a Cluster anew
+         * @description One object.
+         */
+        put: operations["clusters_replace"];
+        post?: never;
+        /**
+         * Delete a Cluster
+         * @description One object.
+         */
+        delete: operations["clusters_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a Cluster (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["clusters_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/clusters/{name}/inventory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accelerators of a cluster: allocatable, used and free
+         * @description Accelerators of a cluster, read from its nodes and pods now.
+         */
+        get: operations["clusters_inventory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who belongs to a team; for its admins. */
+        get: operations["members_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description One member of a team; for its admins. */
+        put: operations["members_set"];
+        post?: never;
+        /** @description One member of a team; for its admins. */
+        delete: operations["members_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List models of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["models_list"];
+        put?: never;
+        /**
+         * Declare a new Model
+         * @description Objects of one kind of one team.
+         */
+        post: operations["models_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a Model
+         * @description One object.
+         */
+        get: operations["models_get"];
+        /**
+         * Declare a Model anew
+         * @description One object.
+         */
+        put: operations["models_replace"];
+        post?: never;
+        /**
+         * Delete a Model
+         * @description One object.
+         */
+        delete: operations["models_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a Model (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["models_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List pools of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["pools_list"];
+        put?: never;
+        /**
+         * Declare a new Pool
+         * @description Objects of one kind of one team.
+         */
+        post: operations["pools_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a Pool
+         * @description One object.
+         */
+        get: operations["pools_get"];
+        /**
+         * Declare a Pool anew
+         * @description One object.
+         */
+        put: operations["pools_replace"];
+        post?: never;
+        /**
+         * Delete a Pool
+         * @description One object.
+         */
+        delete: operations["pools_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a Pool (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["pools_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kubernetes objects of a pool
+         * @description Kubernetes objects that a pool owns, read from its cluster now.
+         */
+        get: operations["pools_objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/panels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which charts a pool has. */
+        get: operations["panels_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/panels/{panel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One chart: its state, and at most 1000 points a line. */
+        get: operations["panels_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/replicas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pods of a pool with phase, readiness, node, restarts and the reason why not ready
+         * @description Pods of a pool, read from its cluster now.
+         */
+        get: operations["pools_replicas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Revisions of a pool, newest first
+         * @description Accepted specs of a pool, newest first.
+         */
+        get: operations["pools_revisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Replica targets
+         * @description Replica targets: what somebody wants within the declared bounds. No part of the declaration, so no revision.
+         */
+        get: operations["pools_targets"];
+        /**
+         * Set replica targets of some variants
+         * @description Replica targets: what somebody wants within the declared bounds. No part of the declaration, so no revision.
+         */
+        put: operations["pools_set_targets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/slos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List slos of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["slos_list"];
+        put?: never;
+        /**
+         * Declare a new SLO
+         * @description Objects of one kind of one team.
+         */
+        post: operations["slos_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/slos/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a SLO
+         * @description One object.
+         */
+        get: operations["slos_get"];
+        /**
+         * Declare a SLO anew
+         * @description One object.
+         */
+        put: operations["slos_replace"];
+        post?: never;
+        /**
+         * Delete a SLO
+         * @description One object.
+         */
+        delete: operations["slos_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a SLO (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["slos_patch"];
+        trace?: never;
+    };
+    "/api/v1/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who changed what and why, and what happened then: one list, newest first. */
+        get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One's own tokens. */
+        get: operations["tokens_list"];
+        put?: never;
+        /** @description One's own tokens. */
+        post: operations["tokens_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description One of one's own tokens. */
+        delete: operations["tokens_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Cluster: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "Cluster";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["ClusterSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ClusterCredentials
+         * @description Exactly one of a kubeconfig file (on the machines that run the workers) and the pod's own service account.
+         */
+        ClusterClusterCredentials: {
+            /**
+             * Context
+             * @default null
+             */
+            context?: string | null;
+            /**
+             * Incluster
+             * @default false
+             */
+            inCluster?: boolean;
+            /**
+             * Kubeconfig
+             * @default null
+             */
+            kubeconfig?: string | null;
+        };
+        ClusterList: {
+            items: components["schemas"]["Cluster"][];
+            next: string | null;
+        };
+        /**
+         * ClusterSpec
+         * @description What `spec` of a Cluster says.
+         *
+         *     `namespaces`: where pools may live; empty means anywhere. `prices`: of one accelerator per hour, by its name.
+         *     `read_only`: nothing is ever written to the cluster.
+         */
+        ClusterSpecDocument: {
+            credentials: components["schemas"]["ClusterClusterCredentials"];
+            /**
+             * Dialect
+             * @default current
+             * @enum {string}
+             */
+            dialect?: "current" | "0.5";
+            /**
+             * Namespaces
+             * @default []
+             */
+            namespaces?: string[];
+            /**
+             * Prices
+             * @default {}
+             */
+            prices?: {
+                [key: string]: string;
+            };
+            /**
+             * Readonly
+             * @default false
+             */
+            readOnly?: boolean;
+        };
+        Condition: {
+            /** Format: date-time */
+            lastTransitionTime?: string | null;
+            message?: string;
+            observedGeneration?: number;
+            reason?: string;
+            /** @enum {string} */
+            status?: "True" | "False" | "Unknown";
+            type?: string;
+        };
+        Model: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "Model";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["ModelSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        ModelList: {
+            items: components["schemas"]["Model"][];
+            next: string | null;
+        };
+        /**
+         * Shape
+         * @description What decides how much memory a token takes in the KV cache; read from config.json where it is reachable.
+         */
+        ModelShape: {
+            /**
+             * Dtype
+             * @default bfloat16
+             * @enum {string}
+             */
+            dtype?: "float32" | "bfloat16" | "float16" | "fp8" | "int8";
+            /** Headdim */
+            headDim: number;
+            /**
+             * Heads
+             * @default null
+             */
+            heads?: number | null;
+            /** Kvheads */
+            kvHeads: number;
+            /** Layers */
+            layers: number;
+            /**
+             * Parameters
+             * @default null
+             */
+            parameters?: number | null;
+        };
+        /**
+         * ModelSpec
+         * @description One model. `served_name` is what clients name in requests; without it the document's own name.
+         */
+        ModelSpecDocument: {
+            /**
+             * Revision
+             * @default main
+             */
+            revision?: string;
+            /**
+             * Servedname
+             * @default null
+             */
+            servedName?: string | null;
+            /** @default null */
+            shape?: components["schemas"]["ModelShape"] | null;
+            /** Source */
+            source: string;
+        };
+        Pool: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "Pool";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["PoolSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Autoscaling
+         * @description Who decides on replicas. `off`: people, through replica targets. `external`: another scaler writes them.
+         */
+        PoolAutoscaling: {
+            /**
+             * Mode
+             * @default off
+             * @enum {string}
+             */
+            mode?: "off" | "external";
+        };
+        /**
+         * Engine
+         * @description The engine's image, and what is added to the command line and environment that Lamplight renders.
+         */
+        PoolEngine: {
+            /**
+             * Args
+             * @default []
+             */
+            args?: string[];
+            /**
+             * Env
+             * @default {}
+             */
+            env?: {
+                [key: string]: string;
+            };
+            /**
+             * Image
+             * @default vllm/vllm-openai:v0.33.0
+             */
+            image?: string;
+        };
+        /**
+         * GatewayRef
+         * @description The Gateway (Gateway API) that an HTTPRoute attaches the pool to.
+         */
+        PoolGatewayRef: {
+            /**
+             * Hostnames
+             * @default []
+             */
+            hostnames?: string[];
+            /** Name */
+            name: string;
+            /**
+             * Namespace
+             * @default null
+             */
+            namespace?: string | null;
+            /**
+             * Sectionname
+             * @default null
+             */
+            sectionName?: string | null;
+        };
+        PoolList: {
+            items: components["schemas"]["Pool"][];
+            next: string | null;
+        };
+        /**
+         * Offload
+         * @description Tiers below the accelerator's memory for KV blocks.
+         */
+        PoolOffload: {
+            /**
+             * Mode
+             * @default off
+             * @constant
+             */
+            mode?: "off";
+        };
+        /**
+         * Parallelism
+         * @description Over how many accelerators one replica spreads: their product.
+         */
+        PoolParallelism: {
+            /**
+             * Data
+             * @default 1
+             */
+            data?: number;
+            /**
+             * Pipeline
+             * @default 1
+             */
+            pipeline?: number;
+            /**
+             * Tensor
+             * @default 1
+             */
+            tensor?: number;
+        };
+        /**
+         * ReplicaBounds
+         * @description The only bounds of a variant's replicas; a replica target is clamped to them.
+         */
+        PoolReplicaBounds: {
+            /**
+             * Max
+             * @default 1
+             */
+            max?: number;
+            /**
+             * Min
+             * @default 1
+             */
+            min?: number;
+        };
+        /**
+         * Resources
+         * @description What one replica asks of its node besides accelerators.
+         */
+        PoolResources: {
+            /**
+             * Cpu
+             * @default 8
+             */
+            cpu?: string;
+            /**
+             * Memory
+             * @description An amount of memory or storage with its unit.
+             * @default 68719476736
+             * @example 64Gi
+             */
+            memory?: string;
+        };
+        /**
+         * Rollout
+         * @description How a change replaces replicas, and how a replica leaves.
+         *
+         *     `drain_delay`: from leaving the routing to SIGTERM. `shutdown_timeout`: what running requests may take after it.
+         */
+        PoolRollout: {
+            /**
+             * Draindelay
+             * @description A length of time with its unit.
+             * @default PT10S
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            drainDelay?: string;
+            /**
+             * Maxsurge
+             * @default 1
+             */
+            maxSurge?: number;
+            /**
+             * Maxunavailable
+             * @default 0
+             */
+            maxUnavailable?: number;
+            /**
+             * Progressdeadline
+             * @description A length of time with its unit.
+             * @default PT30M
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            progressDeadline?: string;
+            /**
+             * Shutdowntimeout
+             * @description A length of time with its unit.
+             * @default PT1M
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            shutdownTimeout?: string;
+        };
+        /**
+         * Routing
+         * @description How requests reach a replica: through an endpoint picker or spread by the Service; from a Gateway or directly.
+         */
+        PoolRouting: {
+            /** @default null */
+            gateway?: components["schemas"]["PoolGatewayRef"] | null;
+            /**
+             * Picker
+             * @default true
+             */
+            picker?: boolean;
+            /**
+             * @default {
+             *       "queue": 2,
+             *       "kvCacheUtilization": 2,
+             *       "prefixCache": 3
+             *     }
+             */
+            weights?: components["schemas"]["PoolWeights"];
+        };
+        /**
+         * PoolSpec
+         * @description What `spec` of a Pool says. Cluster and namespace cannot change afterwards.
+         */
+        PoolSpecDocument: {
+            /**
+             * @default {
+             *       "mode": "off"
+             *     }
+             */
+            autoscaling?: components["schemas"]["PoolAutoscaling"];
+            /** Cluster */
+            cluster: string;
+            /**
+             * @default {
+             *       "image": "vllm/vllm-openai:v0.33.0",
+             *       "args": [],
+             *       "env": {}
+             *     }
+             */
+            engine?: components["schemas"]["PoolEngine"];
+            /** Model */
+            model: string;
+            /** Namespace */
+            namespace: string;
+            /**
+             * @default {
+             *       "mode": "off"
+             *     }
+             */
+            offload?: components["schemas"]["PoolOffload"];
+            /**
+             * Path
+             * @default optimized-baseline
+             * @constant
+             */
+            path?: "optimized-baseline";
+            /**
+             * @default {
+             *       "maxSurge": 1,
+             *       "maxUnavailable": 0,
+             *       "progressDeadline": "30m",
+             *       "drainDelay": "10s",
+             *       "shutdownTimeout": "1m"
+             *     }
+             */
+            rollout?: components["schemas"]["PoolRollout"];
+            /**
+             * @default {
+             *       "picker": true,
+             *       "weights": {
+             *         "kvCacheUtilization": 2,
+             *         "prefixCache": 3,
+             *         "queue": 2
+             *       }
+             *     }
+             */
+            routing?: components["schemas"]["PoolRouting"];
+            /** Variants */
+            variants: components["schemas"]["PoolVariant"][];
+        };
+        /**
+         * Variant
+         * @description Replicas of one shape: accelerator, parallelism, role.
+         */
+        PoolVariant: {
+            /** Accelerator */
+            accelerator: string;
+            /**
+             * Capacitytype
+             * @default on-demand
+             * @enum {string}
+             */
+            capacityType?: "on-demand" | "spot" | "reserved";
+            /**
+             * Groupsize
+             * @default 1
+             */
+            groupSize?: number;
+            /** Name */
+            name: string;
+            /**
+             * @default {
+             *       "tensor": 1,
+             *       "pipeline": 1,
+             *       "data": 1
+             *     }
+             */
+            parallelism?: components["schemas"]["PoolParallelism"];
+            /**
+             * @default {
+             *       "min": 1,
+             *       "max": 1
+             *     }
+             */
+            replicas?: components["schemas"]["PoolReplicaBounds"];
+            /**
+             * @default {
+             *       "cpu": "8",
+             *       "memory": "64Gi"
+             *     }
+             */
+            resources?: components["schemas"]["PoolResources"];
+            /**
+             * Role
+             * @default both
+             * @enum {string}
+             */
+            role?: "both" | "prefill" | "decode";
+        };
+        /**
+         * Weights
+         * @description How much each score counts when the endpoint picker chooses a replica.
+         */
+        PoolWeights: {
+            /**
+             * Kvcacheutilization
+             * @default 2
+             */
+            kvCacheUtilization?: number;
+            /**
+             * Prefixcache
+             * @default 3
+             */
+            prefixCache?: number;
+            /**
+             * Queue
+             * @default 2
+             */
+            queue?: number;
+        };
+        /** @description RFC 9457 problem document. */
+        Problem: {
+            detail?: string;
+            errors?: {
+                column?: number;
+                detail?: string;
+                /** @description which document of a bundle, from 0 */
+                document?: number;
+                line?: number;
+                /** @description JSON pointer into the document */
+                pointer?: string;
+            }[];
+            status?: number;
+            title?: string;
+            type?: string;
+        };
+        SLO: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "SLO";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["SLOSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        SLOList: {
+            items: components["schemas"]["SLO"][];
+            next: string | null;
+        };
+        /**
+         * Objective
+         * @description `fraction` of requests (ttft, e2e, tpot) or tokens (itl) within `threshold`, over `window`.
+         */
+        SLOObjective: {
+            /**
+             * Fraction
+             * @description A fraction as a percentage.
+             * @example 95%
+             */
+            fraction: string;
+            /**
+             * Metric
+             * @enum {string}
+             */
+            metric: "ttft" | "e2e" | "tpot" | "itl";
+            /**
+             * Threshold
+             * @description A length of time with its unit.
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            threshold: string;
+            /**
+             * Window
+             * @description A length of time with its unit.
+             * @default P28D
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            window?: string;
+        };
+        /**
+         * SLOSpec
+         * @description Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
+         */
+        SLOSpecDocument: {
+            /**
+             * Measuredat
+             * @default engine
+             * @enum {string}
+             */
+            measuredAt?: "gateway" | "engine";
+            /** Objectives */
+            objectives: components["schemas"]["SLOObjective"][];
+            targetRef: components["schemas"]["SLOTargetRef"];
+        };
+        /**
+         * TargetRef
+         * @description Whose promise it is.
+         */
+        SLOTargetRef: {
+            /**
+             * Kind
+             * @default Pool
+             * @constant
+             */
+            kind?: "Pool";
+            /** Name */
+            name: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    accelerators: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            memoryBytes?: number;
+                            name?: string;
+                            price?: string | null;
+                            pricedOn?: string | null;
+                            resource?: string | null;
+                            title?: string;
+                            vendor?: string;
+                        }[];
+                    };
+                    "application/yaml": {
+                        items?: {
+                            memoryBytes?: number;
+                            name?: string;
+                            price?: string | null;
+                            pricedOn?: string | null;
+                            resource?: string | null;
+                            title?: string;
+                            vendor?: string;
+                        }[];
+                    };
+                };
+            };
+        };
+    };
+    apply: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+                /** @description Team of documents that name none (default: default). */
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            /** @enum {string} */
+                            action?: "created" | "updated" | "unchanged";
+                            kind?: string;
+                            name?: string;
+                            object?: Record<string, never>;
+                            problem?: components["schemas"]["Problem"];
+                            team?: string;
+                        }[];
+                    };
+                    "application/yaml": {
+                        items?: {
+                            /** @enum {string} */
+                            action?: "created" | "updated" | "unchanged";
+                            kind?: string;
+                            name?: string;
+                            object?: Record<string, never>;
+                            problem?: components["schemas"]["Problem"];
+                            team?: string;
+                        }[];
+                    };
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Pool, Model, … */
+                kind?: string;
+                /** @description Items in one answer. */
+                limit?: number;
+                name?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: Record<string, never>[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: Record<string, never>[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    clusters_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterList"];
+                    "application/yaml": components["schemas"]["ClusterList"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Pool, Model, … */
+                kind?: string;
+                /** @description Items in one answer. */
+                limit?: number;
+                name?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: Record<string, never>[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: Record<string, never>[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description One team only. */
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: Record<string, never>[];
+                    };
+                    "application/yaml": {
+                        items?: Record<string, never>[];
+                    };
+                };
+            };
+        };
+    };
+    fleet: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                health?: string;
+                /** @description Rows, at most 1000; totals are over all that match. */
+                limit?: number;
+                model?: string;
+                order?: "asc" | "desc";
+                /** @description Part of the name, team, model or cluster. */
+                q?: string;
+                sort?: "cluster" | "cost" | "health" | "hits" | "itl" | "model" | "name" | "replicas" | "requests" | "sync" | "team" | "tokens" | "ttft";
+                sync?: string;
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    models_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                    "application/yaml": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    pools_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
+                    "application/yaml": components["schemas"]["PoolList"];
+                };
+            };
+        };
+    };
+    session_get: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        /** User */
+                        user?: {
+                            superuser?: boolean;
+                            username?: string;
+                        };
+                    };
+                    "application/yaml": {
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        /** User */
+                        user?: {
+                            superuser?: boolean;
+                            username?: string;
+                        };
+                    };
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_login: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** Password */
+                    password: string;
+                    /** Username */
+                    username: string;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        /** User */
+                        user?: {
+                            superuser?: boolean;
+                            username?: string;
+                        };
+                    };
+                    "application/yaml": {
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        /** User */
+                        user?: {
+                            superuser?: boolean;
+                            username?: string;
+                        };
+                    };
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_logout: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Logged out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slos_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLOList"];
+                    "application/yaml": components["schemas"]["SLOList"];
+                };
+            };
+        };
+    };
+    teams_list: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            createdAt?: string;
+                            name?: string;
+                            role?: string | null;
+                        }[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: {
+                            createdAt?: string;
+                            name?: string;
+                            role?: string | null;
+                        }[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    teams_create: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** Name */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        createdAt?: string;
+                        name?: string;
+                        role?: string | null;
+                    };
+                    "application/yaml": {
+                        createdAt?: string;
+                        name?: string;
+                        role?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    teams_get: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        createdAt?: string;
+                        name?: string;
+                        role?: string | null;
+                    };
+                    "application/yaml": {
+                        createdAt?: string;
+                        name?: string;
+                        role?: string | null;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    teams_delete: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    clusters_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterList"];
+                    "application/yaml": components["schemas"]["ClusterList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Cluster"];
+                "application/yaml": components["schemas"]["Cluster"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                    "application/yaml": components["schemas"]["Cluster"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                    "application/yaml": components["schemas"]["Cluster"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Cluster"];
+                "application/yaml": components["schemas"]["Cluster"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                    "application/yaml": components["schemas"]["Cluster"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                    "application/yaml": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cluster"];
+                    "application/yaml": components["schemas"]["Cluster"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_inventory: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    members_list: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            role?: string;
+                            username?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: {
+                            role?: string;
+                            username?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    members_set: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Role
+                     * @enum {string}
+                     */
+                    role: "viewer" | "editor" | "admin";
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        role?: string;
+                        username?: string;
+                    };
+                    "application/yaml": {
+                        role?: string;
+                        username?: string;
+                    };
+                };
+            };
+        };
+    };
+    members_remove: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No longer a member. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    models_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                    "application/yaml": components["schemas"]["ModelList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Model"];
+                "application/yaml": components["schemas"]["Model"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                    "application/yaml": components["schemas"]["Model"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                    "application/yaml": components["schemas"]["Model"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Model"];
+                "application/yaml": components["schemas"]["Model"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                    "application/yaml": components["schemas"]["Model"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                    "application/yaml": components["schemas"]["Model"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                    "application/yaml": components["schemas"]["Model"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolList"];
+                    "application/yaml": components["schemas"]["PoolList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Pool"];
+                "application/yaml": components["schemas"]["Pool"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                    "application/yaml": components["schemas"]["Pool"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                    "application/yaml": components["schemas"]["Pool"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Pool"];
+                "application/yaml": components["schemas"]["Pool"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                    "application/yaml": components["schemas"]["Pool"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                    "application/yaml": components["schemas"]["Pool"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                    "application/yaml": components["schemas"]["Pool"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_objects: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    panels_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    panels_read: {
+        parameters: {
+            query?: {
+                /** @description Unix seconds or ISO 8601; 15 minutes before `to` when left out. */
+                from?: string;
+                /** @description Seconds between points; a round one for the range when left out. */
+                step?: string;
+                /** @description Unix seconds or ISO 8601; now when left out. */
+                to?: string;
+                /** @description Of one variant only. */
+                variant?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                panel: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    pools_replicas: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_revisions: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_targets: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_set_targets: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLOList"];
+                    "application/yaml": components["schemas"]["SLOList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SLO"];
+                "application/yaml": components["schemas"]["SLO"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLO"];
+                    "application/yaml": components["schemas"]["SLO"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLO"];
+                    "application/yaml": components["schemas"]["SLO"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SLO"];
+                "application/yaml": components["schemas"]["SLO"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLO"];
+                    "application/yaml": components["schemas"]["SLO"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLO"];
+                    "application/yaml": components["schemas"]["SLO"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SLO"];
+                    "application/yaml": components["schemas"]["SLO"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    timeline: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Unix seconds; not older. */
+                from?: number;
+                /** @description Pool, Model, … */
+                kind?: string;
+                /** @description Items in one answer. */
+                limit?: number;
+                name?: string;
+                /** @description Only these; both without it. */
+                source?: "change" | "event";
+                team?: string;
+                /** @description Unix seconds; not newer. */
+                to?: number;
+                /** @description Only events that warn. */
+                type?: "Warning";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description Who; of an event the controller that tells of it. */
+                            actor: string | null;
+                            /** Format: date-time */
+                            at: string;
+                            count: number;
+                            generation: number | null;
+                            id: number;
+                            kind: string;
+                            message: string;
+                            name: string;
+                            /** @description What a change changed, at most 40 places. */
+                            parts: {
+                                after: unknown;
+                                before: unknown;
+                                pointer: string;
+                            }[];
+                            /** @description Why, in the words of who changed it. */
+                            reason: string;
+                            /** @enum {string} */
+                            source: "change" | "event";
+                            team: string;
+                            /** @description The action of a change; the reason of an event. */
+                            title: string;
+                            /** @enum {string} */
+                            type: "Normal" | "Warning";
+                        }[];
+                        next: string | null;
+                    };
+                    "application/yaml": {
+                        items: {
+                            /** @description Who; of an event the controller that tells of it. */
+                            actor: string | null;
+                            /** Format: date-time */
+                            at: string;
+                            count: number;
+                            generation: number | null;
+                            id: number;
+                            kind: string;
+                            message: string;
+                            name: string;
+                            /** @description What a change changed, at most 40 places. */
+                            parts: {
+                                after: unknown;
+                                before: unknown;
+                                pointer: string;
+                            }[];
+                            /** @description Why, in the words of who changed it. */
+                            reason: string;
+                            /** @enum {string} */
+                            source: "change" | "event";
+                            team: string;
+                            /** @description The action of a change; the reason of an event. */
+                            title: string;
+                            /** @enum {string} */
+                            type: "Normal" | "Warning";
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+        };
+    };
+    tokens_list: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            createdAt?: string;
+                            expiresAt?: string | null;
+                            lastUsedAt?: string | null;
+                            name?: string;
+                            prefix?: string;
+                            readOnly?: boolean;
+                            /** @description The secret; only in the answer to its making. */
+                            token?: string;
+                            uid?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: {
+                            createdAt?: string;
+                            expiresAt?: string | null;
+                            lastUsedAt?: string | null;
+                            name?: string;
+                            prefix?: string;
+                            readOnly?: boolean;
+                            /** @description The secret; only in the answer to its making. */
+                            token?: string;
+                            uid?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    tokens_create: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Lifetime
+                     * @default null
+                     */
+                    lifetime?: string | null;
+                    /** Name */
+                    name: string;
+                    /**
+                     * Readonly
+                     * @default false
+                     */
+                    readOnly?: boolean;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        createdAt?: string;
+                        expiresAt?: string | null;
+                        lastUsedAt?: string | null;
+                        name?: string;
+                        prefix?: string;
+                        readOnly?: boolean;
+                        /** @description The secret; only in the answer to its making. */
+                        token?: string;
+                        uid?: string;
+                    };
+                    "application/yaml": {
+                        createdAt?: string;
+                        expiresAt?: string | null;
+                        lastUsedAt?: string | null;
+                        name?: string;
+                        prefix?: string;
+                        readOnly?: boolean;
+                        /** @description The secret; only in the answer to its making. */
+                        token?: string;
+                        uid?: string;
+                    };
+                };
+            };
+        };
+    };
+    tokens_delete: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+}

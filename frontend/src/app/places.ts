@@ -1,0 +1,20 @@
+/** The pages that the menu and the palette lead to, in the order in which an on-call person needs them. */
+
+export const PLACES = [
+  { to: "/", title: "Fleet" },
+  { to: "/timeline", title: "Timeline" },
+  { to: "/slos", title: "SLOs" },
+  { to: "/models", title: "Models" },
+  { to: "/clusters", title: "Clusters" },
+  { to: "/settings", title: "Settings" },
+] as const;
+
+export const POOL_TABS = [
+  { to: "/teams/$team/pools/$name", title: "Overview" },
+  { to: "/teams/$team/pools/$name/latency", title: "Latency" },
+  { to: "/teams/$team/pools/$name/cache", title: "Cache" },
+  { to: "/teams/$team/pools/$name/scaling", title: "Scaling" },
+  { to: "/teams/$team/pools/$name/objects", title: "Objects" },
+  { to: "/teams/$team/pools/$name/revisions", title: "Revisions" },
+  { to: "/teams/$team/pools/$name/yaml", title: "YAML" },
+] as const;

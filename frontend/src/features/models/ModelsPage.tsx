@@ -1,0 +1,82 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { acceleratorsQuery, fleetQuery, modelsQuery } from "../../api/queries";
+import { bytes, compact, UNKNOWN } from "../../lib/units";
+import { EmptyState } from "../../ui/Message";
+import { Page } from "../../ui/Page";
+import { ReadyStatus } from "../../ui/ReadyStatus";
+import { Section } from "../../ui/Section";
+import { Table } from "../../ui/Table";
+
+export function ModelsPage() {
+  const { data, error, refetch } = useQuery(modelsQuery);
+  const { data: fleet } = useQuery(fleetQuery);
+  const accelerators = useQuery(acceleratorsQuery);
+  return (
+    <Page title="Models">
+      <Section title="Declared models" data={data?.items} error={error} onRetry={() => void refetch()}>
+        {(models) =>
+          models.length === 0 ? (
+            <EmptyState title="No model is declared yet.">
+              <p>A model says where its weights are; examples/quickstart/model.yaml is one to start from.</p>
+            </EmptyState>
+          ) : (
+            <Table
+              rows={models}
+              rowKey={({ metadata }) => metadata.uid}
+              columns={[
+                { title: "Model", cell: ({ metadata }) => `${metadata.team}/${metadata.name}` },
+                { title: "Status", cell: ({ status }) => <ReadyStatus conditions={status.conditions} /> },
+                { title: "Weights", cell: ({ spec }) => <span className="mono">{spec.source}</span>, wide: true },
+                { title: "Revision", cell: ({ spec }) => spec.revision ?? UNKNOWN },
+                { title: "Served as", cell: ({ metadata, spec }) => spec.servedName ?? metadata.name },
+                {
+                  title: "Parameters",
+                  cell: ({ spec }) => (spec.shape?.parameters == null ? UNKNOWN : compact(spec.shape.parameters)),
+                },
+                {
+                  title: "KV per token",
+                  cell: ({ status }) => (typeof status.kvBytesPerToken === "number" ? bytes(status.kvBytesPerToken) : UNKNOWN),
+                },
+                {
+                  title: "Pools",
+                  cell: ({ metadata }) => {
+                    const pools = fleet?.items.filter(({ model, team }) => model === metadata.name && (team === metadata.team || metadata.team === "platform")) ?? [];
+                    if (pools.length === 0) return "none";
+                    return pools.slice(0, 5).map(({ team, name, uid }) => (
+                      <Link key={uid} to="/teams/$team/pools/$name" params={{ team, name }}>
+                        {name}{" "}
+                      </Link>
+                    ));
+                  },
+                },
+              ]}
+            />
+          )
+        }
+      </Section>
+      <Section
+        title="Accelerators"
+        note="that variants may name"
+        data={accelerators.data?.items}
+        error={accelerators.error}
+        onRetry={() => void accelerators.refetch()}
+      >
+        {(rows) => (
+          <Table
+            rows={rows}
+            rowKey={({ name }) => name ?? ""}
+            columns={[
+              { title: "Name", cell: ({ name }) => <span className="mono">{name}</span> },
+              { title: "Product", cell: ({ title }) => title },
+              { title: "Memory", cell: ({ memoryBytes }) => (memoryBytes ? bytes(memoryBytes) : UNKNOWN) },
+              { title: "Resource", cell: ({ resource }) => resource ?? UNKNOWN },
+              { title: "Price", cell: ({ price }) => price ?? "not listed" },
+              { title: "Price of", cell: ({ pricedOn }) => pricedOn ?? UNKNOWN },
+            ]}
+          />
+        )}
+      </Section>
+    </Page>
+  );
+}

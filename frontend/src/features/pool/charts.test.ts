@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import type { PanelEntry } from "../../api/types";
+import { panelsOf, type Part } from "./charts";
+
+const entry = (name: string): PanelEntry => ({ name, title: name, unit: "s", kind: "line" });
+const names = (part: Part, ...given: string[]) => panelsOf(part, given.map(entry)).map(({ name }) => name);
+
+it("has the part's own order, whatever the server's", () => expect(names("overview", "itl", "ttft", "e2e")).toEqual(["ttft", "itl"]));
+
+it("gives a panel that is new a part by its name", () => {
+  const added = ["gateway_ttft", "offload_bandwidth", "cost_per_hour"];
+  expect(names("latency", ...added)).toEqual(["gateway_ttft"]);
+  expect(names("cache", ...added)).toEqual(["offload_bandwidth"]);
+  expect(names("scaling", ...added)).toEqual(["cost_per_hour"]);
+  expect(names("overview", ...added)).toEqual([]);
+});

@@ -1,0 +1,30 @@
+/** Which panels belong to which part of a pool's pages. Pure. */
+
+import type { PanelEntry } from "../../api/types";
+
+export type Part = "overview" | "latency" | "cache" | "scaling";
+
+/** In the order in which they are read; what is first answers the part's question. */
+const PARTS: Record<Part, readonly string[]> = {
+  overview: ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "throughput", "replicas"],
+  latency: ["ttft", "itl", "e2e", "tpot", "queue", "requests"],
+  cache: ["prompt_tokens_by_source", "hit_rate", "kv_usage"],
+  scaling: ["replicas", "queue", "requests", "throughput"],
+};
+
+const CACHE = /cache|hit|kv|offload|preempt|token.*source|tier/;
+const SCALING = /replica|scal|capacity|cost|sleep|demand|accelerator/;
+
+/** A panel that the server adds later finds its part by its name; what fits none is about latency. */
+function home({ name }: PanelEntry): Part {
+  if (SCALING.test(name)) return "scaling";
+  return CACHE.test(name) ? "cache" : "latency";
+}
+
+export function panelsOf(part: Part, panels: readonly PanelEntry[]): PanelEntry[] {
+  const named = PARTS[part];
+  const everywhere = new Set(Object.values(PARTS).flat());
+  const listed = named.flatMap((name) => panels.find((panel) => panel.name === name) ?? []);
+  if (part === "overview") return listed;
+  return [...listed, ...panels.filter((panel) => !everywhere.has(panel.name) && home(panel) === part)];
+}

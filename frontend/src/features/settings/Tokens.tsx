@@ -1,0 +1,120 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type FormEvent } from "react";
+import { keys } from "../../api/keys";
+import { sentenceOf } from "../../api/problem";
+import { tokensQuery } from "../../api/queries";
+import { deleteToken, makeToken } from "../../api/settings";
+import type { Token } from "../../api/types";
+import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
+import { CopyButton } from "../../ui/CopyButton";
+import { Field, fieldRow } from "../../ui/Field";
+import { EmptyState } from "../../ui/Message";
+import { Section } from "../../ui/Section";
+import { Table } from "../../ui/Table";
+import styles from "./Settings.module.css";
+
+const LIFETIMES = [
+  ["7d", "a week"],
+  ["30d", "30 days"],
+  ["365d", "a year"],
+  ["", "until it is deleted"],
+] as const;
+
+export function Tokens() {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery(tokensQuery);
+  const again = () => client.invalidateQueries({ queryKey: keys.tokens });
+  const remove = useMutation({ mutationFn: deleteToken, onSettled: again });
+  return (
+    <Section title="Your API tokens" note="for lamp, CI and scripts; each has your rights" data={data?.items} error={error} onRetry={() => void refetch()}>
+      {(tokens) => (
+        <>
+          <NewToken onMade={() => void again()} />
+          {remove.isError && (
+            <p role="alert" className={styles.trouble}>
+              {sentenceOf(remove.error)}
+            </p>
+          )}
+          {tokens.length === 0 ? (
+            <EmptyState title="You have no token." />
+          ) : (
+            <Table
+              rows={tokens}
+              rowKey={({ uid }) => uid}
+              columns={[
+                { title: "Name", cell: ({ name }) => name },
+                { title: "Starts with", cell: ({ prefix }) => <code>{prefix}…</code> },
+                { title: "Rights", cell: ({ readOnly }) => (readOnly ? "read-only" : "yours") },
+                { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
+                { title: "Last used", cell: ({ lastUsedAt }) => (lastUsedAt === null ? "never" : <Age of={lastUsedAt} />) },
+                { title: "Ends", cell: ({ expiresAt }) => (expiresAt === null ? "never" : new Date(expiresAt).toLocaleDateString("en-GB")) },
+                { title: "", cell: (token) => <Delete token={token} onDelete={() => remove.mutate(token.uid)} /> },
+              ]}
+            />
+          )}
+        </>
+      )}
+    </Section>
+  );
+}
+
+/** Two presses: a token that is gone cannot be brought back. */
+function Delete({ token, onDelete }: { token: Token; onDelete: () => void }) {
+  const [sure, setSure] = useState(false);
+  if (!sure)
+    return (
+      <Button onClick={() => setSure(true)} aria-label={`Delete the token ${token.name}`}>
+        Delete
+      </Button>
+    );
+  return (
+    <Button ref={(button) => button?.focus()} onClick={onDelete} onBlur={() => setSure(false)}>
+      Delete it now
+    </Button>
+  );
+}
+
+function NewToken({ onMade }: { onMade: () => void }) {
+  const make = useMutation({ mutationFn: makeToken, onSuccess: onMade });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const lifetime = String(form.get("lifetime"));
+    make.mutate({ name: String(form.get("name")), readOnly: form.get("readOnly") === "on", ...(lifetime === "" ? {} : { lifetime }) });
+    event.currentTarget.reset();
+  };
+  return (
+    <div className={styles.form}>
+      <form className={fieldRow} onSubmit={submit}>
+        <Field label="What it is for">
+          <input name="name" required maxLength={200} placeholder="ci of team search" />
+        </Field>
+        <Field label="Good for">
+          <select name="lifetime" defaultValue="30d">
+            {LIFETIMES.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <label className={styles.check}>
+          <input type="checkbox" name="readOnly" /> may only read
+        </label>
+        <Button look="primary" type="submit" disabled={make.isPending}>
+          Make a token
+        </Button>
+      </form>
+      <div role="status">
+        {make.isError && <p className={styles.trouble}>{sentenceOf(make.error)}</p>}
+        {make.isSuccess && (
+          <p className={styles.made}>
+            Copy it now; it is not shown again: <code>{make.data.token}</code>
+            <CopyButton text={make.data.token ?? ""} label="Copy the token" />
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}

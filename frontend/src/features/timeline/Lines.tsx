@@ -1,0 +1,89 @@
+import { Link } from "@tanstack/react-router";
+import type { TimelineLine } from "../../api/types";
+import { absolute, clock, millis, type Zone } from "../../lib/time";
+import { Icon } from "../../ui/Icon";
+import { deed, shown } from "./view";
+import styles from "./Timeline.module.css";
+
+/** Lines of one day under the day's name. */
+export function Lines({ lines, zone, ofOne = false }: { lines: TimelineLine[]; zone: Zone; ofOne?: boolean }) {
+  const days = [...new Set(lines.map(({ at }) => dayOf(at, zone)))];
+  return days.map((day) => [day, lines.filter(({ at }) => dayOf(at, zone) === day)] as const).map(([day, held]) => (
+    <section key={day} aria-label={day} className={styles.day}>
+      <h3>{day}</h3>
+      <ol>
+        {held.map((line) => (
+          <Line key={`${line.source} ${line.id}`} line={line} zone={zone} ofOne={ofOne} />
+        ))}
+      </ol>
+    </section>
+  ));
+}
+
+function dayOf(at: string, zone: Zone): string {
+  return new Date(at).toLocaleDateString("en-GB", {
+    timeZone: zone === "utc" ? "UTC" : undefined,
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+  });
+}
+
+const ADDRESSES: Record<string, "/teams/$team/pools/$name"> = { Pool: "/teams/$team/pools/$name" };
+
+function Subject({ kind, team, name }: TimelineLine) {
+  const to = ADDRESSES[kind];
+  const words = `${team}/${name}`;
+  return to === undefined ? (
+    <b>{words}</b>
+  ) : (
+    <Link to={to} params={{ team, name }}>
+      {words}
+    </Link>
+  );
+}
+
+function Line({ line, zone, ofOne }: { line: TimelineLine; zone: Zone; ofOne: boolean }) {
+  const at = millis(line.at) ?? 0;
+  const isChange = line.source === "change";
+  const icon = isChange ? "change" : line.type === "Warning" ? "triangle" : "right";
+  return (
+    <li className={styles.line} data-source={line.source} data-tone={line.type === "Warning" ? "warn" : "none"}>
+      <time dateTime={line.at} title={absolute(at, zone)} className="number">
+        {clock(at, zone)}
+      </time>
+      <Icon name={icon} />
+      <div>
+        {isChange ? (
+          <>
+            <b>{line.actor ?? "somebody"}</b> {deed(line)} {!ofOne && <Subject {...line} />}
+            {line.generation !== null && line.title !== "create" && <span className="muted"> to generation {line.generation}</span>}
+            {line.reason !== "" && <span className={styles.why}>“{line.reason}”</span>}
+          </>
+        ) : (
+          <>
+            {line.type === "Warning" && <span className="visually-hidden">Warning: </span>}
+            <code>{line.title}</code> {!ofOne && <Subject {...line} />} {line.message}
+            {line.count > 1 && <span className="muted"> ({line.count} times)</span>}
+          </>
+        )}
+        {line.parts.length > 0 && (
+          <details className={styles.parts}>
+            <summary>
+              {line.parts.length === 1 ? "1 place differs" : `${line.parts.length} places differ`}
+            </summary>
+            <ul>
+              {line.parts.map(({ pointer, before, after }) => (
+                <li key={pointer}>
+                  <code>{pointer}</code> <del>{shown(before)}</del> <Icon name="right" size={12} />
+                  <span className="visually-hidden"> became </span>{" "}<ins>{shown(after)}</ins>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
+    </li>
+  );
+}

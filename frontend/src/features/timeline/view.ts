@@ -1,0 +1,31 @@
+/** What the timeline shows, as the address says it. Pure. */
+
+import type { TimelineFilter } from "../../api/queries";
+import type { TimelineLine } from "../../api/types";
+
+const text = (value: unknown) => (typeof value === "string" && value !== "" && value.length <= 50 ? value : undefined);
+
+export function readTimelineFilter(search: Record<string, unknown>): TimelineFilter {
+  const filter: TimelineFilter = {};
+  for (const key of ["team", "kind", "name"] as const) {
+    const value = text(search[key]);
+    if (value !== undefined) filter[key] = value;
+  }
+  if (search.source === "change" || search.source === "event") filter.source = search.source;
+  if (search.type === "Warning") filter.type = "Warning";
+  return filter;
+}
+
+const ACTIONS: Record<string, string> = { create: "created", update: "changed", delete: "deleted" };
+
+/** "changed Pool", "rollback Pool": what a person did. */
+export function deed({ title, kind }: Pick<TimelineLine, "title" | "kind">): string {
+  return `${ACTIONS[title] ?? title} ${kind}`;
+}
+
+/** A value of a declaration in one line. */
+export function shown(value: unknown): string {
+  if (value === null || value === undefined) return "nothing";
+  const words = typeof value === "string" ? value : JSON.stringify(value);
+  return words.length > 120 ? `${words.slice(0, 117)}…` : words;
+}
