@@ -115,7 +115,7 @@ def test_a_person_logs_in_and_sees_the_pool_serve(tab: Tab, running_stack: Runni
     page.get_by_label("Password").fill(running_stack.password)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(re.escape(POOL_PAGE) + r"\?range=1h$"))
-    page.get_by_role("link", name="Fleet").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Fleet").click()
 
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="chat", exact=True))
     expect(row).to_contain_text("Sync: Synced")
