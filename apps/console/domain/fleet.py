@@ -69,6 +69,7 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
         "path": facts.spec.get("path"),
         "replicas": counts,
         "accelerators": accelerators,
+        "acceleratorsPerReplica": max((count for _, count in facts.accelerators.values()), default=None),
         "requestsPerSecond": _value(known, "requests_per_second"),
         "tokensPerSecond": _value(known, "tokens_per_second"),
         "promptTokensPerSecond": _value(known, "prompt_tokens_per_second"),
@@ -79,11 +80,21 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
         "waiting": _value(known, "waiting"),
         "slo": attainments(slos),
         "costPerHour": float(cost) if cost is not None else None,
+        "costPerMillionTokens": _per_million_tokens(cost, known),
         "currency": currency,
         "updatedAt": facts.updated_at,
         "dataState": data_state(known),
         "dataReason": known.reason,
     }
+
+
+def _per_million_tokens(cost: Decimal | None, figures: Figures) -> float | None:
+    """Cost of a million tokens, prompt and generated, at the present rate; None where nothing is asked or known."""
+    rates = (_value(figures, "tokens_per_second"), _value(figures, "prompt_tokens_per_second"))
+    known = [rate for rate in rates if rate is not None]
+    if cost is None or not sum(known):
+        return None
+    return float(cost) / (sum(known) * 3600) * 1e6
 
 
 def _value(figures: Figures, name: str) -> float | None:
@@ -173,6 +184,8 @@ SORTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "itl": lambda row: row["itlP95"],
     "hits": lambda row: row["hitRate"],
     "cost": lambda row: row["costPerHour"],
+    "accelerators": lambda row: row["accelerators"],
+    "changed": lambda row: row["updatedAt"],
 }
 
 

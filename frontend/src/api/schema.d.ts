@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 2d7c9dd67523889bf5c11a2067f5e260284a47417798caff5ac59662713bca77
+// schema-sha256: a86a8a358d69d2794a17c8c6fbfea7fbb07a7f966b0086c6d060cabd29c31907
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -643,6 +643,57 @@ export interface paths {
          * @description One object.
          */
         patch: operations["slos_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/slos/{name}/attainment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was attained in each step of a range: a calendar, with unknown time apart from good and bad. */
+        get: operations["slos_attainment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/slos/{name}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Each objective's error budget: what is left, how it went, when it will be used up. */
+        get: operations["slos_budget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/slos/{name}/burn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How fast each objective's budget burns, in the windows that alerts look at. */
+        get: operations["slos_burn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/timeline": {
@@ -1297,7 +1348,11 @@ export interface components {
         };
         /**
          * Objective
-         * @description `fraction` of requests (ttft, e2e, tpot) or tokens (itl) within `threshold`, over `window`.
+         * @description `fraction` of what is counted is good, over `window`.
+         *
+         *     ttft (time to first token), e2e (whole request) and tpot (mean time between the tokens of a request) count
+         *     requests, itl counts the times between tokens; each is good within `threshold`. errors counts requests, good unless
+         *     they were shed, failed or timed out, and has no threshold.
          */
         SLOObjective: {
             /**
@@ -1310,15 +1365,12 @@ export interface components {
              * Metric
              * @enum {string}
              */
-            metric: "ttft" | "e2e" | "tpot" | "itl";
+            metric: "ttft" | "e2e" | "tpot" | "itl" | "errors";
             /**
              * Threshold
-             * @description A length of time with its unit.
-             * @example 500ms
-             * @example 10m
-             * @example 28d
+             * @default null
              */
-            threshold: string;
+            threshold?: string | null;
             /**
              * Window
              * @description A length of time with its unit.
@@ -1657,7 +1709,7 @@ export interface operations {
                 order?: "asc" | "desc";
                 /** @description Part of the name, team, model or cluster. */
                 q?: string;
-                sort?: "cluster" | "cost" | "health" | "hits" | "itl" | "model" | "name" | "replicas" | "requests" | "sync" | "team" | "tokens" | "ttft";
+                sort?: "accelerators" | "changed" | "cluster" | "cost" | "health" | "hits" | "itl" | "model" | "name" | "replicas" | "requests" | "sync" | "team" | "tokens" | "ttft";
                 sync?: string;
                 team?: string;
             };
@@ -4099,6 +4151,105 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    slos_attainment: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Unix seconds or ISO 8601; the objective's window before `to` when left out. */
+                from?: string;
+                /** @description Seconds of a step; at most 1000 steps; a day when left out. */
+                step?: string;
+                /** @description Unix seconds or ISO 8601; now when left out. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    slos_budget: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Unix seconds or ISO 8601; the objective's window before `to` when left out. */
+                from?: string;
+                /** @description Seconds of a step; at most 1000 steps; a day when left out. */
+                step?: string;
+                /** @description Unix seconds or ISO 8601; now when left out. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    slos_burn: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };

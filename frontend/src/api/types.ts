@@ -61,8 +61,20 @@ export type Pool = Omit<Held<Schemas["Pool"]>, "status"> & {
 export type DataState = "ok" | "no_traffic" | "no_data" | "stale";
 
 export interface Attainment {
+  slo: string;
+  key: string;
   metric: string;
-  threshold: number;
+  /** Seconds; null for errors. */
+  threshold: number | null;
+  /** Seconds. */
+  window: number;
+  budgetLeft: number | null;
+  burnRate: number | null;
+  /** Alerts that fire. */
+  firing: number | null;
+  /** Met | AtRisk | Breached | Undecided | NoTraffic | NoData */
+  state: string;
+  message: string;
   /** The fraction promised, 0 to 1. */
   fraction: number;
   /** The fraction measured; null when nothing was measured. */
@@ -84,6 +96,10 @@ export interface FleetRow {
   path: string;
   replicas: ReplicaCounts;
   accelerators: number | null;
+  /** Of the largest variant. */
+  acceleratorsPerReplica: number | null;
+  /** Of prompt and generated tokens together, at the present rate. */
+  costPerMillionTokens: number | null;
   requestsPerSecond: number | null;
   tokensPerSecond: number | null;
   /** Seconds. */

@@ -72,6 +72,8 @@ export function format(value: number | null | undefined, unit: string): string {
       return compact(value);
     case "requests/s":
       return `${compact(value)} req/s`;
+    case "×":
+      return `×${digits(value)}`;
     case "tokens/s":
       return `${compact(value)} tok/s`;
     default:
@@ -79,9 +81,15 @@ export function format(value: number | null | undefined, unit: string): string {
   }
 }
 
-export function money(value: number | null | undefined, currency: string | null = null): string {
+/** "6.40 USD/h"; `per` says of what. */
+export function money(value: number | null | undefined, currency: string | null = null, per = "h"): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return `${value.toFixed(value >= 1000 ? 0 : 2)} ${currency ?? ""}/h`;
+  return `${value.toFixed(value >= 1000 ? 0 : 2)} ${currency ?? ""}/${per}`;
+}
+
+/** What runs for an hour at this price costs a day. */
+export function moneyPerDay(perHour: number | null | undefined, currency: string | null = null): string {
+  return money(perHour === null || perHour === undefined ? perHour : perHour * 24, currency, "day");
 }
 
 /** 131072 is 128 KiB: bytes by powers of 1024. */

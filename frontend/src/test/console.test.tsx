@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { keys } from "../api/keys";
 import { ADMIN, FakeServer, openConsole, problem } from "./app";
-import { CHAT, panel, row } from "./fixtures";
+import { CHAT, objective, panel, row } from "./fixtures";
 
 // jsdom has no canvas; the drawing itself is looked at by the browser test.
 vi.mock("../charts/TimeChart", () => ({ TimeChart: ({ spoken }: { spoken: string }) => <div role="slider" aria-label="chart" aria-valuenow={0} aria-valuetext={spoken} /> }));
@@ -103,16 +103,17 @@ describe("a session that ends", () => {
 
 describe("the fleet", () => {
   it("says both statuses in words, and an objective that is missed", async () => {
-    const slo = [{ metric: "ttft", threshold: 0.5, fraction: 0.95, attained: 0.62, met: false }];
+    const slo = [objective({ state: "Breached", attained: 0.62, budgetLeft: -6.6, burnRate: 7.6, firing: 1, met: false })];
     const degraded = row({ sync: "OutOfSync", health: "Degraded", reason: "Unschedulable", message: "No node is free.", slo });
     server.on("GET /fleet", { body: { items: [degraded], totals: TOTALS } });
     openConsole("/");
     const line = (await screen.findByRole("link", { name: "chat" })).closest("tr")!;
     expect(within(line).getByText("Out of sync").textContent).toBe("Sync: Out of sync");
     expect(within(line).getByText("Degraded").textContent).toBe("Health: Degraded");
-    expect(line.textContent).toContain("62 % ≤ 500 ms; objective missed");
+    expect(line.textContent).toContain("SLO: BreachedTTFT 62 % of 95 %-660 %burns ×7.6");
+    expect(line.textContent).toContain("≤ 500 ms; objective missed");
     screen.getByText("No node is free.");
-    expect(screen.getByText("Cost", { selector: "dt" }).nextSibling?.textContent).toBe("—");
+    expect(screen.getByText("Cost of a day", { selector: "dt" }).nextSibling?.textContent).toBe("—");
   });
 
   it("tells a newcomer what to do next", async () => {
@@ -131,6 +132,19 @@ describe("the fleet", () => {
     expect(address()).toBe("/?q=sea&sort=ttft&group=team");
     expect(screen.getByRole("columnheader", { name: "TTFT p95" }).getAttribute("aria-sort")).toBe("ascending");
     screen.getByText("1 of 2 pools");
+  });
+
+  it("draws of a thousand pools those in view, and says how many there are", async () => {
+    // jsdom lays nothing out
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(58);
+    const items = Array.from({ length: 1000 }, (_, at) => row({ name: `pool-${at}`, uid: `u${at}` }));
+    server.on("GET /fleet", { body: { items, totals: TOTALS } });
+    openConsole("/");
+    const table = await screen.findByRole("table");
+    expect(table.getAttribute("aria-rowcount")).toBe("1001");
+    expect(within(table).queryAllByRole("link").length).toBeLessThan(100);
+    await userEvent.type(screen.getByRole("searchbox"), "pool-99");
+    await waitFor(() => expect(within(screen.getByRole("table")).getAllByRole("link")).toHaveLength(11));
   });
 
   it("shows the server's sentence when it fails, and recovers", async () => {

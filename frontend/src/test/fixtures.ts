@@ -1,4 +1,4 @@
-import type { FleetRow, Panel, Pool } from "../api/types";
+import type { Attainment, FleetRow, Panel, Pool } from "../api/types";
 
 const START = Date.UTC(2026, 10, 23, 14, 0, 0) / 1000;
 
@@ -16,6 +16,8 @@ export function row(given: Partial<FleetRow>): FleetRow {
     path: "optimized-baseline",
     replicas: { desired: 2, ready: 2, starting: 0 },
     accelerators: 2,
+    acceleratorsPerReplica: 1,
+    costPerMillionTokens: null,
     requestsPerSecond: 4,
     tokensPerSecond: 900,
     ttftP95: 0.12,
@@ -96,6 +98,25 @@ export function panel(given: Partial<Panel>): Panel {
       },
     ],
     thresholds: [{ label: "SLO 95 % ≤ 500ms", value: 0.5 }],
+    ...given,
+  };
+}
+
+export function objective(given: Partial<Attainment>): Attainment {
+  return {
+    slo: "chat-latency",
+    key: "ttft-500ms-28d",
+    metric: "ttft",
+    threshold: 0.5,
+    fraction: 0.95,
+    window: 2_419_200,
+    attained: 0.97,
+    budgetLeft: 0.4,
+    burnRate: 0.6,
+    firing: 0,
+    state: "Met",
+    message: "",
+    met: true,
     ...given,
   };
 }

@@ -45,6 +45,20 @@ function look<K extends string>(table: Record<K, Look>, value: K | undefined): L
   return table[value] ?? { icon: "question", tone: "none", word: value };
 }
 
+/** Is what was promised kept. */
+const SLO: Record<string, Look> = {
+  Met: { icon: "check", tone: "ok", word: "Met" },
+  AtRisk: { icon: "half", tone: "warn", word: "At risk" },
+  Breached: { icon: "triangle", tone: "bad", word: "Breached" },
+  Undecided: { icon: "question", tone: "none", word: "Undecided" },
+  NoTraffic: { icon: "pause", tone: "none", word: "No traffic" },
+  NoData: { icon: "hollow", tone: "none", word: "No data" },
+};
+
+export function SloStatus({ value }: { value: string | undefined }) {
+  return <Status {...look(SLO, value)} label="SLO" />;
+}
+
 export function SyncStatus({ value }: { value: Sync | undefined }) {
   return <Status {...look(SYNC, value)} label="Sync" />;
 }

@@ -140,3 +140,14 @@ def test_totals_leave_out_what_is_unknown() -> None:
     assert summed["replicas"]["desired"] == 9
     assert summed["costPerHour"] == pytest.approx(3 * 13.8)
     assert totals([])["costPerHour"] is None
+
+
+def test_the_price_of_tokens_counts_prompt_and_generated_ones_and_is_unknown_in_silence() -> None:
+    samples = {"tokens_per_second": Known(100.0), "prompt_tokens_per_second": Known(900.0)}
+    row = fleet_row(facts(), figures(samples=samples), [])
+    # 13.80 USD an hour for 3.6 million tokens
+    assert row["costPerHour"] == pytest.approx(13.8)
+    assert row["costPerMillionTokens"] == pytest.approx(13.8 / 3.6)
+    assert row["acceleratorsPerReplica"] == 2
+    assert fleet_row(facts(), figures(samples={"tokens_per_second": Known(0.0)}), [])["costPerMillionTokens"] is None
+    assert fleet_row(facts(status={}), figures(samples=samples), [])["costPerMillionTokens"] is None

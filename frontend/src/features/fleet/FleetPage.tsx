@@ -15,6 +15,8 @@ const route = getRouteApi("/shell/");
 const GROUPS = [
   { value: "none", label: "No groups" },
   { value: "team", label: "By team" },
+  { value: "model", label: "By model" },
+  { value: "cluster", label: "By cluster" },
 ] as const;
 
 export function FleetPage() {
@@ -35,7 +37,7 @@ export function FleetPage() {
   return (
     <>
       <h1 className={styles.heading}>Fleet</h1>
-      <FleetTotals totals={data.totals} />
+      <FleetTotals totals={data.totals} rows={data.items} />
       {data.items.length === 0 ? (
         <div className={styles.frame}>
           <EmptyState title="No pool is declared yet.">
@@ -58,7 +60,7 @@ export function FleetPage() {
                 id={filterId}
                 type="search"
                 value={view.q ?? ""}
-                placeholder="name, team, model, cluster, status"
+                placeholder="name, team, model, cluster, status, SLO"
                 onChange={({ target }) => show({ ...view, q: target.value })}
               />
             </div>
@@ -66,7 +68,7 @@ export function FleetPage() {
               label="Group"
               value={view.group ?? "none"}
               choices={GROUPS}
-              onChange={(group) => show({ ...view, group: group === "team" ? "team" : undefined })}
+              onChange={(group) => show({ ...view, group: group === "none" ? undefined : group })}
             />
             <p className="muted" role="status">
               {shown === data.items.length ? `${shown} ${shown === 1 ? "pool" : "pools"}` : `${shown} of ${data.items.length} pools`}

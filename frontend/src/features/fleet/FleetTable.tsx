@@ -1,10 +1,13 @@
 import { Link } from "@tanstack/react-router";
-import { memo, type ReactNode } from "react";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { memo, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
 import type { Attainment, FleetRow } from "../../api/types";
-import { format, money, percent, UNKNOWN } from "../../lib/units";
+import { format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
+import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
-import { HealthStatus, SyncStatus } from "../../ui/Status";
+import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
 import styles from "./Fleet.module.css";
+import { metricName, worst } from "./slo";
 import { sortBy, type FleetView, type Group, type Sort } from "./view";
 
 interface Column {
@@ -23,13 +26,41 @@ function Latency({ value, slo }: { value: number | null; slo: Attainment | undef
   return (
     <>
       {format(value, "s")}
-      {slo !== undefined && (
+      {slo !== undefined && slo.threshold !== null && (
         <span className={styles.slo} data-met={slo.met ?? "unknown"}>
-          {slo.met === false && <Icon name="triangle" size={12} />}
-          {slo.attained === null ? "" : `${percent(slo.attained)} `}≤ {format(slo.threshold, "s")}
+          {slo.met === false && <Icon name="triangle" size={12} />}≤ {format(slo.threshold, "s")}
           <span className="visually-hidden">
-            {slo.met === null ? "; objective not measured" : slo.met ? "; objective met" : "; objective missed"}
+            {slo.met === null ? "; objective not decided" : slo.met ? "; objective met" : "; objective missed"}
           </span>
+        </span>
+      )}
+    </>
+  );
+}
+
+/** The objective that needs attention most, in words and figures. */
+function Slo({ row }: { row: FleetRow }) {
+  const speaks = worst(row.slo);
+  if (speaks === undefined) return <span className="muted">none</span>;
+  return (
+    <div title={speaks.message}>
+      <SloStatus value={speaks.state} />
+      <span className={styles.team}>
+        {metricName(speaks.metric)} {speaks.attained === null ? UNKNOWN : percent(speaks.attained)} of {percent(speaks.fraction)}
+      </span>
+    </div>
+  );
+}
+
+function Budget({ row }: { row: FleetRow }) {
+  const speaks = worst(row.slo);
+  if (speaks === undefined || speaks.budgetLeft === null) return UNKNOWN;
+  return (
+    <>
+      {percent(speaks.budgetLeft)}
+      {speaks.burnRate !== null && (
+        <span className={styles.slo} data-met={(speaks.firing ?? 0) === 0}>
+          {(speaks.firing ?? 0) > 0 && <Icon name="triangle" size={12} />}burns {format(speaks.burnRate, "×")}
         </span>
       )}
     </>
@@ -41,19 +72,38 @@ function Replicas({ row }: { row: FleetRow }) {
   return (
     <>
       {ready ?? UNKNOWN} / {desired ?? UNKNOWN}
-      {starting !== null && starting > 0 && <span className={styles.slo}>{starting} starting</span>}
+      <span className={styles.slo}>
+        {starting !== null && starting > 0 ? `${starting} starting, ` : ""}
+        {row.accelerators ?? UNKNOWN} accel.
+      </span>
+    </>
+  );
+}
+
+function Cost({ row }: { row: FleetRow }) {
+  return (
+    <>
+      {moneyPerDay(row.costPerHour, row.currency)}
+      {row.costPerMillionTokens !== null && (
+        <span className={styles.slo}>{money(row.costPerMillionTokens, row.currency, "Mtok")}</span>
+      )}
     </>
   );
 }
 
 const COLUMNS: Column[] = [
-  { sort: "sync", title: "Sync", cell: (row) => <SyncStatus value={row.sync} /> },
-  { sort: "health", title: "Health", cell: (row) => <HealthStatus value={row.health} /> },
-  { sort: "model", title: "Model", cell: (row) => row.model },
-  { sort: "cluster", title: "Cluster", cell: (row) => row.cluster },
-  { sort: "replicas", title: "Ready", number: true, cell: (row) => <Replicas row={row} /> },
-  { sort: "requests", title: "Requests", number: true, cell: (row) => format(row.requestsPerSecond, "requests/s") },
-  { sort: "tokens", title: "Generated", number: true, cell: (row) => format(row.tokensPerSecond, "tokens/s") },
+  {
+    sort: "health",
+    title: "Health, sync",
+    cell: (row) => (
+      <div className={styles.two}>
+        <HealthStatus value={row.health} />
+        <SyncStatus value={row.sync} />
+      </div>
+    ),
+  },
+  { sort: "slo", title: "SLO", cell: (row) => <Slo row={row} /> },
+  { sort: "budget", title: "Budget left", number: true, cell: (row) => <Budget row={row} /> },
   {
     sort: "ttft",
     title: "TTFT p95",
@@ -66,8 +116,21 @@ const COLUMNS: Column[] = [
     number: true,
     cell: (row) => <Latency value={row.itlP95} slo={objective(row, "itl")} />,
   },
+  { sort: "replicas", title: "Ready", number: true, cell: (row) => <Replicas row={row} /> },
+  {
+    sort: "tokens",
+    title: "Generated",
+    number: true,
+    cell: (row) => (
+      <>
+        {format(row.tokensPerSecond, "tokens/s")}
+        <span className={styles.slo}>{format(row.requestsPerSecond, "requests/s")}</span>
+      </>
+    ),
+  },
   { sort: "hits", title: "Cache hits", number: true, cell: (row) => format(row.hitRate, "1") },
-  { sort: "cost", title: "Cost", number: true, cell: (row) => money(row.costPerHour, row.currency) },
+  { sort: "cost", title: "Cost", number: true, cell: (row) => <Cost row={row} /> },
+  { sort: "changed", title: "Changed", number: true, cell: (row) => <Age of={row.updatedAt} /> },
 ];
 
 function Heading({ title, sort, number, view, onView }: Omit<Column, "cell"> & Pick<Props, "view" | "onView">) {
@@ -100,17 +163,23 @@ function DataNote({ row }: { row: FleetRow }) {
   );
 }
 
+interface BodyProps {
+  /** Its place among all rows, shown or not. */
+  index: number;
+  measure?: Ref<HTMLTableSectionElement>;
+}
+
 /** The cache keeps unchanged rows as the same objects, so a refresh redraws only what moved. */
-const Row = memo(function Row({ row }: { row: FleetRow }) {
+const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetRow }) {
   return (
-    <>
-      <tr role="row">
+    <tbody role="rowgroup" ref={measure} data-index={index}>
+      <tr role="row" aria-rowindex={index + 2}>
         <th role="rowheader" scope="row" className={styles.name}>
           <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }}>
             {row.name}
           </Link>
           <span className={styles.team}>
-            {row.team} <DataNote row={row} />
+            {row.team} · {row.model} · {row.cluster} <DataNote row={row} />
           </span>
         </th>
         {COLUMNS.map(({ title: heading, sort, number, cell }) => (
@@ -126,9 +195,34 @@ const Row = memo(function Row({ row }: { row: FleetRow }) {
           </td>
         </tr>
       )}
-    </>
+    </tbody>
   );
 });
+
+function GroupTitle({ title, count, index, measure }: BodyProps & { title: string; count: number }) {
+  return (
+    <tbody role="rowgroup" ref={measure} data-index={index}>
+      <tr role="row" className={styles.group} aria-rowindex={index + 2}>
+        <th role="rowheader" scope="rowgroup" colSpan={COLUMNS.length + 1}>
+          {title} <span className="muted">{count}</span>
+        </th>
+      </tr>
+    </tbody>
+  );
+}
+
+type Item = { key: string; row: FleetRow } | { key: string; title: string; count: number };
+
+function flat(groups: Group[]): Item[] {
+  return groups.flatMap(({ title, rows }) => [
+    ...(title === "" ? [] : [{ key: `group ${title}`, title, count: rows.length }]),
+    ...rows.map((row) => ({ key: row.uid, row })),
+  ]);
+}
+
+/** A short list is drawn whole, so that the browser's own search finds everything in it. */
+const WHOLE = 80;
+const ROW_HEIGHT = 58;
 
 interface Props {
   groups: Group[];
@@ -136,36 +230,68 @@ interface Props {
   onView: (view: FleetView) => void;
 }
 
+function body(item: Item, index: number, measure?: Ref<HTMLTableSectionElement>) {
+  return "row" in item ? (
+    <Row key={item.key} row={item.row} index={index} measure={measure} />
+  ) : (
+    <GroupTitle key={item.key} title={item.title} count={item.count} index={index} measure={measure} />
+  );
+}
+
+/** Rows in view and a few around them; empty bodies as high as the rest stand for it. */
+function Window({ items }: { items: Item[] }) {
+  const place = useRef<HTMLTableSectionElement>(null);
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => setTop((place.current?.getBoundingClientRect().top ?? 0) + scrollY), []);
+  // oxlint-disable-next-line react/incompatible-library -- nothing here is memoized with what it returns
+  const virtual = useWindowVirtualizer({
+    count: items.length,
+    estimateSize: () => ROW_HEIGHT,
+    getItemKey: (index) => items[index]?.key ?? index,
+    overscan: 12,
+    scrollMargin: top,
+  });
+  const shown = virtual.getVirtualItems();
+  const before = (shown[0]?.start ?? top) - top;
+  const after = virtual.getTotalSize() - ((shown.at(-1)?.end ?? top) - top);
+  return (
+    <>
+      <Gap height={before} place={place} />
+      {shown.map(({ index }) => {
+        const item = items[index];
+        return item === undefined ? null : body(item, index, virtual.measureElement);
+      })}
+      <Gap height={after} />
+    </>
+  );
+}
+
+function Gap({ height, place }: { height: number; place?: Ref<HTMLTableSectionElement> }) {
+  return (
+    <tbody aria-hidden="true" ref={place} className={styles.gap}>
+      <tr style={{ height }} />
+    </tbody>
+  );
+}
+
 /**
  * Roles are written out because a narrow window turns rows into cards by CSS, and browsers drop the table's meaning
  * with its display.
  */
 export function FleetTable({ groups, view, onView }: Props) {
+  const items = flat(groups);
   return (
     <section className={styles.scroll} aria-label="Pools" tabIndex={0}>
-      <table role="table" className={styles.table}>
+      <table role="table" className={styles.table} aria-rowcount={items.length + 1}>
         <thead role="rowgroup">
-          <tr role="row">
+          <tr role="row" aria-rowindex={1}>
             <Heading title="Pool" sort="name" view={view} onView={onView} />
             {COLUMNS.map(({ title, sort, number }) => (
               <Heading key={sort} title={title} sort={sort} number={number} view={view} onView={onView} />
             ))}
           </tr>
         </thead>
-        {groups.map(({ title, rows }) => (
-          <tbody role="rowgroup" key={title}>
-            {title !== "" && (
-              <tr role="row" className={styles.group}>
-                <th role="rowheader" scope="rowgroup" colSpan={COLUMNS.length + 1}>
-                  {title} <span className="muted">{rows.length}</span>
-                </th>
-              </tr>
-            )}
-            {rows.map((row) => (
-              <Row key={row.uid} row={row} />
-            ))}
-          </tbody>
-        ))}
+        {items.length > WHOLE ? <Window items={items} /> : items.map((item, index) => body(item, index))}
       </table>
     </section>
   );

@@ -1,26 +1,54 @@
-import type { FleetTotals as Totals } from "../../api/types";
-import { compact, format, money, UNKNOWN } from "../../lib/units";
+import { useQueries, useQuery } from "@tanstack/react-query";
+import type { FleetRow, FleetTotals as Totals } from "../../api/types";
+import { clustersQuery, inventoryQuery } from "../../api/queries";
+import { compact, format, UNKNOWN } from "../../lib/units";
 import styles from "./Fleet.module.css";
+import { stockOf, type Stock } from "./stock";
 
 function count(value: number | null | undefined): string {
   return value === null || value === undefined ? UNKNOWN : compact(value);
 }
 
-export function FleetTotals({ totals }: { totals: Totals }) {
-  const figures: [string, string][] = [
+/** Each cluster is asked by itself: one that is away must not hide what the others have. */
+const MOST_CLUSTERS = 10;
+
+function useStock(rows: readonly FleetRow[]): Stock | null {
+  const { data: clusters } = useQuery(clustersQuery);
+  const asked = (clusters?.items ?? []).slice(0, MOST_CLUSTERS);
+  const answers = useQueries({ queries: asked.map(({ metadata }) => inventoryQuery(metadata.team, metadata.name)) });
+  const largest = Math.max(1, ...rows.map(({ acceleratorsPerReplica }) => acceleratorsPerReplica ?? 1));
+  return stockOf(answers.flatMap(({ data }) => data ?? []), largest);
+}
+
+function stockWords(stock: Stock): string {
+  const parts = [`${compact(stock.free)} free`];
+  if (stock.fragmented > 0) parts.push(`${compact(stock.fragmented)} of them fragmented`);
+  return parts.join(", ");
+}
+
+export function FleetTotals({ totals, rows }: { totals: Totals; rows: readonly FleetRow[] }) {
+  const stock = useStock(rows);
+  const breached = rows.filter(({ slo }) => slo.some(({ met }) => met === false)).length;
+  const figures: [string, string, string?][] = [
     ["Pools healthy", `${count(totals.healthy)} of ${count(totals.pools)}`],
     ["Replicas ready", `${count(totals.replicas.ready)} of ${count(totals.replicas.desired)}`],
-    ["Accelerators", count(totals.accelerators)],
+    ["SLOs breached", rows.some(({ slo }) => slo.length > 0) ? `${breached} ${breached === 1 ? "pool" : "pools"}` : UNKNOWN],
+    stock === null
+      ? ["Accelerators", count(totals.accelerators)]
+      : ["Accelerators in use", `${compact(stock.used)} of ${compact(stock.allocatable)}`, stockWords(stock)],
     ["Requests", format(totals.requestsPerSecond, "requests/s")],
     ["Tokens generated", format(totals.tokensPerSecond, "tokens/s")],
-    ["Cost", money(totals.costPerHour, totals.currency)],
+    ["Cost of a day", totals.costPerHour === null ? UNKNOWN : compact(totals.costPerHour * 24), totals.costPerHour === null ? undefined : (totals.currency ?? "")],
   ];
   return (
     <dl className={styles.totals} aria-label="Totals of the fleet">
-      {figures.map(([term, figure]) => (
+      {figures.map(([term, figure, note]) => (
         <div key={term}>
           <dt>{term}</dt>
-          <dd className="number">{figure}</dd>
+          <dd className="number">
+            {figure}
+            {note !== undefined && <span className={styles.slo}>{note}</span>}
+          </dd>
         </div>
       ))}
     </dl>

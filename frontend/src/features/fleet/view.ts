@@ -1,29 +1,34 @@
 /** The fleet's view as the address says it, and the rows it leaves to show. Pure. */
 
 import type { FleetRow } from "../../api/types";
+import { urgency, worst } from "./slo";
 
 export const SORTS = [
   "name",
-  "sync",
   "health",
-  "model",
-  "cluster",
-  "replicas",
-  "requests",
-  "tokens",
+  "sync",
+  "slo",
+  "budget",
   "ttft",
   "itl",
+  "replicas",
+  "accelerators",
+  "requests",
+  "tokens",
   "hits",
   "cost",
+  "changed",
 ] as const;
 
 export type Sort = (typeof SORTS)[number];
+
+export const GROUPS = ["team", "model", "cluster"] as const;
 
 export interface FleetView {
   q?: string;
   sort?: Sort;
   order?: "desc";
-  group?: "team";
+  group?: (typeof GROUPS)[number];
 }
 
 export interface Group {
@@ -39,7 +44,7 @@ export function readFleetView(search: Record<string, unknown>): FleetView {
   if (["string", "number", "boolean"].includes(typeof search.q) && search.q !== "") view.q = String(search.q);
   if (SORTS.includes(search.sort as Sort) && search.sort !== "name") view.sort = search.sort as Sort;
   if (search.order === "desc") view.order = "desc";
-  if (search.group === "team") view.group = "team";
+  if (GROUPS.includes(search.group as (typeof GROUPS)[number])) view.group = search.group as FleetView["group"];
   return view;
 }
 
@@ -55,17 +60,22 @@ const SYNC_ORDER = ["OutOfSync", "Unknown", "Synced"];
 
 const VALUE: Record<Sort, (row: FleetRow) => string | number | null> = {
   name: (row) => row.name,
-  sync: (row) => SYNC_ORDER.indexOf(row.sync),
   health: (row) => HEALTH_ORDER.indexOf(row.health),
-  model: (row) => row.model,
-  cluster: (row) => row.cluster,
-  replicas: (row) => row.replicas.ready,
-  requests: (row) => row.requestsPerSecond,
-  tokens: (row) => row.tokensPerSecond,
+  sync: (row) => SYNC_ORDER.indexOf(row.sync),
+  slo: (row) => {
+    const speaks = worst(row.slo);
+    return speaks === undefined ? null : urgency(speaks);
+  },
+  budget: (row) => worst(row.slo)?.budgetLeft ?? null,
   ttft: (row) => row.ttftP95,
   itl: (row) => row.itlP95,
+  replicas: (row) => row.replicas.ready,
+  accelerators: (row) => row.accelerators,
+  requests: (row) => row.requestsPerSecond,
+  tokens: (row) => row.tokensPerSecond,
   hits: (row) => row.hitRate,
   cost: (row) => row.costPerHour,
+  changed: (row) => -Date.parse(row.updatedAt),
 };
 
 const byText = new Intl.Collator("en", { numeric: true }).compare;
@@ -84,7 +94,9 @@ function compare(a: FleetRow, b: FleetRow, sort: Sort, sign: 1 | -1): number {
 }
 
 function matches(row: FleetRow, words: string[]): boolean {
-  const text = [row.team, row.name, row.model, row.cluster, row.path, row.sync, row.health].join(" ").toLowerCase();
+  const text = [row.team, row.name, row.model, row.cluster, row.path, row.sync, row.health, worst(row.slo)?.state ?? ""]
+    .join(" ")
+    .toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
@@ -94,7 +106,9 @@ export function arrange(rows: readonly FleetRow[], view: FleetView): Group[] {
   const shown = rows
     .filter((row) => matches(row, words))
     .toSorted((a, b) => compare(a, b, view.sort ?? "name", sign));
-  if (view.group !== "team") return shown.length === 0 ? [] : [{ title: "", rows: shown }];
-  const teams = [...new Set(shown.map(({ team }) => team))].toSorted(byText);
-  return teams.map((title) => ({ title, rows: shown.filter(({ team }) => team === title) }));
+  const { group } = view;
+  if (group === undefined) return shown.length === 0 ? [] : [{ title: "", rows: shown }];
+  const held = new Map<string, FleetRow[]>();
+  for (const row of shown) held.set(row[group], [...(held.get(row[group]) ?? []), row]);
+  return [...held].map(([title, found]) => ({ title, rows: found })).toSorted((a, b) => byText(a.title, b.title));
 }

@@ -10,7 +10,7 @@ export function Lines({ lines, zone, ofOne = false }: { lines: TimelineLine[]; z
   const days = [...new Set(lines.map(({ at }) => dayOf(at, zone)))];
   return days.map((day) => [day, lines.filter(({ at }) => dayOf(at, zone) === day)] as const).map(([day, held]) => (
     <section key={day} aria-label={day} className={styles.day}>
-      <h3>{day}</h3>
+      <h2>{day}</h2>
       <ol>
         {held.map((line) => (
           <Line key={`${line.source} ${line.id}`} line={line} zone={zone} ofOne={ofOne} />

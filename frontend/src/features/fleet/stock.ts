@@ -1,0 +1,25 @@
+/** Accelerators of several clusters, added up. Pure. */
+
+import type { Inventory } from "../../api/types";
+
+export interface Stock {
+  allocatable: number;
+  used: number;
+  free: number;
+  /** Free ones that no replica of the largest declared size can use: too few are free on their node. */
+  fragmented: number;
+}
+
+/** `perReplica`: accelerators of the largest replica that any pool declares. */
+export function stockOf(inventories: readonly Inventory[], perReplica: number): Stock | null {
+  const nodes = inventories.flatMap(({ nodes: held }) => held);
+  if (nodes.length === 0) return null;
+  const sum = (pick: (node: (typeof nodes)[number]) => number) => nodes.reduce((total, node) => total + pick(node), 0);
+  const size = Math.max(1, perReplica);
+  return {
+    allocatable: sum(({ allocatable }) => allocatable),
+    used: sum(({ used }) => used),
+    free: sum(({ free, schedulable }) => (schedulable ? free : 0)),
+    fragmented: sum(({ free, schedulable }) => (schedulable ? free % size : 0)),
+  };
+}
