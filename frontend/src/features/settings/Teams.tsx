@@ -119,7 +119,7 @@ function Members({ team }: { team: Team }) {
                 { title: "User", cell: ({ username }) => username },
                 { title: "Role", cell: ({ role }) => role },
                 {
-                  title: "",
+                  title: "Action",
                   cell: ({ username }) => (
                     <Button onClick={() => remove.mutate(username)} aria-label={`Remove ${username} from ${team.name}`}>
                       Remove

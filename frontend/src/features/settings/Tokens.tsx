@@ -49,7 +49,7 @@ export function Tokens() {
                 { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
                 { title: "Last used", cell: ({ lastUsedAt }) => (lastUsedAt === null ? "never" : <Age of={lastUsedAt} />) },
                 { title: "Ends", cell: ({ expiresAt }) => (expiresAt === null ? "never" : new Date(expiresAt).toLocaleDateString("en-GB")) },
-                { title: "", cell: (token) => <Delete token={token} onDelete={() => remove.mutate(token.uid)} /> },
+                { title: "Action", cell: (token) => <Delete token={token} onDelete={() => remove.mutate(token.uid)} /> },
               ]}
             />
           )}
