@@ -92,7 +92,7 @@ soak: $(VENV)/.dev console
 
 bench: $(VENV)/.dev
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=<name>; there are: $$(ls bench | grep -v '^_' | tr '\n' ' ')"; exit 2; }
-	$(BIN)/python -m bench.$(NAME)
+	$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,170 @@
+"""What could have been: the cheapest schedule of replicas for a trace that is known beforehand.
+
+1. For every fleet size the trace is played once; of each slot of 30 s it is noted how many of its arrivals missed.
+2. Dynamic programming over slots: replicas, misses times a price, and for every replica added the start-up during which
+   it costs and does not serve (it is started so much earlier). One price of a miss gives one point of the frontier.
+3. The schedule is played (queues carry over from slot to slot, which 2 cannot know), and improved by local search: runs
+   of slots one replica up or down, kept when hours and misses together got cheaper.
+
+It knows arrivals, lengths and the engine; what it does not search is a better routing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.physics.fleet.fleet import Fleet, Observation
+from apps.physics.fleet.run import Limits, Outcome, run
+from apps.physics.fleet.types import Arrival
+from bench.autoscaling.scenarios import Scenario
+
+SLOT = 30.0
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One schedule: replicas ready in each slot, and what playing it came to."""
+
+    price: float
+    schedule: tuple[int, ...]
+    outcome: Outcome
+
+
+class Scheduled:
+    """Gives the orders that make a schedule true: replicas are ordered one start-up before they are to be ready."""
+
+    tick = 5.0
+
+    def __init__(self, variant: str, schedule: Sequence[int], lead: float) -> None:
+        self._variant = variant
+        self._ahead = int(-(-lead // SLOT))
+        self._schedule = schedule
+
+    def __call__(self, seen: Observation) -> Mapping[str, tuple[int, int]]:
+        slot = int((seen.now + 1e-6) // SLOT)
+        coming = self._schedule[slot : slot + self._ahead + 1]
+        return {self._variant: (max(coming, default=self._schedule[-1]), 0)}
+
+
+def foresight(
+    scenario: Scenario,
+    trace: Sequence[Arrival],
+    targets: Sequence[float] = (0.90, 0.95, 0.98, 0.99),
+    *,
+    seed: int = 0,
+    search: int = 12,
+) -> list[Point]:
+    """The frontier: for each target the cheapest schedule found that attains it, one variant only.
+
+    search: plays of local search per target.
+    """
+    if len(scenario.variants) != 1:
+        raise ValueError("the foresight bound is computed for one variant; the mix is a second search")
+    misses = _misses(scenario, trace, seed)
+    points = []
+    for target in targets:
+        point = _at(scenario, trace, misses, target, seed, search)
+        if point is not None:
+            points.append(point)
+    return points
+
+
+def _at(
+    scenario: Scenario, trace: Sequence[Arrival], misses: Counts, target: float, seed: int, search: int
+) -> Point | None:
+    """Bisects the price of a miss until the played schedule just attains the target."""
+    low, high, best = 1.0, 100_000.0, None
+    for _ in range(9):
+        price = (low * high) ** 0.5
+        point = _played(scenario, trace, price, _schedule(scenario, misses, price), seed)
+        if point.outcome.attainment >= target:
+            high = price
+            if best is None or point.outcome.accelerator_hours < best.outcome.accelerator_hours:
+                best = point
+        else:
+            low = price
+    if best is None:
+        return None
+    return _improved(scenario, trace, best, target, seed, search)
+
+
+def _misses(scenario: Scenario, trace: Sequence[Arrival], seed: int) -> Counts:
+    """(sizes + 1, slots): arrivals of each slot that missed with so many replicas; all of them with none."""
+    slots = int(-(-scenario.seconds // SLOT))
+    limits = Limits(scenario.ttft, scenario.tpot)
+    table = np.zeros((scenario.most + 1, slots), dtype=np.int64)
+    for each in trace:
+        table[0, min(int(each.time // SLOT), slots - 1)] += 1
+    for size in range(1, scenario.most + 1):
+        if not table[size - 1].any():
+            break
+        fleet = _fleet(scenario, size, seed)
+        run(fleet, trace, None, limits, tick=SLOT, horizon=scenario.seconds)
+        for seen in fleet.seen:
+            if not limits.met(seen):
+                table[size, min(int(seen.arrival.time // SLOT), slots - 1)] += 1
+    return table
+
+
+def _schedule(scenario: Scenario, misses: Counts, price: float) -> tuple[int, ...]:
+    """The cheapest path; price: replica-seconds that one miss is worth."""
+    sizes, slots = misses.shape
+    lead = scenario.variants[0].startup.p50
+    count = np.arange(sizes)
+    climb = np.maximum(count[None, :] - count[:, None], 0) * lead
+    least = 0 if scenario.zero else 1
+    cost = misses * price + count[:, None] * SLOT
+    cost = np.where(count[:, None] < least, np.inf, cost)
+    best, back = cost[:, 0].copy(), np.zeros((slots, sizes), dtype=np.int64)
+    for slot in range(1, slots):
+        through = best[:, None] + climb
+        back[slot] = through.argmin(axis=0)
+        best = through.min(axis=0) + cost[:, slot]
+    path = [int(best.argmin())]
+    for slot in range(slots - 1, 0, -1):
+        path.append(int(back[slot, path[-1]]))
+    return tuple(reversed(path))
+
+
+def _improved(
+    scenario: Scenario, trace: Sequence[Arrival], point: Point, target: float, seed: int, search: int
+) -> Point:
+    chance = np.random.default_rng(seed)
+    best = point
+    for _ in range(search):
+        schedule = np.array(best.schedule)
+        length = int(chance.choice((2, 4, 8, 16)))
+        start = int(chance.integers(0, max(1, len(schedule) - length)))
+        schedule[start : start + length] -= 1
+        least = 0 if scenario.zero else 1
+        candidate = _played(scenario, trace, best.price, tuple(int(n) for n in np.maximum(schedule, least)), seed)
+        if (
+            candidate.outcome.attainment >= target
+            and candidate.outcome.accelerator_hours < best.outcome.accelerator_hours
+        ):
+            best = candidate
+    return best
+
+
+def _played(scenario: Scenario, trace: Sequence[Arrival], price: float, schedule: tuple[int, ...], seed: int) -> Point:
+    variant = scenario.variants[0]
+    fleet = _fleet(scenario, schedule[0], seed)
+    controller = Scheduled(variant.name, schedule, variant.startup.p50)
+    limits = Limits(scenario.ttft, scenario.tpot)
+    outcome = run(fleet, trace, controller, limits, tick=controller.tick, horizon=scenario.seconds)
+    return Point(price, schedule, outcome)
+
+
+def _fleet(scenario: Scenario, size: int, seed: int) -> Fleet:
+    return Fleet(
+        scenario.variants,
+        initial={scenario.variants[0].name: size},
+        chance=np.random.default_rng(seed),
+        routing=scenario.routing,
+        exact=scenario.exact,
+    )

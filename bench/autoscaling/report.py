@@ -1,0 +1,131 @@
+"""The report: one JSON file with everything, one HTML page with a frontier for each scenario."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.autoscaling.frontier import Point, Row, frontier
+from bench.autoscaling.scenarios import Scenario
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 720, 360, 60, 40
+OURS, BOUND = "lamplight", "foresight"
+COLOURS = (
+    "#7a5195",
+    "#bc5090",
+    "#ef5675",
+    "#ff764a",
+    "#ffa600",
+    "#488f31",
+    "#8aa1b4",
+    "#6b8e23",
+    "#00798c",
+    "#a05195",
+    "#665191",
+    "#8b5a2b",
+    "#555555",
+)
+MARKS = "●■▲◆▼★✚✖◐◧◭◈⬟"
+
+
+def write(
+    folder: Path,
+    rows: Sequence[Row],
+    points: Mapping[str, Sequence[Point]],
+    scenarios: Mapping[str, Scenario],
+    summary: Mapping[str, Any],
+) -> tuple[Path, Path]:
+    """autoscaling.json and autoscaling.html in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data, page = folder / "autoscaling.json", folder / "autoscaling.html"
+    data.write_text(
+        json.dumps(
+            {
+                "summary": summary,
+                "points": {name: [asdict(point) for point in found] for name, found in points.items()},
+                "rows": [asdict(row) for row in rows],
+            },
+            indent=1,
+        )
+    )
+    sections = "".join(_section(scenarios[name], found) for name, found in points.items())
+    page.write_text(
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Autoscaling: frontiers</title>"
+        "<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+        "table{border-collapse:collapse;font-size:13px}td,th{padding:2px 10px;text-align:right}"
+        "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}</style>"
+        "<h1>Autoscaling policies: GPU-hours against attainment</h1>"
+        "<p>Attainment is joint: TTFT and TPOT of the same request. Each point is a value of the policy's main knob, "
+        "the mean over seeds; bars are 95 % intervals. Left and up is better.</p>" + sections + "</html>"
+    )
+    return data, page
+
+
+def _section(scenario: Scenario, points: Sequence[Point]) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(p.policy)}</td><td>{p.knob:g}</td><td>{100 * p.attainment:.2f}</td>"
+        f"<td>± {100 * p.attainment_off:.2f}</td><td>{p.hours:.2f}</td><td>± {p.hours_off:.2f}</td>"
+        f"<td>{p.cost:.2f}</td>"
+        f"<td>{p.reversals_per_hour:.1f}</td></tr>"
+        for p in points
+    )
+    return (
+        f"<h2>{html.escape(scenario.name)}: {html.escape(scenario.title)}</h2>"
+        f"<p>TTFT {scenario.ttft:g} s, TPOT {1000 * scenario.tpot:g} ms, start-up "
+        f"{scenario.variants[0].startup.p50:g} s, {scenario.seconds / 3600:.2g} h.</p>{_chart(points)}"
+        "<table><tr><th>policy</th><th>knob</th><th>attainment %</th><th></th><th>GPU-hours</th><th></th><th>cost</th>"
+        f"<th>reversals/h</th></tr>{rows}</table>"
+    )
+
+
+def _chart(points: Sequence[Point]) -> str:
+    lowest = 0.7
+    shown = [point for point in points if point.attainment >= lowest]
+    if not shown:
+        return ""
+    most = 1.05 * sorted(point.hours for point in shown)[int(0.9 * (len(shown) - 1))]
+
+    def x(hours: float) -> float:
+        return LEFT + (WIDTH - LEFT - 10) * min(hours / most, 1.0)
+
+    def y(attainment: float) -> float:
+        return 10 + (HEIGHT - BOTTOM - 10) * (1 - (max(attainment, lowest) - lowest) / (1 - lowest))
+
+    parts = []
+    for level in (0.7, 0.8, 0.9, 0.95, 1.0):
+        parts.append(
+            f"<line x1='{LEFT}' x2='{WIDTH - 10}' y1='{y(level):.0f}' y2='{y(level):.0f}' stroke='#ddd'/>"
+            f"<text x='{LEFT - 8}' y='{y(level) + 4:.0f}' text-anchor='end' font-size='12'>{100 * level:g} %</text>"
+        )
+    for part in range(6):
+        hours = most * part / 5
+        parts.append(
+            f"<text x='{x(hours):.0f}' y='{HEIGHT - 20}' text-anchor='middle' font-size='12'>{hours:.1f}</text>"
+        )
+    parts.append(f"<text x='{WIDTH / 2}' y='{HEIGHT - 4}' text-anchor='middle' font-size='12'>GPU-hours</text>")
+    names = list(dict.fromkeys(point.policy for point in points))
+    for index, name in enumerate(names):
+        mine = [point for point in shown if point.policy == name]
+        colour = "#d7263d" if name == OURS else "#111111" if name == BOUND else COLOURS[index % len(COLOURS)]
+        mark, wide = MARKS[index % len(MARKS)], 3 if name in (OURS, BOUND) else 1
+        line = frontier([(point.hours, point.attainment) for point in mine])
+        path = " ".join(f"{x(hours):.1f},{y(attainment):.1f}" for hours, attainment in line)
+        parts.append(f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='{wide}'/>")
+        for point in mine:
+            at, up = x(point.hours), y(point.attainment)
+            label = html.escape(f"{name} {point.knob:g}: {100 * point.attainment:.2f} % at {point.hours:.2f} h")
+            parts.append(
+                f"<line x1='{x(point.hours - point.hours_off):.1f}' x2='{x(point.hours + point.hours_off):.1f}' "
+                f"y1='{up:.1f}' y2='{up:.1f}' stroke='{colour}'/>"
+                f"<text x='{at:.1f}' y='{up + 4:.1f}' text-anchor='middle' font-size='11' fill='{colour}'>{mark}"
+                f"<title>{label}</title></text>"
+            )
+        parts.append(
+            f"<text x='{WIDTH - 130}' y='{HEIGHT - BOTTOM - 14 * (len(names) - index):.0f}' font-size='12' "
+            f"fill='{colour}'>{mark} {html.escape(name)}</text>"
+        )
+    return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img'>{''.join(parts)}</svg>"

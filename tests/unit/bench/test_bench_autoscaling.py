@@ -1,0 +1,145 @@
+"""The autoscaling benchmark's parts: peers decide by their formulas, frontiers are frontiers, foresight is a bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from apps.physics.fleet.fleet import Observation, Phase, ReplicaView
+from apps.physics.fleet.types import Arrival, Load
+from bench.autoscaling import traces
+from bench.autoscaling.foresight import foresight
+from bench.autoscaling.frontier import frontier, hours_at
+from bench.autoscaling.peers import aibrix, hpa, keda, knative, ray, wva
+from bench.autoscaling.play import Production, play
+from bench.autoscaling.policies import POLICIES
+from bench.autoscaling.scenarios import Scenario, scenarios, variant
+
+
+def seen(now, *pods, desired=None, held=0, arrived=0, readable=True):
+    """pods: (running, waiting, kv)."""
+    views = [
+        ReplicaView(number, "l40s", Phase.READY, now, "", running, waiting, 0, kv, Load(), [])
+        for number, (running, waiting, kv) in enumerate(pods)
+    ]
+    arrivals = [Arrival(i, now, 1000, 200) for i in range(arrived)]
+    return Observation(
+        now, 10.0, readable, arrivals, views, {"l40s": desired or len(pods)}, held, 0, 0.0, 0, ()
+    )  # fmt: skip
+
+
+def answer(peer, observation):
+    return peer(observation)["l40s"][0]
+
+
+def test_hpa_multiplies_by_the_ratio_within_its_rate_and_waits_before_going_down():
+    peer = hpa.on_running(1, 50, 10.0)
+    assert answer(peer, seen(15.0, (21, 0, 0.1), (21, 0, 0.1))) == 5
+    assert answer(peer, seen(30.0, (200, 0, 0.1), (200, 0, 0.1))) == 6
+    assert answer(peer, seen(45.0, *[(1, 0, 0.1)] * 6)) == 6
+    assert answer(peer, seen(400.0, *[(1, 0, 0.1)] * 6)) == 1
+    assert answer(peer, seen(415.0, (10, 0, 0.1), (11, 0, 0.1))) == 2
+    assert answer(peer, seen(430.0, *[(0, 0, 0.0)] * 4, readable=False)) == 4
+
+
+def test_hpa_on_the_queue_is_blind_until_there_is_one():
+    assert answer(hpa.on_queue(1, 20, 5.0), seen(400.0, *[(100, 0, 0.9)] * 3)) == 1
+
+
+def test_wva_v1_steps_by_one_and_not_while_replicas_come():
+    peer = wva.V1(1, 20)
+    for at in (10.0, 20.0):
+        assert answer(peer, seen(at, (50, 9, 0.9), (50, 9, 0.9))) == 2
+    assert answer(peer, seen(30.0, (50, 9, 0.9), (50, 9, 0.9))) == 3
+    assert answer(peer, seen(60.0, (50, 9, 0.9), (50, 9, 0.9), desired=3)) == 3
+
+
+def test_wva_v2_jumps_to_what_its_tokens_ask_for():
+    engine = variant().engine
+    peer = wva.V2(1, 50, engine)
+    for at in (10.0, 20.0):
+        answer(peer, seen(at, (50, 6, 0.8)))
+    assert answer(peer, seen(30.0, (50, 60, 0.8))) > 1
+
+
+def test_wva_slo_asks_for_more_at_a_tighter_target():
+    one = variant()
+    loose = wva.Slo(1, 50, one.engine, one.step_time, 2.0, 0.06)
+    tight = wva.Slo(1, 50, one.engine, one.step_time, 2.0, 0.06, 0.5)
+    assert tight._carries() < loose._carries()
+
+
+def test_knative_panics_and_then_does_not_go_down_for_a_minute():
+    peer = knative.Knative(1, 50, 10.0)
+    assert answer(peer, seen(2.0, (70, 0, 0.5))) == 10
+    assert answer(peer, seen(30.0, *[(0, 0, 0.0)] * 10)) == 10
+
+
+def test_aibrix_at_most_doubles_and_at_most_halves():
+    peer = aibrix.Apa(1, 50, 10.0)
+    assert answer(peer, seen(10.0, (90, 0, 0.5), (90, 0, 0.5))) == 4
+    assert answer(peer, seen(400.0, *[(1, 0, 0.0)] * 8)) == 4
+
+
+def test_ray_wants_more_for_thirty_seconds_before_it_goes_up():
+    peer = ray.RayServe(1, 50, 2.0)
+    assert answer(peer, seen(2.0, (10, 0, 0.1))) == 1
+    assert answer(peer, seen(20.0, (10, 0, 0.1))) == 1
+    assert answer(peer, seen(33.0, (10, 0, 0.1))) == 5
+
+
+def test_the_slo_aware_formula_of_the_guide():
+    peer = keda.SloAware(1, 20, 2.0, 0.06)
+    peer._strain.append((100.0, 1.1))
+    assert answer(peer, seen(101.0, *[(1, 0, 0.1)] * 2)) == 2
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=lambda policy: policy.name)
+def test_every_policy_plays_a_short_trace_within_its_bounds(policy):
+    chance = np.random.default_rng(0)
+    grid = np.arange(0.0, 300.0, 5.0)
+    trace = traces.renewal(grid, np.full(60, 4.0), np.full(60, 1.0), 300.0, [(1000, 100)], chance)
+    scenario = replace(scenarios()["swing"], trace=lambda _c: trace, seconds=300.0, most=5)
+    played = play(scenario, trace, policy.make(scenario, policy.values[0]), initial=2, seed=1)
+    assert all(1 <= moment.desired <= 5 for moment in played.outcome.curve)
+    assert played.outcome.requests == len(trace)
+
+
+def test_a_frontier_leaves_out_what_another_beats():
+    assert frontier([(3, 0.9), (2, 0.95), (4, 0.99), (5, 0.98)]) == [(2, 0.95), (4, 0.99)]
+    assert hours_at([(2, 0.9), (4, 1.0)], 0.95) == pytest.approx(3.0)
+    assert hours_at([(2, 0.9)], 0.95) == math.inf
+    assert hours_at([(2, 0.97)], 0.95) == 2
+
+
+def test_foresight_is_at_least_as_cheap_as_any_fixed_fleet_and_as_production():
+    def rate(at: float) -> float:
+        return 8.0 if 300 <= at < 600 else 2.0
+
+    grid = np.arange(0.0, 900.0, 5.0)
+    rates = np.array([rate(float(at)) for at in grid])
+    trace = traces.renewal(grid, rates, np.ones(len(grid)), 900.0, [(1100, 200), (600, 150)], np.random.default_rng(3))
+    scenario = Scenario("test", "", lambda _c: trace, (variant(startup=60.0),), seconds=900.0, most=5)
+    (point,) = foresight(scenario, trace, (0.95,), search=4)
+    assert point.outcome.attainment >= 0.95
+    for size in range(1, 6):
+        fixed = play(scenario, trace, None, initial=size, seed=0).outcome
+        if fixed.attainment >= 0.95:
+            assert point.outcome.accelerator_hours <= fixed.accelerator_hours
+    ours = play(scenario, trace, Production(scenario), initial=2, seed=0).outcome
+    if ours.attainment >= 0.95:
+        assert point.outcome.accelerator_hours <= ours.accelerator_hours
+
+
+def test_a_renewal_process_has_the_rate_and_the_spread_it_was_given():
+    grid = np.arange(0.0, 4000.0, 10.0)
+    rate = np.where(grid < 2000, 5.0, 10.0)
+    trace = traces.renewal(grid, rate, np.full(len(grid), 2.0), 4000.0, [(10, 10)], np.random.default_rng(1))
+    early = np.array([each.time for each in trace if each.time < 2000])
+    assert len(early) == pytest.approx(10_000, rel=0.06)
+    assert len(trace) - len(early) == pytest.approx(20_000, rel=0.06)
+    gaps = np.diff(early)
+    assert gaps.std() / gaps.mean() == pytest.approx(2.0, rel=0.1)
