@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import Error, connection
@@ -17,7 +16,8 @@ from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import ROLE, AcceleratorUse, Reading, Signals, combine
-from apps.telemetry.scrape import Scraped, scrape_all
+from apps.telemetry.reading import read_all
+from apps.telemetry.scrape import Scraped
 from apps.telemetry.services import Tick, Totals
 from apps.telemetry.targets import PoolTargets, find_targets
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _LOCK = 0x6C616D70_7469636B
 # a row stands for the time since the row before it, but never for a stop of the whole system
 _LONGEST_ROW = 60.0
+# Ages are measured to some milliseconds: two readings closer than this (seconds) are of one and the same page.
+_SAME_PAGE = 0.5
 
 
 def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> datetime | None:
@@ -47,7 +49,7 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         pools = find()
         targets = [target for pool in pools for target in pool.targets]
         before = services.totals_of(target.key for target in targets)
-        scraped = asyncio.run(scrape_all(targets))
+        scraped = read_all(pools)
         at = clock.now()
         since = (at - last).total_seconds() if last is not None else selectors.INTERVAL
         services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
@@ -63,7 +65,7 @@ def _tick(
     seconds: float,
 ) -> Tick:
     rows: dict[tuple[UUID, str], Signals] = {}
-    totals: dict[str, tuple[UUID, PageReading]] = {}
+    totals: dict[str, tuple[UUID, PageReading, datetime]] = {}
     for pool in pools:
         engines: dict[str, list[Reading]] = {}
         gateways: list[Reading] = []
@@ -75,8 +77,13 @@ def _tick(
                     found.append(Reading(None, reason=answer.reason))
                 continue
             last = before.get(target.key)
-            gap = (at - last.at).total_seconds() if last else 0.0
-            totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap))
+            read_at = at - timedelta(seconds=answer.age)
+            gap = (read_at - last.at).total_seconds() if last else 0.0
+            if last is not None and 0 <= gap < _SAME_PAGE:
+                # nobody has scraped it since: it says how things are, and nothing new of what happened
+                found.append(Reading(answer.reading))
+                continue
+            totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap), read_at)
             found.append(Reading(answer.reading, delta(last.reading, answer.reading, gap) if last else None))
         for key, variants in _groups(pool).items():
             members = [reading for variant in variants for reading in engines.get(variant, [])]
@@ -88,6 +95,8 @@ def _tick(
                 gateways=gateways if key == "" else (),
                 held=_held(pool, variants),
             )
+            if pool.prometheus is not None:
+                row = replace(row, sources={**row.sources, "engine": {"kind": "prometheus"}})
             rows[(pool.pool, key)] = row if row.reason or members else _silent(row, pool)
     return Tick(at=at, rows=rows, totals=totals)
 

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from apps.telemetry.domain.addresses import refuse_address
 from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import ExpositionError
 from apps.telemetry.domain.gateway import read_gateway
@@ -34,6 +36,7 @@ class Target:
     variant: str
     url: str
     kind: Literal["engine", "gateway"] = "engine"
+    namespace: str = ""
 
 
 _READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {
@@ -44,10 +47,12 @@ _READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {
 
 @dataclass(frozen=True)
 class Scraped:
-    """`reading` None: it could not be read, `reason` is a sentence."""
+    """`reading` None: it could not be read, `reason` is a sentence. `age`: seconds since the page was read, where that
+    was done by somebody else."""
 
     reading: PageReading | None
     reason: str = ""
+    age: float = 0.0
 
 
 async def scrape_all(
@@ -83,6 +88,9 @@ async def scrape_all(
 
 async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float) -> Scraped:
     read, whose = _READERS[target.kind]
+    refused = refuse_address(urlsplit(target.url).hostname or "")
+    if refused is not None:
+        return Scraped(None, f"{target.name} is not scraped: its address {refused}.")
     try:
         async with session.get(target.url, allow_redirects=False) as answer:
             if answer.status != 200:

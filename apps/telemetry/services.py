@@ -59,11 +59,12 @@ class Totals:
 
 @dataclass(frozen=True)
 class Tick:
-    """What one tick found: a row per (pool, variant; "" for the pool), and the totals of every engine that answered."""
+    """What one tick found: a row per (pool, variant; "" for the pool), and the totals of every process that
+    answered, with the time at which its page was read."""
 
     at: datetime
     rows: Mapping[tuple[UUID, str], Signals]
-    totals: Mapping[str, tuple[UUID, PageReading]]
+    totals: Mapping[str, tuple[UUID, PageReading, datetime]]
 
 
 def totals_of(targets: Iterable[str]) -> dict[str, Totals]:
@@ -84,8 +85,8 @@ def record_tick(tick: Tick) -> None:
         )
         ScrapeState.objects.bulk_create(
             [
-                ScrapeState(target=target, pool=pool, at=tick.at, totals=reading.state())
-                for target, (pool, reading) in tick.totals.items()
+                ScrapeState(target=target, pool=pool, at=at, totals=reading.state())
+                for target, (pool, reading, at) in tick.totals.items()
             ],
             update_conflicts=True,
             unique_fields=["target"],

@@ -6,11 +6,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
 from apps.catalog.domain.accelerators import accelerators
+from apps.clusters.domain.spec import PrometheusSpec
 from apps.clusters.errors import KubeError
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
@@ -42,11 +43,20 @@ _SCRAPED = (COMPONENT_ENGINE, COMPONENT_PICKER)
 
 
 @dataclass(frozen=True)
+class Prometheus:
+    """The Prometheus of a cluster; `key`: the cluster's uid, `cluster`: its name, for sentences."""
+
+    key: str
+    cluster: str
+    spec: PrometheusSpec
+
+
+@dataclass(frozen=True)
 class PoolTargets:
     """A pool and its engines and pickers. `replicas`: variant ("" for the pool) → replicas by state, empty when the
     cluster could not be asked (`reason` says why); `leaving`: keys of targets that are terminating, whose silence is no
     failure; `roles`: variant → both | prefill | decode; `held`: variant → accelerators that its pods hold, None when
-    the cluster could not be asked."""
+    the cluster could not be asked; `prometheus`: who has scraped the targets already, None to scrape them."""
 
     pool: UUID
     variants: tuple[str, ...]
@@ -56,11 +66,12 @@ class PoolTargets:
     reason: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, AcceleratorUse] | None = None
+    prometheus: Prometheus | None = None
 
 
 def find_targets() -> list[PoolTargets]:
     """The engines and pickers of all pools now. A cluster that does not answer costs no other its targets."""
-    pools = list(Pool.objects.only("uid", "team", "name", "spec", "status", "cluster_uid"))
+    pools = list(Pool.objects.only("uid", "team", "name", "namespace", "spec", "status", "cluster_uid"))
     clusters = Cluster.objects.in_bulk({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
     pods = _list_all(list(clusters.values()))
     found = []
@@ -72,8 +83,9 @@ def find_targets() -> list[PoolTargets]:
             found.append(PoolTargets(pool.uid, _variants(pool), reason=listed, roles=_roles(pool)))
         else:
             assert pool.cluster_uid is not None
-            prices = _prices(clusters[pool.cluster_uid])
-            found.append(_of_pool(pool, listed.get(str(pool.uid), []), prices))
+            cluster = clusters[pool.cluster_uid]
+            targets = _of_pool(pool, listed.get(str(pool.uid), []), _prices(cluster))
+            found.append(replace(targets, prometheus=_prometheus(cluster)))
     return found
 
 
@@ -132,7 +144,9 @@ def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]], prices: Mapping[str,
         if url is None or not is_ready(pod):
             continue
         kind: Literal["engine", "gateway"] = "gateway" if picker else "engine"
-        targets.append(Target(metadata["uid"], metadata["name"], variant, url, kind))
+        targets.append(
+            Target(metadata["uid"], metadata["name"], variant, url, kind, metadata.get("namespace") or pool.namespace)
+        )
         if is_terminating(pod):
             leaving.add(metadata["uid"])
     desired = {row["name"]: row.get("desired") for row in (pool.status or {}).get("variants") or []}
@@ -145,6 +159,11 @@ def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]], prices: Mapping[str,
     replicas[""] = replica_states(engines, _sum(desired, variants))
     held = {row["name"]: _held(row, by_variant.get(row["name"], []), prices) for row in _rows(pool)}
     return PoolTargets(pool.uid, variants, tuple(targets), replicas, frozenset(leaving), roles=roles, held=held)
+
+
+def _prometheus(cluster: Cluster) -> Prometheus | None:
+    declared = cluster.spec.get("prometheus")
+    return Prometheus(str(cluster.uid), cluster.name, PrometheusSpec.from_document(declared)) if declared else None
 
 
 def _sum(desired: Mapping[str, int | None], names: Sequence[str]) -> int | None:

@@ -28,11 +28,49 @@ class ClusterCredentials(Spec):
         return self
 
 
+Label = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,127}$")]
+File = Annotated[str, StringConstraints(pattern=r"^/", max_length=4096)]
+
+
+class PrometheusCredentials(Spec):
+    """Files on the machines that run the workers: a bearer token, authorities to trust, a client certificate."""
+
+    bearer_token_file: File | None = None
+    ca_file: File | None = None
+    certificate_file: File | None = None
+    key_file: File | None = None
+
+    @model_validator(mode="after")
+    def _certificate_has_key(self) -> PrometheusCredentials:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("give certificateFile and keyFile together, or neither of them")
+        return self
+
+
+class PrometheusLabels(Spec):
+    """The labels by which Prometheus knows whose page a series is from."""
+
+    pod: Label = "pod"
+    namespace: Label = "namespace"
+
+
+class PrometheusSpec(Spec):
+    """Where the cluster's engines are already scraped: Lamplight then reads them there instead of scraping them itself.
+
+    `matchers`: labels that tell this cluster's series from others in a store of many clusters.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$", max_length=2048)]
+    credentials: PrometheusCredentials = PrometheusCredentials()
+    labels: PrometheusLabels = PrometheusLabels()
+    matchers: Annotated[dict[Label, Annotated[str, StringConstraints(max_length=253)]], Field(max_length=20)] = {}
+
+
 class ClusterSpec(Spec):
     """What `spec` of a Cluster says.
 
     `namespaces`: where pools may live; empty means anywhere. `prices`: of one accelerator per hour, by its name.
-    `read_only`: nothing is ever written to the cluster.
+    `read_only`: nothing is ever written to the cluster. `prometheus`: read metrics there, not from the pods.
     """
 
     credentials: ClusterCredentials
@@ -40,3 +78,4 @@ class ClusterSpec(Spec):
     dialect: Literal["current", "0.5"] = "current"
     prices: Annotated[dict[Name, MoneyRate], Field(max_length=200)] = {}
     read_only: bool = False
+    prometheus: PrometheusSpec | None = None

@@ -11,10 +11,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from apps.telemetry.domain.exposition import Series
-from apps.telemetry.domain.pages import MAX_LABELS, MAX_SERIES, PageTable, Where, read_page
+from apps.telemetry.domain.pages import MAX_LABELS, MAX_SERIES, Page, PageTable, Where, read_page
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["COUNTERS", "FAMILIES", "FINISHED", "GAUGES", "OPEN_COUNTERS", "PROMPT_SOURCES", "TABLE", "read_engine"]
+__all__ = [
+    "COUNTERS",
+    "FAMILIES",
+    "FINISHED",
+    "GAUGES",
+    "OPEN_COUNTERS",
+    "PROMPT_SOURCES",
+    "TABLE",
+    "completed",
+    "read_engine",
+]
 
 FINISHED = ("stop", "length", "abort", "error", "repetition")
 PROMPT_SOURCES = ("computed", "device", "host", "disk", "p2p", "external")
@@ -133,7 +143,12 @@ def read_engine(page: str, *, max_series: int = MAX_SERIES) -> PageReading:
     Beside what TABLE says: counter `steps`, gauges `kv_capacity_tokens`, `offload_capacity_{bytes,tokens}`, `lora_max`,
     `lora_{running,waiting}:ADAPTER` (1 where it is).
     """
-    reading, infos = read_page(page, TABLE, max_series=max_series)
+    return completed(read_page(page, TABLE, max_series=max_series))
+
+
+def completed(page: Page) -> PageReading:
+    """The reading of an engine, with what its info metrics say."""
+    reading, infos = page
     told = {
         **_cache(infos.get(_CACHE_CONFIG, [])),
         **_host_tier(infos.get(_OFFLOAD_CONFIG, [])),

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from apps.telemetry.domain.exposition import ExpositionError, Series, parse_line
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["MAX_LABELS", "MAX_SERIES", "Page", "PageTable", "Where", "read_page"]
+__all__ = ["MAX_LABELS", "MAX_SERIES", "STARTED", "Collector", "Page", "PageTable", "Where", "read_page"]
 
 MAX_SERIES = 50_000
 # values of one label that become keys of ours; what comes after them is counted under `other`
@@ -117,12 +117,12 @@ class _Edges(dict[str, float]):
         return edge
 
 
-_EDGES = _Edges()
+EDGES = _Edges()
 
 
 def read_page(text: str, table: PageTable, *, max_series: int = MAX_SERIES) -> Page:
     """Parse a page. Raises ExpositionError when it is not the text format, or has more than `max_series` we read."""
-    reader = _Reader(table, text if text.endswith("\n") else text + "\n", max_series)
+    reader = _Reader(Collector(table, max_series=max_series), text if text.endswith("\n") else text + "\n")
     at = 0
     for block in _BLOCK.finditer(reader.text):
         if block.start() > at:
@@ -135,20 +135,116 @@ def read_page(text: str, table: PageTable, *, max_series: int = MAX_SERIES) -> P
             continue
         reader.read_lines(block.start(2), at)
     reader.read_lines(at, len(reader.text))
-    return reader.page()
+    return reader.collector.page()
+
+
+class Collector:
+    """Adds series up under our names, whatever they were read from."""
+
+    def __init__(self, table: PageTable, *, max_series: int = MAX_SERIES) -> None:
+        self.table, self.taken, self._most = table, 0, max_series
+        self._seen: set[str] = set()
+        self._totals: dict[tuple[str, int], float] = {}
+        self._opened: dict[tuple[str, int], dict[str, float]] = {}
+        self._buckets: dict[tuple[str, int], dict[float, float]] = {}
+        self._gauges: dict[tuple[str, int], list[float]] = {}
+        self._infos: dict[str, list[Series]] = {}
+        self._started: float | None = None
+        self._unreadable: set[str] = set()
+
+    @property
+    def found(self) -> bool:
+        """Whether anything but the start time of the process has been added."""
+        return bool(self._totals or self._opened or self._gauges)
+
+    def add(self, series: Series, *, head: str) -> None:
+        """Take one series; `head` (metric and labels) tells it from others: a second one of the same is left out."""
+        self._count(1)
+        if head in self._seen:
+            return
+        self._seen.add(head)
+        for kind, name, rank, label, value in self.table.lines.get(series.name, ()):
+            if kind == "info":
+                self._infos.setdefault(name, []).append(series)
+            elif kind == "open":
+                self._open(name, rank, series.labels.get(label or "", ""), series.value)
+            elif label is None or series.labels.get(label) == value:
+                self._take(kind, name, rank, series)
+
+    def add_histogram(self, family: str, rank: int, edges: dict[float, float], total: float) -> bool:
+        """Take all buckets of the only series of a family; False when there are others of it."""
+        if (family, rank) in self._buckets:
+            return False
+        self._count(len(edges) + 1)
+        self._buckets[(family, rank)] = edges
+        self._totals[(f"{family}_sum", rank)] = total
+        return True
+
+    def _take(self, kind: str, name: str, rank: int, series: Series) -> None:
+        value = series.value
+        if not math.isfinite(value):
+            if kind != "gauge":
+                self._unreadable.add(name)
+        elif kind == "counter":
+            self._totals[(name, rank)] = self._totals.get((name, rank), 0.0) + value
+        elif kind == "gauge":
+            self._gauges.setdefault((name, rank), []).append(value)
+        elif kind == "bucket":
+            edges = self._buckets.setdefault((name, rank), {})
+            try:
+                edge = EDGES[series.labels.get("le", "nan")]
+            except ValueError:
+                return
+            edges[edge] = edges.get(edge, 0.0) + value
+        else:
+            self._started = value if self._started is None else max(self._started, value)
+
+    def _open(self, name: str, rank: int, label: str, value: float) -> None:
+        values = self._opened.setdefault((name, rank), {})
+        key = f"{name}:{label}"
+        if key not in values and len(values) >= MAX_LABELS:
+            key = f"{name}:other"
+        if math.isfinite(value):
+            values[key] = values.get(key, 0.0) + value
+        else:
+            self._unreadable.add(key)
+
+    def _count(self, series: int) -> None:
+        self.taken += series
+        if self.taken > self._most:
+            raise ExpositionError(f"The page has more than {self._most} series of the metrics that are read.")
+
+    def page(self) -> Page:
+        """What was added, together."""
+        counters = {
+            name: total for name, total in _preferred(self._totals).items() if total >= 0 or name.endswith("_sum")
+        }
+        for values in _preferred(self._opened).values():
+            counters.update((key, total) for key, total in values.items() if total >= 0)
+        for name in self._unreadable:
+            counters.pop(name, None)
+        how = {name: places[0].how for name, places in self.table.gauges.items()}
+        return Page(
+            PageReading(
+                counters=counters,
+                cumulative={
+                    family: edges
+                    for family, edges in _preferred(self._buckets).items()
+                    if edges and family not in self._unreadable
+                },
+                gauges={name: _together(values, how[name]) for name, values in _preferred(self._gauges).items()},
+                started=self._started,
+                unreadable=frozenset(self._unreadable),
+            ),
+            self._infos,
+        )
 
 
 class _Reader:
-    def __init__(self, table: PageTable, text: str, max_series: int) -> None:
-        self.table, self.text, self.left, self.most = table, text, max_series, max_series
-        self.seen: set[str] = set()
-        self.totals: dict[tuple[str, int], float] = {}
-        self.opened: dict[tuple[str, int], dict[str, float]] = {}
-        self.buckets: dict[tuple[str, int], dict[float, float]] = {}
-        self.gauges: dict[tuple[str, int], list[float]] = {}
-        self.infos: dict[str, list[Series]] = {}
-        self.started: float | None = None
-        self.unreadable: set[str] = set()
+    """Hands the series of a page's text to a collector."""
+
+    def __init__(self, collector: Collector, text: str) -> None:
+        self.collector, self.text = collector, text
 
     def read_histogram(self, block: str, family: str, rank: int) -> bool:
         """Take a whole histogram of one series; False when it has to be read by the line."""
@@ -157,17 +253,14 @@ class _Reader:
             return False
         sums = _SUM.findall(block)
         try:
-            edges = {_EDGES[edge]: float(value) for edge, value in pairs}
+            edges = {EDGES[edge]: float(value) for edge, value in pairs}
             total = float(sums[0]) if len(sums) == 1 else math.nan
         except ValueError:
             return False
         # several ranks, a series twice, or no number: with more care
-        if len(edges) != len(pairs) or not math.isfinite(sum(edges.values()) + total) or (family, rank) in self.buckets:
+        if len(edges) != len(pairs) or not math.isfinite(sum(edges.values()) + total):
             return False
-        self._count(len(pairs) + 1)
-        self.buckets[(family, rank)] = edges
-        self.totals[(f"{family}_sum", rank)] = total
-        return True
+        return self.collector.add_histogram(family, rank, edges, total)
 
     def read_lines(self, start: int, end: int) -> None:
         at = start
@@ -179,84 +272,14 @@ class _Reader:
 
     def _read_line(self, line: str, at: int) -> None:
         try:
-            series = parse_line(line, self.table.lines)
+            series = parse_line(line, self.collector.table.lines)
         except ValueError:
             number = self.text.count("\n", 0, at) + 1
             raise ExpositionError(
                 f"Line {number} is not a metric in the Prometheus text format: {line.strip()[:80]!r}."
             ) from None
-        if series is None:
-            return
-        self._count(1)
-        head = line[: line.rfind("}") + 1] or series.name
-        if head in self.seen:
-            return
-        self.seen.add(head)
-        for kind, name, rank, label, value in self.table.lines[series.name]:
-            if kind == "info":
-                self.infos.setdefault(name, []).append(series)
-            elif kind == "open":
-                self._open(name, rank, series.labels.get(label or "", ""), series.value)
-            elif label is None or series.labels.get(label) == value:
-                self._take(kind, name, rank, series)
-
-    def _take(self, kind: str, name: str, rank: int, series: Series) -> None:
-        value = series.value
-        if not math.isfinite(value):
-            if kind != "gauge":
-                self.unreadable.add(name)
-        elif kind == "counter":
-            self.totals[(name, rank)] = self.totals.get((name, rank), 0.0) + value
-        elif kind == "gauge":
-            self.gauges.setdefault((name, rank), []).append(value)
-        elif kind == "bucket":
-            edges = self.buckets.setdefault((name, rank), {})
-            try:
-                edge = _EDGES[series.labels.get("le", "nan")]
-            except ValueError:
-                return
-            edges[edge] = edges.get(edge, 0.0) + value
-        else:
-            self.started = value if self.started is None else max(self.started, value)
-
-    def _open(self, name: str, rank: int, label: str, value: float) -> None:
-        values = self.opened.setdefault((name, rank), {})
-        key = f"{name}:{label}"
-        if key not in values and len(values) >= MAX_LABELS:
-            key = f"{name}:other"
-        if math.isfinite(value):
-            values[key] = values.get(key, 0.0) + value
-        else:
-            self.unreadable.add(key)
-
-    def _count(self, series: int) -> None:
-        self.left -= series
-        if self.left < 0:
-            raise ExpositionError(f"The page has more than {self.most} series of the metrics that are read.")
-
-    def page(self) -> Page:
-        counters = {
-            name: total for name, total in _preferred(self.totals).items() if total >= 0 or name.endswith("_sum")
-        }
-        for values in _preferred(self.opened).values():
-            counters.update((key, total) for key, total in values.items() if total >= 0)
-        for name in self.unreadable:
-            counters.pop(name, None)
-        how = {name: places[0].how for name, places in self.table.gauges.items()}
-        return Page(
-            PageReading(
-                counters=counters,
-                cumulative={
-                    family: edges
-                    for family, edges in _preferred(self.buckets).items()
-                    if edges and family not in self.unreadable
-                },
-                gauges={name: _together(values, how[name]) for name, values in _preferred(self.gauges).items()},
-                started=self.started,
-                unreadable=frozenset(self.unreadable),
-            ),
-            self.infos,
-        )
+        if series is not None:
+            self.collector.add(series, head=line[: line.rfind("}") + 1] or series.name)
 
 
 def _preferred(found: Mapping[tuple[str, int], Any]) -> dict[str, Any]:

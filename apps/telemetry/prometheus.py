@@ -1,0 +1,206 @@
+"""A cluster's Prometheus: one query a tick for all its pods, with a deadline, a size, and an eye on the address."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+from urllib3.util.retry import Retry
+
+from apps.clusters.domain.spec import PrometheusSpec
+from apps.telemetry.domain.addresses import refuse_address, refuse_url
+from apps.telemetry.domain.exposition import ExpositionError
+from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, query_of, samples_of
+
+__all__ = ["PrometheusError", "ask", "ask_range", "describe"]
+
+_SECONDS = 6.0
+_MAX_BYTES = 512 * 1024 * 1024
+
+
+class PrometheusError(Exception):
+    """The message is a sentence for people without its full stop."""
+
+
+class Pod(Protocol):
+    """What is asked about: a pod of a namespace, of a kind (engine | gateway)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def kind(self) -> Any: ...
+
+
+def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS) -> dict[PodKey, PodSample]:
+    """The newest samples of these pods; those that Prometheus does not have are missing. Raises PrometheusError."""
+    if not pods:
+        return {}
+    query = query_of({pod.namespace for pod in pods}, **_labels(spec), matchers=spec.matchers)
+    result = _call(spec, seconds, lambda client: client.custom_query(query, params={"timeout": f"{seconds:g}s"}))
+    kinds = {(pod.namespace, pod.name): str(pod.kind) for pod in pods}
+    try:
+        return samples_of(result, kinds, **_labels(spec))
+    except (ExpositionError, KeyError, TypeError, ValueError) as error:
+        raise PrometheusError(f"answered something that cannot be read: {error}") from None
+
+
+def ask_range(
+    spec: PrometheusSpec, query: str, *, start: datetime, end: datetime, step: float, seconds: float = 30.0
+) -> list[dict[str, Any]]:
+    """Samples of a range query as Prometheus gives them. Raises PrometheusError."""
+    timeout = {"timeout": f"{seconds:g}s"}
+    return list(
+        _call(spec, seconds, lambda client: client.custom_query_range(query, start, end, f"{step:g}", params=timeout))
+    )
+
+
+def describe(sample: PodSample | None, pod: Pod, cluster: str) -> str:
+    """Why a pod's sample cannot be used, as a sentence; empty where it can."""
+    if sample is None:
+        return (
+            f"Prometheus of cluster {cluster} has no series of pod {pod.namespace}/{pod.name}: check that it scrapes "
+            "the pod and keeps the labels that spec.prometheus.labels names."
+        )
+    if sample.age > MAX_AGE:
+        return f"Prometheus of cluster {cluster} scraped pod {pod.name} last {sample.age:.0f} s ago."
+    if not sample.reading.found:
+        return f"Prometheus of cluster {cluster} knows pod {pod.namespace}/{pod.name}, but none of its metrics."
+    return ""
+
+
+def _labels(spec: PrometheusSpec) -> dict[str, str]:
+    return {"pod_label": spec.labels.pod, "namespace_label": spec.labels.namespace}
+
+
+def _call(spec: PrometheusSpec, seconds: float, call: Any) -> Any:
+    # pandas comes with it: only processes that ask a Prometheus pay for that
+    from prometheus_api_client import PrometheusConnect
+    from prometheus_api_client.exceptions import PrometheusApiClientException
+
+    why = refuse_url(spec.url)
+    if why is not None:
+        raise PrometheusError(f"cannot be asked: its address {why}")
+    url = spec.url.rstrip("/")
+    try:
+        with _Session(spec, seconds) as session:
+            client = PrometheusConnect(
+                url=url, headers=_headers(spec), session=session, timeout=seconds, retry=Retry(0), method="POST"
+            )
+            # the client has mounted an adapter of its own for this address
+            session.mount(url, _GuardedAdapter(_tls(spec)))
+            return call(client)
+    except PrometheusApiClientException as error:
+        raise PrometheusError(f"refused the query: {_brief(error)}") from None
+    except requests.JSONDecodeError:
+        raise PrometheusError("answered something that is no JSON") from None
+    except requests.Timeout:
+        raise PrometheusError(f"did not answer within {seconds:g} s") from None
+    except requests.RequestException as error:
+        raise PrometheusError(f"cannot be reached: {_brief(error)}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise PrometheusError(f"answered something that is no result: {_brief(error)}") from None
+    except OSError as error:
+        raise PrometheusError(f"cannot be asked: {error.strerror or error}") from None
+
+
+def _headers(spec: PrometheusSpec) -> dict[str, str]:
+    file = spec.credentials.bearer_token_file
+    if file is None:
+        return {}
+    # read each time: tokens of service accounts are renewed in place
+    return {"Authorization": f"Bearer {Path(file).read_text(encoding='utf-8').strip()}"}
+
+
+def _tls(spec: PrometheusSpec) -> ssl.SSLContext:
+    credentials = spec.credentials
+    context = ssl.create_default_context(cafile=credentials.ca_file)
+    if credentials.certificate_file is not None:
+        context.load_cert_chain(credentials.certificate_file, credentials.key_file)
+    return context
+
+
+def _brief(error: Exception) -> str:
+    text = str(error)
+    for hint in ("link-local", "not the address of a host", "Connection refused", "certificate verify failed"):
+        if hint in text:
+            return {"Connection refused": "the connection was refused"}.get(hint, f"its address or TLS: {hint}")
+    return text[:200]
+
+
+class _Session(requests.Session):
+    """Follows no redirect, takes nothing from the environment, stops at the deadline and at the size."""
+
+    def __init__(self, spec: PrometheusSpec, seconds: float) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._until = time.monotonic() + seconds
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        # the adapter's context verifies; requests' own switch would replace its authorities
+        options.update(stream=True, allow_redirects=False, verify=True)
+        answer = super().request(*args, **options)
+        if answer.is_redirect:
+            answer.close()
+            raise requests.RequestException("it answered with a redirect, which is not followed")
+        body = bytearray()
+        for chunk in answer.iter_content(1 << 16):
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                answer.close()
+                raise requests.RequestException(f"its answer has more than {_MAX_BYTES // 2**20} MiB")
+            if time.monotonic() > self._until:
+                answer.close()
+                raise requests.Timeout
+        answer._content = bytes(body)
+        return answer
+
+
+def _checked(connection: Any) -> Any:
+    """Looks at whom the connection reached, not at what a name resolved to before: names can change in between."""
+    why = refuse_address(connection.getpeername()[0])
+    if why is not None:
+        connection.close()
+        raise OSError(f"the address {why}")
+    return connection
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> Any:
+        return _checked(super()._new_conn())
+
+
+class _TlsConnection(HTTPSConnection):
+    def _new_conn(self) -> Any:
+        return _checked(super()._new_conn())
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(max_retries=Retry(0))
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The context already knows authorities and certificates."""

@@ -1,0 +1,186 @@
+"""One query for all pods, and its answer by pod; where a Prometheus may be."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from apps.clusters.domain.spec import PrometheusSpec
+from apps.telemetry import prometheus
+from apps.telemetry.domain.addresses import refuse_address, refuse_url
+from apps.telemetry.domain.engine import read_engine
+from apps.telemetry.domain.exposition import parse
+from apps.telemetry.domain.promql import query_of, samples_of
+from apps.telemetry.scrape import Target
+from tests.support.shared import shared_file
+
+PODS = {("serving", "chat-v-0"): "engine", ("serving", "chat-epp"): "gateway"}
+
+
+def vector(page: str, *, at: float = 1000.0, sampled: float | None = 993.0, **target: str) -> list[dict[str, Any]]:
+    """What Prometheus would answer after scraping a page."""
+    rows = [
+        {"metric": {"__name__": s.name, **s.labels, **target}, "value": [at, repr(s.value).replace("inf", "+Inf")]}
+        for s in parse(page)
+    ]
+    if sampled is not None:
+        rows.append({"metric": {**target, "lamplight": "sampled_at"}, "value": [at, str(sampled)]})
+    return rows
+
+
+def of_pod(name: str, job: str = "a") -> dict[str, str]:
+    return {"namespace": "serving", "pod": name, "job": job, "instance": "10.0.0.1:8000", "container": "x"}
+
+
+def test_a_page_is_the_same_through_prometheus() -> None:
+    page = shared_file("reference/vllm-metrics-0.33.txt").read_text()
+    sample = samples_of(vector(page, **of_pod("chat-v-0")), PODS)[("serving", "chat-v-0")]
+    assert sample.age == 7
+    assert sample.reading == read_engine(page)
+
+
+def test_a_pod_that_two_jobs_scrape_is_taken_from_the_newer_scrape() -> None:
+    old, new = "vllm:prompt_tokens_total 5\n", "vllm:prompt_tokens_total 7\n"
+    result = vector(old, sampled=950, **of_pod("chat-v-0", "a")) + vector(new, sampled=990, **of_pod("chat-v-0", "b"))
+    sample = samples_of(result, PODS)[("serving", "chat-v-0")]
+    assert sample.reading.counters == {"prompt_tokens": 7}
+    assert sample.age == 10
+
+
+def test_a_sidecar_of_the_pod_is_not_the_engine() -> None:
+    engine = vector("vllm:prompt_tokens_total 5\n", sampled=990, **of_pod("chat-v-0", "a"))
+    sidecar = vector("process_start_time_seconds 3\n", sampled=999, **of_pod("chat-v-0", "b"))
+    assert samples_of(engine + sidecar, PODS)[("serving", "chat-v-0")].reading.counters == {"prompt_tokens": 5}
+
+
+def test_pods_of_others_are_left_out_and_nan_is_unknown() -> None:
+    rows = vector("vllm:prompt_tokens_total 5\n", **of_pod("other-0"))
+    rows += [{"metric": {"__name__": "llm_d_epp_request_total", **of_pod("chat-epp")}, "value": [1, "NaN"]}]
+    found = samples_of(rows, PODS)
+    assert list(found) == [("serving", "chat-epp")]
+    assert found[("serving", "chat-epp")].reading.unreadable == {"gateway.requests"}
+
+
+def test_the_query_names_every_metric_and_only_these_namespaces() -> None:
+    query = query_of(["b", "a", "b"], matchers={"cluster": 'x"y'})
+    assert query.count("{") == 2
+    assert 'namespace=~"a|b",pod!="",cluster="x\\"y"' in query
+    assert "vllm:time_to_first_token_seconds_bucket" in query
+    assert "llm_d_epp_request_total" in query
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("169.254.169.254", "link-local"),
+        ("fe80::1%eth0", "link-local"),
+        ("::ffff:169.254.169.254", "link-local"),
+        ("fd00:ec2::254", "link-local"),
+        ("100.100.100.200", "link-local"),
+        ("224.0.0.1", "host"),
+        ("0.0.0.0", "host"),
+        ("metadata.google.internal", "no IP"),
+    ],
+)
+def test_addresses_that_are_refused(address: str, why: str) -> None:
+    assert why in str(refuse_address(address))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "::1", "8.8.8.8"])
+def test_addresses_that_may_be_asked(address: str) -> None:
+    assert refuse_address(address) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "file:///etc/passwd", "http://", "http://u:p@x", "http://x?y=1", "gopher://x", "http://x:99999"]
+)
+def test_urls_that_are_refused(url: str) -> None:
+    assert refuse_url(url)
+    with pytest.raises(ValidationError):
+        PrometheusSpec(url=url) if url != "http://x:99999" else PrometheusSpec.model_validate({"url": "x"})
+
+
+class Answers:
+    """A server that answers as the test says."""
+
+    def __init__(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.seen: list[tuple[str, str | None]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.seen.append((self.path.split("?")[0], self.headers.get("Authorization")))
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.httpd.server_port}"
+
+
+TARGET = Target("k", "chat-v-0", "v", "", namespace="serving")
+
+
+def _asked(spec: PrometheusSpec, seconds: float = 5.0) -> str:
+    with pytest.raises(prometheus.PrometheusError) as raised:
+        prometheus.ask(spec, [TARGET], seconds=seconds)
+    return str(raised.value)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    inner = Answers(200, b'{"data":{"result":[]}}')
+    outer = Answers(302, b"", {"Location": inner.url})
+    assert "redirect" in _asked(PrometheusSpec(url=outer.url))
+    assert inner.seen == []
+
+
+def test_the_token_is_sent_and_never_shown(tmp_path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("s3cret\n")
+    server = Answers(403, b"s3cret? no")
+    spec = PrometheusSpec.model_validate({"url": server.url, "credentials": {"bearer_token_file": str(secret)}})
+    assert "refused the query" in _asked(spec)
+    assert server.seen[0][1] == "Bearer s3cret"
+    missing = PrometheusSpec.model_validate({"url": server.url, "credentials": {"bearer_token_file": "/nonexistent/t"}})
+    assert "No such file" in _asked(missing)
+
+
+def test_a_name_that_leads_to_metadata_is_refused_when_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Answers(200, b'{"data":{"result":[]}}')
+    assert prometheus.ask(PrometheusSpec(url=server.url), [TARGET]) == {}
+    monkeypatch.setattr(socket.socket, "getpeername", lambda self: ("169.254.169.254", 80))
+    assert "link-local" in _asked(PrometheusSpec(url=server.url))
+
+
+def test_no_answer_within_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert _asked(PrometheusSpec(url=url), seconds=0.2) == "did not answer within 0.2 s"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data":{"result":[{}]}}', b'{"data":{"result":7}}'])
+def test_what_is_no_result_is_said(body: bytes) -> None:
+    assert "answered something" in _asked(PrometheusSpec(url=Answers(200, body).url))
+
+
+def test_infinities_in_answers() -> None:
+    rows = vector("vllm:prompt_tokens_total 5\n", sampled=None, **of_pod("chat-v-0"))
+    rows.append({"metric": {"__name__": "vllm:num_requests_running", **of_pod("chat-v-0")}, "value": [1, "+Inf"]})
+    sample = samples_of(rows, PODS)[("serving", "chat-v-0")]
+    assert sample.reading.gauges == {}
+    assert math.isfinite(sample.age)
