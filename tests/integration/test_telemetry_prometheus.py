@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes embedded engines: both sources say the same; what breaks in between is said, not counted."""
+"""A real Prometheus scrapes embedded engines: both sources say the same; what breaks in between is said."""
 
 from __future__ import annotations
 

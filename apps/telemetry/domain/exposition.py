@@ -13,6 +13,9 @@ from dataclasses import dataclass
 __all__ = ["ExpositionError", "Series", "parse", "parse_line"]
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
+# labels as exporters write them: no blanks around them, nothing escaped
+_PLAIN = re.compile(r'(?:[a-zA-Z_][a-zA-Z0-9_]*="[^"\\]*",?)*')
+_PLAIN_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
 
@@ -81,6 +84,8 @@ def _labels_end(line: str, brace: int) -> int:
 
 
 def _labels(body: str) -> dict[str, str]:
+    if _PLAIN.fullmatch(body):
+        return dict(_PLAIN_LABEL.findall(body))
     labels: dict[str, str] = {}
     at = 0
     while body[at:].strip():

@@ -25,10 +25,10 @@ MAX_LABELS = 100
 
 STARTED = "process_start_time_seconds"
 
-# a family: its TYPE line and the samples below it
-_BLOCK = re.compile(r"^# TYPE (\S+) \S+\n((?:\1(?:_bucket|_sum|_count|_total|_created)?[ {].*\n)*)", re.MULTILINE)
-_BUCKET = re.compile(r'[{,]le="([^"\n]*)"[^\n]*\} (\S+)\n')
-_SUM = re.compile(r"^[^\s{]+_sum(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
+_TYPE = "\n# TYPE "
+# the literal comes first: it is what makes the search fast
+_BUCKET = re.compile(r'le="(?<=[{,]le=")([^"\n]*)"[^\n]*\} (\S+)\n')
+_SUM = re.compile(r"_sum(?:\{[^\n]*\})? (\S+)\n")
 
 How: TypeAlias = Literal["sum", "max", "mean"]
 
@@ -69,16 +69,24 @@ class PageTable:
         return frozenset(plain | {name for group in self.families.values() for name in group} | self.infos | {STARTED})
 
     @cached_property
-    def blocks(self) -> Mapping[str, tuple[str, int] | None]:
-        """Name on a TYPE line -> family and preference of a histogram, None for what is read by the line."""
-        plain: dict[str, tuple[str, int] | None] = {}
-        for name in self.metrics:
-            # a counter's TYPE line has its name with or without the suffix, as the exporter likes
-            plain[name] = plain[name.removesuffix("_total")] = None
-        for family, metrics in self.families.items():
-            for rank, metric in enumerate(metrics):
-                plain[metric] = (family, rank)
-        return plain
+    def blocks(self) -> Mapping[str, tuple[str, int]]:
+        """Histogram -> our family, and its preference."""
+        return {
+            metric: (family, rank) for family, metrics in self.families.items() for rank, metric in enumerate(metrics)
+        }
+
+    @cached_property
+    def _unwanted(self) -> dict[str, bool]:
+        return {}
+
+    def unwanted(self, name: str) -> bool:
+        """Whether nothing that is read begins with the name of this family; remembered, as pages are much alike."""
+        known = self._unwanted.get(name)
+        if known is None:
+            known = not any(line.startswith(name) for line in self.lines)
+            if len(self._unwanted) < MAX_SERIES:
+                self._unwanted[name] = known
+        return known
 
     @cached_property
     def lines(self) -> Mapping[str, list[tuple[str, str, int, str | None, str | None]]]:
@@ -122,19 +130,20 @@ EDGES = _Edges()
 
 def read_page(text: str, table: PageTable, *, max_series: int = MAX_SERIES) -> Page:
     """Parse a page. Raises ExpositionError when it is not the text format, or has more than `max_series` we read."""
-    reader = _Reader(Collector(table, max_series=max_series), text if text.endswith("\n") else text + "\n")
-    at = 0
-    for block in _BLOCK.finditer(reader.text):
-        if block.start() > at:
-            reader.read_lines(at, block.start())
-        at = block.end()
-        family = table.blocks.get(block[1], "unwanted")
-        if family == "unwanted":
-            continue
-        if isinstance(family, tuple) and reader.read_histogram(block[2], *family):
-            continue
-        reader.read_lines(block.start(2), at)
-    reader.read_lines(at, len(reader.text))
+    # a line break before the first line too, so that every line begins behind one
+    reader = _Reader(Collector(table, max_series=max_series), f"\n{text}" if text.endswith("\n") else f"\n{text}\n")
+    text, at = reader.text, 0
+    while (found := text.find(_TYPE, at)) >= 0:
+        reader.read_lines(at + 1, found + 1)
+        first = text.index("\n", found + 1)
+        # up to the next comment
+        last = text.find("\n#", first)
+        last = last if last >= 0 else len(text) - 1
+        name = text[found + len(_TYPE) : first].partition(" ")[0]
+        if not reader.skip(name, first, last) and not reader.read_histogram(name, first, last):
+            reader.read_lines(first + 1, last + 1)
+        at = last
+    reader.read_lines(at + 1, len(text))
     return reader.collector.page()
 
 
@@ -246,10 +255,24 @@ class _Reader:
     def __init__(self, collector: Collector, text: str) -> None:
         self.collector, self.text = collector, text
 
-    def read_histogram(self, block: str, family: str, rank: int) -> bool:
+    def skip(self, name: str, first: int, last: int) -> bool:
+        """Whether a block is of a family that nobody asked for, all of it."""
+        if not self.collector.table.unwanted(name):
+            return False
+        lines = self.text.count("\n", first, last)
+        return lines == self.text.count(f"\n{name}", first, last)
+
+    def read_histogram(self, name: str, first: int, last: int) -> bool:
         """Take a whole histogram of one series; False when it has to be read by the line."""
+        family = self.collector.table.blocks.get(name)
+        if family is None:
+            return False
+        block = self.text[first : last + 1]
         pairs = _BUCKET.findall(block)
-        if not pairs or "\\" in block or len(pairs) != block.count("_bucket{"):
+        if not pairs or "\\" in block or len(pairs) != block.count(f"\n{name}_bucket{{"):
+            return False
+        others = block.count("\n") - 1 - len(pairs)
+        if others != block.count(f"\n{name}_sum") + block.count(f"\n{name}_count"):
             return False
         sums = _SUM.findall(block)
         try:
@@ -260,7 +283,7 @@ class _Reader:
         # several ranks, a series twice, or no number: with more care
         if len(edges) != len(pairs) or not math.isfinite(sum(edges.values()) + total):
             return False
-        return self.collector.add_histogram(family, rank, edges, total)
+        return self.collector.add_histogram(*family, edges, total)
 
     def read_lines(self, start: int, end: int) -> None:
         at = start
@@ -274,7 +297,7 @@ class _Reader:
         try:
             series = parse_line(line, self.collector.table.lines)
         except ValueError:
-            number = self.text.count("\n", 0, at) + 1
+            number = self.text.count("\n", 0, at)
             raise ExpositionError(
                 f"Line {number} is not a metric in the Prometheus text format: {line.strip()[:80]!r}."
             ) from None
