@@ -10,7 +10,7 @@ from apps.catalog.domain.dialects import dialect
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors
-from apps.pools.domain.facts import latency_grid
+from apps.catalog.domain.latency import latency_grid
 from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
 from apps.pools.domain.paths import render
 from apps.pools.domain.spec import PoolSpec

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.catalog.domain.latency import latency_grid
 from apps.core import clock, outbox
 from apps.core.domain.conditions import read_conditions, set_condition
 from apps.core.locks import advisory
-from apps.pools.domain.facts import latency_grid
 from apps.pools.models import Pool
 from apps.slos.domain.attainment import Span
 from apps.slos.domain.slo import SLOSpec, Source

@@ -201,7 +201,11 @@ def test_no_endpoint(tmp_path: Path, cluster: Cluster) -> None:
             assert answer.status_code == 503
             assert "has no ready endpoint" in answer.json()["error"]["message"]
         assert gateway.get("/health").status_code == 503
-        assert "llm_d_epp_ready_endpoints" in gateway.metrics()
+        page = gateway.metrics()
+        assert "llm_d_epp_ready_endpoints" in page
+        assert 'error_code="503"' in page
+        # a quick refusal is no quick answer
+        assert "llm_d_epp_request_duration_seconds_count{" not in page
 
 
 def test_configuration_file_and_refusals(tmp_path: Path, cluster: Cluster) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import requests
 
 from apps.embedded.client import KubeClient
+from apps.embedded.gateway.metrics import PickerMetrics
 from tests.support.engines import EngineProcess, free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
@@ -163,6 +164,11 @@ def run_gateway(directory: Path, cluster: Cluster, *arguments: str, pool: str = 
         finally:
             process.kill()
             process.wait(timeout=10)
+
+
+def picker_metrics() -> PickerMetrics:
+    """The picker's families, without a picker."""
+    return PickerMetrics(POOL, None)
 
 
 def served_by(engines: Sequence[EngineProcess]) -> list[float]:

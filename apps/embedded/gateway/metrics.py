@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, process_collector
 
+from apps.catalog.domain.latency import latency_grid
 from apps.embedded.gateway.domain.flow import FlowControl
 from apps.embedded.gateway.flow_metrics import FlowMetrics
 
 PREFIX = "llm_d_epp_"
 MOST_MODELS = 1000
-_LATENCY = (
-    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5,
-    7.5, 10, 15, 20, 30, 45, 60, 120, 180, 240, 300, 600,
+# the bounds of llm-d's picker, and those of the grid of the engines: a threshold on it is counted exactly here too
+_GRID = latency_grid()[1]
+_LATENCY = tuple(
+    sorted({
+        0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5,
+        3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 240.0, 300.0, 600.0, *_GRID,
+    })
 )  # fmt: skip
-_BETWEEN = (
-    0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08,
-    0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5,
+_BETWEEN = tuple(
+    sorted({
+        0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08,
+        0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, *_GRID,
+    })
 )  # fmt: skip
 _QUICK = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _TOKENS = tuple(float(2**power) for power in range(21))

@@ -117,9 +117,11 @@ class Proxy:
         finally:
             self.inflight -= 1
             self.metrics.running.labels(model).dec()
-            self.metrics.duration.labels(*labels).observe(time.monotonic() - exchange.begun)
+            # what failed is counted by its code: a quick refusal is no quick answer
             if code:
                 self.metrics.errors.labels(*labels, code).inc()
+            else:
+                self.metrics.duration.labels(*labels).observe(time.monotonic() - exchange.begun)
 
     async def _read(self, request: web.Request) -> Exchange:
         begun = time.monotonic()

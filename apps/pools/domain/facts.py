@@ -1,4 +1,4 @@
-"""Tables of this room: the latency grid and the labels of capacity types."""
+"""Tables of this room: the labels of capacity types."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
-
-@functools.cache
-def latency_grid() -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Histogram families and bucket bounds (seconds, rising) rendered into every engine."""
-    table = _table("latency-grid.json")
-    return tuple(table["families"]), tuple(table["edges"])
+__all__ = ["capacity_labels"]
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.pools.domain.facts import latency_grid
+from apps.catalog.domain.latency import latency_grid
 from apps.pools.domain.manifests import AcceleratorFacts, Inputs, Manifest, ModelFacts, PoolIdentity
 from apps.pools.domain.spec import PoolSpec
 
