@@ -58,6 +58,7 @@ app.conf.beat_schedule = {
     "pools-retention": _tick("apps.pools.tasks.retention", 300.0),
     "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
     "slos-tick": _tick("apps.slos.tasks.tick", 15.0),
+    "slos-deliver": _tick("apps.slos.tasks.deliver", 5.0),
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),
 }
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.catalog.domain.dialects import dialect
+from apps.catalog.domain.latency import latency_grid
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors
-from apps.catalog.domain.latency import latency_grid
 from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
 from apps.pools.domain.paths import render
 from apps.pools.domain.spec import PoolSpec

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import access, clock, writes
+from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of
+from apps.core.api.paging import decode_cursor, encode_cursor, from_micros, limit_of, to_micros
 from apps.core.domain.refusals import Malformed
 from apps.slos import selectors
+from apps.slos.alerting import alert_json
 from apps.slos.domain.calendar import MAX_STEPS, boundaries
 from apps.slos.domain.standing import status_of
 from apps.slos.kinds import SLO_KIND
@@ -20,7 +24,7 @@ from apps.slos.models import SLO
 from apps.slos.ticking import end_of_measuring
 from apps.telemetry.ranges import Range, range_of
 
-__all__ = ["AttainmentView", "BudgetView", "BurnView"]
+__all__ = ["AlertsView", "AttainmentView", "BudgetView", "BurnView"]
 
 _DAY = 86_400.0
 _RANGE = [
@@ -106,6 +110,39 @@ class BurnView(_SLOView):
                 "items": [{name: one[name] for name in names} for one in status["objectives"]],
             }
         )
+
+
+class AlertsView(ApiView):
+    """Burn-rate alerts of the teams that one may see, newest first."""
+
+    @extend_schema(
+        operation_id="alerts",
+        parameters=[
+            OpenApiParameter("team", str),
+            OpenApiParameter("state", str, enum=["firing", "resolved"]),
+            OpenApiParameter("slo", str, description="Name of the SLO."),
+            OpenApiParameter("pool", str, description="Name of the pool."),
+            schema.LIMIT,
+            schema.CURSOR,
+        ],
+        responses=_ANSWER,
+    )
+    def get(self, request: Request) -> Response:
+        actor, query = actor_of(request), request.query_params
+        if query.get("team"):
+            access.require_read(actor, query["team"])
+        if query.get("state", "firing") not in ("firing", "resolved"):
+            raise Malformed(f"state is firing or resolved, not {query['state'][:40]}.")
+        rows, limit = selectors.alerts(actor.visible_teams(), query), limit_of(request)
+        if cursor := query.get("cursor"):
+            micros, last = decode_cursor(cursor, int, int)
+            at = from_micros(micros)
+            rows = rows.filter(Q(started_at__lt=at) | Q(started_at=at, id__lt=last))
+        found = list(rows[: limit + 1])
+        more = len(found) > limit
+        found = found[:limit]
+        following = encode_cursor(to_micros(found[-1].started_at), found[-1].pk) if more else None
+        return Response({"items": [alert_json(alert) for alert in found], "next": following})
 
 
 def _status(slo: Any, found: selectors.Measured, now: datetime) -> dict[str, Any]:

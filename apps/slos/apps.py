@@ -10,8 +10,10 @@ class SLOsConfig(AppConfig):
         from apps.core import kinds
         from apps.slos.kinds import SLO_KIND, pool_changed
         from apps.slos.thresholds import objective_lines
+        from apps.slos.webhooks import WEBHOOK_KIND
         from apps.telemetry.thresholds import register_thresholds
 
         kinds.register(SLO_KIND)
+        kinds.register(WEBHOOK_KIND)
         kinds.register_watcher("Pool", pool_changed)
         register_thresholds(objective_lines)

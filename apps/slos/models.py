@@ -1,6 +1,8 @@
-"""Tables of the SLOs room: the documents, and the ledger of what was counted."""
+"""Tables of the SLOs room: documents, the ledger of what was counted, alerts and the messages that tell of them."""
 
 from __future__ import annotations
+
+import uuid
 
 from django.db import models
 
@@ -60,3 +62,77 @@ class LedgerPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Alert(models.Model):
+    """A burn-rate alert from its beginning to its end. `slo` is the uid; names are kept for when the SLO is gone."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+    slo = models.UUIDField()
+    team = models.CharField(max_length=50)
+    slo_name = models.CharField(max_length=50)
+    pool_name = models.CharField(max_length=50)
+    objective = models.CharField(max_length=80)
+    promise = models.CharField(max_length=200)
+    pair = models.CharField(max_length=20)
+    severity = models.CharField(max_length=10)
+    state = models.CharField(max_length=10, choices=[(FIRING, FIRING), (RESOLVED, RESOLVED)])
+    factor = models.FloatField()
+    burn_short = models.FloatField()
+    burn_long = models.FloatField()
+    reason = models.TextField()
+    started_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    resolution = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slo", "objective", "pair"], condition=models.Q(state="firing"), name="slos_alert_once"
+            )
+        ]
+        indexes = [models.Index(fields=["team", "-started_at"]), models.Index(fields=["slo", "-started_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.team}/{self.slo_name} {self.objective} {self.pair} {self.state}"
+
+
+class Webhook(DeclaredObject):
+    """Where a team wants to be told. `sealed`: its signing secret (apps.core.sealing), made here, shown once."""
+
+    sealed = models.TextField(default="")
+    secret_at = models.DateTimeField(null=True)
+
+    class Meta(DeclaredObject.Meta):
+        abstract = False
+
+
+class Delivery(models.Model):
+    """One message to one webhook, sent until it is taken: at least once. `due_at`: when to try (again)."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.CharField(max_length=30)
+    payload = models.JSONField()
+    state = models.CharField(max_length=10, default=WAITING)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    answered = models.PositiveIntegerField(null=True)
+    error = models.TextField(blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(state="waiting"), name="slos_delivery_due"),
+            models.Index(fields=["webhook", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.webhook_id}: {self.state}"

@@ -14,11 +14,11 @@ from apps.slos.domain.slo import Objective, SLOSpec
 from apps.slos.domain.standing import Standing, stand, windows_of
 from apps.slos.domain.tally import Tally
 from apps.slos.measuring import counted_before, key_of
-from apps.slos.models import SLO, Series
+from apps.slos.models import SLO, Alert, Series
 from apps.slos.ticking import source_of, spans_of
 from apps.telemetry.selectors import moment
 
-__all__ = ["Measured", "budget_history", "history", "measured", "slos_of_pool", "slos_of_pools", "standings"]
+__all__ = ["Measured", "alerts", "budget_history", "history", "measured", "slos_of_pool", "slos_of_pools", "standings"]
 
 
 def slos_of_pool(team: str, name: str) -> list[tuple[str, SLOSpec]]:
@@ -85,3 +85,11 @@ def budget_history(objective: Objective, series: Series, times: Sequence[float])
     starts = counted_before([(series, moment(time) - window) for time in times])
     fraction = float(objective.fraction)
     return [(time, budget_left(end - start, fraction)) for time, start, end in zip(times, starts, ends, strict=True)]
+
+
+def alerts(teams: frozenset[str] | None, query: Mapping[str, str]) -> Any:
+    """Alerts of these teams (None: all), newest first; `query` may name team, state, slo and pool."""
+    rows = Alert.objects.all() if teams is None else Alert.objects.filter(team__in=teams)
+    named = {"team": "team", "state": "state", "slo": "slo_name", "pool": "pool_name"}
+    wanted = {field: query[name] for name, field in named.items() if query.get(name)}
+    return rows.filter(**wanted).order_by("-started_at", "-id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from apps.core import clock
-from apps.slos import measuring, ticking
+from apps.slos import alerting, delivering, measuring, ticking
 
 
 @shared_task(ignore_result=True)
@@ -16,5 +16,13 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def retention() -> None:
-    """Every few minutes: thin the ledger out."""
-    measuring.thin(clock.now())
+    """Every few minutes: thin the ledger out, forget old alerts and messages."""
+    now = clock.now()
+    measuring.thin(now)
+    alerting.forget(now)
+
+
+@shared_task(ignore_result=True)
+def deliver() -> None:
+    """Every few seconds: send messages to webhooks."""
+    delivering.deliver()

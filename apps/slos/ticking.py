@@ -14,6 +14,7 @@ from apps.core import clock, outbox
 from apps.core.domain.conditions import read_conditions, set_condition
 from apps.core.locks import advisory
 from apps.pools.models import Pool
+from apps.slos.alerting import update_alerts
 from apps.slos.domain.attainment import Span
 from apps.slos.domain.slo import SLOSpec, Source
 from apps.slos.domain.standing import Standing, met_condition, stand, status_of, windows_of
@@ -74,6 +75,7 @@ def _tick(until: datetime, now: datetime) -> int:
     lines = [line for each, standings in judged if (line := _record(each, standings, end, now))]
     if lines:
         outbox.publish_all(lines)
+    update_alerts([(each.slo, standings) for each, standings in judged], now)
     return len(judged)
 
 

@@ -143,6 +143,7 @@ KINDS: tuple[Kind, ...] = (
             Column("BURN RATE 1H", _at("status", "summary", "burnRate"), wide=True),
         ),
     ),
+    Kind("Webhook", "webhooks", ("wh",), (*_READY, Column("URL", _at("spec", "url")))),
 )
 
 

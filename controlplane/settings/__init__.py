@@ -112,6 +112,9 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+$"
 # a log-out, a revoked token or a lost membership takes effect on an open event stream within this time
 STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
 
+# networks beside the public internet that URLs of documents (webhooks) may lead to: 10.0.0.0/8,192.168.1.5
+OUTBOUND_NETWORKS = os.environ.get("LAMPLIGHT_OUTBOUND_NETWORKS", "")
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 REST_FRAMEWORK = {

@@ -67,6 +67,10 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/plan": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/plans": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/plans/<int:number>": _READ_ONLY,
+    "alerts": {"GET": N.LOGIN},
+    "teams/<slug:team>/webhooks/<slug:name>/secret": {"POST": N.WRITE},
+    "teams/<slug:team>/webhooks/<slug:name>/test": {"POST": N.WRITE},
+    "teams/<slug:team>/webhooks/<slug:name>/deliveries": _READ_ONLY,
     "fleet": {"GET": N.LOGIN},
     "stream": {"GET": N.LOGIN},
 }
@@ -81,6 +85,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "targetRef": {"kind": "Pool", "name": "thing"},
         "objectives": [{"metric": "ttft", "threshold": "1s", "fraction": "95%"}],
     },
+    "Webhook": {"url": "https://hooks.example.com/lamplight"},
     "Cluster": {"credentials": {"inCluster": True}},
     "Pool": {
         "model": "thing",
