@@ -147,5 +147,5 @@ class AlertsView(ApiView):
 
 def _status(slo: Any, found: selectors.Measured, now: datetime) -> dict[str, Any]:
     end = end_of_measuring(now)
-    source = slo.status.get("measuredAt") or slo.spec.get("measuredAt", "engine")
+    source = slo.status.get("measuredAt") or slo.spec.get("measuredAt")
     return status_of(selectors.standings(found, end), source=source, at=end.timestamp())

@@ -53,7 +53,7 @@ def pool_changed(change: Accepted) -> list[SLO]:
 def _ready(slo: SLO, spec: SLOSpec, *, pool_is_there: bool) -> Condition:
     ref = spec.target_ref
     if pool_is_there:
-        sentence = f"{ref.kind} {ref.name} is there; its objectives are measured at the {spec.measured_at}."
+        sentence = f"{ref.kind} {ref.name} is there."
         return Condition("Ready", "True", "TargetFound", sentence, slo.generation)
     sentence = f"{ref.kind} {ref.name} was deleted: declare it again, or delete this SLO."
     return Condition("Ready", "False", "TargetGone", sentence, slo.generation)

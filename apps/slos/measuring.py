@@ -28,7 +28,7 @@ _TOGETHER = timedelta(hours=2)
 _DAYS_AT_ONCE = 30
 _POOLS_AT_ONCE = 20
 _DAY = timedelta(days=1)
-_COLUMNS = ("counts", "histograms", "gauges", "replicas")
+_COLUMNS = ("counts", "histograms", "replicas", "sources")
 _FIELDS = ("total", "good", "good_most", "known", "idle")
 _BEFORE = """
     SELECT p.total, p.good, p.good_most, p.known, p.idle

@@ -17,7 +17,7 @@ from apps.pools.models import Pool
 from apps.slos.alerting import update_alerts
 from apps.slos.domain.attainment import Span
 from apps.slos.domain.slo import SLOSpec, Source
-from apps.slos.domain.standing import Standing, met_condition, stand, status_of, windows_of
+from apps.slos.domain.standing import Standing, met_condition, ready_condition, stand, status_of, windows_of
 from apps.slos.domain.tally import Tally
 from apps.slos.measuring import Key, advance, counted_before, ensure, key_of, sums_of
 from apps.slos.models import SLO, Series
@@ -109,8 +109,10 @@ def end_of_measuring(now: datetime) -> datetime:
 
 
 def source_of(spec: SLOSpec, pool: Any) -> Source:
-    """Where an SLO of this pool is measured."""
-    return spec.measured_at
+    """Where an SLO of this pool is measured: where it says, else at the gateway if the pool has a picker."""
+    if spec.measured_at is not None:
+        return spec.measured_at
+    return "gateway" if (pool.spec.get("routing") or {}).get("picker", True) else "engine"
 
 
 def _windows(each: _Measured) -> Iterable[tuple[Series, float]]:
@@ -137,8 +139,10 @@ def _record(each: _Measured, standings: Sequence[Standing], end: datetime, now: 
     """Store how an SLO stands, unless it was declared anew meanwhile; the line for the stream if anything moved."""
     slo, old = each.slo, each.slo.status
     status = status_of(standings, source=each.source, at=end.timestamp())
-    before = read_conditions(slo.conditions)
-    after = set_condition(before, met_condition(standings, slo.generation), now)
+    conditions_before = read_conditions(slo.conditions)
+    after = set_condition(conditions_before, met_condition(standings, slo.generation), now)
+    newest = min((one.burns[300.0] for one in standings), key=lambda burn: burn.state == "unknown")
+    after = set_condition(after, ready_condition(each.spec, each.source, newest, slo.generation), now)
     conditions = [one.to_json() for one in after]
     if status == old and conditions == slo.conditions:
         return None

@@ -96,6 +96,9 @@ class Proxy:
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         if self.inflight >= MOST_INFLIGHT:
+            unread = ("", "", "default-flow", "0")
+            self.metrics.requests.labels(*unread).inc()
+            self.metrics.errors.labels(*unread, "503").inc()
             return _problem(503, f"{MOST_INFLIGHT} requests are in flight; try again later.", dropped="capacity")
         try:
             exchange = await self._read(request)

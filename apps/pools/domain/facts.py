@@ -7,7 +7,9 @@ import json
 from importlib import resources
 from typing import Any
 
-__all__ = ["capacity_labels"]
+from apps.catalog.domain.latency import latency_grid
+
+__all__ = ["capacity_labels", "latency_grid"]
 
 
 @functools.cache

@@ -90,10 +90,13 @@ class Objective(Spec):
 
 
 class SLOSpec(Spec):
-    """Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report."""
+    """Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
+
+    Left out it is the gateway where the pool has an endpoint picker, else the engines.
+    """
 
     target_ref: TargetRef
-    measured_at: Source = "engine"
+    measured_at: Source | None = None
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")

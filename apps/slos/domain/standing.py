@@ -12,9 +12,11 @@ from apps.core.domain.conditions import Condition, format_time
 from apps.core.domain.units import format_fraction
 from apps.slos.domain.attainment import Budget, Span, Within, budget_of, within
 from apps.slos.domain.burn import MIN_KNOWN, WINDOWS, Burn, Pair, burn_of, exhausted_in, holds, pairs_of
-from apps.slos.domain.slo import Objective, Source
+from apps.slos.domain.slo import Objective, SLOSpec, Source
 
-__all__ = ["Standing", "State", "met_condition", "stand", "status_of", "windows_of", "words_for_seconds"]
+__all__ = [
+    "Standing", "State", "met_condition", "ready_condition", "stand", "status_of", "windows_of", "words_for_seconds",
+]  # fmt: skip
 
 State = Literal["Met", "AtRisk", "Breached", "Undecided", "NoTraffic", "NoData"]
 # what needs a person first, first
@@ -216,6 +218,21 @@ def met_condition(standings: Sequence[Standing], generation: int) -> Condition:
     others = sum(one.state != "Met" for one in standings) - (worst.state != "Met")
     more = f" {others} more of {len(standings)} objectives are not met." if others > 0 else ""
     return Condition("Met", _STATUS.get(worst.state, "Unknown"), worst.state, worst.sentence + more, generation)
+
+
+def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int) -> Condition:
+    """The condition `Ready`: whether the SLO is being measured; `newest`: what the last five minutes said."""
+    ref = spec.target_ref
+    where = f"the endpoint picker of {ref.kind} {ref.name}" if source == "gateway" else f"the engines of {ref.name}"
+    if newest.state != "unknown":
+        sentence = f"{ref.kind} {ref.name} is there; its objectives are measured at the {source}."
+        return Condition("Ready", "True", "TargetFound", sentence, generation)
+    mend = f"`lamp integrity {ref.kind.lower()} {ref.name}` says why"
+    if source == "gateway":
+        mend += "; measuredAt: engine would judge by the engines alone"
+    return Condition(
+        "Ready", "False", "NotMeasured", f"Nothing of {where} was read in the last five minutes: {mend}.", generation
+    )
 
 
 def _percent(share: float) -> str:

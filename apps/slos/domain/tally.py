@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from apps.slos.domain.failures import failures
 from apps.slos.domain.slo import Metric, Source
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
@@ -70,14 +71,11 @@ def count(row: Signals, promise: Promise) -> Tally:
 def _events(row: Signals, promise: Promise) -> tuple[float, float, float]:
     counts = row.counts
     if promise.source == "gateway":
-        histograms = {
-            metric: row.histograms.get(f"gateway_{metric}", Histogram()) for metric in ("e2e", promise.metric)
-        }
-        failed = sum(counts.get(f"gateway_{name}", 0.0) for name in ("shed", "failed", "timeouts"))
+        failed = failures(counts)
         if promise.metric == "errors":
-            whole = histograms["e2e"].total
+            whole = row.histograms.get("gateway.e2e", Histogram()).total
             return whole + failed, whole, whole
-        within, within_most, observed = _within(histograms[promise.metric], promise)
+        within, within_most, observed = _within(row.histograms.get(f"gateway.{promise.metric}", Histogram()), promise)
         lost = 0.0 if promise.metric == "itl" else failed
         return observed + lost, within, within_most
     errors, shed = counts.get("errors", 0.0), counts.get("rejections", 0.0)
@@ -109,4 +107,6 @@ def _engine_share(row: Signals) -> float:
 
 
 def _gateway_share(row: Signals) -> float:
-    return min(1.0, max(0.0, row.gauges.get("gateway_up", 0.0)))
+    pickers = row.sources.get("gateway") or {}
+    targets = pickers.get("targets") or 0
+    return min(1.0, (pickers.get("scraped") or 0) / targets) if targets else 0.0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.slos.domain.failures import kind_of
 from apps.slos.domain.ledger import Point, fold, thinned
 from apps.slos.domain.tally import Promise, Tally, count
 from apps.telemetry.domain.histogram import Histogram
@@ -47,13 +48,21 @@ def test_error_rate_leaves_out_what_clients_gave_up() -> None:
 
 def test_the_gateway_counts_what_never_reached_an_engine() -> None:
     gateway = {
-        "counts": {"gateway_shed": 3.0, "gateway_failed": 1.0, "gateway_timeouts": 1.0, "gateway_refused": 9.0},
-        "histograms": {
-            "gateway_ttft": Histogram({(0.2, 0.25): 20}),
-            "gateway_e2e": Histogram({(1.0, 2.0): 24}),
-            "gateway_itl": Histogram({(0.01, 0.02): 100}),
+        "counts": {
+            "gateway.errors": 20.0,
+            "gateway.error:503": 2.0,
+            "gateway.error:InferencePoolResourceExhausted": 1.0,
+            "gateway.error:UpstreamReset": 1.0,
+            "gateway.error:504": 1.0,
+            "gateway.error:400": 9.0,
+            "gateway.error:ClientDisconnected": 6.0,
         },
-        "gauges": {"gateway_up": 1.0},
+        "histograms": {
+            "gateway.ttft": Histogram({(0.2, 0.25): 20}),
+            "gateway.e2e": Histogram({(1.0, 2.0): 24}),
+            "gateway.itl": Histogram({(0.01, 0.02): 100}),
+        },
+        "sources": {"gateway": {"targets": 1, "scraped": 1, "reason": ""}},
     }
     assert count(row(**gateway), Promise("gateway", "ttft", 0.25)) == Tally(25, 20, 20, 60, 0)
     assert count(row(**gateway), Promise("gateway", "errors", None)) == Tally(29, 24, 24, 60, 0)
@@ -77,7 +86,17 @@ def test_time_that_was_not_measured_is_unknown_not_good(changes: dict, known: fl
 
 def test_without_a_picker_that_answers_the_gateway_is_unknown() -> None:
     assert count(row(), Promise("gateway", "ttft", 0.5)).known == 0.0
-    assert count(row(gauges={"gateway_up": 0.5}), Promise("gateway", "ttft", 0.5)).known == 30.0
+    half = {"gateway": {"targets": 2, "scraped": 1, "reason": "chat-epp-0 does not answer."}}
+    assert count(row(sources=half), Promise("gateway", "ttft", 0.5)).known == 30.0
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("429", "shed"), ("503", "shed"), ("504", "timed_out"), ("500", "failed"), ("502", "failed"), ("404", "client"),
+     ("UpstreamReset", "failed"), ("ModelServerError", "failed"), ("BadRequest", "client"), ("Surprise", "failed")],
+)  # fmt: skip
+def test_what_error_codes_mean(code: str, kind: str) -> None:
+    assert kind_of(code) == kind
 
 
 _COUNTS = st.dictionaries(
