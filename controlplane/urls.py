@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("apps.pools.urls")),
     path("api/v1/", include("apps.telemetry.urls")),
     path("api/v1/", include("apps.slos.urls")),
+    path("api/v1/", include("apps.autoscaling.urls")),
     path("", include("apps.console.urls")),  # /api/v1/fleet, /api/v1/stream, /healthz, /readyz, the console itself
 ]
 

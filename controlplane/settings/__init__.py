@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "apps.pools",
     "apps.telemetry",
     "apps.slos",
+    "apps.autoscaling",
     "apps.console",
 ]
 

@@ -5,8 +5,9 @@ B = o u sequences (o: mean output tokens) and prefills P = n u tokens (n: mean u
 is an explicit function T(u) of the step-time model, and the replica's request rate is u / T(u). Work is counted in
 replica-seconds: a request's is what it adds to steps, w = prefill + decode, and the load of a replica is rate * w.
 
-Around the mean: prefills that fall into a request's life make its time between tokens a compound Poisson sum
-(log-normal by its first two moments, over the distribution of output lengths); waiting for prefill is an M/G/1 queue
+Around the mean: the prefills of others that fall into a request's life, or came during its own prefill, lengthen its
+time between tokens by a compound Poisson sum (none at all, or log-normal by its first two moments; over the
+distribution of output lengths); waiting for prefill is an M/G/1 queue
 with an exponential tail (over the distribution of prompt lengths); a full KV cache makes requests wait. Burstiness
 enters as the index of dispersion of arrivals. What this leaves out the callers learn as a factor on the load.
 
@@ -171,7 +172,20 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     missing = _miss_ttft(engines, traffic, goals, own, step, wait, busy, decoding, batch, context)
     slow_variance = (per_token[:, None] * np.sqrt(batch * traffic.dispersion[:, None])) ** 2
     fast_variance = rate * step * lumps
-    late = _miss_between(traffic, goals, quiet, step, fast_variance, slow_variance, mixed, own, wait)
+    late = _miss_between(
+        traffic,
+        goals,
+        quiet,
+        step,
+        u,
+        rate * (prefill[:, None] + quiet),
+        prefill,
+        lumps,
+        slow_variance,
+        mixed,
+        own,
+        wait,
+    )
     miss = 1 - (1 - missing) * (1 - np.where(engines.decodes[:, None], late, 0.0))
     floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, own, fixed), 0.0))
     saturated = load[:, -1]
@@ -232,7 +246,10 @@ def _miss_between(
     goals: Goals,
     quiet: Floats,
     step: Floats,
-    fast: Floats,
+    arrivals: Floats,
+    own_met: Floats,
+    prefill: Floats,
+    lumps: Floats,
     slow: Floats,
     mixed: Floats,
     own: Floats,
@@ -240,19 +257,29 @@ def _miss_between(
 ) -> Floats:
     """Share of requests whose time between tokens is too long: per request (tpot, e2e) or per token (itl)."""
     gaps = np.maximum(traffic.output - 1, 1.0)[:, None, :]
-    variance = fast[:, :, None] / gaps + slow[:, :, None]
-    scatter = np.log1p(variance / (step * step)[:, :, None])
-    sigma = np.sqrt(np.maximum(scatter, 1e-6))
-    center = np.log(step)[:, :, None] - scatter / 2
+    # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
+    # sum by its first two moments
+    met = arrivals[:, :, None] * gaps + own_met[:, :, None]
+    any_met = np.maximum(-np.expm1(-met), 1e-9)
+    mean = met * prefill[:, None, None] / gaps / any_met
+    square = (met * lumps[:, :, None] + (met * prefill[:, None, None]) ** 2) / (gaps * gaps) + slow[:, :, None]
+    square = square / any_met
+    scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
+    sigma = np.sqrt(scatter)
+    center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
+
+    def beyond(threshold: Floats) -> Floats:
+        left = threshold - quiet[:, :, None]
+        late = any_met * ndtr((center - np.log(np.maximum(left, 1e-9))) / sigma)
+        return np.where(left > 0, late, 1.0)
+
     several = (traffic.output > 1.5) * traffic.output_share
     kept: Floats = np.ones_like(step)
     if (goals.tpot < NO_GOAL).any():
-        beyond = ndtr((center - np.log(goals.tpot)[:, None, None]) / sigma)
-        kept = kept * (1 - (beyond * several[:, None, :]).sum(axis=2))
+        kept = kept * (1 - (beyond(goals.tpot[:, None, None]) * several[:, None, :]).sum(axis=2))
     if (goals.e2e < NO_GOAL).any():
         left = (goals.e2e[:, None] - wait)[:, :, None] / gaps
-        beyond = ndtr((center - np.log(np.maximum(left, 1e-9))) / sigma)
-        kept = kept * (1 - (beyond * several[:, None, :]).sum(axis=2))
+        kept = kept * (1 - (beyond(left) * several[:, None, :]).sum(axis=2))
     if (goals.itl < NO_GOAL).any():
         threshold = goals.itl[:, None]
         hit = (

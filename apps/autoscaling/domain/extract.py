@@ -247,8 +247,8 @@ def _row(seen: VariantSignals, before: float, oldest: float) -> tuple[tuple[floa
     replicas = seen.replicas
     stuck = sum(1 for pending in replicas.pending if pending.stuck)
     finished, running, waiting = (_value(s, oldest) for s in (seen.finished, seen.running, seen.waiting))
-    if replicas.ready == 0:
-        # there is nobody to ask: nothing runs there
+    if replicas.ready == 0 and replicas.desired == 0:
+        # there is nobody to ask, and nobody should be there: nothing runs
         finished, running, waiting = (0.0 if math.isnan(v) else v for v in (finished, running, waiting))
     flight = running + waiting
     arrivals = _value(seen.arrived, oldest)

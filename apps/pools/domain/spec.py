@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
-from apps.core.domain.units import ByteSize, Duration
+from apps.core.domain.units import ByteSize, Duration, MoneyRate
 
 # an object's name is pool and variant with a suffix of ours or of a controller behind it, within 63 characters
 LONGEST_POOL_AND_VARIANT = 46
 MOST_VARIANTS = 16
 _CPU = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,5}m)$"
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _IMAGE = r"^[a-z0-9][A-Za-z0-9._:/-]{0,200}(@sha256:[a-f0-9]{64})?$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,100}$"
 
@@ -138,10 +140,85 @@ class Routing(Spec):
         return self
 
 
-class Autoscaling(Spec):
-    """Who decides on replicas. `off`: people, through replica targets. `external`: another scaler writes them."""
+class Schedule(Spec):
+    """A floor (`min`) and ceiling (`max`) of the whole pool's replicas on some days, by the clock of a time zone. An
+    end that is not after the start lies on the next day."""
 
-    mode: Literal["off", "external"] = "off"
+    name: Name
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(min_length=1)]
+    start: Annotated[str, StringConstraints(pattern=_CLOCK)]
+    end: Annotated[str, StringConstraints(pattern=_CLOCK)]
+    time_zone: Annotated[str, StringConstraints(max_length=60)] = "UTC"
+    min: Annotated[int, Field(ge=0, le=1000)] | None = None
+    max: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f'"{value}" is no time zone: write one of the IANA database, as Europe/Paris or UTC')
+        return value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Schedule:
+        if self.min is None and self.max is None:
+            raise ValueError(f"schedule {self.name} has neither min nor max: give it one")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"schedule {self.name}: min {self.min} is more than max {self.max}")
+        return self
+
+
+class Freeze(Spec):
+    """Nothing is scaled between two instants (RFC 3339, with an offset)."""
+
+    name: Name
+    start: Annotated[str, StringConstraints(max_length=40)]
+    end: Annotated[str, StringConstraints(max_length=40)]
+
+    @field_validator("start", "end")
+    @classmethod
+    def _instant(cls, value: str) -> str:
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            raise ValueError(f'"{value}" is no instant: write one with its offset, as 2026-12-24T18:00:00+01:00')
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Freeze:
+        if datetime.fromisoformat(self.start) >= datetime.fromisoformat(self.end):
+            raise ValueError(f"freeze {self.name} ends before it starts: exchange start and end")
+        return self
+
+
+class Autoscaling(Spec):
+    """Who decides on replicas. `active`: Lamplight. `advisory`: it decides, explains and stores, but people act through
+    replica targets. `external`: another scaler (HPA, KEDA) writes them. `off`: people alone.
+
+    `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
+    is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
+    its accelerator: keep it (reserved) or take turns with other pools of the team (shared).
+    """
+
+    mode: Literal["off", "active", "advisory", "external"] = "off"
+    budget: MoneyRate | None = None
+    idle: Literal["keep", "standby", "zero"] = "keep"
+    standby: Literal["reserved", "shared"] = "reserved"
+    schedules: Annotated[tuple[Schedule, ...], Field(max_length=32)] = ()
+    freezes: Annotated[tuple[Freeze, ...], Field(max_length=32)] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Autoscaling:
+        for what, names in (
+            ("schedules", [s.name for s in self.schedules]),
+            ("freezes", [f.name for f in self.freezes]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {what} are named {twice[0]}: give each its own name")
+        return self
 
 
 class Offload(Spec):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -150,10 +151,11 @@ def test_a_step_is_answered_at_once_and_in_one_jump() -> None:
     assert after[2] > 2 * before
 
 
-def test_missing_arrivals_never_lower_and_then_freeze() -> None:
+@pytest.mark.parametrize("seen", [0, 1])
+def test_missing_arrivals_never_lower_and_then_freeze(seen: int) -> None:
     decisions = run(POLICY, [30.0] * 40)
     state, held = decisions[-1].state, decisions[-1].total
-    silent = Signals(10.0, (VariantSignals("l40s", Replicas(held, held)),))
+    silent = Signals(10.0, (VariantSignals("l40s", Replicas(held, held * seen)),))
     verbs = []
     for index in range(20):
         decision = decide(POLICY, silent, state, 400.0 + 10.0 * index)

@@ -98,7 +98,7 @@ def refused(document: dict[str, Any]) -> list[Fault]:
         ({"rollout": {"drainDelay": "1500ms"}}, "/spec/rollout/drainDelay", "whole seconds"),
         ({"rollout": {"drainDelay": 10}}, "/spec/rollout/drainDelay", "unit"),
         ({"routing": {"picker": False, "gateway": {"name": "g"}}}, "/spec/routing", "set picker to true"),
-        ({"autoscaling": {"mode": "active"}}, "/spec/autoscaling/mode", "one of"),
+        ({"autoscaling": {"mode": "auto"}}, "/spec/autoscaling/mode", "one of"),
         ({"variant": []}, "/spec/variant", "did you mean variants"),
     ],
 )

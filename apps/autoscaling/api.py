@@ -1,0 +1,227 @@
+"""REST of the room: decisions, one decision whole, its replay, and how a pool's autoscaling stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.autoscaling import selectors
+from apps.autoscaling.models import Decision
+from apps.core import access
+from apps.core.api.base import ApiView, actor_of, answer
+from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
+from apps.core.api.schema import CURSOR, LIMIT, problem_responses
+from apps.core.domain.conditions import format_time
+from apps.core.domain.refusals import Missing, Refusal
+from apps.pools import selectors as pools
+from apps.pools.api import PoolView
+
+_OBJECT = {"type": "object"}
+_VERBS = ("up", "down", "mix", "hold", "frozen", "zero", "from-zero", "sleep", "wake")
+_VERB = OpenApiParameter(
+    "verb", str, description=f"Only these, separated by commas: {', '.join(_VERBS)}; `moves`: all but hold and frozen."
+)
+_TEAM = OpenApiParameter("team", str, description="Only of this team.")
+
+
+class AllDecisionsView(ApiView):
+    """Decisions of all pools that one may see, newest first."""
+
+    @extend_schema(
+        operation_id="decisions",
+        summary="Decisions of the autoscaler, newest first",
+        parameters=[_TEAM, _VERB, LIMIT, CURSOR],
+        responses={200: _OBJECT, **problem_responses(400)},
+    )
+    def get(self, request: Request) -> Response:
+        actor = actor_of(request)
+        team = request.query_params.get("team")
+        if team is not None:
+            access.require_read(actor, team)
+        rows = selectors.decisions(teams=[team] if team else actor.visible_teams(), verbs=_verbs(request))
+        return answer(_page(request, rows))
+
+
+class DecisionsView(PoolView):
+    """Decisions of one pool, newest first; a run of equal holds is one."""
+
+    @extend_schema(
+        operation_id="pools_decisions",
+        summary="Decisions of the autoscaler for a pool, newest first",
+        parameters=[_VERB, LIMIT, CURSOR],
+        responses={200: _OBJECT, **problem_responses(400, 404)},
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        pool = self.pool(request, team, name)
+        return answer(_page(request, selectors.decisions(pool=pool.uid, verbs=_verbs(request))))
+
+
+class _OneDecision(PoolView):
+    def decision(self, request: Request, team: str, name: str, number: int) -> Decision:
+        pool = self.pool(request, team, name)
+        found = Decision.objects.filter(pool=pool.uid, id=number).first() if number < 2**63 else None
+        if found is None:
+            raise Missing(f"{pool.key} has no decision {number}: lamp explain pool {name} shows the newest.")
+        return found
+
+
+class DecisionView(_OneDecision):
+    """One decision with everything that it rests on."""
+
+    @extend_schema(
+        operation_id="pools_decision",
+        summary="One decision: inputs, forecast, proposals, clamps, counterfactuals",
+        responses={200: _OBJECT, **problem_responses(404)},
+    )
+    def get(self, request: Request, team: str, name: str, number: int) -> Response:
+        return answer(whole(self.decision(request, team, name, number)))
+
+
+class ReplayView(_OneDecision):
+    """The decision made again from what it was made from."""
+
+    @extend_schema(
+        operation_id="pools_decision_replay",
+        summary="Make a stored decision again and compare",
+        responses={200: _OBJECT, **problem_responses(404)},
+    )
+    def get(self, request: Request, team: str, name: str, number: int) -> Response:
+        row = self.decision(request, team, name, number)
+        again = selectors.replay(row)
+        differs = sorted(key for key in row.record.keys() | again.keys() if row.record.get(key) != again.get(key))
+        return answer(
+            {
+                "id": row.id,
+                "equal": not differs,
+                "differs": [_camel(key) for key in differs],
+                "replayed": _camels(again),
+                "stored": _camels(row.record),
+            }
+        )
+
+
+class AutoscalingView(PoolView):
+    """Who owns the replicas of a pool, its newest decision, and what has been learned of it."""
+
+    @extend_schema(
+        operation_id="pools_autoscaling",
+        summary="How a pool's autoscaling stands",
+        responses={200: _OBJECT, **problem_responses(404)},
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        pool = self.pool(request, team, name)
+        spec = pools.spec_of(pool).autoscaling
+        newest = selectors.latest(pool.uid)
+        memory = selectors.memory_of(pool.uid)
+        return answer(
+            {
+                "mode": spec.mode,
+                "owner": _OWNERS[spec.mode],
+                "latest": summary(newest) if newest is not None else None,
+                "learned": _learned(memory) if memory is not None else None,
+            }
+        )
+
+
+_OWNERS = {
+    "active": "Lamplight's autoscaler writes the replicas, within the bounds of each variant.",
+    "advisory": "People set the replicas; Lamplight's autoscaler says what it would do.",
+    "external": "Another scaler (HPA or KEDA) writes the replicas; Lamplight does not.",
+    "off": "People set the replicas; nobody scales.",
+}
+
+
+def _learned(memory: Mapping[str, Any]) -> dict[str, Any]:
+    pool = memory["pool"]
+    return {
+        "at": format_time(memory["at"]),
+        "gain": pool["gain"],
+        "crowding": pool["crowding"],
+        "dispersion": pool["dispersion"],
+        "holdSeconds": pool["hold"],
+        "reversalsLastHour": pool["reversals"],
+        "variants": {
+            name: {
+                "stepTimeFactors": dict(zip(("fixed", "token", "attention", "kv"), row["factors"], strict=True)),
+                "residual": row["residual"],
+                "startupSeconds": row["startup"] if row["startup"] >= 0 else None,
+                "starting": len(memory["starting"].get(name, [])),
+            }
+            for name, row in memory["variants"].items()
+        },
+    }
+
+
+def _verbs(request: Request) -> list[str]:
+    text = request.query_params.get("verb", "")
+    if not text:
+        return []
+    if text == "moves":
+        return [verb for verb in _VERBS if verb not in ("hold", "frozen")]
+    verbs = text.split(",")
+    for verb in verbs:
+        if verb not in _VERBS:
+            raise Refusal(f"verb is one of {', '.join(_VERBS)} or moves, not {verb[:40]}.")
+    return verbs
+
+
+def _page(request: Request, rows: Any) -> dict[str, Any]:
+    limit = limit_of(request, default=50, most=200)
+    if cursor := request.query_params.get("cursor"):
+        rows = rows.filter(id__lt=decode_cursor(cursor, int)[0])
+    found = list(rows[: limit + 1])
+    more = len(found) > limit
+    return {
+        "items": [summary(row) for row in found[:limit]],
+        "next": encode_cursor(found[limit - 1].id) if more else None,
+    }
+
+
+def summary(row: Decision) -> dict[str, Any]:
+    """A decision as lists show it."""
+    return {
+        "id": row.id,
+        "team": row.team,
+        "pool": row.name,
+        "mode": row.mode,
+        "firstAt": format_time(row.first_at),
+        "lastAt": format_time(row.last_at),
+        "count": row.count,
+        "verb": row.verb,
+        "binding": row.binding,
+        "before": row.before,
+        "targets": row.targets,
+        "costPerHour": {"amount": row.cost, "currency": row.currency},
+        "sentence": row.sentence,
+        "actuation": row.actuation or None,
+    }
+
+
+def whole(row: Decision) -> dict[str, Any]:
+    """A decision with all that explains it."""
+    record = row.record
+    parts = ("inputs", "proposals", "clamps", "counterfactuals", "attainment")
+    return {
+        **summary(row),
+        "quantiles": record["quantiles"],
+        **{name: _camels(record[name]) for name in parts},
+        "policy": _camels(row.policy),
+    }
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def _camels(value: Any) -> Any:
+    """Keys as JSON of this API has them; what people named (variants) stands in values, never in keys."""
+    if isinstance(value, Mapping):
+        return {_camel(key): _camels(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_camels(item) for item in value]
+    return value

@@ -1,0 +1,60 @@
+"""Reads of the room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from apps.autoscaling.domain.decide import decide
+from apps.autoscaling.domain.memory import POOL, VARIANT
+from apps.autoscaling.domain.record import from_json, to_json
+from apps.autoscaling.domain.types import Policy, Signals, State
+from apps.autoscaling.models import Decision, PoolState
+
+__all__ = ["decisions", "latest", "memory_of", "replay"]
+
+
+def decisions(*, pool: UUID | None = None, teams: Iterable[str] | None = None, verbs: Iterable[str] = ()) -> Any:
+    """Newest first, as a queryset without what decisions were made from."""
+    rows = Decision.objects.order_by("-id").defer("policy", "signals", "state")
+    if pool is not None:
+        rows = rows.filter(pool=pool)
+    if teams is not None:
+        rows = rows.filter(team__in=list(teams))
+    wanted = list(verbs)
+    return rows.filter(verb__in=wanted) if wanted else rows
+
+
+def latest(pool: UUID) -> Decision | None:
+    """The newest decision of a pool."""
+    found: Decision | None = decisions(pool=pool).first()
+    return found
+
+
+def replay(row: Decision) -> dict[str, Any]:
+    """The decision made again from what it was made from, as its record."""
+    at = float(row.record["at"])
+    again = to_json(
+        decide(from_json(Policy, row.policy), from_json(Signals, row.signals), from_json(State, row.state), at)
+    )
+    del again["state"]
+    return dict(again)
+
+
+def memory_of(pool: UUID) -> dict[str, Any] | None:
+    """What the scaler has learned of a pool, by name; None before its first tick."""
+    row = PoolState.objects.filter(pool=pool).first()
+    if row is None:
+        return None
+    state = from_json(State, row.state)
+    if len(state.pool) != POOL.size:
+        return None
+    return {
+        "at": row.at,
+        "pool": POOL.named(state.pool),
+        "variants": {
+            name: VARIANT.named(numbers) for name, numbers in state.variants.items() if len(numbers) == VARIANT.size
+        },
+        "starting": row.starting,
+    }

@@ -1,0 +1,19 @@
+"""Celery tasks of the room."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.autoscaling import services, ticking
+
+
+@shared_task(ignore_result=True)
+def tick(shard: int = 0, shards: int = 1) -> None:
+    """Every few seconds: decide for every pool of a shard that has new signals."""
+    ticking.run_tick(shard=shard, shards=shards)
+
+
+@shared_task(ignore_result=True)
+def retention() -> None:
+    """Every few minutes: drop decisions and memories that nothing needs any more."""
+    services.retire()
