@@ -14,6 +14,7 @@ from apps.core import access, clock, kinds
 from apps.core.domain.refusals import Malformed, Missing
 from apps.core.models import DeclaredObject
 from apps.telemetry import selectors
+from apps.telemetry.domain.measures import reads_of
 from apps.telemetry.domain.panels import MAX_POINTS, PANELS, catalogue_entry, choose_step, draw
 from apps.telemetry.ranges import range_of
 from apps.telemetry.thresholds import thresholds_of
@@ -76,6 +77,7 @@ class PanelPoints(APIView):
             step=step,
             columns=chart.columns,
             family=chart.family,
+            names=reads_of(line.measure for line in chart.lines),
             variant=_variant(request, pool),
         )
         drawn = draw(

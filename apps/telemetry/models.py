@@ -47,8 +47,19 @@ class SignalMinute(SignalColumns):
         return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H:%M}"
 
 
+class SignalTen(SignalColumns):
+    """The minutes of ten merged; `at` is the end of the ten. Partitioned by day, kept for fourteen days: what charts of
+    a day and more are drawn from."""
+
+    class Meta:
+        db_table = "telemetry_signal_ten"
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H:%M}"
+
+
 class SignalHour(SignalColumns):
-    """The minutes of one hour merged; `at` is the end of the hour. Kept for 400 days."""
+    """The tens of one hour merged; `at` is the end of the hour. Kept for 400 days."""
 
     class Meta:
         db_table = "telemetry_signal_hour"
@@ -93,6 +104,7 @@ class Progress(models.Model):
 
     last_tick_at = models.DateTimeField(null=True)
     minutes_until = models.DateTimeField(null=True)
+    tens_until = models.DateTimeField(null=True)
     hours_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

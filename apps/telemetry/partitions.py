@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from apps.telemetry.models import Signal, SignalHour, SignalMinute
+from apps.telemetry.models import Signal, SignalHour, SignalMinute, SignalTen
 
-__all__ = ["ALL", "HOURS", "MINUTES", "RAW", "PartitionedTable", "drop_old", "ensure"]
+__all__ = ["ALL", "HOURS", "MINUTES", "RAW", "TENS", "PartitionedTable", "drop_old", "ensure"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,8 +33,9 @@ class PartitionedTable:
 
 RAW = PartitionedTable(Signal._meta.db_table, timedelta(hours=1), timedelta(hours=6), "%Y%m%d%H")
 MINUTES = PartitionedTable(SignalMinute._meta.db_table, timedelta(days=1), timedelta(days=14), "%Y%m%d")
+TENS = PartitionedTable(SignalTen._meta.db_table, timedelta(days=1), timedelta(days=14), "%Y%m%d")
 HOURS = PartitionedTable(SignalHour._meta.db_table, timedelta(days=10), timedelta(days=400), "%Y%m%d")
-ALL = (RAW, MINUTES, HOURS)
+ALL = (RAW, MINUTES, TENS, HOURS)
 
 
 def ensure(table: PartitionedTable, at: datetime) -> None:
@@ -49,7 +50,9 @@ def ensure(table: PartitionedTable, at: datetime) -> None:
             # names and times are computed here, never taken from outside
             cursor.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table.name} "
-                f"FOR VALUES FROM ('{start.isoformat()}') TO ('{(start + table.span).isoformat()}')"
+                f"FOR VALUES FROM ('{start.isoformat()}') TO ('{(start + table.span).isoformat()}') "
+                # a row stays in its page: histograms in a side table would cost a second read for each of them
+                "WITH (toast_tuple_target = 8160)"
             )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from apps.core import clock
+from apps.telemetry import rows
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import PoolSummary, Progress, Signal, SignalColumns, SignalHour, SignalMinute
-from apps.telemetry.partitions import MINUTES, RAW
+from apps.telemetry.models import PoolSummary, Progress
+from apps.telemetry.partitions import HOURS, MINUTES, RAW, TENS
 
 __all__ = ["INTERVAL", "Summary", "last_tick_at", "recent", "signals_of", "summaries"]
 
 # seconds between ticks: the beat's schedule of telemetry-tick
 INTERVAL = 10.0
-
-_PLAIN = ("at", "seconds", "targets", "scraped", "reason")
-_JSON = ("counts", "rates", "histograms", "gauges", "replicas", "sources")
 
 
 @dataclass(frozen=True)
@@ -75,29 +73,40 @@ def signals_of(
     columns: Iterable[str],
     family: str | None = None,
     variant: str = "",
+    names: Iterable[str] | None = None,
 ) -> list[Signals]:
     """Rows in (start, end] in order of time, with the JSON `columns` that are asked for; of histograms only `family`.
+    `names`: only these, as `column:name`, in place of whole columns.
 
-    `variant`: "" for the pool, a variant's name, or "role:decode". Each moment comes from one table: hours where `step`
-    (seconds) needs no more or minutes are gone, then minutes, then raw rows after the last whole minute.
+    `variant`: "" for the pool, a variant's name, or "role:decode". Each moment comes from one table: the longest rows
+    that divide `step` (seconds), or whose finer rows are gone, then finer ones up to the raw rows of this minute.
     """
     progress = Progress.objects.filter(id=1).first()
     now = clock.now()
-    hours_until = _cut(progress.hours_until if progress else None, 3600, step, now - MINUTES.kept + MINUTES.span)
-    minutes_until = _cut(progress.minutes_until if progress else None, 60, step, now - RAW.kept + RAW.span)
-    wanted = sorted(set(columns))
-    rows: list[Signals] = []
-    for table, until in ((SignalHour, hours_until), (SignalMinute, minutes_until), (Signal, end)):
+    tables = [
+        (HOURS, _cut(progress.hours_until if progress else None, 3600, step, now - TENS.kept + TENS.span)),
+        (TENS, _cut(progress.tens_until if progress else None, 600, step, now - MINUTES.kept + MINUTES.span)),
+        (MINUTES, _cut(progress.minutes_until if progress else None, 60, step, now - RAW.kept + RAW.span)),
+        (RAW, end),
+    ]
+    want = _want(columns, family) if names is None else rows.wanted(names)
+    found: list[Signals] = []
+    for table, until in tables:
         if until is not None and until > start:
-            rows += _read(table, pool, variant, start, min(until, end), wanted, family)
+            part = rows.fetch(table.name, [pool], after=start, until=min(until, end), variant=variant, want=want)
+            found += [row for _, _, row in part]
             start = min(until, end)
-    return rows
+    return found
+
+
+def _want(columns: Iterable[str], family: str | None) -> dict[str, list[str] | None]:
+    return {column: [family] if column == "histograms" and family else None for column in columns}
 
 
 def _cut(until: datetime | None, length: float, step: float, finer_from: datetime) -> datetime | None:
     """Up to when merged rows of `length` seconds are read: all of them where the step allows it, else those whose
     finer rows are gone."""
-    if until is None or step >= length:
+    if until is None or step % length == 0:
         return until
     return min(until, finer_from)
 
@@ -110,37 +119,9 @@ def recent(pools: Iterable[UUID], *, seconds: float) -> dict[UUID, dict[str, lis
     now = clock.now()
     since = now - min(timedelta(seconds=seconds), RAW.kept)
     found: dict[UUID, dict[str, list[Signals]]] = {}
-    rows = Signal.objects.filter(pool__in=list(pools), at__gt=since, at__lte=now).order_by("at")
-    for values in rows.values_list("pool", "variant", *_PLAIN, *_JSON).iterator(chunk_size=2000):
-        row = _signals(values[2:], _JSON)
-        found.setdefault(values[0], {}).setdefault(values[1], []).append(row)
+    for pool, variant, row in rows.fetch(RAW.name, list(pools), after=since, until=now):
+        found.setdefault(pool, {}).setdefault(variant, []).append(row)
     return found
-
-
-def _read(
-    table: type[SignalColumns],
-    pool: UUID,
-    variant: str,
-    start: datetime,
-    end: datetime,
-    columns: list[str],
-    family: str | None,
-) -> list[Signals]:
-    fields = [f"histograms__{family}" if column == "histograms" and family else column for column in columns]
-    found = (
-        table._default_manager.filter(pool=pool, variant=variant, at__gt=start, at__lte=end)
-        .order_by("at")
-        .values_list(*_PLAIN, *fields)
-    )
-    return [_signals(values, columns, family) for values in found]
-
-
-def _signals(values: Sequence[Any], columns: Sequence[str], family: str | None = None) -> Signals:
-    plain, extra = values[: len(_PLAIN)], dict(zip(columns, values[len(_PLAIN) :], strict=True))
-    if "histograms" in extra:
-        held = {family: extra["histograms"]} if family else extra["histograms"]
-        extra["histograms"] = {name: Histogram.from_json(h) for name, h in held.items() if h}
-    return Signals(plain[0].timestamp(), *plain[1:], **extra)
 
 
 def last_tick_at() -> datetime | None:

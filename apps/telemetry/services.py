@@ -15,13 +15,23 @@ from apps.core import clock
 from apps.telemetry import partitions
 from apps.telemetry.domain import measures
 from apps.telemetry.domain.histogram import Histogram
-from apps.telemetry.domain.measures import Measure
+from apps.telemetry.domain.measures import Measure, reads_of
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
-from apps.telemetry.domain.signals import Signals, merge
-from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalColumns, SignalHour, SignalMinute
+from apps.telemetry.domain.signals import Signals, merge, rates_of
+from apps.telemetry.models import (
+    PoolSummary,
+    Progress,
+    ScrapeState,
+    Signal,
+    SignalColumns,
+    SignalHour,
+    SignalMinute,
+    SignalTen,
+)
+from apps.telemetry.rows import fetch, wanted
 
-__all__ = ["FIGURES", "Tick", "Totals", "record_tick", "retire", "roll_up", "roll_up_hours", "totals_of"]
+__all__ = ["FIGURES", "Tick", "Totals", "record_tick", "retire", "roll_up", "roll_up_longer", "totals_of"]
 
 # what lists show: name -> (measure, seconds of window)
 FIGURES: Mapping[str, tuple[Measure, float]] = {
@@ -36,6 +46,7 @@ FIGURES: Mapping[str, tuple[Measure, float]] = {
     "waiting": (measures.gauge("waiting"), 30),
     "kv_max": (measures.gauge("kv_max"), 30),
 }
+_FIGURE_NAMES = wanted(reads_of(measure for measure, _ in FIGURES.values()) or ())
 _LONGEST = timedelta(seconds=max(seconds for _, seconds in FIGURES.values()))
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -45,8 +56,9 @@ _COLUMNS = [
 # after a long stop only the newest minutes are rolled up in one tick; the next ticks do the rest
 _MINUTES_AT_ONCE = 60
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-# hours that one run of the retention task merges at most; what is left is the next run's
-_HOURS_AT_ONCE = 48
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# tens and hours that one run of the task merges at most; what is left is the next run's
+_SPANS_AT_ONCE = 48
 
 
 @dataclass(frozen=True)
@@ -125,45 +137,66 @@ def roll_up(since: datetime | None, now: datetime) -> datetime:
     return until
 
 
-def roll_up_hours() -> datetime | None:
-    """Merge the minutes of whole hours into hour rows; the end of the last one, None before there are minutes.
+@dataclass(frozen=True)
+class _Level:
+    """Rows that are merged from finer ones. `mark`: the field of Progress that says up to when they are."""
 
-    An hour is merged once, when all its minutes are there.
-    """
-    progress = Progress.objects.filter(id=1).first()
-    if progress is None or progress.minutes_until is None:
-        return None
-    until = progress.minutes_until.replace(minute=0)
-    since = progress.hours_until
-    if since is None:
-        first = SignalMinute.objects.order_by("at").values_list("at", flat=True).first()
-        if first is None:
-            return None
-        since = (first - _MINUTE).replace(minute=0)
-    for _ in range(_HOURS_AT_ONCE):
-        if since >= until:
-            break
-        end = since + _HOUR
-        partitions.ensure(partitions.HOURS, end)
-        with transaction.atomic():
-            _merge_hour(since, end)
-            Progress.objects.filter(id=1).update(hours_until=end)
-        since = end
-    return since
+    table: type[SignalColumns]
+    partitions: partitions.PartitionedTable
+    length: timedelta
+    mark: str
+    finer: type[SignalColumns]
+    finer_mark: str
 
 
-def _merge_hour(since: datetime, end: datetime) -> None:
-    found = SignalMinute.objects.filter(at__gt=since, at__lte=end).order_by("pool", "variant", "at")
-    merged = []
-    for (pool, variant), rows in groupby(found.iterator(chunk_size=2000), key=lambda row: (row.pool, row.variant)):
-        merged.append(_row(SignalHour, pool, variant, end, merge([signals_from(row) for row in rows])))
-    SignalHour.objects.bulk_create(
-        merged,
-        update_conflicts=True,
-        unique_fields=["pool", "variant", "at"],
-        update_fields=_COLUMNS,
-        batch_size=500,
-    )
+_LEVELS = (
+    _Level(SignalTen, partitions.TENS, timedelta(minutes=10), "tens_until", SignalMinute, "minutes_until"),
+    _Level(SignalHour, partitions.HOURS, timedelta(hours=1), "hours_until", SignalTen, "tens_until"),
+)
+
+
+def roll_up_longer() -> None:
+    """Merge whole tens of minutes, and whole hours, each once all of its finer rows are there."""
+    for level in _LEVELS:
+        progress = Progress.objects.filter(id=1).first()
+        finer_until: datetime | None = getattr(progress, level.finer_mark, None)
+        if finer_until is None:
+            return
+        since: datetime | None = getattr(progress, level.mark)
+        if since is None:
+            first = level.finer._default_manager.order_by("at").values_list("at", flat=True).first()
+            if first is None:
+                return
+            # a row's time is its end: one at the very end of a span still belongs to it
+            since = _floor(first - timedelta(microseconds=1), level.length)
+        until = _floor(finer_until, level.length)
+        for _ in range(_SPANS_AT_ONCE):
+            if since >= until:
+                break
+            since = _merge_span(level, since)
+
+
+def _floor(at: datetime, length: timedelta) -> datetime:
+    return _EPOCH + (at - _EPOCH) // length * length
+
+
+def _merge_span(level: _Level, since: datetime) -> datetime:
+    end = since + level.length
+    partitions.ensure(level.partitions, end)
+    found = level.finer._default_manager.filter(at__gt=since, at__lte=end).order_by("pool", "variant", "at")
+    with transaction.atomic():
+        merged = []
+        for (pool, variant), rows in groupby(found.iterator(chunk_size=2000), key=lambda row: (row.pool, row.variant)):
+            merged.append(_row(level.table, pool, variant, end, merge([signals_from(row) for row in rows])))
+        level.table._default_manager.bulk_create(
+            merged,
+            update_conflicts=True,
+            unique_fields=["pool", "variant", "at"],
+            update_fields=_COLUMNS,
+            batch_size=500,
+        )
+        Progress.objects.filter(id=1).update(**{level.mark: end})
+    return end
 
 
 def retire() -> None:
@@ -185,7 +218,7 @@ def signals_from(row: SignalColumns) -> Signals:
         scraped=row.scraped,
         reason=row.reason,
         counts=row.counts,
-        rates=row.rates,
+        rates=rates_of(row.counts, row.seconds, row.rates),
         histograms={family: Histogram.from_json(buckets) for family, buckets in row.histograms.items()},
         gauges=row.gauges,
         replicas=row.replicas,
@@ -209,9 +242,9 @@ def _row(table: Callable[..., Any], pool: UUID, variant: str, at: datetime, row:
 def _summarise(tick: Tick, minutes_until: datetime) -> None:
     pools = [pool for pool, variant in tick.rows if not variant]
     recent: dict[UUID, list[Signals]] = {pool: [] for pool in pools}
-    found = Signal.objects.filter(pool__in=pools, variant="", at__gt=tick.at - _LONGEST, at__lte=tick.at).order_by("at")
-    for row in found.iterator(chunk_size=2000):
-        recent[row.pool].append(signals_from(row))
+    found = fetch(partitions.RAW.name, pools, after=tick.at - _LONGEST, until=tick.at, variant="", want=_FIGURE_NAMES)
+    for pool, _, row in found:
+        recent[pool].append(row)
     before = {row.pool: row for row in PoolSummary.objects.filter(pool__in=pools)}
     hours = _hours(before, pools, minutes_until)
     summaries = []

@@ -15,6 +15,6 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def retention() -> None:
-    """Every few minutes: merge whole hours, make partitions ahead, drop what is old."""
-    services.roll_up_hours()
+    """Every few minutes: merge tens of minutes and hours, make partitions ahead, drop what is old."""
+    services.roll_up_longer()
     services.retire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,7 +19,7 @@ from apps.telemetry import partitions, selectors, services
 from apps.telemetry.collect import run_tick
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic
-from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalMinute
+from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalHour, SignalMinute, SignalTen
 from apps.telemetry.scrape import Target
 from apps.telemetry.targets import PoolTargets
 from tests.support.people import Api, api_of, person, team
@@ -84,6 +85,21 @@ class Engine:
         self.httpd.server_close()
 
 
+class Picker(Engine):
+    """An endpoint picker in the place of an engine."""
+
+    errors = 0
+
+    def page(self) -> str:
+        failed = (
+            f'llm_d_epp_request_error_total{{model_name="m",error_code="429"}} {self.errors}\n' if self.errors else ""
+        )
+        return f'llm_d_epp_request_total{{model_name="m"}} {self.requests}\n{failed}'
+
+    def target(self, variant: str) -> Target:
+        return replace(super().target(variant), kind="gateway")
+
+
 class World:
     """Two variants with one engine each, and a clock that the test moves."""
 
@@ -91,6 +107,8 @@ class World:
         self.pool = uuid.uuid4()
         self.engines = {"fast": Engine("chat-fast-0"), "slow": Engine("chat-slow-0")}
         self.now = START
+        self.pickers: tuple[Picker, ...] = ()
+        self.roles: dict[str, str] = {}
         self.replicas = {"": {"desired": 2, "ready": 2}, "fast": {"desired": 1, "ready": 1}, "slow": {"desired": 1}}
 
     def tick(self, seconds: float = 10.0) -> datetime | None:
@@ -100,7 +118,8 @@ class World:
 
     def targets(self) -> PoolTargets:
         targets = tuple(engine.target(variant) for variant, engine in self.engines.items())
-        return PoolTargets(self.pool, ("fast", "slow"), targets, self.replicas)
+        targets += tuple(picker.target("") for picker in self.pickers)
+        return PoolTargets(self.pool, ("fast", "slow"), targets, self.replicas, roles=self.roles)
 
     def rows(self, variant: str = "") -> list[Signal]:
         return list(Signal.objects.filter(pool=self.pool, variant=variant).order_by("at"))
@@ -123,8 +142,11 @@ def test_a_tick_stores_what_happened_by_pool_and_variant(world: World) -> None:
     first, second = world.rows()
     assert (first.counts, first.rates, first.scraped) == ({}, {}, 2)
     assert second.counts["requests"] == 30
-    assert second.rates["requests"] == pytest.approx(3.0)
-    assert second.rates["source_device"] == pytest.approx(150)
+    # rates that counts and seconds tell are not stored
+    assert second.rates == {}
+    stored = services.signals_from(second)
+    assert stored.rates["requests"] == pytest.approx(3.0)
+    assert stored.rates["source_device"] == pytest.approx(150)
     assert second.gauges == {"running": 2, "waiting": 0, "kv_mean": 0.25, "kv_max": 0.25}
     assert second.replicas == {"desired": 2, "ready": 2}
     assert Histogram.from_json(second.histograms["ttft"]).counts == {(0.0, 0.1): 20, (0.1, 0.5): 10}
@@ -218,6 +240,84 @@ def test_minutes_add_up_to_the_raw_rows(world: World) -> None:
         rows = selectors.signals_of(world.pool, start=START, end=world.now, step=60, columns=["counts"])
     assert sum(r.counts.get("requests", 0) for r in rows) == sum(r.counts.get("requests", 0) for r in raw)
     assert len(rows) < len(raw)
+
+
+def test_hours_are_merged_once_they_are_whole(world: World) -> None:
+    sent = 0
+    for number in range(200):
+        world.engines["fast"].serve(number % 7, prompt=100, cached=40, within=0.1 if number % 2 else 0.5)
+        sent += (number % 7) if number else 0
+        world.tick(30.0)
+    with clock.frozen(world.now):
+        services.roll_up_longer()
+        services.roll_up_longer()
+    until = Progress.objects.get(id=1).hours_until
+    assert until == START.replace(hour=13, minute=0, second=0)
+    tens = SignalTen.objects.filter(pool=world.pool, variant="").order_by("at")
+    assert [ten.at.minute for ten in tens] == [10, 20, 30, 40, 50, 0, 10, 20, 30, 40]
+    (hour,) = SignalHour.objects.filter(pool=world.pool, variant="")
+    minutes = SignalMinute.objects.filter(pool=world.pool, variant="", at__lte=until)
+    assert hour.at == until
+    assert hour.counts["requests"] == sum(minute.counts.get("requests", 0) for minute in minutes) > 0
+    whole = Histogram.sum(Histogram.from_json(m.histograms.get("ttft", "")) for m in minutes)
+    assert Histogram.from_json(hour.histograms["ttft"]) == whole
+    # a long chart reads the hour, the minutes behind it and the raw rest, each moment once
+    with clock.frozen(world.now):
+        read = {
+            step: selectors.signals_of(world.pool, start=START, end=world.now, step=step, columns=["counts"])
+            for step in (3600, 1800, 900, 60, 10)
+        }
+    for rows in read.values():
+        assert sum(row.counts.get("requests", 0) for row in rows) == sent
+        assert sum(row.seconds for row in rows) == pytest.approx(sum(row.seconds for row in read[10]))
+    assert read[3600][0].at == until.timestamp()
+    assert len(read[3600]) < len(read[1800]) < len(read[900]) == len(read[60]) < len(read[10])
+
+
+def test_one_read_for_all_pools(world: World) -> None:
+    for _ in range(3):
+        world.engines["fast"].serve(10, prompt=1000, cached=800)
+        world.tick()
+    with clock.frozen(world.now):
+        found = selectors.recent([world.pool, uuid.uuid4()], seconds=15)
+    assert set(found) == {world.pool}
+    assert {variant: len(rows) for variant, rows in found[world.pool].items()} == {"": 2, "fast": 2, "slow": 2}
+    newest = found[world.pool]["fast"][-1]
+    assert (newest.counts["requests"], newest.rates["requests"]) == (10, pytest.approx(1.0))
+    assert newest.histograms["ttft"].total == 10
+
+
+def test_what_a_picker_says_is_in_the_pools_row_only(world: World) -> None:
+    picker = Picker("chat-epp")
+    try:
+        world.pickers = (picker,)
+        world.tick()
+        picker.requests, picker.errors = 20, 3
+        world.tick()
+        row = services.signals_from(world.rows()[-1])
+        assert (row.counts["gateway.requests"], row.counts["gateway.error:429"]) == (20, 3)
+        assert row.rates["gateway.requests"] == pytest.approx(2.0)
+        assert row.sources["gateway"] == {"targets": 1, "scraped": 1, "reason": ""}
+        assert (row.targets, row.scraped) == (2, 2)
+        assert not any(name.startswith("gateway") for name in world.rows("fast")[-1].counts)
+        picker.status = 503
+        world.tick()
+        silent = services.signals_from(world.rows()[-1])
+        assert silent.sources["gateway"]["reason"] == "chat-epp answered 503 instead of its metrics."
+        assert silent.reason == ""
+        assert "gateway.requests" not in silent.counts
+    finally:
+        picker.stop()
+
+
+def test_roles_have_rows_of_their_own(world: World) -> None:
+    world.roles = {"fast": "prefill", "slow": "decode"}
+    world.tick()
+    world.engines["slow"].serve(5, prompt=50, cached=0)
+    world.tick()
+    assert world.rows("role:decode")[-1].counts["requests"] == 5
+    assert world.rows("role:prefill")[-1].counts["requests"] == 0
+    assert world.rows("")[-1].counts["requests"] == 5
 
 
 def test_summaries_hold_the_newest_figures_and_the_last_hour(world: World) -> None:

@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from apps.telemetry.domain.gateway import PREFIX
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
 
-__all__ = ["Measure", "cost_per_hour", "count", "gauge", "hit_rate", "mean", "quantile", "rate", "ratio", "replicas"]
+__all__ = [
+    "Measure",
+    "cost_per_hour",
+    "count",
+    "gauge",
+    "hit_rate",
+    "mean",
+    "quantile",
+    "rate",
+    "ratio",
+    "reads",
+    "reads_of",
+    "replicas",
+]
 
 Measure: TypeAlias = Callable[[Signals], Sample]
+
+
+def reads(*names: str) -> Callable[[Measure], Measure]:
+    """Says what a measure reads of a row, as `column:name`: so that charts fetch that and no more."""
+
+    def mark(measure: Measure) -> Measure:
+        measure.reads = frozenset(names)  # type: ignore[attr-defined]
+        return measure
+
+    return mark
+
+
+def reads_of(measures: Iterable[Measure]) -> frozenset[str] | None:
+    """What these measures read; None when one does not say: whole columns."""
+    names: set[str] = set()
+    for measure in measures:
+        known: frozenset[str] | None = getattr(measure, "reads", None)
+        if known is None:
+            return None
+        names |= known
+    return frozenset(names)
 
 
 def _unknown(row: Signals) -> Unknown:
     return Unknown(row.reason or "No engine has been scraped twice in this window.")
 
 
+def _sign_of_life(name: str) -> str:
+    """A count that is there whenever two pages have been compared."""
+    return f"counts:{PREFIX}requests" if name.startswith(PREFIX) else "counts:requests"
+
+
 def rate(name: str) -> Measure:
     """Counts per second of the counter `name` (apps.telemetry.domain.engine.COUNTERS)."""
 
+    @reads(f"counts:{name}", f"rates:{name}")
     def measure(row: Signals) -> Sample:
         return Known(row.rates[name]) if name in row.rates else _unknown(row)
 
@@ -30,6 +70,7 @@ def rate(name: str) -> Measure:
 def quantile(family: str, q: float) -> Measure:
     """The q-quantile (0..1] of a latency family, in seconds; nothing observed is no traffic."""
 
+    @reads(f"histograms:{family}", f"counts:{family}_sum", _sign_of_life(family))
     def measure(row: Signals) -> Sample:
         histogram = row.histograms.get(family)
         value = histogram.quantile(q) if histogram is not None else None
@@ -49,6 +90,7 @@ def _compared(row: Signals, name: str) -> bool:
 def mean(family: str) -> Measure:
     """Mean observation of a family in its unit: sum over count within the window, never of a mean of means."""
 
+    @reads(f"histograms:{family}", f"counts:{family}_sum", _sign_of_life(family))
     def measure(row: Signals) -> Sample:
         histogram = row.histograms.get(family)
         total = histogram.total if histogram is not None else 0.0
@@ -62,6 +104,7 @@ def mean(family: str) -> Measure:
 def ratio(part: str, whole: str) -> Measure:
     """Share 0..1 of one counter in another within the window; nothing of the whole is no traffic."""
 
+    @reads(f"counts:{part}", f"counts:{whole}")
     def measure(row: Signals) -> Sample:
         if part not in row.counts or whole not in row.counts:
             return _unknown(row)
@@ -92,6 +135,7 @@ hit_rate = ratio("cached_tokens", "prompt_tokens")
 def gauge(name: str) -> Measure:
     """Mean over the window of a gauge (running, waiting, kv_mean; kv_max: the maximum)."""
 
+    @reads(f"gauges:{name}")
     def measure(row: Signals) -> Sample:
         return Known(row.gauges[name]) if name in row.gauges else _unknown(row)
 
@@ -101,6 +145,7 @@ def gauge(name: str) -> Measure:
 def replicas(state: str) -> Measure:
     """Replicas in a state (desired, ready, starting, …) at the end of the window."""
 
+    @reads(f"replicas:{state}")
     def measure(row: Signals) -> Sample:
         return Known(float(row.replicas[state])) if state in row.replicas else Unknown("No replicas have been counted.")
 
@@ -110,6 +155,7 @@ def replicas(state: str) -> Measure:
 def count(name: str) -> Measure:
     """How many in the window, not per second."""
 
+    @reads(f"counts:{name}")
     def measure(row: Signals) -> Sample:
         return Known(row.counts[name]) if name in row.counts else _unknown(row)
 

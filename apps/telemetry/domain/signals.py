@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from apps.telemetry.domain.deltas import Delta
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["ROLE", "AcceleratorUse", "Reading", "Signals", "combine", "merge"]
+__all__ = ["ROLE", "AcceleratorUse", "Reading", "Signals", "combine", "merge", "rates_of"]
 
 # rows of all variants of one role have this and the role in the place of the variant's name
 ROLE = "role:"
@@ -58,15 +59,34 @@ class Signals:
     sources: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The columns of the signals table that hold JSON."""
+        """The columns of the signals table that hold JSON. Of the rates only those that counts do not tell."""
+        told = rates_of(self.counts, self.seconds, {})
         return {
             "counts": dict(self.counts),
-            "rates": dict(self.rates),
+            "rates": {
+                name: rate
+                for name, rate in self.rates.items()
+                if name not in told or not math.isclose(rate, told[name], rel_tol=1e-9, abs_tol=1e-12)
+            },
             "histograms": {family: h.pack() for family, h in self.histograms.items() if h.counts},
             "gauges": dict(self.gauges),
             "replicas": dict(self.replicas),
             "sources": dict(self.sources),
         }
+
+
+def rates_of(counts: Mapping[str, float], seconds: float, stored: Mapping[str, float]) -> dict[str, float]:
+    """Rates per second of a stored row: what counts over seconds give, but for those that were stored themselves.
+
+    A row holds the rates of engines whose pages were further apart than its ticks; most rows need none.
+    """
+    if seconds <= 0:
+        return dict(stored)
+    return {**{name: count / seconds for name, count in counts.items() if not _is_cost(name)}, **stored}
+
+
+def _is_cost(name: str) -> bool:
+    return name.startswith("cost:") or name.endswith("accelerator_seconds")
 
 
 def combine(
