@@ -18,9 +18,11 @@ OVERLAY_SECONDS = 30.0
 class View:
     """Reads of one kind. Objects that come out must not be changed; ``put`` what the server answered to a write."""
 
-    def __init__(self, client: KubeClient, group: str, version: str, plural: str) -> None:
+    def __init__(
+        self, client: KubeClient, group: str, version: str, plural: str, *, namespace: str | None = None
+    ) -> None:
         self.resource = (group, version, plural)
-        self.informer = Informer(client, group, version, plural)
+        self.informer = Informer(client, group, version, plural, namespace=namespace)
         self.informer.on_change(self._seen)
         self._written: dict[Key, tuple[float, Object]] = {}
 

@@ -25,26 +25,50 @@ class Addresses:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._claim: socket.socket | None = None
+        self._ports: dict[int, socket.socket] = {}
         try:
             self._known: dict[str, int] = {str(k): int(v) for k, v in json.loads(path.read_text()).items()}
         except (OSError, ValueError):
             self._known = {}
 
     def port(self, name: str, *, preferred: int, exact: bool = False) -> int:
-        """A port on 127.0.0.1 that is free now: the remembered one, the preferred one, or any.
+        """A port on 127.0.0.1 that is free now and that no other instance has chosen: the remembered one, the
+        preferred one, or any. It is claimed while this process lives.
 
         exact: the user asked for `preferred`; anything else would be a surprise, so a taken port is an error.
         """
         candidates = [preferred] if exact else [p for p in (self._known.get(name), preferred) if p]
-        chosen = next((p for p in candidates if _is_free(p)), None)
+        chosen = next((p for p in candidates if _is_free(p) and self._claim_port(p)), None)
         if chosen is None:
             if exact:
                 raise AddressError(f"Port {preferred} is taken. Choose another with PORT=…, or leave PORT out.")
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                chosen = int(probe.getsockname()[1])
+            chosen = self._any_port()
         self._known[name] = chosen
         return chosen
+
+    def _any_port(self) -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            if self._claim_port(port):
+                return port
+
+    def _claim_port(self, port: int) -> bool:
+        """Between choosing a port and the server's binding it, another instance that starts must not choose it too.
+
+        The claim is an abstract Unix address: exclusive, gone with the process, and in nobody's way.
+        """
+        if port in self._ports:
+            return False
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0lamplight-port-{port}")
+        except OSError:
+            claim.close()
+            return False
+        self._ports[port] = claim
+        return True
 
     def network(self) -> int:
         """The second octet X of a loopback network 127.X.0.0/16 claimed for this instance while it lives."""
@@ -60,6 +84,12 @@ class Addresses:
             self._known["network"] = octet
             return octet
         raise AddressError("No free loopback network in 127.64.0.0-127.127.0.0: stop another instance first.")
+
+    def release(self) -> None:
+        """Give up all claims, as the end of the process does."""
+        for claim in [*self._ports.values(), *([self._claim] if self._claim else [])]:
+            claim.close()
+        self._ports, self._claim = {}, None
 
     def save(self) -> None:
         self._path.write_text(json.dumps(self._known, indent=1) + "\n")

@@ -102,6 +102,9 @@ class StandInKubelet:
         if "fakekubelet/never-ready" not in notes:
             await asyncio.sleep(READY_AFTER_S - STARTS_AFTER_S)
             await self._write(pod, _running_status(pod, address, ready=True))
+        if "fakekubelet/complete-after" in notes:
+            await asyncio.sleep(float(notes["fakekubelet/complete-after"]))
+            await self._write(pod, _ended_status(pod, address, int(notes.get("fakekubelet/exit-code", "0"))))
 
     async def _write(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
         metadata = pod["metadata"]
@@ -142,6 +145,21 @@ def _waiting_status(pod: dict[str, Any], reason: str) -> dict[str, Any]:
             for container in pod["spec"]["containers"]
         ],
     }
+
+
+def _ended_status(pod: dict[str, Any], address: str, code: int) -> dict[str, Any]:
+    status = _running_status(pod, address, ready=False)
+    status["phase"] = "Failed" if code else "Succeeded"
+    for container in status["containerStatuses"]:
+        began = container["state"]["running"]["startedAt"]
+        container["state"] = {
+            "terminated": {
+                "exitCode": code, "reason": "Error" if code else "Completed", "startedAt": began,
+                "finishedAt": rfc3339(datetime.now(UTC)), "containerID": container["containerID"],
+            }
+        }  # fmt: skip
+        container["started"] = False
+    return status
 
 
 def _running_status(pod: dict[str, Any], address: str, *, ready: bool) -> dict[str, Any]:

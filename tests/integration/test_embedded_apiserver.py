@@ -195,7 +195,7 @@ def test_the_official_python_client_works(apiserver: ApiServerProcess, kubernete
     address = core.create_namespaced_service("default", service).spec.cluster_ip
     assert ipaddress.ip_address(address) in ipaddress.ip_network(SERVICE_CIDR)
     with pytest.raises(client.ApiException) as refused:
-        client.AutoscalingV2Api(kubernetes_client).list_namespaced_horizontal_pod_autoscaler("default")
+        client.BatchV1Api(kubernetes_client).list_namespaced_cron_job("default")
     assert refused.value.status == 501
     assert "not served by the embedded cluster" in refused.value.body
 

@@ -28,6 +28,8 @@ class EmbeddedCluster:
 
     directory: Path
     network: int
+    options: dict[str, list[str]] = field(default_factory=dict)
+    """More arguments of a process, by its name."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -52,7 +54,7 @@ class EmbeddedCluster:
         }[name]
         with (self.directory / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"apps.embedded.{name}", *kubeconfig, *arguments],
+                [sys.executable, "-m", f"apps.embedded.{name}", *kubeconfig, *arguments, *self.options.get(name, [])],
                 cwd=PROJECT,
                 env={**os.environ, "LAMPLIGHT_ENGINE_STARTUP": "0.5"},
                 stdin=subprocess.DEVNULL,
@@ -104,11 +106,12 @@ class EmbeddedCluster:
 
 
 @contextmanager
-def run_cluster(*, nodes: bool = False) -> Iterator[EmbeddedCluster]:
-    """An API server; with `nodes` also controllers, scheduler and the kubelet that plays the nodes."""
+def run_cluster(*, nodes: bool = False, options: dict[str, list[str]] | None = None) -> Iterator[EmbeddedCluster]:
+    """An API server; with `nodes` also controllers, scheduler and the kubelet that plays the nodes. `options`: more
+    arguments of a process, by its name."""
     directory = Path(tempfile.mkdtemp(prefix="lamplight-cluster-"))
     addresses = Addresses(directory / "ports.json")
-    cluster = EmbeddedCluster(directory, addresses.network())
+    cluster = EmbeddedCluster(directory, addresses.network(), options or {})
     try:
         for name in ("apiserver", "controllers", "kubelet") if nodes else ("apiserver",):
             cluster.start(name)

@@ -34,7 +34,7 @@ from apps.embedded.apiserver.domain.status import (
 from apps.embedded.apiserver.domain.strategy import Strategy
 from apps.embedded.apiserver.lists import Lists, too_large
 from apps.embedded.apiserver.registry import Registry, Resource
-from apps.embedded.apiserver.reviews import is_review, review
+from apps.embedded.apiserver.reviews import is_review, review, rights_in
 from apps.embedded.apiserver.store import Store
 
 Object = dict[str, Any]
@@ -65,7 +65,7 @@ class Resources:
     def create(self, call: Call) -> Answer:
         check_write_options(call, "CreateOptions")
         if is_review(call.resource):
-            return Answer(review(call, types.read_object(call, call.body), self.users), 201)
+            return Answer(review(call, types.read_object(call, call.body), self.users, rights_in(self.store)), 201)
         obj = types.read_object(call, call.body)
         self._check_namespace_field(call, obj)
         return self._create(call, obj)

@@ -15,6 +15,7 @@ from apps.embedded.apiserver import discovery, openapi
 from apps.embedded.apiserver.admission import Admission
 from apps.embedded.apiserver.call import Answer, Call, User
 from apps.embedded.apiserver.definitions import Definitions
+from apps.embedded.apiserver.domain.rbac import MASTERS, Attributes
 from apps.embedded.apiserver.domain.request import (
     ResourcePath,
     boolean,
@@ -33,7 +34,7 @@ from apps.embedded.apiserver.logs import Logs
 from apps.embedded.apiserver.registry import Registry, Resource
 from apps.embedded.apiserver.representation import encode, represent, represent_event
 from apps.embedded.apiserver.resources import Resources, show
-from apps.embedded.apiserver.reviews import is_review
+from apps.embedded.apiserver.reviews import is_own_review, rights_in
 from apps.embedded.apiserver.store import Store
 from apps.embedded.apiserver.subresources import Subresources
 from apps.embedded.apiserver.watches import watch
@@ -41,7 +42,6 @@ from apps.embedded.apiserver.watches import watch
 log = logging.getLogger(__name__)
 Object = dict[str, Any]
 MAX_BODY = 3 * 1024 * 1024
-MASTERS = "system:masters"
 ADMIN = User("kubernetes-admin", (MASTERS, "system:authenticated"))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
@@ -64,6 +64,7 @@ class ApiServer:
         self.admission.on_stored.append(definitions.stored)
         self.admission.on_removed.append(definitions.removed)
         self.resources = Resources(store, self.registry, self.admission, tokens)
+        self.rights = rights_in(store)
         self.subresources = Subresources(self.resources)
         self.logs = Logs(store)
         self._tokens = dict(tokens)
@@ -135,12 +136,15 @@ class ApiServer:
         return user
 
     def _authorize(self, call: Call, verb: str) -> None:
-        if MASTERS in call.user.groups or (is_review(call.resource) and call.user is not ANONYMOUS):
+        if MASTERS in call.user.groups or (is_own_review(call.resource) and call.user is not ANONYMOUS):
             return
         resource, path = call.resource, call.path
         namespace = path.name if resource.storage == "/namespaces" else path.namespace
-        scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         what = f"{resource.plural}/{path.subresource}" if path.subresource else resource.plural
+        wanted = Attributes(verb, resource.group, what, path.name, namespace)
+        if self.rights.allowed(call.user.name, call.user.groups, wanted):
+            return
+        scope = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         why = f'User "{call.user.name}" cannot {verb} resource "{what}" in API group "{resource.group}" {scope}'
         raise forbidden(resource.group, resource.plural, path.name, why)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from apps.embedded.client import Access, KubeClient
+from apps.embedded.controllers.autoscaler import AutoscalerController
 from apps.embedded.controllers.deployment import DeploymentController
 from apps.embedded.controllers.disruption import DisruptionController
 from apps.embedded.controllers.endpoint_slice import EndpointSliceController
 from apps.embedded.controllers.garbage import GarbageCollector
+from apps.embedded.controllers.job import JobController
 from apps.embedded.controllers.namespace import NamespaceController
+from apps.embedded.controllers.node_lifecycle import GRACE_S, NodeLifecycleController
 from apps.embedded.controllers.replica_set import ReplicaSetController
 from apps.embedded.controllers.runtime import Cluster, Controller
 from apps.embedded.events import EventRecorder
@@ -20,10 +23,18 @@ class Manager:
     """Use as an async context manager: inside it everything runs.
 
     The scheduler writes through its own client, because the API server tells writers apart by their user agent, and
-    names its ``host`` in events.
+    names its ``host`` in events. ``node_grace_s``: seconds without a heartbeat after which a node is not ready.
     """
 
-    def __init__(self, access: Access, client: KubeClient, scheduler_client: KubeClient, *, host: str) -> None:
+    def __init__(
+        self,
+        access: Access,
+        client: KubeClient,
+        scheduler_client: KubeClient,
+        *,
+        host: str,
+        node_grace_s: float = GRACE_S,
+    ) -> None:
         self._cluster = Cluster(client)
         self._recorders: list[EventRecorder] = []
 
@@ -40,6 +51,9 @@ class Manager:
             ReplicaSetController(self._cluster, recorder(ReplicaSetController.name)),
             EndpointSliceController(self._cluster, recorder(EndpointSliceController.name)),
             DisruptionController(self._cluster, recorder(DisruptionController.name)),
+            JobController(self._cluster, recorder(JobController.name)),
+            AutoscalerController(self._cluster, recorder(AutoscalerController.name)),
+            NodeLifecycleController(self._cluster, recorder(NodeLifecycleController.name), grace_s=node_grace_s),
             GarbageCollector(self._cluster, recorder(GarbageCollector.name)),
             scheduler,
         ]

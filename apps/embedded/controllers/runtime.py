@@ -38,6 +38,9 @@ class Cluster:
         self.replica_sets = View(client, "apps", "v1", "replicasets")
         self.endpoint_slices = View(client, "discovery.k8s.io", "v1", "endpointslices")
         self.budgets = View(client, "policy", "v1", "poddisruptionbudgets")
+        self.jobs = View(client, "batch", "v1", "jobs")
+        self.autoscalers = View(client, "autoscaling", "v2", "horizontalpodautoscalers")
+        self.node_leases = View(client, "coordination.k8s.io", "v1", "leases", namespace="kube-node-lease")
 
     @property
     def views(self) -> list[View]:

@@ -16,6 +16,7 @@ from apps.embedded.kubelet.addresses import AddressPool
 from apps.embedded.kubelet.domain.backoff import BackoffPolicy
 from apps.embedded.kubelet.domain.nodes import read_nodes
 from apps.embedded.kubelet.kubelet import Kubelet
+from apps.embedded.kubelet.node_agent import HEARTBEAT_SECONDS
 from apps.embedded.kubelet.settings import Settings, load_data
 from apps.embedded.kubelet.volumes import ServiceAccountFiles
 from apps.embedded.process_main import access_when_ready, run_until_signalled
@@ -30,6 +31,7 @@ async def serve(options: argparse.Namespace, nodes: list[Object], addresses: Add
         data=options.data.resolve(),
         account=ServiceAccountFiles(token=access.token, ca_pem=access.ca_pem or ""),
         backoff=BackoffPolicy(base=options.backoff_base, cap=options.backoff_cap),
+        heartbeat=options.heartbeat,
     )
     async with (
         KubeClient(access, user_agent="kubelet/embedded") as client,
@@ -48,6 +50,9 @@ def main() -> None:
     parser.add_argument("--pod-cidr", default="127.64.0.0/17", help="loopback network for nodes and pods")
     parser.add_argument("--backoff-base", type=float, default=1.0, help="seconds; a real kubelet has 10")
     parser.add_argument("--backoff-cap", type=float, default=30.0, help="seconds; a real kubelet has 300")
+    parser.add_argument(
+        "--heartbeat", type=float, default=HEARTBEAT_SECONDS, help="seconds between renewals of a Lease"
+    )
     parser.add_argument("--log-level", default="INFO")
     options = parser.parse_args()
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

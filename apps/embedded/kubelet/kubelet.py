@@ -58,7 +58,9 @@ class Kubelet:
             address = self._addresses.node(index)
             port = await self._server.listen(address)
             images = [image.match[0] for image in self._settings.images]
-            self._agents[entry["name"]] = NodeAgent(entry, address, port, images, self._client, self._recorder)
+            self._agents[entry["name"]] = NodeAgent(
+                entry, address, port, images, self._client, self._recorder, heartbeat=self._settings.heartbeat
+            )
             self._hosts[entry["name"]] = address
         await asyncio.gather(*(agent.register() for agent in self._agents.values()))
         await self._remove_former_nodes()

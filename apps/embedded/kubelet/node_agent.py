@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from apps.embedded.client import KubeClient, KubeError
-from apps.embedded.domain.objects import Object, micro_time
+from apps.embedded.domain.objects import Object, find_condition, micro_time
 from apps.embedded.events import EventRecorder
 from apps.embedded.kubelet.domain.nodes import node_object, node_status
 
@@ -27,8 +27,17 @@ class NodeAgent:
     """Keeps one Node object and its Lease alive, and makes them again when somebody deletes them."""
 
     def __init__(
-        self, entry: Object, address: str, port: int, images: list[str], client: KubeClient, recorder: EventRecorder
+        self,
+        entry: Object,
+        address: str,
+        port: int,
+        images: list[str],
+        client: KubeClient,
+        recorder: EventRecorder,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
     ) -> None:
+        self._heartbeat = heartbeat
         self._entry = entry
         self._address = address
         self._port = port
@@ -59,12 +68,12 @@ class NodeAgent:
                 beats += 1
                 if beats % STATUS_EVERY == 0:
                     await self._write_node()
-                elif await self._is_missing():
-                    log.warning("node %s was deleted; registering it again", self.name)
+                elif await self._is_disowned():
+                    log.warning("node %s is gone or not ready; registering it again", self.name)
                     await self._write_node()
             except (KubeError, aiohttp.ClientError, TimeoutError) as error:
                 log.debug("heartbeat of node %s: %s", self.name, error or type(error).__name__)
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(self._heartbeat)
 
     async def _write_node(self) -> None:
         wanted = node_object(self._entry)
@@ -82,14 +91,16 @@ class NodeAgent:
         )
         self.node = await self._client.patch_status("", "v1", "nodes", self.name, {"status": status})
 
-    async def _is_missing(self) -> bool:
+    async def _is_disowned(self) -> bool:
+        """The node was deleted, or somebody wrote that it is not ready: we were silent for too long."""
         try:
-            await self._client.get("", "v1", "nodes", self.name)
+            node = await self._client.get("", "v1", "nodes", self.name)
         except KubeError as error:
             if error.status == 404:
                 return True
             raise
-        return False
+        ready = find_condition((node.get("status") or {}).get("conditions"), "Ready")
+        return ready is None or ready["status"] != "True"
 
     async def _renew_lease(self) -> None:
         moment = micro_time(datetime.now(UTC))

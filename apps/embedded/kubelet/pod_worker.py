@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from apps.embedded.client import KubeClient, KubeError
-from apps.embedded.domain.objects import Object, is_deleting, parse_time
+from apps.embedded.domain.objects import Object, find_condition, is_deleting, parse_time
 from apps.embedded.domain.pods import is_terminal
 from apps.embedded.events import EventRecorder
 from apps.embedded.kubelet.container import Container
@@ -109,6 +109,10 @@ class PodWorker:
         self.pod = pod
         if is_deleting(pod):
             self._deletion.set()
+        if _ready(pod) != _ready({"status": self._written_status}) and _ready(pod) is not None:
+            # somebody else wrote it (the node controller, while we were silent): what we know is truer
+            self._written_status = {}
+            self.changed()
 
     def gone(self) -> None:
         """The object was removed without us (a forced deletion): end at once."""
@@ -346,6 +350,11 @@ class PodWorker:
         self._written_status = status
         if not self._deletion.is_set():
             self.pod = written
+
+
+def _ready(pod: Object) -> str | None:
+    condition = find_condition((pod.get("status") or {}).get("conditions"), "Ready")
+    return str(condition["status"]) if condition is not None else None
 
 
 def _asks_for_accelerators(pod: Object) -> bool:

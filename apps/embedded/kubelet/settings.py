@@ -50,6 +50,8 @@ class Settings:
         default_factory=lambda: {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     )
     python: str = sys.executable
+    heartbeat: float = 15.0
+    """Seconds between two renewals of a node's Lease."""
 
     @property
     def real_engine(self) -> bool:

@@ -38,8 +38,8 @@ async def test_a_namespace_goes_when_its_finalizer_is_taken_through_finalize(cli
 @pytest.mark.parametrize(
     "path",
     [
-        "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers",
-        "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+        "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers",
+        "/apis/batch/v1/namespaces/default/cronjobs",
         "/api/v1/namespaces/default/pods/p/exec",
     ],
 )

@@ -128,8 +128,12 @@ def test_addresses_are_remembered_and_a_taken_port_is_replaced(tmp_path):
     network = first.network()
     first.save()
     second = Addresses(tmp_path / "ports.json")
-    assert second.port("web", preferred=0) == port
     assert second.network() != network, "the network is claimed while the first instance lives"
+    assert second.port("web", preferred=0) != port, "nobody listens there yet, but the first instance chose it"
+    with pytest.raises(AddressError, match=f"Port {port} is taken"):
+        second.port("web", preferred=port, exact=True)
+    first.release()
+    assert Addresses(tmp_path / "ports.json").port("web", preferred=0) == port
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
