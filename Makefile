@@ -10,12 +10,13 @@ ENGINE ?= sim
 NAME ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console schema format
+.PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console schema format conformance
 
 help:
 	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 ENGINE=sim|vllm); Ctrl-C stops it"
 	@echo "make down        stop a running instance (DATA=)"
 	@echo "make test        lint, types, imports, all tests"
+	@echo "make conformance what Lamplight relies on, tried on any cluster (KUBECONFIG=)"
 	@echo "make check       lint, types, imports, schema only"
 	@echo "make e2e         the browser tests only"
 	@echo "make soak        what runs long"
@@ -86,6 +87,10 @@ test-python: $(VENV)/.dev
 
 e2e: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m browser tests/e2e
+
+conformance: $(VENV)/.dev
+	@test -n "$(KUBECONFIG)" || { echo "Which cluster? make conformance KUBECONFIG=<file>; the embedded one is in make test"; exit 2; }
+	LAMPLIGHT_CONFORMANCE_KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest tests/conformance/test_behaviour.py
 
 soak: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m soak --timeout 1800

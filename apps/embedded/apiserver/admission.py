@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain import quota
 from apps.embedded.apiserver.domain.limits import apply_limit_ranges
 from apps.embedded.apiserver.domain.status import Cause, forbidden, invalid, not_found
 from apps.embedded.apiserver.registry import Resource
@@ -17,6 +18,7 @@ Object = dict[str, Any]
 NODE_PORTS = range(30000, 32768)
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+QUOTAS = "/resourcequotas"
 Hook = Callable[[Resource, Object], None]
 
 
@@ -43,6 +45,44 @@ class Admission:
     def mutate_create(self, call: Call, obj: Object) -> None:
         if call.resource.storage == "/pods":
             self._admit_pod(call, obj)
+
+    def check_quota(self, call: Call, obj: Object) -> None:
+        """ApiError 403 when the object would take its namespace beyond a ResourceQuota."""
+        resource, namespace = call.resource, call.path.namespace
+        quotas = [each for each in self._quotas(namespace) if quota.is_enforced(each)]
+        if not quotas or resource.storage == QUOTAS:
+            return
+        used = self._usage(namespace, quotas)
+        for each in quotas:
+            quota.check(each, resource.group, resource.plural, obj, used)
+
+    def _quotas(self, namespace: str) -> list[Object]:
+        return self._store.objects(QUOTAS, namespace) if namespace else []
+
+    def _usage(self, namespace: str, quotas: list[Object]) -> quota.Usage:
+        """What the namespace uses of what its quotas name. The server holds every object: nothing has to be counted
+        along, and nothing can be miscounted."""
+        names = {name for each in quotas for name in each["spec"]["hard"]}
+        storages = {_storage_of(name) for name in names}
+        return quota.total(
+            quota.usage_of(storage.partition("/")[0], storage.partition("/")[2], obj)
+            for storage in storages
+            for obj in self._store.objects(storage, namespace)
+        )
+
+    def _write_usage(self, resource: Resource, obj: Object) -> None:
+        """Bring the status of the namespace's quotas up to date after a write there."""
+        quotas = self._quotas(obj["metadata"].get("namespace", ""))
+        enforced = [each for each in quotas if quota.is_enforced(each)]
+        if not enforced or not any(_storage_of(name) == resource.storage or resource.storage == QUOTAS
+                                   for each in enforced for name in each["spec"]["hard"]):  # fmt: skip
+            return
+        used = self._usage(obj["metadata"]["namespace"], enforced)
+        for each in enforced:
+            status = quota.status_of(each, used)
+            if each.get("status") != status:
+                metadata = each["metadata"]
+                self._store.put(QUOTAS, metadata["namespace"], metadata["name"], {**each, "status": status})
 
     def mutate_update(self, call: Call, new: Object, old: Object) -> None:
         """Nothing yet is changed on update."""
@@ -79,10 +119,12 @@ class Admission:
     def stored(self, resource: Resource, obj: Object) -> None:
         for hook in self.on_stored:
             hook(resource, obj)
+        self._write_usage(resource, obj)
 
     def removed(self, resource: Resource, obj: Object) -> None:
         for hook in self.on_removed:
             hook(resource, obj)
+        self._write_usage(resource, obj)
 
     def _admit_pod(self, call: Call, pod: Object) -> None:
         spec = pod["spec"]
@@ -136,6 +178,14 @@ class Admission:
             return
         cause = Cause("FieldValueInvalid", f'Invalid value: ["{wanted}"]: {why}', "spec.clusterIPs")
         raise invalid("", "Service", name, [cause])
+
+
+def _storage_of(name: str) -> str:
+    """The collection that a name in a quota counts; pods for what they ask for."""
+    if name.startswith("count/"):
+        plural, _, group = name.removeprefix("count/").partition(".")
+        return f"{group}/{plural}"
+    return f"/{name}" if name in quota.OWN_NAME else "/pods"
 
 
 def _mount_token(spec: Object) -> None:

@@ -150,6 +150,7 @@ class Resources:
         causes = meta.validate(obj, strategy) + strategy.validate(obj)
         if causes:
             raise invalid(_error_group(resource), resource.kind, metadata.get("name", ""), causes)
+        self.admission.check_quota(call, obj)
         self.admission.allocate(call, obj, None)
         if not call.dry_run:
             obj = self.store.put(resource.storage, metadata.get("namespace", ""), metadata["name"], obj)
