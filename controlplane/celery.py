@@ -61,6 +61,7 @@ app.conf.beat_schedule = {
     "autoscaling-tick": _tick("apps.autoscaling.tasks.tick", 5.0),
     "autoscaling-retention": _tick("apps.autoscaling.tasks.retention", 300.0),
     "slos-tick": _tick("apps.slos.tasks.tick", 15.0),
+    "slos-integrity": _tick("apps.slos.tasks.probe", 60.0),
     "slos-deliver": _tick("apps.slos.tasks.deliver", 5.0),
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),
 }

@@ -14,17 +14,18 @@ from apps.core import access, clock, writes
 from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of
 from apps.core.api.paging import decode_cursor, encode_cursor, from_micros, limit_of, to_micros
-from apps.core.domain.refusals import Malformed
+from apps.core.domain.refusals import Malformed, Missing
+from apps.pools.models import Pool
 from apps.slos import selectors
 from apps.slos.alerting import alert_json
 from apps.slos.domain.calendar import MAX_STEPS, boundaries
 from apps.slos.domain.standing import status_of
 from apps.slos.kinds import SLO_KIND
-from apps.slos.models import SLO
+from apps.slos.models import SLO, IntegrityReport
 from apps.slos.ticking import end_of_measuring
 from apps.telemetry.ranges import Range, range_of
 
-__all__ = ["AlertsView", "AttainmentView", "BudgetView", "BurnView"]
+__all__ = ["AlertsView", "AttainmentView", "BudgetView", "BurnView", "IntegrityView"]
 
 _DAY = 86_400.0
 _RANGE = [
@@ -110,6 +111,27 @@ class BurnView(_SLOView):
                 "items": [{name: one[name] for name in names} for one in status["objectives"]],
             }
         )
+
+
+class IntegrityView(ApiView):
+    """Whether every loop that reads a pool is fed, and what to do where one is not."""
+
+    @extend_schema(operation_id="pools_integrity", responses=_ANSWER)
+    def get(self, request: Request, team: str, name: str) -> Response:
+        access.require_read(actor_of(request), team)
+        pool = Pool.objects.named(team, name).first()
+        if pool is None:
+            raise Missing(f"There is no pool {name} in team {team}.")
+        found = IntegrityReport.objects.filter(pool=pool.uid).first()
+        nothing: dict[str, Any] = {
+            "checkedAt": None,
+            "state": "unknown",
+            "servedNames": [],
+            "loops": [],
+            "findings": [],
+            "targets": [],
+        }
+        return Response(found.report if found is not None else nothing)
 
 
 class AlertsView(ApiView):

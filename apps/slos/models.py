@@ -64,6 +64,19 @@ class LedgerPoint(models.Model):
         return f"{self.series_id} at {self.at:%Y-%m-%d %H:%M}"
 
 
+class IntegrityReport(models.Model):
+    """What the last probe of a pool's pages found (apps.slos.integrity), and what the next is compared with."""
+
+    pool = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    state = models.CharField(max_length=10)
+    report = models.JSONField()
+    memory = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.state} at {self.at:%H:%M:%S}"
+
+
 class Alert(models.Model):
     """A burn-rate alert from its beginning to its end. `slo` is the uid; names are kept for when the SLO is gone."""
 

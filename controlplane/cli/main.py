@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("events", "Show what happened."),
     "explain": ("explain", "Show why a pool has the replicas that it has."),
     "get": ("get", "List objects, or show one."),
+    "integrity": ("integrity", "Show whether every loop that reads a pool is fed."),
     "load": ("load", "Play traffic against a pool and report latencies."),
     "login": ("login", "Keep a server's address and a token."),
     "plan": ("plan", "Make a plan of files or pools, and keep it."),

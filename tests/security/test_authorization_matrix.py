@@ -67,6 +67,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/plan": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/plans": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/plans/<int:number>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/integrity": _READ_ONLY,
     "alerts": {"GET": N.LOGIN},
     "teams/<slug:team>/webhooks/<slug:name>/secret": {"POST": N.WRITE},
     "teams/<slug:team>/webhooks/<slug:name>/test": {"POST": N.WRITE},

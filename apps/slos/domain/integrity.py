@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["FROZEN_AFTER", "LOOPS", "Facts", "Finding", "Page", "Report", "SeriesFacts", "examine", "needs_of_slo"]
+__all__ = [
+    "COUNTERS", "FROZEN_AFTER", "LOOPS", "RUNNING", "Facts", "Finding", "Page", "Report", "SeriesFacts", "examine",
+    "needs_of_slo",
+]  # fmt: skip
 
 # seconds that a busy process may go without counting anything
 FROZEN_AFTER = 120.0
@@ -41,6 +44,9 @@ LOOPS: Mapping[str, tuple[str, ...]] = {
     "autoscaler": (RUNNING, WAITING, KV, REQUESTS, PROMPT, GENERATED, LATENCY["ttft"], LATENCY["itl"]),
     "offload": (KV, PROMPT, "vllm:prompt_tokens_cached_total", "vllm:prefix_cache_queries_total"),
 }
+
+# of engines: what moves while one works
+COUNTERS = (REQUESTS, PROMPT, GENERATED, *LATENCY.values())
 
 State = Literal["fed", "starved", "unknown"]
 
@@ -249,7 +255,7 @@ def _frozen(pages: Sequence[Page], now: float, loops: tuple[str, ...]) -> list[F
     longest = max(now - page.moved_at for page in frozen if page.moved_at is not None)
     message = (
         f"{frozen[0].name}{f' and {len(frozen) - 1} more' if len(frozen) > 1 else ''} has requests, but none of its "
-        f"counters has moved for {longest:.0f} s: the engine hangs, or its page is not its own. "
+        f"counters has moved for {int(longest // 60)} min: the engine hangs, or its page is not its own. "
         f"Restart it: kubectl delete pod {frozen[0].name}."
     )
     return [Finding("Frozen", message, loops, _names(frozen))]

@@ -1,0 +1,110 @@
+"""Probing pages for signal integrity: what the loops' metrics look like on each page, before anything is added up."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from apps.slos.domain.integrity import SeriesFacts
+from apps.telemetry.domain.exposition import ExpositionError, parse
+from apps.telemetry.scrape import Target
+
+__all__ = ["ATTEMPTS", "Probe", "probe_all"]
+
+_ONE_SECONDS = 3.0
+_ALL_SECONDS = 20.0
+_AT_ONCE = 64
+_MAX_BYTES = 8 * 1024 * 1024
+# of a histogram one line says whether it is there, whose it is, and whether it moves
+_COUNT = "_count"
+# how often the picker chose each endpoint: what a target was sent, told by somebody else than itself
+ATTEMPTS = "llm_d_epp_scheduler_attempts_total"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`silent`: a sentence when the page could not be read. `series`: metric → what its lines say; `sent`: endpoint
+    name → requests that a picker has sent there since it started."""
+
+    silent: str = ""
+    series: Mapping[str, SeriesFacts] = field(default_factory=dict)
+    sent: Mapping[str, float] = field(default_factory=dict)
+
+
+async def probe_all(targets: Sequence[Target], wanted: Iterable[str]) -> dict[str, Probe]:
+    """A probe for every target's key: of each metric in `wanted` (histograms by their own name) what is there."""
+    metrics = tuple(sorted(wanted))
+    results = {target.key: Probe(f"{target.name} was not reached in time.") for target in targets}
+    if not targets:
+        return results
+    timeout = aiohttp.ClientTimeout(total=_ONE_SECONDS)
+    gate = asyncio.Semaphore(_AT_ONCE)
+    async with aiohttp.ClientSession(timeout=timeout, headers={"Accept": "text/plain"}) as session:
+
+        async def one(target: Target) -> None:
+            async with gate:
+                results[target.key] = await _probe(session, target, metrics)
+
+        tasks = [asyncio.create_task(one(target)) for target in targets]
+        _, late = await asyncio.wait(tasks, timeout=_ALL_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return results
+
+
+async def _probe(session: aiohttp.ClientSession, target: Target, metrics: Sequence[str]) -> Probe:
+    names = {name: metric for metric in metrics for name in (metric, metric + _COUNT)} | {ATTEMPTS: ATTEMPTS}
+    try:
+        # vLLM's page takes the names that are wanted; whoever does not know the query gives all of it
+        query = [("name[]", name) for name in names]
+        async with session.get(target.url, params=query, allow_redirects=False) as answer:
+            if answer.status != 200:
+                return Probe(f"{target.name} answered {answer.status} instead of its metrics.")
+            page = await answer.content.read(_MAX_BYTES)
+            while more := await answer.content.read(_MAX_BYTES - len(page)):
+                page += more
+        return _read(page.decode("utf-8", "replace"), names)
+    except TimeoutError:
+        return Probe(f"{target.name} did not give its metrics within {_ONE_SECONDS:g} s.")
+    except (aiohttp.ClientError, OSError) as error:
+        return Probe(f"{target.name} cannot be reached for its metrics: {type(error).__name__}.")
+    except ExpositionError as error:
+        return Probe(f"{target.name} has a metrics page that cannot be read: {error}")
+
+
+def _read(page: str, names: Mapping[str, str]) -> Probe:
+    models: dict[str, set[str]] = {}
+    totals: dict[str, list[float]] = {}
+    broken: set[str] = set()
+    sent: dict[str, float] = {}
+    for line in parse(page, frozenset(names)):
+        if line.name == ATTEMPTS:
+            name = line.labels.get("endpoint_name", "")
+            if name and math.isfinite(line.value):
+                sent[name] = sent.get(name, 0.0) + line.value
+            continue
+        metric = names[line.name]
+        model = line.labels.get("model_name")
+        if model:
+            models.setdefault(metric, set()).add(model)
+        if math.isfinite(line.value):
+            totals.setdefault(metric, []).append(line.value)
+        else:
+            broken.add(metric)
+    found = {*models, *totals, *broken}
+    return Probe(
+        series={
+            metric: SeriesFacts(
+                frozenset(models.get(metric, ())),
+                sum(totals[metric]) if metric in totals else None,
+                metric not in broken,
+            )
+            for metric in found
+        },
+        sent=sent,
+    )
