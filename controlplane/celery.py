@@ -64,6 +64,7 @@ app.conf.beat_schedule = {
     "slos-integrity": _tick("apps.slos.tasks.probe", 60.0),
     "slos-deliver": _tick("apps.slos.tasks.deliver", 5.0),
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),
+    "whatif-tick": _tick("apps.whatif.tasks.tick", 10.0),
 }
 
 

@@ -3,6 +3,7 @@
     make bench NAME=autoscaling                                   a quick run: four scenarios, coarse sweeps, one seed
     make bench NAME=autoscaling ARGS="--full --seeds 5"           everything (hours on one core)
     make bench NAME=autoscaling ARGS="--scenarios swing --policies lamplight --seeds 5"
+    make bench NAME=autoscaling ARGS="--dynosim"                  the cross-check with NVIDIA's simulator alone
 
 Every policy runs in our fleet simulator (apps/physics/fleet); `lamplight` is the production decide(), `static` a sweep
 of fixed fleets, `foresight` the cheapest schedule found for a trace known beforehand. `ok` means: on every scenario
@@ -22,6 +23,7 @@ from typing import Any
 from apps.physics.fleet.run import Outcome
 from apps.physics.fleet.types import Arrival
 from bench.autoscaling import report
+from bench.autoscaling.crosscheck import crosscheck
 from bench.autoscaling.foresight import foresight
 from bench.autoscaling.frontier import LEVELS, Row, hours_at, points_of
 from bench.autoscaling.play import Played, play
@@ -36,6 +38,8 @@ PEER = "HPA, KEDA, WVA, Knative, AIBrix, Ray Serve (ports, knobs swept), static 
 
 def main() -> None:
     options = _options()
+    if options.dynosim:
+        crosscheck(options.out, policies=not options.no_policies)
     every = scenarios(options.startup)
     names = options.scenarios.split(",") if options.scenarios else list(every) if options.full else list(QUICK)
     wanted = options.policies.split(",") if options.policies else list(POLICIES)
@@ -66,6 +70,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--startup", type=float, default=90.0, help="seconds a replica takes to start (30, 90, 300)")
     parser.add_argument("--full", action="store_true", help="all scenarios, fine sweeps")
     parser.add_argument("--no-foresight", action="store_true", help="leave the bound out (half of a quick run)")
+    parser.add_argument("--dynosim", action="store_true", help="cross-check with NVIDIA's DynoSim instead")
+    parser.add_argument("--no-policies", action="store_true", help="with --dynosim: fixed fleets only")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"folder of the report (default {DEFAULT_OUT})")
     return parser.parse_args()
 

@@ -23,6 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Make a plan of files or pools, and keep it."),
     "replay": ("replay", "Make a stored decision again and compare."),
     "scale": ("scale", "Set the replica target of a pool's variant."),
+    "simulate": ("simulate", "Play a trace or a pool's history through policies, in virtual time."),
     "version": ("version", "Show the version of this command and of the server."),
     "wait": ("wait", "Wait for a condition of an object, or for its deletion."),
 }

@@ -1,21 +1,17 @@
-"""Kubernetes HPA v2 (autoscaling/v2, Kubernetes 1.33 documentation) on external metrics, as vLLM guides set it up.
-
-desired = ceil(total / target) for AverageValue, ceil(replicas * total / target) for Value; the largest of several
-metrics; within a tolerance of 0.1 nothing changes. Sync every 15 s. Up: at most max(100 %, 4 pods) per 15 s; down:
-to the highest recommendation of 300 s. Metrics that cannot be read: no change. llm-d's pair (documentation v0.8,
-hpa-epp): queue of the endpoint picker as Value, running requests as AverageValue. Knob: the target.
+"""Kubernetes HPA v2 on external metrics, as vLLM guides set it up: the algorithm is apps.whatif.domain.hpa (formula and
+version there). Metrics that cannot be read: no change. llm-d's pair (documentation v0.8, hpa-epp): queue of the
+endpoint picker as Value, running requests as AverageValue. Knob: the target.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.autoscaling.peers.base import Peer, View, Window
-
-TOLERANCE = 0.1
+from apps.whatif.domain.hpa import STABILISATION
+from apps.whatif.domain.hpa import Hpa as Algorithm
+from bench.autoscaling.peers.base import Peer, View
 
 
 @dataclass(frozen=True)
@@ -26,11 +22,9 @@ class Metric:
     target: float
     kind: Literal["Value", "AverageValue"] = "AverageValue"
 
-    def wanted(self, view: View) -> int:
-        current = max(view.replicas, 1)
-        total = self.total(view)
-        ratio = total / self.target / (1 if self.kind == "Value" else current)
-        return current if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * current)
+    def ratio(self, view: View) -> float:
+        """Of the metric to its target."""
+        return self.total(view) / self.target / (1 if self.kind == "Value" else max(view.replicas, 1))
 
 
 def queue(view: View) -> float:
@@ -46,21 +40,15 @@ def kv(view: View) -> float:
 
 
 class Hpa(Peer):
-    def __init__(self, least: int, most: int, metrics: Sequence[Metric], stabilisation: float = 300.0) -> None:
+    def __init__(self, least: int, most: int, metrics: Sequence[Metric], stabilisation: float = STABILISATION) -> None:
         super().__init__(least, most)
         self.metrics = metrics
-        self._down = Window(stabilisation)
+        self._algorithm = Algorithm(least, most, stabilisation)
 
     def decide(self, view: View) -> int:
-        current = view.replicas
         if not view.readable:
-            return current
-        wanted = max(metric.wanted(view) for metric in self.metrics)
-        wanted = min(self.most, max(self.least, wanted))
-        self._down.say(view.now, wanted)
-        if wanted > current:
-            return min(wanted, max(2 * current, current + 4))
-        return min(current, self._down.highest())
+            return view.replicas
+        return self._algorithm.decide(view.now, view.replicas, [metric.ratio(view) for metric in self.metrics])
 
 
 def on_queue(least: int, most: int, target: float) -> Hpa:

@@ -1,0 +1,1 @@
+"""What would have happened: a pool's policy played against a trace or the pool's own history, in virtual time."""

@@ -1,0 +1,1 @@
+"""Pure: what is asked, arrivals from a trace or from history, and the runs."""
