@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_postrun, task_prerun, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 from django.conf import settings
+
+from apps.core import instruments
 
 app = Celery("lamplight")
 # for every thread of the process, not only for the one that imported this
@@ -66,6 +69,22 @@ app.conf.beat_schedule = {
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),
     "whatif-tick": _tick("apps.whatif.tasks.tick", 10.0),
 }
+
+
+_begun: dict[str, float] = {}
+
+
+@task_prerun.connect
+def _begin(task_id: str = "", **_: object) -> None:
+    _begun[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def _end(task_id: str = "", task: Any = None, state: str | None = None, **_: object) -> None:
+    started = _begun.pop(task_id, None)
+    if started is not None:
+        seconds = time.perf_counter() - started
+        instruments.task_seconds.labels(task=task.name, state=(state or "unknown").lower()).observe(seconds)
 
 
 @worker_ready.connect

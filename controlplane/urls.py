@@ -3,7 +3,10 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from apps.console.metrics import metrics
+
 urlpatterns = [
+    path("metrics", metrics),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("apps.core.urls")),
     path("api/v1/", include("apps.audit.urls")),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from apps.core import instruments, logs
 from apps.reconcile import services
 from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
 from apps.reconcile.queue import LEASE_SECONDS, Lease
@@ -69,8 +70,12 @@ def drain(budget: float = 10.0) -> int:
 def reconcile(lease: Lease) -> Outcome:
     """Run the controller of one claimed key and settle it."""
     started = time.monotonic()
-    with _keeper.keep(lease):
-        outcome = _run(lease)
+    about = f"{lease.kind}/{lease.uid}#{lease.fence}"
+    with logs.bound(reconcile=about), instruments.taken(instruments.reconcile_seconds, kind=lease.kind) as labels:
+        labels["outcome"] = "broken"
+        with _keeper.keep(lease):
+            outcome = _run(lease)
+        labels["outcome"] = type(outcome).__name__.lower()
     held = services.finish(lease, outcome)
     log.log(
         logging.DEBUG if not isinstance(outcome, Retry) else logging.INFO,

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import Error, connection
 
 from apps.core import clock
+from apps.core.instruments import tasks_left_out
 from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta
 from apps.telemetry.domain.readings import PageReading
@@ -40,10 +41,12 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
     """
     with _lock() as held:
         if not held:
+            tasks_left_out.labels(loop="telemetry").inc()
             return None
         last = selectors.last_tick_at()
         started = clock.now()
         if last is not None and 0 <= (started - last).total_seconds() < selectors.INTERVAL / 2:
+            tasks_left_out.labels(loop="telemetry").inc()
             return None
         # no transaction is open while the network is waited for
         pools = find()

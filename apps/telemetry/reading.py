@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from apps.core.instruments import prometheus_seconds, taken
 from apps.telemetry import prometheus
 from apps.telemetry.scrape import Scraped, Target, scrape_all
 from apps.telemetry.targets import PoolTargets, Prometheus
@@ -36,7 +37,9 @@ def read_all(pools: Sequence[PoolTargets]) -> dict[str, Scraped]:
 
 def _ask(one: Prometheus, targets: Sequence[Target]) -> dict[str, Scraped]:
     try:
-        samples = prometheus.ask(one.spec, targets)
+        with taken(prometheus_seconds, result="failed") as labels:
+            samples = prometheus.ask(one.spec, targets)
+            labels["result"] = "answered"
     except prometheus.PrometheusError as error:
         return {target.key: Scraped(None, f"Prometheus of cluster {one.cluster} {error}.") for target in targets}
     answers = {}

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from apps.core.instruments import scrape_seconds, taken
 from apps.telemetry.domain.addresses import refuse_address
 from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import ExpositionError
@@ -76,7 +77,10 @@ async def scrape_all(
 
         async def one(target: Target) -> None:
             async with gate:
-                results[target.key] = await _scrape(session, target, one_seconds)
+                with taken(scrape_seconds, kind=target.kind, result="failed") as labels:
+                    results[target.key] = await _scrape(session, target, one_seconds)
+                    if results[target.key].reading is not None:
+                        labels["result"] = "read"
 
         tasks = [asyncio.create_task(one(target)) for target in targets]
         _, late = await asyncio.wait(tasks, timeout=all_seconds)

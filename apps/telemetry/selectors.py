@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Sum
+
 from apps.core import clock
 from apps.telemetry import rows
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import PoolSummary, Progress
+from apps.telemetry.models import PoolSummary, Progress, Signal
 from apps.telemetry.partitions import HOURS, MINUTES, RAW, TENS
 
-__all__ = ["INTERVAL", "Summary", "last_tick_at", "recent", "signals_of", "summaries"]
+__all__ = ["INTERVAL", "Summary", "last_tick_at", "recent", "scraped_now", "signals_of", "summaries"]
 
 # seconds between ticks: the beat's schedule of telemetry-tick
 INTERVAL = 10.0
@@ -128,6 +130,15 @@ def last_tick_at() -> datetime | None:
     """When the newest tick was stored."""
     progress = Progress.objects.filter(id=1).first()
     return progress.last_tick_at if progress else None
+
+
+def scraped_now() -> tuple[int, int]:
+    """Engines of all pools that the last tick meant to read, and those that answered."""
+    at = last_tick_at()
+    if at is None:
+        return 0, 0
+    sums = Signal.objects.filter(at=at, variant="").aggregate(Sum("targets"), Sum("scraped"))
+    return sums["targets__sum"] or 0, sums["scraped__sum"] or 0
 
 
 def moment(seconds: float) -> datetime:

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.core.middleware.RequestIdMiddleware",
+    "apps.core.observing.MeasureMiddleware",
     "apps.console.middleware.ConsoleMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -145,10 +146,23 @@ SPECTACULAR_SETTINGS = {
 # Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
 REDIS_URL = os.environ.get("REDIS_URL") or _instance.get("redisUrl") or "redis://localhost:6379/0"
 
+# who may read /metrics of the control plane: whoever sends this as a bearer token; without one, callers on this machine
+METRICS_TOKEN = os.environ.get("LAMPLIGHT_METRICS_TOKEN", "")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "apps.core.logs.JsonFormatter"},
+    },
+    "filters": {"context": {"()": "apps.core.logs.ContextFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": os.environ.get("LAMPLIGHT_LOG_FORMAT", "line"),
+            "filters": ["context"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LAMPLIGHT_LOG_LEVEL", "INFO")},
 }

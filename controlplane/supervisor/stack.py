@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -57,6 +58,10 @@ class Stack:
         self.token_file = self.data / "token"
         self.password_file = self.data / "admin-password"
         self.state_file = self.data / "state.json"
+        self.counters = self.data / "counters"
+        # files of processes that are no more
+        shutil.rmtree(self.counters, ignore_errors=True)
+        self.counters.mkdir()
         self.database = None if os.environ.get("DATABASE_URL") else postgres.prepare(self.data / "pg")
         self.broker = None if os.environ.get("REDIS_URL") else valkey.prepare(self.data / "valkey")
         self.database_url = os.environ.get("DATABASE_URL") or (self.database.url if self.database else "")
@@ -71,6 +76,8 @@ class Stack:
         """What every process of the control plane gets."""
         return {
             "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "controlplane.settings"),
+            # the control plane's processes count in files of one folder: any of them shows what all did
+            "PROMETHEUS_MULTIPROC_DIR": str(self.counters),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "LAMPLIGHT_DATA": str(self.data),

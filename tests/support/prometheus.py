@@ -83,6 +83,7 @@ def run_prometheus(
         )
     running = PrometheusProcess(f"http://127.0.0.1:{port}", process)
     try:
+        wait_until(lambda: requests.get(f"{running.url}/-/ready", timeout=5).ok, 60, "Prometheus is ready")
         wait_until(lambda: _up(running) == len(targets), 60, "Prometheus has scraped all targets")
         yield running
     finally:
