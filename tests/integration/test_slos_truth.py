@@ -5,12 +5,11 @@ The load runs first and the SLO is declared afterwards: an objective is counted 
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,6 @@ import numpy as np
 import pytest
 
 from apps.benchmarks.domain.outcomes import Outcome
-from apps.benchmarks.domain.workloads import PlannedRequest, Segment, poisson
-from apps.benchmarks.load import Target as Server
-from apps.benchmarks.load import play
 from apps.catalog.domain.latency import latency_grid
 from apps.core import clock
 from apps.core.domain.access import Role
@@ -44,12 +40,16 @@ from tests.support.gateways import (
     run_gateway,
 )
 from tests.support.people import Api, api_of, person, team
+from tests.support.traffic import traffic
 
 pytestmark = pytest.mark.django_db
 
 # what the issue asks for: half a point
 TOLERANCE = 0.005
-RATE = 8.0
+# a load generator that is starved measures itself (seconds, 95 % of its requests)
+MOST_LATE = 0.05
+# half as fast as the hardware, so that the scheduling of this machine is small beside what is measured
+SLOWED = {"LAMPLIGHT_TIME_SCALE": "0.5"}
 EDGES = latency_grid()[1]
 
 
@@ -89,7 +89,9 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         with ThreadPoolExecutor(2) as threads:
             engines = list(
                 threads.map(
-                    lambda host: stack.enter_context(run_engine(tmp_path, *flags, host=host, port=ENGINE_PORT)),
+                    lambda host: stack.enter_context(
+                        run_engine(tmp_path, *flags, host=host, port=ENGINE_PORT, environment=SLOWED)
+                    ),
                     addresses,
                 )
             )
@@ -100,23 +102,8 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         yield Stand(cluster, gateway, engines, pool)
 
 
-def plan_of(seconds: float, seed: int) -> list[PlannedRequest]:
-    """Short questions, and one in six with a long document: latencies of two kinds, as people's traffic has."""
-    chance = random.Random(seed)
-    plan = []
-    for number, at in enumerate(poisson(RATE, seconds, seed)):
-        long = chance.random() < 1 / 6
-        prompt = Segment(1_000_000 * seed + number, 12_000 if long else chance.randint(50, 400))
-        plan.append(PlannedRequest(at, (prompt,), 90 if long else chance.randint(5, 20)))
-    return plan
-
-
-def run(stand: Stand, seconds: float, *, ticks: Callable[[Future[Any]], datetime]) -> list[Outcome]:
+def run(stand: Stand, seconds: float, rate: float, *, ticks: Callable[[Future[Any]], datetime]) -> list[Outcome]:
     """Play the load; in the middle of it no replica is ready for a moment, so that requests are shed."""
-
-    async def traffic() -> list[Outcome]:
-        outcomes, _ = await play(Server(stand.gateway.url, "llama"), plan_of(seconds, seed=7))
-        return outcomes
 
     def outage() -> None:
         time.sleep(seconds / 2)
@@ -124,8 +111,11 @@ def run(stand: Stand, seconds: float, *, ticks: Callable[[Future[Any]], datetime
         time.sleep(min(1.5, seconds / 12))
         stand.readiness(True)
 
-    with ThreadPoolExecutor(2) as threads:
-        playing = threads.submit(asyncio.run, traffic())
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        playing = processes.submit(traffic, stand.gateway.url, seconds, rate)
         threads.submit(outage)
         last = ticks(playing)
         outcomes = list(playing.result())
@@ -147,7 +137,7 @@ def edge_for(values: Sequence[float]) -> float:
     """
     array = np.asarray(values)
     deciding = [edge for edge in EDGES if 0.5 <= share(values, edge) <= 0.995] or [EDGES[-1]]
-    return min(deciding, key=lambda edge: int(((array > edge * 0.85 - 0.004) & (array < edge * 1.15 + 0.004)).sum()))
+    return min(deciding, key=lambda edge: int(((array > edge * 0.8 - 0.01) & (array < edge * 1.25 + 0.01)).sum()))
 
 
 def judged(stand: Stand, at: datetime, objectives: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -166,6 +156,9 @@ def judged(stand: Stand, at: datetime, objectives: list[dict[str, Any]]) -> dict
 
 def compare(stand: Stand, outcomes: list[Outcome], last: datetime, window: str) -> dict[str, tuple[float, float]]:
     """Metric -> (share by the client's own timings, attainment from buckets); asserts that they agree."""
+    late = float(np.percentile([one.sent_at - one.planned_at for one in outcomes], 95))
+    if late > MOST_LATE:
+        pytest.skip(f"this machine is too busy: the load generator itself was {late * 1000:.0f} ms late")
     whole = [one for one in outcomes if one.error is None]
     failed = len(outcomes) - len(whole)
     assert failed > 0, "the outage shed nothing"
@@ -207,7 +200,7 @@ def test_attainment_is_what_clients_saw(stand: Stand) -> None:
         playing.result()
         return start
 
-    outcomes = run(stand, 24.0, ticks=ticks)
+    outcomes = run(stand, 24.0, 5.0, ticks=ticks)
     compare(stand, outcomes, start, "5m")
 
 
@@ -226,6 +219,6 @@ def test_attainment_is_what_clients_saw_over_ten_minutes(stand: Stand) -> None:
                 continue
             return last
 
-    outcomes = run(stand, 600.0, ticks=ticks)
+    outcomes = run(stand, 600.0, 3.0, ticks=ticks)
     last = clock.now()
     compare(stand, outcomes, last, "1h")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apps.slos.domain.failures import failures
 from apps.slos.domain.slo import Metric, Source
+from apps.telemetry.domain.failures import failures
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
 

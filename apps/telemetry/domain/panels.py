@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
-from apps.telemetry.domain import measures
+from apps.telemetry.domain import measures, queries
+from apps.telemetry.domain.failures import failures
+from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.measures import Measure
-from apps.telemetry.domain.samples import NoTraffic, value_of
+from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown, value_of
 from apps.telemetry.domain.signals import Signals, merge
 
 __all__ = ["MAX_POINTS", "PANELS", "Chart", "Line", "Panel", "Threshold", "choose_step", "draw"]
@@ -19,24 +22,31 @@ MAX_POINTS = 1000
 MIN_WINDOW = 60.0
 _NICE_STEPS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
+Kind = Literal["line", "stacked", "heatmap"]
 State = Literal["ok", "no_traffic", "no_data", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """`promql`: the same as a query, "" where Prometheus has no such series."""
+
     key: str
     label: str
     measure: Measure
+    promql: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`unit`: s | 1 (share 0..1) | requests | tokens/s | requests/s | replicas; `columns`: what it reads of a row."""
+    """`unit`: s | 1 (share 0..1) | requests | tokens/s | requests/s | replicas | B/s | accelerators | money/h.
+
+    `columns`: what it reads of a row. A heatmap has no series but counts by bucket.
+    """
 
     name: str
     title: str
     unit: str
-    kind: Literal["line", "stacked"]
+    kind: Kind
     lines: tuple[Line, ...]
     columns: frozenset[str]
     family: str | None = None
@@ -56,6 +66,23 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Heat:
+    """Observations by bucket over time. `buckets`: (low, high), rising; `columns`: (time, a count for each bucket)."""
+
+    buckets: tuple[tuple[float, float], ...]
+    columns: tuple[tuple[float, tuple[float, ...]], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"buckets": [[low, high | null], …], "columns": [[time, [count, …]], …]}`; an open bucket ends with null."""
+        return {
+            "buckets": [
+                [low if isfinite(low) else None, high if isfinite(high) else None] for low, high in self.buckets
+            ],
+            "columns": [[time, list(counts)] for time, counts in self.columns],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     panel: Panel
     state: State
@@ -65,9 +92,11 @@ class Chart:
     last_sample_at: float | None
     series: tuple[tuple[Line, tuple[tuple[float, float | None], ...]], ...]
     thresholds: tuple[Threshold, ...] = field(default=())
+    heat: Heat | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
+            **({"heatmap": self.heat.to_json()} if self.heat is not None else {}),
             **catalogue_entry(self.panel),
             "state": self.state,
             "reason": self.reason,
@@ -90,17 +119,57 @@ def catalogue_entry(panel: Panel) -> dict[str, Any]:
     return {"name": panel.name, "title": panel.title, "unit": panel.unit, "kind": panel.kind}
 
 
+def _of(key: str, label: str, kind: str, *names: str) -> Line:
+    """A line whose measure and PromQL are made from the same names: `kind` is a function of both modules."""
+    return Line(key, label, getattr(measures, kind)(*names), getattr(queries, kind)(*names))
+
+
 def _quantiles(name: str, title: str, family: str) -> Panel:
     return Panel(
         name=name,
         title=title,
         unit="s",
         kind="line",
-        lines=tuple(Line(f"p{p}", f"p{p}", measures.quantile(family, p / 100)) for p in (50, 95, 99)),
-        columns=frozenset({"histograms", "rates"}),
+        lines=tuple(
+            Line(f"p{p}", f"p{p}", measures.quantile(family, p / 100), queries.quantile(family, p / 100))
+            for p in (50, 95, 99)
+        ),
+        columns=frozenset({"histograms", "rates", "counts"}),
         family=family,
         min_window=MIN_WINDOW,
     )
+
+
+def _heatmap(name: str, title: str, family: str) -> Panel:
+    return Panel(
+        name=name,
+        title=title,
+        unit="s",
+        kind="heatmap",
+        lines=(Line("buckets", "observations", measures.quantile(family, 0.5), queries.bucket_rate(family)),),
+        columns=frozenset({"histograms", "rates", "counts"}),
+        family=family,
+    )
+
+
+def _panel(
+    name: str,
+    title: str,
+    unit: str,
+    *lines: Line,
+    columns: str = "rates",
+    kind: Kind = "line",
+    min_window: float = 0.0,
+) -> Panel:
+    return Panel(name, title, unit, kind, lines, frozenset(columns.split()), None, min_window)
+
+
+def _failed_at_gateway(row: Signals) -> Sample:
+    """Share of requests that were shed, failed or timed out; what was the client's fault is in neither."""
+    if "gateway.requests" not in row.counts:
+        return Unknown(row.reason or "The endpoint picker has not been read twice in this window.")
+    asked = row.counts["gateway.requests"]
+    return Known(min(1.0, failures(row.counts) / asked)) if asked > 0 else NoTraffic()
 
 
 _SOURCE_LABELS = {
@@ -111,85 +180,163 @@ _SOURCE_LABELS = {
     "p2p": "other replica",
     "external": "other external",
 }
+_TIERS = ("device", "host", "disk", "p2p", "external")
+_FINISHED_LABELS = {"stop": "stop", "length": "length", "abort": "given up by the client", "error": "failed"}
+_WIDE = "counts rates"
 
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
         _quantiles("ttft", "Time to first token", "ttft"),
         _quantiles("itl", "Inter-token latency", "itl"),
+        _quantiles("tpot", "Time per output token, by request", "tpot"),
         _quantiles("e2e", "Request latency, end to end", "e2e"),
-        Panel(
-            name="prompt_tokens_by_source",
-            title="Prompt tokens by source",
-            unit="tokens/s",
+        _quantiles("gateway_ttft", "Time to first token, at the gateway", "gateway.ttft"),
+        _quantiles("gateway_itl", "Inter-token latency, at the gateway", "gateway.itl"),
+        _quantiles("gateway_e2e", "Request latency, at the gateway", "gateway.e2e"),
+        _quantiles("gateway_hold", "Time held at the gateway", "gateway.hold"),
+        _heatmap("ttft_heatmap", "Time to first token, distribution", "ttft"),
+        _heatmap("itl_heatmap", "Inter-token latency, distribution", "itl"),
+        _heatmap("e2e_heatmap", "Request latency, distribution", "e2e"),
+        _panel(
+            "breakdown",
+            "Where the time goes, mean of a request",
+            "s",
+            *(
+                _of(key, label, "mean", key)
+                for key, label in (("queue", "waiting"), ("prefill", "prefill"), ("decode", "decode"))
+            ),
+            columns="histograms counts rates",
             kind="stacked",
-            lines=tuple(Line(key, label, measures.rate(f"source_{key}")) for key, label in _SOURCE_LABELS.items()),
-            columns=frozenset({"rates"}),
-        ),
-        Panel(
-            name="hit_rate",
-            title="Prefix cache hit rate",
-            unit="1",
-            kind="line",
-            lines=(Line("hit_rate", "prompt tokens from cache", measures.hit_rate),),
-            columns=frozenset({"counts"}),
             min_window=MIN_WINDOW,
         ),
-        Panel(
-            name="queue",
-            title="Requests running and waiting",
-            unit="requests",
-            kind="line",
-            lines=(
-                Line("waiting", "waiting", measures.gauge("waiting")),
-                Line("running", "running", measures.gauge("running")),
-            ),
-            columns=frozenset({"gauges"}),
+        _panel(
+            "prompt_tokens_by_source",
+            "Prompt tokens by source",
+            "tokens/s",
+            *(_of(key, label, "rate", f"source_{key}") for key, label in _SOURCE_LABELS.items()),
+            kind="stacked",
         ),
-        Panel(
-            name="kv_usage",
-            title="KV cache in use",
-            unit="1",
-            kind="line",
-            lines=(
-                Line("mean", "mean of replicas", measures.gauge("kv_mean")),
-                Line("max", "fullest replica", measures.gauge("kv_max")),
-            ),
-            columns=frozenset({"gauges"}),
+        _panel(
+            "hit_rate",
+            "Prefix cache hit rate",
+            "1",
+            _of("hit_rate", "prompt tokens from cache", "ratio", "cached_tokens", "prompt_tokens"),
+            columns="counts",
+            min_window=MIN_WINDOW,
         ),
-        Panel(
-            name="requests",
-            title="Requests finished",
-            unit="requests/s",
-            kind="line",
-            lines=(
-                Line("requests", "finished", measures.rate("requests")),
-                Line("errors", "failed", measures.rate("errors")),
-                Line("rejections", "rejected", measures.rate("rejections")),
-            ),
-            columns=frozenset({"rates"}),
+        _panel(
+            "hit_rate_by_tier",
+            "Hit rate by tier",
+            "1",
+            *(_of(tier, _SOURCE_LABELS[tier], "ratio", f"source_{tier}", "prompt_tokens") for tier in _TIERS),
+            columns="counts",
+            kind="stacked",
+            min_window=MIN_WINDOW,
         ),
-        Panel(
-            name="throughput",
-            title="Throughput",
-            unit="tokens/s",
-            kind="line",
-            lines=(
-                Line("prompt", "prompt tokens", measures.rate("prompt_tokens")),
-                Line("generation", "generated tokens", measures.rate("generation_tokens")),
-            ),
-            columns=frozenset({"rates"}),
+        _panel(
+            "queue",
+            "Requests running and waiting",
+            "requests",
+            _of("waiting", "waiting", "gauge", "waiting"),
+            _of("running", "running", "gauge", "running"),
+            columns="gauges",
         ),
-        Panel(
-            name="replicas",
-            title="Replicas",
-            unit="replicas",
-            kind="line",
-            lines=(
-                Line("desired", "desired", measures.replicas("desired")),
-                Line("ready", "ready", measures.replicas("ready")),
-            ),
-            columns=frozenset({"replicas"}),
+        _panel(
+            "waiting_by_reason",
+            "Requests waiting, by reason",
+            "requests",
+            _of("capacity", "for KV blocks", "gauge", "waiting_capacity"),
+            _of("deferred", "for a slower tier", "gauge", "waiting_deferred"),
+            columns="gauges",
+            kind="stacked",
+        ),
+        _panel(
+            "gateway_queue",
+            "Requests at the gateway",
+            "requests",
+            _of("queue", "held", "gauge", "gateway.queue"),
+            _of("running", "in flight", "gauge", "gateway.running"),
+            columns="gauges",
+        ),
+        _panel(
+            "kv_usage",
+            "KV cache in use",
+            "1",
+            _of("mean", "mean of replicas", "gauge", "kv_mean"),
+            _of("max", "fullest replica", "gauge", "kv_max"),
+            columns="gauges",
+        ),
+        _panel("preemptions", "Preemptions", "requests/s", _of("preemptions", "preempted", "rate", "preemptions")),
+        _panel(
+            "requests",
+            "Requests finished",
+            "requests/s",
+            _of("requests", "finished", "rate", "requests"),
+            _of("errors", "failed", "rate", "errors"),
+            _of("rejections", "rejected", "rate", "rejections"),
+        ),
+        _panel(
+            "finished_by_reason",
+            "Requests finished, by reason",
+            "requests/s",
+            *(_of(reason, label, "rate", f"finished_{reason}") for reason, label in _FINISHED_LABELS.items()),
+            kind="stacked",
+        ),
+        _panel(
+            "error_rate",
+            "Requests failed",
+            "1",
+            Line("gateway", "at the gateway", _failed_at_gateway, queries.failed_at_gateway()),
+            _of("engine", "at the engines", "ratio", "errors", "requests"),
+            columns="counts",
+            min_window=MIN_WINDOW,
+        ),
+        _panel(
+            "throughput",
+            "Throughput",
+            "tokens/s",
+            _of("prompt", "prompt tokens", "rate", "prompt_tokens"),
+            _of("generation", "generated tokens", "rate", "generation_tokens"),
+        ),
+        _panel(
+            "offload_bandwidth",
+            "KV offload, moved",
+            "B/s",
+            _of("load", "loaded to the device", "rate", "offload_load_bytes"),
+            _of("store", "stored from the device", "rate", "offload_store_bytes"),
+        ),
+        _panel(
+            "speculation",
+            "Draft tokens accepted",
+            "1",
+            _of("accepted", "accepted", "ratio", "spec_accepted_tokens", "spec_draft_tokens"),
+            columns="counts",
+            min_window=MIN_WINDOW,
+        ),
+        _panel(
+            "replicas",
+            "Replicas",
+            "replicas",
+            Line("desired", "desired", measures.replicas("desired")),
+            Line("ready", "ready", measures.replicas("ready"), f"count({queries.counter('requests')})"),
+            Line("starting", "starting", measures.replicas("starting")),
+            Line("asleep", "asleep", measures.replicas("asleep")),
+            columns="replicas",
+        ),
+        _panel(
+            "accelerators",
+            "Accelerators held",
+            "accelerators",
+            Line("accelerators", "held by pods", measures.gauge("accelerators")),
+            columns="gauges",
+        ),
+        _panel(
+            "cost",
+            "Cost of the accelerators held",
+            "money/h",
+            Line("cost", "per hour", measures.cost_per_hour),
+            columns="gauges counts",
         ),
     )
 }
@@ -220,6 +367,7 @@ def draw(
     instants = [row.at for row in rows]
     times = [tick * step for tick in range(int(-(-start // step)), int(end // step) + 1)]
     drawn: dict[str, list[tuple[float, float | None]]] = {line.key: [] for line in panel.lines}
+    found: dict[float, Histogram] = {}
     idle = False
     for time in times:
         inside = rows[bisect_right(instants, time - window) : bisect_right(instants, time)]
@@ -228,6 +376,8 @@ def draw(
                 points.append((time, None))
             continue
         row = merge(inside)
+        if panel.kind == "heatmap" and panel.family is not None:
+            found[time] = row.histograms.get(panel.family, Histogram())
         for line in panel.lines:
             sample = line.measure(row)
             idle = idle or isinstance(sample, NoTraffic)
@@ -242,8 +392,19 @@ def draw(
         step=step,
         window=window,
         last_sample_at=last,
-        series=tuple((line, tuple(drawn[line.key])) for line in panel.lines),
+        series=tuple((line, tuple(drawn[line.key])) for line in panel.lines if panel.kind != "heatmap"),
         thresholds=tuple(thresholds),
+        heat=_heat(found) if panel.kind == "heatmap" else None,
+    )
+
+
+def _heat(found: Mapping[float, Histogram]) -> Heat:
+    buckets = sorted({bucket for histogram in found.values() for bucket in histogram.counts})
+    return Heat(
+        tuple(buckets),
+        tuple(
+            (time, tuple(histogram.counts.get(bucket, 0.0) for bucket in buckets)) for time, histogram in found.items()
+        ),
     )
 
 

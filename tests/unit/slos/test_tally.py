@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.slos.domain.failures import kind_of
 from apps.slos.domain.ledger import Point, fold, thinned
 from apps.slos.domain.tally import Promise, Tally, count
+from apps.telemetry.domain.failures import kind_of
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals, merge
 

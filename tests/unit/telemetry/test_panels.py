@@ -133,3 +133,41 @@ def test_merging_in_any_grouping_is_the_same(parts: list[dict], split: int) -> N
     assert grouped.seconds == whole.seconds
     assert grouped.at == whole.at
     assert {k: pytest.approx(v) for k, v in grouped.gauges.items()} == whole.gauges
+
+
+def test_a_heatmap_has_the_counts_of_every_bucket() -> None:
+    rows = [row(ago, histograms={"ttft": Histogram({(0.1, 0.25): 3, (5.0, float("inf")): 1})}) for ago in (20, 10, 0)]
+    answer = chart("ttft_heatmap", rows, seconds=10.0)
+    assert (answer["kind"], answer["state"], answer["series"]) == ("heatmap", "ok", [])
+    assert answer["heatmap"]["buckets"] == [[0.1, 0.25], [5.0, None]]
+    # each column looks back over two scrapes
+    assert answer["heatmap"]["columns"] == [[NOW - 10, [6, 2]], [NOW, [6, 2]]]
+
+
+def test_a_heatmap_without_traffic() -> None:
+    answer = chart("ttft_heatmap", [row(ago, histograms={}) for ago in (20, 10, 0)], seconds=10.0)
+    assert answer["state"] == "no_traffic"
+    assert answer["heatmap"]["buckets"] == []
+
+
+def test_the_breakdown_is_of_means_over_counts() -> None:
+    histograms = {"queue": Histogram({(0.0, 1.0): 4}), "prefill": Histogram({(0.0, 1.0): 4}), "decode": Histogram({})}
+    counts = {"queue_sum": 1.0, "prefill_sum": 2.0}
+    answer = chart("breakdown", history(histograms=histograms, counts=counts))
+    assert points(answer, "queue")[-1] == pytest.approx(0.25)
+    assert points(answer, "prefill")[-1] == pytest.approx(0.5)
+    assert points(answer, "decode")[-1] is None
+
+
+def test_failures_at_the_gateway_leave_out_what_clients_did_wrong() -> None:
+    counts = {"gateway.requests": 100.0, "gateway.errors": 12.0, "gateway.error:503": 5.0, "gateway.error:400": 7.0}
+    assert points(chart("error_rate", history(counts=counts)), "gateway")[-1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("panel", PANELS.values(), ids=lambda panel: panel.name)
+def test_every_panel_draws_of_nothing_and_of_rows_without_names(panel) -> None:
+    assert chart(panel.name, [])["state"] == "no_data"
+    bare = [row(ago, counts={}, rates={}, histograms={}, gauges={}, replicas={}) for ago in (20, 10, 0)]
+    answer = chart(panel.name, bare, seconds=10.0)
+    assert answer["state"] in ("no_data", "no_traffic")
+    assert all(value is None for series in answer["series"] for _, value in series["points"])

@@ -1,4 +1,4 @@
-"""What the error codes of an endpoint picker mean for a promise to its clients.
+"""What the error codes of an endpoint picker say: whether the service failed, or its client.
 
 Two spellings: the HTTP status, and the names of the gateway API inference extension (`pkg/epp/util/error`).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["Kind", "failures", "kind_of"]
+__all__ = ["CLIENT_CODES", "Kind", "failures", "kind_of"]
 
 Kind = Literal["shed", "failed", "timed_out", "client"]
 
@@ -28,6 +28,12 @@ _NAMED: Mapping[str, Kind] = {
     "ClientDisconnected": "client",
     "Canceled": "client",
 }
+
+
+# the codes of clients' faults as a regular expression of PromQL (RE2): 4xx but 408 and 429, and names
+CLIENT_CODES = "|".join(
+    [*sorted(code for code, kind in _NAMED.items() if kind == "client"), "4(0[0-79]|1[0-9]|2[0-8]|[3-9][0-9])"]
+)
 
 
 def kind_of(code: str) -> Kind:
