@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, NotFound
+from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, Invalid, NotFound
 from apps.clusters.kube import Kube
+from apps.pools.domain.effects import immutable_fields
 from apps.pools.domain.manifests import POOL_UID, Manifest, PlanRefused
 from apps.pools.domain.plan import (
     MANAGER,
@@ -77,19 +78,27 @@ def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> None:
 
 @dataclass(frozen=True)
 class Carried:
-    """What became of a plan: objects as written, by kind/name, and who owns fields that we could not write."""
+    """What became of a plan: objects as written, by kind/name, and what could not be.
+
+    `owned`: fields by the manager that owns them. `immutable`: fields that only a new object can have, by kind/name.
+    """
 
     written: dict[str, Manifest]
     owned: dict[str, list[str]]
+    immutable: dict[str, tuple[str, ...]]
 
 
-def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], fence: Fence) -> Carried:
+def carry_out(
+    kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], fence: Fence, *, recreate: bool = False
+) -> Carried:
     """Apply what differs and delete what is no longer rendered. `live`: present objects by kind/name. Raises KubeError.
 
-    An object with fields that somebody else owns is left as it is and does not keep the others waiting.
+    An object with fields that somebody else owns, or that cannot be changed in place, is left as it is and does not
+    keep the others waiting. `recreate`: a person consents to making the latter anew.
     """
     written: dict[str, Manifest] = {}
     owned: dict[str, list[str]] = {}
+    immutable: dict[str, tuple[str, ...]] = {}
     for write in todo.writes:
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
         fence.check()
@@ -98,9 +107,26 @@ def carry_out(kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], 
         except FieldManagerConflict as conflict:
             for manager, fields in conflict.owned.items():
                 owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
+        except Invalid as refused:
+            fields = immutable_fields(str(refused))
+            if name not in live or not fields:
+                raise
+            if recreate:
+                written[name] = _make_anew(kube, write.manifest, live[name], fence)
+            else:
+                immutable[name] = fields
     for orphan in todo.orphans:
         delete_object(kube, orphan, fence)
-    return Carried(written, owned)
+    return Carried(written, owned, immutable)
+
+
+def _make_anew(kube: Kube, manifest: Manifest, live: Manifest, fence: Fence) -> Manifest:
+    """Delete an object and create it as rendered, with the replicas that it has now."""
+    if manifest["kind"] == "Deployment":
+        manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live["spec"].get("replicas", 1)}}
+    delete_object(kube, live, fence)
+    fence.check()
+    return kube.apply(manifest, manager=MANAGER)
 
 
 def settle_replicas(

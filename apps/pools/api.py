@@ -16,11 +16,12 @@ from apps.core import access, writes
 from apps.core.api.base import ApiView, actor_of, answer, by, etags, flag
 from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
 from apps.core.api.parsers import only_document
-from apps.core.api.schema import CURSOR, DRY_RUN, LIMIT, REASON, problem_responses
+from apps.core.api.schema import CURSOR, DRY_RUN, IF_MATCH, LIMIT, REASON, problem_responses
 from apps.core.domain.conditions import format_time
 from apps.core.domain.documents import Name, Spec
 from apps.core.domain.refusals import Stale
-from apps.pools import selectors, services
+from apps.core.representation import full
+from apps.pools import revisions, selectors, services
 from apps.pools.kinds import PoolKind
 from apps.pools.models import Pool
 from apps.pools.observing import mine, owned_resources, pods_of
@@ -126,19 +127,39 @@ class RevisionsView(PoolView):
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(generation__lt=decode_cursor(cursor, int)[0])
         found = list(rows[: limit + 1])
-        items = [
-            {
-                "generation": row.generation,
-                "spec": row.spec,
-                "acceptedAt": format_time(row.accepted_at),
-                "actor": row.actor,
-                "reason": row.reason or None,
-                "renderedHash": row.rendered_hash or None,
-            }
-            for row in found[:limit]
-        ]
+        items = [revisions.representation(row) for row in found[:limit]]
         more = len(found) > limit
         return answer({"items": items, "next": encode_cursor(items[-1]["generation"]) if more else None})
+
+
+class RevisionDiffView(PoolView):
+    """What changed between two generations."""
+
+    @extend_schema(
+        operation_id="pools_revisions_diff",
+        summary="Changes of the spec, and of the objects that it renders to, from one revision to another",
+        responses={200: _OBJECT, **problem_responses(404)},
+    )
+    def get(self, request: Request, team: str, name: str, before: int, after: int) -> Response:
+        return answer(revisions.compare(self.pool(request, team, name), before, after))
+
+
+class RollbackView(PoolView):
+    """A new generation with the spec of an old one."""
+
+    @extend_schema(
+        operation_id="pools_rollback",
+        summary="Declare the spec of an old generation anew",
+        parameters=[IF_MATCH, DRY_RUN, REASON],
+        request=None,
+        responses={200: _OBJECT, **problem_responses(403, 404, 409, 412, 422, 428)},
+    )
+    def post(self, request: Request, team: str, name: str, generation: int) -> Response:
+        pool = self.pool(request, team, name, write=True)
+        written = revisions.roll_back(
+            pool, generation, by=by(request), etags=etags(request), dry_run=flag(request, "dry_run")
+        )
+        return answer(full(written.obj), etag=written.obj.etag)
 
 
 class ReplicasView(PoolView):

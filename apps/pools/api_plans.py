@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, Literal, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,9 +15,11 @@ from apps.core.api.base import ApiView, actor_of, answer, by, flag
 from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
 from apps.core.api.parsers import only_document
 from apps.core.api.schema import CURSOR, DRY_RUN, LIMIT, REASON, problem_responses
+from apps.core.domain.documents import Spec
 from apps.core.yamlio import Document
 from apps.pools import plans
 from apps.pools.api import PoolView
+from apps.pools.applying import apply_plan
 from apps.pools.models import PoolPlan
 
 _OBJECT = {"type": "object"}
@@ -97,3 +100,26 @@ class PlanDetailView(PoolView):
     def get(self, request: Request, team: str, name: str, number: int) -> Response:
         access.require_read(actor_of(request), team)
         return answer(plans.representation(plans.find_plan(team, name, number)))
+
+
+class _ApplyBody(Spec):
+    """What POST …/plans/{id}/apply takes."""
+
+    consent: Annotated[list[Literal["recreate"]], Field(max_length=10)] = []
+
+
+class PlanApplyView(PoolView):
+    """Apply exactly what a plan says."""
+
+    @extend_schema(
+        operation_id="pools_plan_apply",
+        summary="Apply a plan; 409 names what moved since it was made",
+        parameters=[REASON],
+        request={"application/json": _OBJECT},
+        responses={200: _OBJECT, **problem_responses(400, 403, 404, 409, 412, 422, 502)},
+    )
+    def post(self, request: Request, team: str, name: str, number: int) -> Response:
+        access.require_write(actor_of(request), team)
+        body = _ApplyBody.from_document(only_document(request).value if request.data else {}, at="")
+        plan = plans.find_plan(team, name, number)
+        return answer(plans.representation(apply_plan(plan, by=by(request), consent=body.consent)))

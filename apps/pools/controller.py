@@ -21,8 +21,8 @@ from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
-from apps.pools import selectors
-from apps.pools.actions import TAKE_OWNERSHIP, carry_out, ensure_namespace, refuse_foreign, settle_replicas
+from apps.pools import selectors, services
+from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
@@ -80,33 +80,42 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         if todo.writes:
             ensure_namespace(kube, pool.namespace, fence)
             refuse_foreign(kube, pool, todo.writes)
-        observed, notes, owned = _act(kube, pool, spec, desired, todo, observed, fence)
+        consents = selectors.consents_of(pool)
+        observed, notes, blocked = _act(kube, pool, spec, desired, todo, observed, fence, consents)
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
         report = _report(kube, pool, spec, None, observed, sync, [])
         record(lease, pool, report)
         return Done(requeue_after=REFUSED_SECONDS)
-    if owned:
-        sync = _owned_by_others(owned)
-        record(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes))
-        return Retry(sync.message)
+    if blocked is not None:
+        record(lease, pool, _report(kube, pool, spec, desired, observed, blocked, notes))
+        return Retry(blocked.message)
+    if consents is not None:
+        services.plan_carried_out(lease, pool)
     sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
     return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes), observed)
 
 
 def _act(
-    kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, todo: Plan, observed: Observed, fence: reconcile.Fence
-) -> tuple[Observed, list[Note], dict[str, list[str]]]:
-    """Write what differs. Returns the objects as they are then, what to put on the timeline, and who owns what."""
+    kube: Kube,
+    pool: Pool,
+    spec: PoolSpec,
+    desired: Desired,
+    todo: Plan,
+    observed: Observed,
+    fence: reconcile.Fence,
+    consents: frozenset[str] | None,
+) -> tuple[Observed, list[Note], Sync | None]:
+    """Write what differs. Returns the objects as they are then, what to put on the timeline, and what is in the way."""
     live = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in observed.live}
-    carried = carry_out(kube, pool, todo, live, fence)
+    carried = carry_out(kube, pool, todo, live, fence, recreate="recreate" in (consents or ()))
     live |= carried.written
     notes = _notes_of(todo)
     external = spec.autoscaling.mode == "external"
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-        if manifest["kind"] != "Deployment" or name not in live:
+        if manifest["kind"] != "Deployment" or name not in live or name in carried.immutable:
             continue
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
@@ -117,7 +126,7 @@ def _act(
                 notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
     left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
-    return replace(observed, live=left), notes, carried.owned
+    return replace(observed, live=left), notes, _in_the_way(pool, carried)
 
 
 def _report(
@@ -218,6 +227,21 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
     health = Health(held, healthy["reason"], healthy["message"]) if healthy else Health("Unknown", "NotSeen", "")
     record(lease, pool, Report(sync, health))
     return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)
+
+
+def _in_the_way(pool: Pool, carried: Carried) -> Sync | None:
+    if carried.owned:
+        return _owned_by_others(carried.owned)
+    if not carried.immutable:
+        return None
+    rows = sorted(carried.immutable.items())
+    fields = "; ".join(f"{name.replace('/', ' ')}: {', '.join(held)}" for name, held in rows)
+    message = (
+        f"fields that cannot be changed on a living object differ from what is declared ({fields}). Making it anew "
+        f"interrupts what runs: see `lamp plan pool/{pool.name}`, and consent to it with "
+        f"`lamp approve pool/{pool.name} --consent recreate`"
+    )
+    return Sync("OutOfSync", "RecreateNeedsConsent", message)
 
 
 def _owned_by_others(owned: Mapping[str, Sequence[str]]) -> Sync:

@@ -90,12 +90,30 @@ def plan_document(document: Document, *, team: str, name: str, by: By, keep: boo
 
 def plan_pool(pool: Pool, *, by: By, keep: bool = True) -> PoolPlan:
     """Plan what the present declaration would still change in the cluster. Raises Refusals."""
-    prospect = prospect_of(pool, selectors.spec_of(pool), base_of(pool))
+    prospect = present(pool)
     return store(prospect, made(prospect), DECLARATION, by=by, keep=keep)
 
 
-def base_of(pool: Pool) -> Base:
-    """The pool as it is, to plan on."""
+def present(pool: Pool) -> Prospect:
+    """A pool as it is declared, to be planned."""
+    return prospect_of(pool, selectors.spec_of(pool), _base_of(pool))
+
+
+def rehearsed(document: Document, *, team: str, by: By) -> Prospect:
+    """A pool as a document would declare it, to be planned. Raises Refusals."""
+
+    def look(outcomes: list[Outcome]) -> _Row:
+        written = outcomes[0].written
+        assert written is not None
+        return _row(written)
+
+    row = services.rehearse([document], look, by=by, team=team)
+    if row.prospect is None:
+        raise row.problem or Missing("The document is not one of a pool.")
+    return row.prospect
+
+
+def _base_of(pool: Pool) -> Base:
     return Base(declaration(pool), pool.version, pool.generation)
 
 
@@ -246,7 +264,7 @@ def _touched(written: Written, planned: set[ObjectKey], actor: Actor) -> list[_R
     for pool in pools:
         if pool.key not in planned and len(rows) < MOST_TOUCHED and actor.may_read(pool.team):
             planned.add(pool.key)
-            rows.append(_row(Written("unchanged", pool, base_of(pool)), because=str(obj.key)))
+            rows.append(_row(Written("unchanged", pool, _base_of(pool)), because=str(obj.key)))
     return rows
 
 

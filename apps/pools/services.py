@@ -14,9 +14,10 @@ from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Clash, Fault, Invalid
 from apps.core.kinds import Accepted
 from apps.pools import selectors
-from apps.pools.models import Pool, ReplicaTarget
+from apps.pools.models import Pool, PoolPlan, ReplicaTarget
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
+from apps.reconcile.queue import Lease
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,13 @@ def _announce(
             **named,
         )
     )
+
+
+def plan_carried_out(lease: Lease, pool: Pool) -> None:
+    """The controller has done all that applied plans of this generation and earlier ones ask for. Raises LeaseLost."""
+    with reconcile.holding(lease, Pool):
+        rows = PoolPlan.objects.filter(pool=pool, state="applied", carried_out_at=None)
+        rows.filter(generation__lte=pool.generation).update(carried_out_at=clock.now())
 
 
 def model_changed(change: Accepted) -> tuple[()]:

@@ -16,6 +16,9 @@ urlpatterns = [
     path(f"{_POOL}/plan", api_plans.PlanView.as_view(), name="pools-plan"),
     path(f"{_POOL}/plans", api_plans.PlansView.as_view(), name="pools-plans"),
     path(f"{_POOL}/plans/<int:number>", api_plans.PlanDetailView.as_view(), name="pools-plan-detail"),
+    path(f"{_POOL}/plans/<int:number>/apply", api_plans.PlanApplyView.as_view(), name="pools-plan-apply"),
+    path(f"{_POOL}/revisions/<int:before>/diff/<int:after>", api.RevisionDiffView.as_view(), name="pools-diff"),
+    path(f"{_POOL}/revisions/<int:generation>/rollback", api.RollbackView.as_view(), name="pools-rollback"),
     path(f"{_POOL}/replicas", api.ReplicasView.as_view(), name="pools-replicas"),
     path(f"{_POOL}/objects", api.ObjectsView.as_view(), name="pools-objects"),
 ]

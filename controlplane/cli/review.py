@@ -11,7 +11,7 @@ import click
 
 from controlplane.cli.output import clean, to_yaml
 
-__all__ = ["Line", "changes_anything", "of_item", "show"]
+__all__ = ["Line", "changes_anything", "of_item", "of_revisions", "show"]
 
 _CONTEXT = 2
 _WIDEST = 110
@@ -80,6 +80,25 @@ def of_plan(plan: dict[str, Any]) -> Iterator[Line]:
     for warning in plan["warnings"]:
         yield Line(f"  ! {warning['reason']}: {warning['message']}", "!")
     yield Line(f"  plan: {plan['summary']['sentence']}", bold=True)
+
+
+def of_revisions(found: dict[str, Any]) -> Iterator[Line]:
+    """What changed between two revisions: the spec, and the objects as both would render today."""
+    for end, word in ((found["from"], "from"), (found["to"], "to")):
+        why = f": {end['reason']}" if end.get("reason") else ""
+        yield Line(
+            f"{word + ':':<6}generation {end['generation']} of {end['acceptedAt']} by {end['actor']}{why}", bold=True
+        )
+    if not found["spec"]:
+        yield Line("  the specs are the same")
+    for field in found["spec"]:
+        yield from _field(field, indent="  ", effect=False)
+    if found["objects"] is None:
+        yield Line(f"  ! {found['reason']}", "!")
+        return
+    for obj in found["objects"]:
+        yield Line("")
+        yield from _object(obj)
 
 
 def _object(obj: dict[str, Any]) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apps.clusters.kube import Kube
+from apps.clusters.models import Cluster
 from apps.core.domain.access import Role
 from apps.pools.models import Pool, PoolPlan
 from tests.support.cluster import EmbeddedCluster, run_cluster
@@ -226,3 +227,182 @@ def test_plans_are_kept_in_bounds_and_a_dry_run_keeps_none(api: Api, monkeypatch
     assert [row["id"] for row in page["items"]] == numbers[:1:-1]
     rest = api.get(f"{POOLS}/chat/plans?limit=2&cursor={page['next']}")
     assert ([row["id"] for row in rest["items"]], rest["next"]) == ([numbers[1]], None)
+
+
+# --- applying ------------------------------------------------------------------------------------------------------
+
+
+def apply(api: Api, planned: dict[str, Any], body: Any = None, status: int = 200) -> dict[str, Any]:
+    response = api.send("POST", f"{POOLS}/{planned['pool']}/plans/{planned['id']}/apply", body or {})
+    assert response.status_code == status, response.content
+    return dict(json_of(response))
+
+
+def edit(kube: Kube, **pod: Any) -> None:
+    kube._call(
+        "PATCH",
+        kube.resource("Deployment", "apps").path(NAMESPACE, "chat-h200"),
+        {"fieldManager": "kubectl-edit"},
+        body={"spec": {"template": {"spec": pod}}},
+        content_type="application/merge-patch+json",
+    )
+
+
+@pytest.mark.usefixtures("live")
+def test_an_applied_plan_does_what_it_said_once(api: Api, cluster: EmbeddedCluster) -> None:
+    planned = plan(api, document(engine={"args": ["--max-model-len=8192"]}), query="?reason=why+not")
+    became = apply(api, planned)
+    assert (became["state"], became["generation"]) == ("applied", 2)
+    assert (pool().generation, pool().spec["engine"]["args"]) == (2, ["--max-model-len=8192"])
+    assert pool().revisions.get(generation=2).reason == "why not"
+    drain()
+    args = cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--max-model-len=8192" in args
+    assert api.get(f"{POOLS}/chat/plans/{planned['id']}")["carriedOutAt"]
+    assert "already" in apply(api, planned, status=409)["detail"]
+    assert plan(api)["summary"]["empty"]
+
+
+def test_a_plan_of_a_new_pool_makes_it(api: Api, cluster: EmbeddedCluster) -> None:
+    planned = plan(api, document("idea"), "idea")
+    apply(api, planned)
+    drain()
+    assert "Deployment/idea-h200" in cluster.objects(NAMESPACE)
+    again = plan(api, document("late"), "late")
+    declare(pool_document("late"))
+    moved = apply(api, again, status=409)
+    assert moved["errors"] == [
+        {"pointer": "/base", "detail": "there is a pool of this name now, and the plan was of a new one"}
+    ]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_plan_whose_declaration_moved_is_refused_and_says_so(api: Api) -> None:
+    planned = plan(api, document(engine={"args": ["--max-model-len=8192"]}))
+    declare(pool_document(engine={"args": ["--max-model-len=4096"]}))
+    moved = apply(api, planned, status=409)
+    assert moved["type"] == "urn:lamplight:problem:plan-moved"
+    assert moved["errors"] == [
+        {"pointer": "/base/generation", "detail": "the pool is at generation 2 now, the plan was made on 1"}
+    ]
+    assert pool().spec["engine"]["args"] == ["--max-model-len=4096"]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_plan_whose_live_objects_moved_is_refused_and_names_them(api: Api, kube: Kube) -> None:
+    planned = plan(api, document(engine={"args": ["--max-model-len=8192"]}))
+    kube.scale(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE, 3, manager="kubectl")
+    kube.delete(kube.resource("Service"), "chat", NAMESPACE)
+    edit(kube, terminationGracePeriodSeconds=5)
+    moved = {fault["pointer"]: fault["detail"] for fault in apply(api, planned, status=409)["errors"]}
+    assert set(moved) == {"/objects/Deployment/chat-h200", "/objects/Service/chat"}
+    assert "kubectl-edit wrote it at 20" in moved["/objects/Deployment/chat-h200"]
+    assert moved["/objects/Service/chat"] == "Service chat is gone"
+    assert pool().generation == 1
+
+
+@pytest.mark.usefixtures("live")
+def test_status_and_replicas_alone_do_not_move_a_plan(api: Api, kube: Kube) -> None:
+    planned = plan(api, document(engine={"args": ["--max-model-len=8192"]}))
+    kube.scale(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE, 3, manager="kubectl")
+    assert apply(api, planned)["state"] == "applied"
+
+
+@pytest.mark.usefixtures("live")
+def test_a_plan_that_renders_differently_by_now_is_refused(api: Api) -> None:
+    planned = plan(api, document(engine={"args": ["--max-model-len=8192"]}))
+    declare(model_document(source="hf://Qwen/Qwen3-8B"))
+    assert [fault["pointer"] for fault in apply(api, planned, status=409)["errors"]] == ["/base/renderedHash"]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_plan_that_rests_on_its_bundle_is_not_applied_alone(api: Api) -> None:
+    bundle = [
+        {"apiVersion": "lamplight.dev/v1", **model_document(source="hf://Qwen/Qwen3-8B")},
+        document(engine={"args": ["--max-model-len=8192"]}),
+    ]
+    planned = json_of(api.send("POST", "plan", bundle))["items"][1]["plan"]
+    assert "apply the bundle" in apply(api, planned, status=409)["detail"]
+
+
+@pytest.mark.usefixtures("live")
+def test_what_is_immutable_is_made_anew_with_consent_only(api: Api, cluster: EmbeddedCluster, kube: Kube) -> None:
+    deployment = kube.resource("Deployment", "apps")
+    held = kube.get(deployment, "chat-h200", NAMESPACE)
+    kube.delete(deployment, "chat-h200", NAMESPACE)
+    # as an earlier version might have rendered it: ours, with another selector
+    template = held["spec"]["template"]
+    labels = {**template["metadata"]["labels"], "old": "yes"}
+    kube.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": "chat-h200",
+                "namespace": NAMESPACE,
+                "labels": {**held["metadata"]["labels"], "lamplight.dev/spec-hash": "0"},
+            },
+            "spec": {
+                "replicas": 3,
+                "selector": {"matchLabels": {**held["spec"]["selector"]["matchLabels"], "old": "yes"}},
+                "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
+            },
+        },
+        manager="lamplight",
+    )
+    drain()
+    synced = condition("chat", "Synced")
+    assert (synced["status"], synced["reason"]) == ("False", "RecreateNeedsConsent")
+    assert "spec.selector" in synced["message"]
+    old = cluster.objects(NAMESPACE)["Deployment/chat-h200"]["metadata"]["uid"]
+    planned = plan(api)
+    found = named(planned)["Deployment/chat-h200"]
+    assert (found["action"], found["effect"], found["immutable"]) == ("changed", "recreate", ["spec.selector"])
+    assert planned["summary"]["consentNeeded"] == ["recreate"]
+    assert "NoReplicaLeft" in {w["reason"] for w in planned["warnings"]}
+    assert apply(api, planned, status=409)["type"] == "urn:lamplight:problem:consent-needed"
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["metadata"]["uid"] == old
+    apply(api, planned, {"consent": ["recreate"]})
+    drain()
+    anew = cluster.objects(NAMESPACE)["Deployment/chat-h200"]
+    assert anew["metadata"]["uid"] != old
+    assert "old" not in anew["spec"]["selector"]["matchLabels"]
+    assert condition("chat", "Synced")["status"] == "True"
+    assert api.get(f"{POOLS}/chat/plans/{planned['id']}")["carriedOutAt"]
+
+
+# --- revisions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("live")
+def test_history_is_compared_and_rolled_back_to(api: Api) -> None:
+    declare(pool_document(engine={"args": ["--max-model-len=8192"]}))
+    drain()
+    compared = api.get(f"{POOLS}/chat/revisions/1/diff/2")
+    assert [f["path"] for f in compared["spec"]] == ["spec.engine.args"]
+    assert compared["to"]["reason"] == "a test"
+    assert [(o["name"], o["effect"]) for o in compared["objects"]] == [("chat-h200", "restart")]
+    assert api.get(f"{POOLS}/chat/revisions/2/diff/2")["spec"] == []
+    Cluster.objects.update(status={})
+    compared = api.get(f"{POOLS}/chat/revisions/1/diff/2")
+    assert (compared["objects"], "not been seen" in compared["reason"]) == (None, True)
+
+    path = f"{POOLS}/chat/revisions/1/rollback"
+    assert api.send("POST", path).status_code == 428
+    assert api.send("POST", path, If_Match='"x:1"').status_code == 412
+    dry = api.send("POST", f"{path}?dry_run=true", If_Match=pool().etag)
+    assert (dry.status_code, pool().generation) == (200, 2)
+    response = api.send("POST", path, If_Match=pool().etag)
+    assert response.status_code == 200, response.content
+    newest = pool().revisions.order_by("-generation").first()
+    assert (newest.generation, newest.reason, newest.spec) == (
+        3,
+        "roll back to generation 1",
+        pool().revisions.get(generation=1).spec,
+    )
+    drain()
+    assert pool().revisions.get(generation=3).rendered_hash == pool().revisions.get(generation=1).rendered_hash
+    again = api.send("POST", path, If_Match=pool().etag)
+    assert (again.status_code, "already" in json_of(again)["detail"]) == (409, True)
+    assert api.send("POST", f"{POOLS}/chat/revisions/9/rollback", If_Match=pool().etag).status_code == 404

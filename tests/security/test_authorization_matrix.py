@@ -14,7 +14,7 @@ import pytest
 
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
-from apps.pools.models import PoolPlan
+from apps.pools.models import Pool, PoolPlan, PoolRevision
 from tests.support.people import Api, api_of, person, team
 from tests.support.routes import api_routes, methods_of
 
@@ -72,6 +72,9 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/webhooks/<slug:name>/secret": {"POST": N.WRITE},
     "teams/<slug:team>/webhooks/<slug:name>/test": {"POST": N.WRITE},
     "teams/<slug:team>/webhooks/<slug:name>/deliveries": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/plans/<int:number>/apply": {"POST": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/revisions/<int:before>/diff/<int:after>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/revisions/<int:generation>/rollback": {"POST": N.WRITE},
     "fleet": {"GET": N.LOGIN},
     "stream": {"GET": N.LOGIN},
 }
@@ -102,6 +105,9 @@ ARGUMENTS = {
     "username": "viewer",
     "panel": "ttft",
     "number": "1",
+    "before": "1",
+    "after": "1",
+    "generation": "1",
     "uid": "00000000-0000-0000-0000-000000000000",
 }
 
@@ -148,6 +154,8 @@ def people() -> People:
         assert handler.kind in SPECS, f"SPECS needs a {handler.kind} for the reads of this test"
         spec = handler.spec_model.from_document(SPECS[handler.kind]).to_document()
         handler.model.objects.create(team="default", name="thing", spec=spec, created_at=now, updated_at=now)
+    thing = Pool.objects.get(team="default", name="thing")
+    PoolRevision.objects.create(pool=thing, generation=1, spec=thing.spec, accepted_at=now, actor="user:1")
     PoolPlan.objects.create(
         pk=1,
         team="default",
