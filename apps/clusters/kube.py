@@ -31,11 +31,13 @@ Written = Callable[[Mapping[str, Any]], None]
 _GROUP_VERSIONS = (
     "v1",
     "apps/v1",
+    "autoscaling/v2",
     "policy/v1",
     "rbac.authorization.k8s.io/v1",
     "inference.networking.k8s.io/v1",
     "gateway.networking.k8s.io/v1",
     "monitoring.coreos.com/v1",
+    "keda.sh/v1alpha1",
 )
 
 

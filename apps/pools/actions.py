@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, Invalid, NotFound
 from apps.clusters.kube import Kube
+from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.effects import immutable_fields
 from apps.pools.domain.manifests import POOL_UID, Manifest, PlanRefused
 from apps.pools.domain.plan import (
@@ -21,6 +22,7 @@ from apps.pools.domain.plan import (
     with_metadata,
     without_replicas,
 )
+from apps.pools.domain.replicas import foreign_writer
 from apps.pools.models import Pool
 from apps.reconcile.services import Fence
 
@@ -89,12 +91,20 @@ class Carried:
 
 
 def carry_out(
-    kube: Kube, pool: Pool, todo: Plan, live: Mapping[str, Manifest], fence: Fence, *, recreate: bool = False
+    kube: Kube,
+    pool: Pool,
+    todo: Plan,
+    live: Mapping[str, Manifest],
+    fence: Fence,
+    *,
+    hands: bool = False,
+    recreate: bool = False,
 ) -> Carried:
     """Apply what differs and delete what is no longer rendered. `live`: present objects by kind/name. Raises KubeError.
 
     An object with fields that somebody else owns, or that cannot be changed in place, is left as it is and does not
-    keep the others waiting. `recreate`: a person consents to making the latter anew.
+    keep the others waiting. `hands`: what was edited by hand (Update, not Apply) is taken back. `recreate`: a person
+    consents to making anew what cannot be changed in place.
     """
     written: dict[str, Manifest] = {}
     owned: dict[str, list[str]] = {}
@@ -103,7 +113,7 @@ def carry_out(
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
         fence.check()
         try:
-            written[name] = _apply(kube, pool, sendable(write.manifest, live.get(name)))
+            written[name] = _apply(kube, pool, sendable(write.manifest, live.get(name)), live.get(name), hands=hands)
         except FieldManagerConflict as conflict:
             for manager, fields in conflict.owned.items():
                 owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
@@ -165,16 +175,18 @@ def settle_replicas(
             # decided on what is not the newest any more: look, and decide again
             refused = conflict
             changed = live = kube.get(resource, name, namespace)
+            external = external or foreign_writer(live) is not None
         else:
             return changed
     raise refused
 
 
-def _apply(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest:
+def _apply(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, *, hands: bool) -> Manifest:
     try:
         return kube.apply(manifest, manager=MANAGER)
     except FieldManagerConflict as conflict:
-        if not conflict.owned.keys() <= allowed_managers(pool.annotations):
+        edited = hands and live is not None and hand_edited(live, conflict.owned)
+        if not edited and not conflict.owned.keys() <= allowed_managers(pool.annotations):
             raise
         return kube.apply(manifest, manager=MANAGER, force=True)
 

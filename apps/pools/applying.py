@@ -21,7 +21,7 @@ from apps.pools.domain.managers import newest, writers_of
 from apps.pools.domain.manifests import Manifest, PlanRefused
 from apps.pools.domain.plan import MANAGER, SCALER
 from apps.pools.kinds import PoolKind
-from apps.pools.models import Pool, PoolPlan
+from apps.pools.models import Pool, PoolPlan, PoolRevision
 from apps.pools.planning import Prospect, fingerprint, live_objects
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
@@ -73,6 +73,8 @@ def apply_plan(plan: PoolPlan, *, by: By, consent: Collection[str] = ()) -> Pool
         plan = PoolPlan.objects.select_for_update().get(pk=plan.pk)
         _refuse_unless_open(plan)
         pool = _declared(plan, by) if plan.origin == plans.DOCUMENT else Pool.objects.get(uid=plan.base["uid"])
+        waiting = PoolRevision.objects.filter(pool=pool, generation=pool.generation, approved_at=None)
+        waiting.update(approved_at=clock.now(), approved_by=by.actor.id)
         plan.pool_id = pool.uid
         plan.generation = pool.generation
         plan.state, plan.decided_at, plan.decided_by = plans.APPLIED, clock.now(), by.actor.id

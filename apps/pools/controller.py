@@ -21,17 +21,19 @@ from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
-from apps.pools import selectors, services
+from apps.core.domain.conditions import Condition
+from apps.pools import approvals, drifting, selectors, services
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import VARIANT, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
-from apps.pools.domain.plan import Plan, plan
+from apps.pools.domain.plan import Plan, address_of, plan
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, observe
+from apps.pools.ownership import Owners, owners_of
 from apps.pools.recording import Note, Report, record
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded
@@ -68,50 +70,89 @@ def reconcile_pool(lease: Lease) -> Outcome:
 
 
 def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
-    spec = selectors.spec_of(pool)
+    standing = selectors.standing_of(pool)
     fence = reconcile.Fence(lease)
     observed = observe(kube, pool)
+    if standing.spec is None:
+        nothing_yet = approvals.waits(lease, pool, standing, cluster, kube, observed)
+        report = _report(kube, pool, selectors.spec_of(pool), None, observed, nothing_yet, [])
+        approved = approvals.condition(pool, standing, nothing_yet)
+        return _settle(lease, pool, replace(report, conditions=_present(approved)), observed)
+    spec = standing.spec
     try:
-        desired = desired_of(gather(pool, spec, cluster), kube.resources())
+        desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
         todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
             return _settle(lease, pool, report, observed)
-        if todo.writes:
-            ensure_namespace(kube, pool.namespace, fence)
-            refuse_foreign(kube, pool, todo.writes)
         consents = selectors.consents_of(pool)
-        observed, notes, blocked = _act(kube, pool, spec, desired, todo, observed, fence, consents)
+        live = {address_of(obj): obj for obj in observed.live}
+        drift = drifting.look(pool, spec, desired, todo, live, consents)
+        drifting.remember(lease, pool, drift)
+        if drift.todo.writes:
+            ensure_namespace(kube, pool.namespace, fence)
+            refuse_foreign(kube, pool, drift.todo.writes)
+        external = spec.autoscaling.mode == "external"
+        owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
+        observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
         report = _report(kube, pool, spec, None, observed, sync, [])
         record(lease, pool, report)
         return Done(requeue_after=REFUSED_SECONDS)
+    waits = approvals.waits(lease, pool, standing, cluster, kube, observed) if standing.waiting else None
+    drifted = drift.sync()
+    beside = _beside(pool, desired, drift, owners, applied=blocked is None)
+    conditions = _present(approvals.condition(pool, standing, waits), drift.condition(pool), owners.condition(pool))
+    sync = blocked or waits or drifted or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
+    report = _report(kube, pool, spec, desired, observed, sync, notes, owners)
+    report = replace(report, conditions=conditions, status=beside)
+    if waits is not None:
+        report = replace(report, rendered_hash="")  # of the spec that is live, not of the one that waits
     if blocked is not None:
-        record(lease, pool, _report(kube, pool, spec, desired, observed, blocked, notes))
+        record(lease, pool, report)
         return Retry(blocked.message)
     if consents is not None:
         services.plan_carried_out(lease, pool)
-    sync = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
-    return _settle(lease, pool, _report(kube, pool, spec, desired, observed, sync, notes), observed)
+    return _sooner(_settle(lease, pool, report, observed), drift.look_again())
+
+
+def _beside(pool: Pool, desired: Desired, drift: drifting.Look, owners: Owners, *, applied: bool) -> dict[str, Any]:
+    """What the status keeps beside sync and health: what was applied, drift, owners of replicas."""
+    kept: dict[str, Any] = {"appliedHash": desired.rendered_hash} if applied else {}
+    for name, value in (("drift", drift.status()), ("replicasOwner", dict(owners.remembered))):
+        if value or name in pool.status:
+            kept[name] = value
+    return kept
+
+
+def _present(*conditions: Condition | None) -> tuple[Condition, ...]:
+    return tuple(condition for condition in conditions if condition is not None)
+
+
+def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
+    if seconds is None or not isinstance(outcome, Done) or outcome.requeue_after is None:
+        return outcome
+    return replace(outcome, requeue_after=min(outcome.requeue_after, seconds))
 
 
 def _act(
     kube: Kube,
     pool: Pool,
-    spec: PoolSpec,
     desired: Desired,
-    todo: Plan,
+    drift: drifting.Look,
     observed: Observed,
     fence: reconcile.Fence,
     consents: frozenset[str] | None,
+    owners: Owners,
 ) -> tuple[Observed, list[Note], Sync | None]:
     """Write what differs. Returns the objects as they are then, what to put on the timeline, and what is in the way."""
-    live = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in observed.live}
-    carried = carry_out(kube, pool, todo, live, fence, recreate="recreate" in (consents or ()))
+    todo = drift.todo
+    live = {address_of(obj): obj for obj in observed.live}
+    recreate = "recreate" in (consents or ())
+    carried = carry_out(kube, pool, todo, live, fence, hands=drift.hands, recreate=recreate)
     live |= carried.written
     notes = _notes_of(todo)
-    external = spec.autoscaling.mode == "external"
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
@@ -119,7 +160,8 @@ def _act(
             continue
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
-        changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=external and variant is not None)
+        theirs = not owners.ours(manifest["metadata"]["name"])
+        changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=theirs)
         if changed is not None:
             live[name] = changed
             if int(changed["spec"].get("replicas", 1)) != was:
@@ -137,6 +179,7 @@ def _report(
     observed: Observed,
     sync: Sync,
     notes: list[Note],
+    owners: Owners | None = None,
 ) -> Report:
     deployments = observed.engine_deployments()
     targets = selectors.replica_targets(pool)
@@ -145,7 +188,8 @@ def _report(
     for variant in spec.variants:
         live = deployments.get(variant.name)
         wanted = selectors.effective_replicas(variant, targets.get(variant.name))
-        if external and live is not None:
+        theirs = owners is not None and live is not None and not owners.ours(live["metadata"]["name"])
+        if (external or theirs) and live is not None:
             wanted = int(live["spec"].get("replicas", 1))
         variants.append(
             variant_state(variant.name, variant.accelerator, variant.accelerators_per_pod, wanted, live, observed.pods)

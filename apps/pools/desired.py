@@ -42,13 +42,17 @@ class Desired:
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def gather(pool: Pool, spec: PoolSpec, cluster: Cluster) -> Declared:
-    """Read what rendering `spec` as the pool's needs."""
+def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | None = None) -> Declared:
+    """Read what rendering `spec` as the pool's needs; `generation` where it is not the newest one."""
     model = selectors.model_of(pool, spec)
     targets = selectors.replica_targets(pool)
     return Declared(
         identity=PoolIdentity(
-            uid=str(pool.uid), team=pool.team, name=pool.name, generation=pool.generation, namespace=pool.namespace
+            uid=str(pool.uid),
+            team=pool.team,
+            name=pool.name,
+            generation=generation or pool.generation,
+            namespace=pool.namespace,
         ),
         spec=spec,
         model=selectors.model_facts(model) if model is not None else None,

@@ -8,6 +8,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core import clock
 from apps.core.kinds import Accepted, CheckContext, KindHandler
+from apps.core.writes import same_value
 from apps.pools import selectors
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.validation import faults_of, object_names, unknown_accelerators
@@ -71,15 +72,26 @@ class PoolKind(KindHandler):
             pool.cluster_uid, pool.namespace = cluster.uid, change.spec.namespace
             Pool.objects.filter(uid=pool.uid).update(cluster_uid=pool.cluster_uid, namespace=pool.namespace)
         if change.spec_changed:
+            now = clock.now()
             PoolRevision.objects.create(
                 pool=pool,
                 generation=pool.generation,
                 spec=pool.spec,
-                accepted_at=clock.now(),
+                accepted_at=now,
                 actor=change.actor.id,
                 reason=change.reason,
+                approved_at=now if self._goes_live(pool, change.spec) else None,
             )
+            pool.plans.filter(origin="approval", state="open").update(state="superseded")
         reconcile.enqueue(kind=self.kind, uid=pool.uid, priority=Priority.PERSON, shard=str(pool.cluster_uid))
+
+    def _goes_live(self, pool: Pool, spec: PoolSpec) -> bool:
+        """Whether a spec needs no approval: the policy of the one that is live decides, so that none lifts its own."""
+        live = selectors.approved_revision(pool)
+        if live is None:
+            return spec.policies.apply == "automatic"
+        held = PoolSpec.from_document(live.spec)
+        return held.policies.apply == "automatic" or same_value(live.spec, pool.spec)
 
     def request_deletion(self, obj: Any) -> bool:
         return False

@@ -24,7 +24,10 @@ class Pool(DeclaredObject):
 
 
 class PoolRevision(models.Model):
-    """One accepted spec of a pool: what, who (opaque id), when, why. `rendered_hash`: of the objects it became."""
+    """One accepted spec of a pool: what, who (opaque id), when, why. `rendered_hash`: of the objects it became.
+
+    `approved_at`: since when it may go live, null while it waits; `approved_by`: who said so, "" where the policy did.
+    """
 
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="revisions")
     generation = models.PositiveBigIntegerField()
@@ -33,6 +36,8 @@ class PoolRevision(models.Model):
     actor = models.CharField(max_length=200)
     reason = models.TextField(default="", blank=True)
     rendered_hash = models.CharField(max_length=64, default="", blank=True)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=200, default="", blank=True)
 
     class Meta:
         db_table = "pools_revision"

@@ -29,8 +29,9 @@ from apps.pools import selectors
 from apps.pools.actions import allowed_managers
 from apps.pools.desired import Declared, Desired, desired_of, gather
 from apps.pools.domain.cost import Demand, cost_delta
+from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
-from apps.pools.domain.plan import MANAGER, key_of, sendable
+from apps.pools.domain.plan import MANAGER, address_of, key_of, sendable
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.warnings import Surroundings, warnings_of
@@ -43,7 +44,9 @@ DEADLINE_SECONDS = 25.0
 
 @dataclass(frozen=True)
 class Prospect:
-    """A pool as it would be, with all that a plan of it needs from the database. `base` None: it is a new pool.
+    """A pool as it would be, with all that a plan of it needs from the database.
+
+    `base` None: it is a new pool; a base with an empty declaration: nothing of it has gone live yet.
 
     `spec_before`: what its cluster is to hold now.
     """
@@ -81,7 +84,7 @@ def prospect_of(pool: Pool, spec: PoolSpec, base: Base | None) -> Prospect:
         declared=gather(pool, spec, cluster),
         document=dict(declaration(pool)),
         base=base,
-        spec_before=PoolSpec.from_document(base.declaration["spec"]) if base is not None else None,
+        spec_before=PoolSpec.from_document(base.declaration["spec"]) if base is not None and base.declaration else None,
         external=spec.autoscaling.mode == "external",
     )
 
@@ -99,12 +102,12 @@ def make_plan(prospect: Prospect) -> Made:
             if time.monotonic() > deadline:
                 raise Unreachable(f"it did not answer all questions within {DEADLINE_SECONDS:.0f} s")
             answers.append(
-                _ask(kube, pool, manifest, live.get(_address(manifest)), allowed_managers(prospect.annotations))
+                _ask(kube, pool, manifest, live.get(address_of(manifest)), allowed_managers(prospect.annotations))
             )
         missing = not live and not _namespace_there(kube, pool.namespace)
     except (Unreachable, Throttled) as error:
         raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
-    rendered = {_address(manifest) for manifest in desired.objects}
+    rendered = {address_of(manifest) for manifest in desired.objects}
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
     return Made(
         review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing),
@@ -117,7 +120,7 @@ def live_objects(kube: Kube, pool: Pool) -> dict[str, Manifest]:
     """The pool's objects by `Kind/name`, read from the cluster itself. Raises KubeError."""
     labels = {POOL_UID: str(pool.uid)}
     found = [obj for resource in owned_resources(kube) for obj in kube.list(resource, pool.namespace, labels=labels)]
-    return {_address(obj): obj for obj in sorted(found, key=key_of)}
+    return {address_of(obj): obj for obj in sorted(found, key=key_of)}
 
 
 def fingerprint(obj: Manifest) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def _review(
         wanted = desired.replicas[variant.name]
         if variant.name in held:
             wanted = held[variant.name] if prospect.external else wanted
-            replicas[_address(deployments[variant.name])] = (held[variant.name], wanted)
+            replicas[address_of(deployments[variant.name])] = (held[variant.name], wanted)
         after.append(_demand(spec, variant.name, wanted))
     before_spec = prospect.spec_before
     before = [_demand(before_spec, v.name, held.get(v.name, 0)) for v in before_spec.variants] if before_spec else []
@@ -162,7 +165,7 @@ def _review(
         read_only=cluster_spec(prospect.cluster).read_only,
     )
     return Review(
-        spec=review_spec(prospect.base.declaration if prospect.base else None, prospect.document),
+        spec=review_spec((prospect.base.declaration or None) if prospect.base else None, prospect.document),
         objects=objects,
         cost=cost,
         warnings=warnings_of(spec, objects, cost, around),
@@ -214,7 +217,8 @@ def _forced(
     allowed: frozenset[str],
 ) -> Answered:
     """What would be there if the fields were taken over, so that people see what they would consent to."""
-    consent = conflict.owned.keys() <= allowed
+    # applying a plan is the word of a person against edits by hand; a claim by another apply needs more
+    consent = conflict.owned.keys() <= allowed or hand_edited(live or {}, conflict.owned)
     try:
         after = kube.apply(body, manager=MANAGER, dry_run=True, force=True)
     except Invalid as refused:
@@ -251,10 +255,6 @@ def _namespace_there(kube: Kube, namespace: str) -> bool:
 
 def _variant_of(obj: Manifest) -> str | None:
     return (obj["metadata"].get("labels") or {}).get(VARIANT) if obj["kind"] == "Deployment" else None
-
-
-def _address(obj: Manifest) -> str:
-    return f"{obj['kind']}/{obj['metadata']['name']}"
 
 
 __all__ = ["Made", "PlanRefused", "Prospect", "fingerprint", "live_objects", "make_plan", "prospect_of"]

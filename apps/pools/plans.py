@@ -95,8 +95,12 @@ def plan_pool(pool: Pool, *, by: By, keep: bool = True) -> PoolPlan:
 
 
 def present(pool: Pool) -> Prospect:
-    """A pool as it is declared, to be planned."""
-    return prospect_of(pool, selectors.spec_of(pool), _base_of(pool))
+    """A pool as it is declared, to be planned against what is live."""
+    standing = selectors.standing_of(pool)
+    held = declaration(pool)
+    if standing.waiting:
+        held = {**held, "spec": standing.spec.to_document()} if standing.spec is not None else {}
+    return prospect_of(pool, selectors.spec_of(pool), Base(held, pool.version, pool.generation))
 
 
 def rehearsed(document: Document, *, team: str, by: By) -> Prospect:

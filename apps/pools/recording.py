@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from apps.audit.services import record_event
 from apps.core import clock, outbox
-from apps.core.domain.conditions import find_condition, read_conditions, set_condition
+from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
 from apps.pools.models import Pool, PoolRevision
 from apps.reconcile import services as reconcile
@@ -27,7 +28,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one reconcile has to say of a pool. Absent parts leave the stored status as it is."""
+    """All that one reconcile has to say of a pool. Absent parts leave the stored status as it is.
+
+    `conditions` and `status`: what stands beside sync and health.
+    """
 
     sync: Sync
     health: Health
@@ -36,6 +40,8 @@ class Report:
     served_name: str | None = None
     rendered_hash: str = ""
     notes: tuple[Note, ...] = field(default=())
+    conditions: tuple[Condition, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record(lease: Lease, pool: Pool, report: Report) -> bool:
@@ -46,7 +52,7 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     now = clock.now()
     before = read_conditions(pool.conditions)
     conditions = before
-    for condition in conditions_of(report.sync, report.health, pool.generation):
+    for condition in (*conditions_of(report.sync, report.health, pool.generation), *report.conditions):
         conditions = set_condition(conditions, condition, now)
     written = [condition.to_json() for condition in conditions]
     status = _status(pool, report)
@@ -91,7 +97,7 @@ def _status(pool: Pool, report: Report) -> dict[str, Any]:
         status["endpoint"] = report.endpoint
     if report.served_name is not None:
         status["servedName"] = report.served_name
-    return status
+    return {**status, **report.status}
 
 
 def _transitions(before: Any, after: Any) -> list[Note]:
@@ -109,5 +115,13 @@ def _transitions(before: Any, after: Any) -> list[Note]:
 
 
 _ON_THE_WAY = frozenset(
-    {"NothingDeployed", "ReplicasStarting", "ReplicasStopping", "RollingOut", "EndpointPickerStarting", "Deleting"}
+    {
+        "NothingDeployed",
+        "WaitingForApproval",
+        "ReplicasStarting",
+        "ReplicasStopping",
+        "RollingOut",
+        "EndpointPickerStarting",
+        "Deleting",
+    }
 )

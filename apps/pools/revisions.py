@@ -36,6 +36,8 @@ def representation(revision: PoolRevision, *, spec: bool = True) -> dict[str, An
         "actor": revision.actor,
         "reason": revision.reason or None,
         "renderedHash": revision.rendered_hash or None,
+        "approvedAt": format_time(revision.approved_at) if revision.approved_at else None,
+        "approvedBy": revision.approved_by or None,
     }
     return {**row, "spec": revision.spec} if spec else row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from apps.core.kinds import find_reference
 from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.validation import Offer, Shape
-from apps.pools.models import Pool, ReplicaTarget
+from apps.pools.models import Pool, PoolRevision, ReplicaTarget
 
 
 def spec_of(pool: Pool) -> PoolSpec:
@@ -34,6 +35,32 @@ def cluster_named(team: str, name: str) -> Cluster:
     found: Cluster | None = find_reference("Cluster", team, name)
     if found is None:
         raise LookupError(f"there is no Cluster named {name} for team {team}")
+    return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which spec the cluster is to hold. `spec` None: none has been approved yet. `waiting`: the newest one waits."""
+
+    spec: PoolSpec | None
+    generation: int
+    waiting: bool
+
+
+def standing_of(pool: Pool) -> Standing:
+    """The newest approved spec of a pool, and whether a newer one waits."""
+    newest = approved_revision(pool)
+    if newest is None:
+        # a pool of before there were revisions has none at all, and nothing to wait for
+        waiting = pool.revisions.exists()
+        return Standing(None if waiting else spec_of(pool), pool.generation, waiting)
+    if newest.generation == pool.generation:
+        return Standing(spec_of(pool), pool.generation, False)
+    return Standing(PoolSpec.from_document(newest.spec), newest.generation, True)
+
+
+def approved_revision(pool: Pool) -> PoolRevision | None:
+    found: PoolRevision | None = pool.revisions.exclude(approved_at=None).order_by("-generation").first()
     return found
 
 

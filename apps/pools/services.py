@@ -70,6 +70,9 @@ def set_replica_targets(
             _write(pool, row, after[row.variant])
     if not dry_run and (after != before or set(held) != {*held, *(row.variant for row in wanted)}):
         _announce(pool, wanted, before, after, actor, request_id)
+    elif not dry_run and any(row.source == "person" for row in wanted):
+        # the same number again is a person's word too: it takes back what somebody else had scaled
+        reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.SCALING, shard=str(pool.cluster_uid))
     return after
 
 

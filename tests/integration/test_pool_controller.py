@@ -145,11 +145,29 @@ def test_scaling_writes_the_scale_alone_within_bounds_and_makes_no_revision(clus
 
 
 @pytest.mark.usefixtures("declared")
-def test_a_scale_by_hand_is_put_back(cluster: EmbeddedCluster, kube: Kube) -> None:
+def test_a_scale_by_hand_is_left_and_named_until_a_person_scales_here(cluster: EmbeddedCluster, kube: Kube) -> None:
     drain()
     kube.scale(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE, 0, manager="kubectl")
+    with counted_calls() as calls:
+        drain()
+        drain()
+    assert writes(calls) == []
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 0
+    owner = condition("chat", "ReplicasOwner")
+    assert (owner["status"], owner["reason"]) == ("False", "ScaledByHand")
+    assert "kubectl" in owner["message"]
+    assert pool().status["replicasOwner"]["chat-h200"]["manager"] == "kubectl"
+    assert pool().status["replicas"]["desired"] == 0
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 3, "autoscaler")], actor="system")
     drain()
-    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 2
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 0, "no loop takes it back"
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 3, "person")], actor="user:1")
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 3
+    assert condition("chat", "ReplicasOwner")["status"] == "True"
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 4, "autoscaler")], actor="system")
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "it is ours again"
 
 
 @pytest.mark.usefixtures("declared")

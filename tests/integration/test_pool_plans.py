@@ -154,11 +154,27 @@ def test_a_field_that_somebody_edited_is_shown_with_who_wrote_it(api: Api, kube:
         content_type="application/merge-patch+json",
     )
     found = named(plan(api))["Deployment/chat-h200"]
-    assert (found["action"], found["reason"]) == ("skipped", "OwnershipConflict")
+    assert (found["action"], found["effect"]) == ("changed", "restart")
     field = next(f for f in found["fields"] if f["path"].endswith("terminationGracePeriodSeconds"))
     assert (field["before"], field["writers"][0]["manager"]) == (5, "kubectl-edit")
     assert field["writers"][0]["at"]
     assert found["conflicts"][0]["fields"] == [".spec.template.spec.terminationGracePeriodSeconds"]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_field_that_another_apply_claims_is_left_alone(api: Api, kube: Kube) -> None:
+    claim = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "chat-h200", "namespace": NAMESPACE},
+        "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}},
+    }
+    kube.apply(claim, manager="ops", force=True)
+    planned = plan(api)
+    found = named(planned)["Deployment/chat-h200"]
+    assert (found["action"], found["reason"]) == ("skipped", "OwnershipConflict")
+    assert found["conflicts"][0]["manager"] == "ops"
+    assert [w["reason"] for w in planned["warnings"]] == ["OwnershipConflict"]
 
 
 def test_a_name_that_is_taken_is_left_alone_and_said(api: Api, kube: Kube) -> None:

@@ -40,6 +40,25 @@ def diff(before: Any, after: Any, at: Path = ()) -> list[FieldChange]:
     return list(_diff(before, after, at))
 
 
+def overlaid(live: Any, wanted: Any, at: Path = ()) -> Any:
+    """What applying `wanted` over `live` roughly gives, where no server says: its fields on top, everything else kept.
+
+    Items of keyed lists are laid over their own; a list without keys is replaced unless it is of the same length.
+    """
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        return {**live, **{k: overlaid(live[k], v, (*at, k)) if k in live else v for k, v in wanted.items()}}
+    if not isinstance(live, list) or not isinstance(wanted, list):
+        return wanted
+    names = list_keys(at[-1], live, wanted) if at and isinstance(at[-1], str) else None
+    if names is None:
+        same_length = len(live) == len(wanted)
+        return [overlaid(a, b, at) for a, b in zip(live, wanted, strict=True)] if same_length else wanted
+    over = {key_of(item, names): item for item in wanted}
+    held = {key_of(item, names): item for item in live}
+    kept = [overlaid(item, over[key]) if key in over else item for key, item in held.items()]
+    return kept + [item for key, item in over.items() if key not in held]
+
+
 # what the server keeps for itself, and our own stamp, which changes with every change and says nothing more
 _BOOKKEEPING = frozenset(
     {"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink", "deletionTimestamp"}

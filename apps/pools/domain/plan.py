@@ -14,8 +14,9 @@ from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest
 
 MANAGER = "lamplight"
 SCALER = "lamplight-scaler"
+OURS = frozenset({MANAGER, SCALER})
 _LIST_KEYS = ("name", "containerPort", "port", "mountPath", "key")
-_QUANTITIES = ("/resources/", "/sizeLimit")
+_QUANTITIES = ("resources", "sizeLimit")
 _MOST_DIFFERENCES = 20
 
 Key = tuple[str, str, str]
@@ -44,6 +45,11 @@ class Plan:
 def key_of(manifest: Mapping[str, Any]) -> Key:
     """Group, kind and name: the address of an object within the pool's namespace."""
     return (manifest["apiVersion"].rpartition("/")[0], manifest["kind"], manifest["metadata"]["name"])
+
+
+def address_of(manifest: Mapping[str, Any]) -> str:
+    """`Kind/name`."""
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
 def plan(desired: Sequence[Manifest], live: Iterable[Manifest]) -> Plan:
@@ -83,7 +89,7 @@ def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
                 yield place
     elif isinstance(wanted, list):
         yield from _list_differences(wanted, live, at)
-    elif not _same(wanted, live, at):
+    elif wanted != live and not same_amount(wanted, live, at):
         yield at
 
 
@@ -117,9 +123,8 @@ def _list_key(items: list[Any]) -> str | None:
     return None
 
 
-def _same(wanted: Any, live: Any, at: str) -> bool:
-    if wanted == live:
-        return True
+def same_amount(wanted: Any, live: Any, at: str) -> bool:
+    """Whether two values at a place that holds a quantity are the same amount in other words."""
     if any(part in at for part in _QUANTITIES):
         one, other = amount(wanted), amount(live)
         return one is not None and one == other

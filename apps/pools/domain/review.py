@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from apps.pools.domain.changes import ABSENT, FieldChange, declared_part, diff
+from apps.pools.domain.changes import ABSENT, FieldChange, declared_part, diff, overlaid
 from apps.pools.domain.cost import CostDelta
 from apps.pools.domain.effects import Effect, effect_of, immutable_fields, worst
 from apps.pools.domain.engines import COMPONENT_ENGINE
@@ -19,10 +19,9 @@ from apps.pools.domain.fieldpaths import shown
 from apps.pools.domain.managers import Writer, newest, writers_of
 from apps.pools.domain.manifests import COMPONENT, VARIANT, Manifest
 from apps.pools.domain.masking import Masker
-from apps.pools.domain.plan import MANAGER, SCALER
+from apps.pools.domain.plan import OURS, address_of
 
 Action = Literal["created", "changed", "unchanged", "deleted", "skipped"]
-_OURS = frozenset({MANAGER, SCALER})
 # what one review holds at most: a reader stops long before, and a row of the database should not
 MOST_FIELDS = 200
 LONGEST_TEXT = 20_000
@@ -194,7 +193,7 @@ def review_objects(
     """
     held = list(answers)
     masker = Masker(obj for a in held for obj in (a.rendered, a.live, a.after) if obj is not None)
-    reviewed = [_reviewed(answer, masker, replicas.get(_name(answer.rendered))) for answer in held]
+    reviewed = [_reviewed(answer, masker, replicas.get(address_of(answer.rendered))) for answer in held]
     for orphan in orphans:
         # who would be deleted, not what it holds: a Secret of an earlier version may be among them
         reviewed.append(_object(orphan, "deleted", message="it is no longer rendered"))
@@ -231,7 +230,7 @@ def _reviewed(answer: Answered, masker: Masker, replicas: tuple[int, int] | None
             rendered, "skipped", reason=answer.reason or "Refused", message=masker.text(answer.refusal), live=live
         )
     kind = rendered["kind"]
-    changes = diff(declared_part(live), declared_part(answer.after or _overlaid(live, rendered)))
+    changes = diff(declared_part(live), declared_part(answer.after or overlaid(live, rendered)))
     if replicas is not None and replicas[0] != replicas[1]:
         changes.append(FieldChange(("spec", "replicas"), "changed", *replicas))
     fields = tuple(
@@ -298,18 +297,7 @@ def _others(live: Manifest, change: FieldChange) -> tuple[Writer, ...]:
     """Managers other than us that wrote the field as it is now."""
     if change.before is ABSENT:
         return ()
-    return tuple(w for w in writers_of(live, change.path) if w.manager not in _OURS)
-
-
-def _overlaid(live: Any, rendered: Any) -> Any:
-    """What applying would roughly give where the server does not say: the rendered fields on top of the live ones."""
-    if isinstance(live, Mapping) and isinstance(rendered, Mapping):
-        return {**live, **{k: _overlaid(live[k], v) if k in live else v for k, v in rendered.items()}}
-    return rendered
-
-
-def _name(manifest: Manifest) -> str:
-    return f"{manifest['kind']}/{manifest['metadata']['name']}"
+    return tuple(w for w in writers_of(live, change.path) if w.manager not in OURS)
 
 
 def _counted(count: int, noun: str) -> str:

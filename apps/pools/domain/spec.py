@@ -255,6 +255,17 @@ class Rollout(Spec):
         return self
 
 
+class Policies(Spec):
+    """What Lamplight does by itself.
+
+    `apply`: whether an accepted spec goes live at once or waits for a person's approval. `drift`: whether fields that
+    somebody edited by hand are put right (a few times, never against one who keeps writing) or only reported.
+    """
+
+    apply: Literal["automatic", "approval"] = "automatic"
+    drift: Literal["report", "heal"] = "heal"
+
+
 class PoolSpec(Spec):
     """What `spec` of a Pool says. Cluster and namespace cannot change afterwards."""
 
@@ -268,6 +279,7 @@ class PoolSpec(Spec):
     autoscaling: Autoscaling = Autoscaling()
     offload: Offload = Offload()
     rollout: Rollout = Rollout()
+    policies: Policies = Policies()
 
     @field_validator("variants")
     @classmethod

@@ -1,0 +1,120 @@
+"""Who writes the replicas of a pool's Deployments, asked of the cluster only when there is a reason to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.clusters.errors import Forbidden, NotFound
+from apps.clusters.kube import Kube
+from apps.core import clock
+from apps.core.domain.conditions import Condition, format_time
+from apps.pools.actions import allowed_managers
+from apps.pools.desired import Desired
+from apps.pools.domain import replicas
+from apps.pools.domain.manifests import VARIANT, Manifest
+from apps.pools.domain.plan import address_of
+from apps.pools.domain.replicas import ReplicasOwner, Scaler
+from apps.pools.models import Pool, ReplicaTarget
+
+SCALER_KINDS = ("HorizontalPodAutoscaler.autoscaling", "ScaledObject.keda.sh")
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Owners of replicas by Deployment, and since when the foreign ones are known."""
+
+    held: Mapping[str, ReplicasOwner]
+    remembered: Mapping[str, Any]
+
+    def ours(self, deployment: str) -> bool:
+        owner = self.held.get(deployment)
+        return owner is None or owner.ours
+
+    def condition(self, pool: Pool) -> Condition | None:
+        """`ReplicasOwner`, of a pool whose replicas are or once were somebody else's."""
+        if all(owner.ours for owner in self.held.values()) and pool.condition("ReplicasOwner") is None:
+            return None
+        return replicas.condition(self.held.values(), pool.generation)
+
+
+def owners_of(
+    kube: Kube,
+    pool: Pool,
+    desired: Desired,
+    live: Mapping[str, Manifest],
+    targets: Mapping[str, ReplicaTarget],
+    *,
+    external: bool,
+) -> Owners:
+    """Look at each present Deployment of the pool. Raises KubeError."""
+    memory = pool.status.get("replicasOwner") or {}
+    scalers: Sequence[Scaler] | None = None
+    held: dict[str, ReplicasOwner] = {}
+    remembered: dict[str, Any] = {}
+    for manifest in desired.objects:
+        present = live.get(address_of(manifest))
+        if manifest["kind"] != "Deployment" or present is None:
+            continue
+        name, variant = manifest["metadata"]["name"], manifest["metadata"]["labels"].get(VARIANT)
+        wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
+        before = memory.get(name) or {}
+        if scalers is None and _must_ask(present, before, wanted):
+            scalers = list_scalers(kube, pool.namespace)
+        known = scalers if scalers is not None else _known(before, name)
+        owner = replicas.owner_of(
+            present,
+            known,
+            external=external and variant is not None,
+            allowed=allowed_managers(pool.annotations),
+        )
+        seen_at = _seen_at(owner, before)
+        if replicas.taken_back(owner, seen_at, _asked_at(targets.get(variant or ""))):
+            remembered[name] = {**owner.to_json(), "seenAt": format_time(seen_at), "takenBack": True} if seen_at else {}
+            owner = ReplicasOwner("lamplight", name)
+        elif not owner.ours and seen_at is not None:
+            remembered[name] = {**owner.to_json(), "seenAt": format_time(seen_at)}
+        held[name] = owner
+    return Owners(held, remembered)
+
+
+def list_scalers(kube: Kube, namespace: str) -> list[Scaler]:
+    """What scales Deployments in a namespace; nothing where that may not be seen."""
+    found: list[Scaler] = []
+    for kind in SCALER_KINDS:
+        resource = kube.resources().get(kind)
+        if resource is None:
+            continue
+        try:
+            found += replicas.scalers_of(kube.list(resource, namespace))
+        except (Forbidden, NotFound):
+            continue
+    return found
+
+
+def _must_ask(live: Manifest, before: Mapping[str, Any], wanted: int) -> bool:
+    """Before replicas are written, and when somebody new has written them."""
+    writer = replicas.foreign_writer(live)
+    if writer is None:
+        return int((live.get("spec") or {}).get("replicas", 1)) != wanted
+    return (before.get("manager"), before.get("at")) != (writer.manager, writer.at) or bool(before.get("takenBack"))
+
+
+def _known(before: Mapping[str, Any], deployment: str) -> list[Scaler]:
+    kind, _, name = str(before.get("object") or "").partition(" ")
+    return [Scaler(kind, name, deployment)] if name else []
+
+
+def _seen_at(owner: ReplicasOwner, before: Mapping[str, Any]) -> datetime | None:
+    if owner.ours:
+        return None
+    same = (before.get("manager"), before.get("at")) == (owner.manager or None, owner.at)
+    if same and before.get("seenAt"):
+        return datetime.fromisoformat(before["seenAt"])
+    return clock.now()
+
+
+def _asked_at(target: ReplicaTarget | None) -> datetime | None:
+    return target.updated_at if target is not None and target.source == "person" else None

@@ -1,0 +1,288 @@
+"""Policies of a pool against the embedded API server: approval, drift, and replicas that somebody else writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.audit.models import Event
+from apps.clusters.kube import Kube
+from apps.core import clock
+from apps.core.domain.access import Role
+from apps.pools.models import PoolPlan
+from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.people import Api, api_of, json_of, person
+from tests.support.pools import (
+    cluster_document,
+    condition,
+    counted_calls,
+    declare,
+    drain,
+    model_document,
+    pool,
+    pool_document,
+    variant_document,
+    writes,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAMESPACE = "serving"
+PLANS = "teams/default/pools/chat/plans"
+T0 = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedCluster]:
+    with run_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
+    client = cluster.kube
+    yield client
+    for obj in cluster.objects(NAMESPACE).values():
+        client.delete(client.resource_of(obj), obj["metadata"]["name"], NAMESPACE)
+
+
+@pytest.fixture
+def api(cluster: EmbeddedCluster, kube: Kube) -> Api:
+    declare(cluster_document(str(cluster.kubeconfig)), model_document())
+    return api_of(person("ada", default=Role.EDITOR))
+
+
+def chat(apply: str = "automatic", drift: str = "heal", **spec: Any) -> dict[str, Any]:
+    return pool_document(policies={"apply": apply, "drift": drift}, **spec)
+
+
+def args_of(cluster: EmbeddedCluster) -> list[str]:
+    deployment = cluster.objects(NAMESPACE)["Deployment/chat-h200"]
+    return list(deployment["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+def edit(kube: Kube, manager: str = "kubectl-edit", **pod: Any) -> None:
+    kube._call(
+        "PATCH",
+        kube.resource("Deployment", "apps").path(NAMESPACE, "chat-h200"),
+        {"fieldManager": manager},
+        body={"spec": {"template": {"spec": pod}}},
+        content_type="application/merge-patch+json",
+    )
+
+
+def grace_of(cluster: EmbeddedCluster) -> int:
+    deployment = cluster.objects(NAMESPACE)["Deployment/chat-h200"]
+    return int(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
+
+
+def pending() -> PoolPlan:
+    return PoolPlan.objects.get(origin="approval", state="open")
+
+
+def approve(api: Api, plan: PoolPlan, status: int = 200) -> dict[str, Any]:
+    response = api.send("POST", f"{PLANS}/{plan.pk}/apply", {})
+    assert response.status_code == status, response.content
+    return dict(json_of(response))
+
+
+# --- approval ------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_a_pool_with_approval_waits_as_a_plan_until_somebody_says_yes(
+    api: Api, cluster: EmbeddedCluster
+) -> None:
+    declare(chat("automatic"))
+    drain()
+    declare(chat("approval"))
+    drain()
+    assert condition("chat", "Synced")["status"] == "True", "the policy that was live let it through"
+    declare(chat("approval", engine={"args": ["--max-model-len=8192"]}))
+    with counted_calls() as calls:
+        drain()
+    assert {path for method, path in writes(calls)} <= {path for method, path in calls}
+    assert "--max-model-len=8192" not in args_of(cluster)
+    approved, synced = condition("chat", "Approved"), condition("chat", "Synced")
+    assert (approved["status"], approved["reason"]) == ("False", "WaitingForApproval")
+    assert (synced["status"], synced["reason"], synced["observedGeneration"]) == ("False", "WaitingForApproval", 3)
+    plan = pending()
+    assert f"plan {plan.pk}" in approved["message"]
+    assert (plan.generation, plan.actor) == (3, "system")
+    assert plan.content["summary"]["replicasRestarted"] == 2
+    assert [f["path"] for f in plan.content["spec"]] == ["spec.engine.args"]
+    drain()
+    assert pending().pk == plan.pk, "one plan, as long as it holds"
+    assert pool().revisions.get(generation=3).rendered_hash == ""
+
+    became = approve(api, plan)
+    assert (became["state"], became["generation"]) == ("applied", 3)
+    drain()
+    assert "--max-model-len=8192" in args_of(cluster)
+    assert condition("chat", "Approved")["status"] == condition("chat", "Synced")["status"] == "True"
+    revision = pool().revisions.get(generation=3)
+    assert (revision.approved_by[:5], bool(revision.approved_at), bool(revision.rendered_hash)) == ("user:", True, True)
+
+
+def test_while_a_change_waits_the_live_spec_is_kept_true(api: Api, cluster: EmbeddedCluster, kube: Kube) -> None:
+    declare(chat("automatic"))
+    drain()
+    declare(chat("approval"))
+    drain()
+    declare(chat("approval", engine={"args": ["--max-model-len=8192"]}))
+    drain()
+    first = pending()
+    kube.delete(kube.resource("Service"), "chat", NAMESPACE)
+    drain()
+    assert "Service/chat" in cluster.objects(NAMESPACE)
+    assert "--max-model-len=8192" not in args_of(cluster)
+    drain()
+    assert pending().pk != first.pk, "the cluster moved, so the plan was made anew"
+    assert approve(api, first, status=409)["detail"].endswith("make a new one.")
+    # a newer spec takes the place of the one that waited
+    declare(chat("approval", engine={"args": ["--max-model-len=4096"]}))
+    second = PoolPlan.objects.filter(origin="approval").order_by("-id").first()
+    assert second is not None
+    assert second.state == "superseded"
+    drain()
+    assert pending().generation == 4
+    # going back to what is live needs nobody
+    declare(chat("approval"))
+    drain()
+    assert condition("chat", "Synced")["status"] == "True"
+    assert not PoolPlan.objects.filter(origin="approval", state="open").exists()
+
+
+def test_no_change_lifts_the_approval_that_it_needs_itself(api: Api, cluster: EmbeddedCluster) -> None:
+    declare(chat("approval"))
+    drain()
+    assert "Deployment/chat-h200" not in cluster.objects(NAMESPACE), "not even the first one goes live"
+    assert condition("chat", "Approved")["status"] == "False"
+    plan = pending()
+    assert plan.content["summary"]["created"] == len(plan.content["objects"])
+    approve(api, plan)
+    drain()
+    assert "Deployment/chat-h200" in cluster.objects(NAMESPACE)
+    declare(chat("automatic", engine={"args": ["--max-model-len=8192"]}))
+    drain()
+    assert "--max-model-len=8192" not in args_of(cluster)
+    approve(api, pending())
+    drain()
+    declare(chat("automatic", engine={"args": ["--max-model-len=4096"]}))
+    drain()
+    assert "--max-model-len=4096" in args_of(cluster)
+
+
+# --- drift ---------------------------------------------------------------------------------------------------------
+
+
+def test_drift_that_is_to_be_reported_is_reported_and_put_right_by_a_plan(
+    api: Api, cluster: EmbeddedCluster, kube: Kube
+) -> None:
+    declare(chat(drift="report"))
+    drain()
+    edit(kube, terminationGracePeriodSeconds=5)
+    kube.delete(kube.resource("Service"), "chat", NAMESPACE)
+    with counted_calls() as calls:
+        drain()
+        drain()
+    assert writes(calls) == []
+    drifted = condition("chat", "Drifted")
+    assert (drifted["status"], drifted["reason"]) == ("True", "Reported")
+    assert "terminationGracePeriodSeconds, written by kubectl-edit at 20" in drifted["message"]
+    assert "Service chat is gone" in drifted["message"]
+    assert condition("chat", "Synced")["reason"] == "Drifted"
+    objects = {row["object"]: row for row in pool().status["drift"]["objects"]}
+    assert objects["Deployment/chat-h200"]["writers"][0]["manager"] == "kubectl-edit"
+
+    planned = json_of(api.send("POST", "teams/default/pools/chat/plan"))
+    assert (planned["summary"]["changed"], planned["summary"]["created"]) == (1, 1)
+    api.send("POST", f"{PLANS}/{planned['id']}/apply", {})
+    drain()
+    assert grace_of(cluster) != 5
+    assert "Service/chat" in cluster.objects(NAMESPACE)
+    assert condition("chat", "Drifted")["status"] == "False"
+    assert condition("chat", "Synced")["status"] == "True"
+
+
+def test_who_edits_again_and_again_is_answered_three_times_and_then_left(
+    cluster: EmbeddedCluster, kube: Kube, api: Api
+) -> None:
+    declare(chat())
+    drain()
+    right = grace_of(cluster)
+    healed = 0
+    for minute in range(30):
+        with clock.frozen(T0 + timedelta(minutes=2 * minute)):
+            edit(kube, terminationGracePeriodSeconds=100 + minute)
+            drain()
+            healed += grace_of(cluster) == right
+    assert healed == 3
+    with counted_calls() as calls:
+        drain()
+    assert writes(calls) == []
+    assert grace_of(cluster) == 129
+    drifted = condition("chat", "Drifted")
+    assert (drifted["status"], drifted["reason"]) == ("True", "GaveUp")
+    assert "3 times" in drifted["message"]
+    assert "kubectl-edit" in drifted["message"]
+    with clock.frozen(T0 + timedelta(hours=2)):
+        # somebody else's edit is another matter, and so is a new spec
+        edit(kube, "other-tool", terminationGracePeriodSeconds=77)
+        drain()
+        assert grace_of(cluster) == right
+        edit(kube, terminationGracePeriodSeconds=78)
+        drain()
+        declare(chat(engine={"args": ["--max-model-len=8192"]}))
+        drain()
+    assert grace_of(cluster) == right
+    assert condition("chat", "Drifted")["status"] == "False"
+
+
+# --- replicas ------------------------------------------------------------------------------------------------------
+
+
+def scale(kube: Kube, replicas: int, manager: str) -> None:
+    kube.scale(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE, replicas, manager=manager)
+
+
+@pytest.mark.parametrize("manager", ["kube-controller-manager", "keda-operator", "kubectl"])
+def test_the_classic_fight_over_replicas_is_not_fought(
+    cluster: EmbeddedCluster, kube: Kube, api: Api, manager: str
+) -> None:
+    """LLMKube#484: an operator and an HPA wrote replicas against each other, 41 times in 14 minutes."""
+    declare(chat(variants=[variant_document(replicas={"min": 1, "max": 4})]))
+    drain()
+    ours: list[tuple[str, str]] = []
+    seen = []
+    plain_second = 14 * 60 / 41
+    for turn in range(41):
+        with clock.frozen(T0 + timedelta(seconds=plain_second * turn)):
+            scale(kube, 4 - turn % 2, manager)
+            with counted_calls() as calls:
+                drain()
+                drain()
+            ours += writes(calls)
+            seen.append(
+                cluster.objects(NAMESPACE, kinds=("Deployment.apps",))["Deployment/chat-h200"]["spec"]["replicas"]
+            )
+    assert ours == []
+    assert seen == [4 - turn % 2 for turn in range(41)]
+    owner = condition("chat", "ReplicasOwner")
+    assert owner["status"] == "False"
+    assert manager in owner["message"]
+    assert condition("chat", "Synced")["status"] == "True"
+    assert (
+        not Event.objects.filter(reason="Scaled", message__contains="h200").exclude(message__contains="picker").exists()
+    )
+
+
+def test_a_declared_other_scaler_is_no_surprise(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
+    declare(chat(autoscaling={"mode": "external"}))
+    drain()
+    scale(kube, 4, "keda-operator")
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4
+    owner = condition("chat", "ReplicasOwner")
+    assert (owner["status"], owner["reason"]) == ("True", "External")
