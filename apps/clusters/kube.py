@@ -38,6 +38,8 @@ _GROUP_VERSIONS = (
     "gateway.networking.k8s.io/v1",
     "monitoring.coreos.com/v1",
     "keda.sh/v1alpha1",
+    "serving.kserve.io/v1alpha1",
+    "serving.kserve.io/v1alpha2",
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, Invalid, NotFound
 from apps.clusters.kube import Kube
+from apps.pools.domain.adoption import adoptable, fitted
 from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.effects import immutable_fields
 from apps.pools.domain.manifests import POOL_UID, Manifest, PlanRefused
@@ -57,11 +58,12 @@ def ensure_namespace(kube: Kube, namespace: str, fence: Fence) -> None:
         return  # credentials of one namespace only: then it exists, or the first apply says that it does not
 
 
-def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> None:
+def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> list[Manifest]:
     """Before anything is written: no name that we are about to create may be taken by an object that is not ours.
 
-    Raises PlanRefused.
+    Returns objects that are to be adopted instead, as a person allows by naming their managers. Raises PlanRefused.
     """
+    adopted: list[Manifest] = []
     for write in writes:
         if write.why != "create":
             continue
@@ -70,12 +72,17 @@ def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> None:
             held = kube.get(kube.resource_of(write.manifest), metadata["name"], metadata["namespace"])
         except NotFound:
             continue
-        if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid):
+        if (held["metadata"].get("labels") or {}).get(POOL_UID) == str(pool.uid):
+            continue
+        if adoptable(held, allowed_managers(pool.annotations)):
+            adopted.append(held)
+        else:
             raise PlanRefused(
                 "NameClash",
                 f"{write.manifest['kind']} {metadata['name']} in namespace {metadata['namespace']} exists already and "
                 "is not of this pool: delete it, or choose another pool name or namespace",
             )
+    return adopted
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ def settle_replicas(
                     locked = with_metadata(claim, resourceVersion=live["metadata"]["resourceVersion"])
                     live = kube.apply(locked, manager=SCALER, force=True)
                 changed = live = kube.apply(
-                    with_metadata(without_replicas(desired), uid=live["metadata"]["uid"]), manager=MANAGER
+                    with_metadata(without_replicas(fitted(desired, live)), uid=live["metadata"]["uid"]), manager=MANAGER
                 )
             if not external and int(live["spec"].get("replicas", 1)) != replicas:
                 fence.check()

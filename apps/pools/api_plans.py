@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,9 +15,9 @@ from apps.core.api.base import ApiView, actor_of, answer, by, flag
 from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
 from apps.core.api.parsers import only_document
 from apps.core.api.schema import CURSOR, DRY_RUN, LIMIT, REASON, problem_responses
-from apps.core.domain.documents import Spec
+from apps.core.domain.documents import Name, Spec
 from apps.core.yamlio import Document
-from apps.pools import plans
+from apps.pools import imports, plans
 from apps.pools.api import PoolView
 from apps.pools.applying import apply_plan
 from apps.pools.models import PoolPlan
@@ -123,3 +123,26 @@ class PlanApplyView(PoolView):
         body = _ApplyBody.from_document(only_document(request).value if request.data else {}, at="")
         plan = plans.find_plan(team, name, number)
         return answer(plans.representation(apply_plan(plan, by=by(request), consent=body.consent)))
+
+
+class _ImportBody(Spec):
+    """What POST …/import takes."""
+
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    cluster: Name = "embedded"
+
+
+class ImportView(ApiView):
+    """Documents for what runs in a namespace already; nothing is declared."""
+
+    @extend_schema(
+        operation_id="import",
+        summary="Propose documents for vLLM Deployments, llm-d releases and KServe services of a namespace",
+        request={"application/json": _OBJECT},
+        responses={200: _OBJECT, **problem_responses(400, 403, 404, 422, 502)},
+    )
+    def post(self, request: Request, team: str) -> Response:
+        access.require_write(actor_of(request), team)
+        body = _ImportBody.from_document(only_document(request).value, at="")
+        found = imports.proposals(team=team, namespace=body.namespace, cluster=body.cluster)
+        return answer({"items": [proposal.to_json() for proposal in found], "next": None})

@@ -91,7 +91,9 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         drifting.remember(lease, pool, drift)
         if drift.todo.writes:
             ensure_namespace(kube, pool.namespace, fence)
-            refuse_foreign(kube, pool, drift.todo.writes)
+            adopted = refuse_foreign(kube, pool, drift.todo.writes)
+            observed = replace(observed, live=[*observed.live, *adopted])
+            live |= {address_of(obj): obj for obj in adopted}
         external = spec.autoscaling.mode == "external"
         owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
         observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)

@@ -28,6 +28,7 @@ from apps.core.writes import Base
 from apps.pools import selectors
 from apps.pools.actions import allowed_managers
 from apps.pools.desired import Declared, Desired, desired_of, gather
+from apps.pools.domain.adoption import adoptable
 from apps.pools.domain.cost import Demand, cost_delta
 from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
@@ -187,10 +188,15 @@ def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:
 
 def _ask(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, allowed: frozenset[str]) -> Answered:
     """One dry run. Raises Unreachable and Throttled only; what the server refuses is part of the answer."""
-    body = sendable(manifest, live)
     try:
         if live is None and (held := _foreign(kube, pool, manifest)) is not None:
-            return Answered(manifest, held, reason="NameClash", refusal=_clash(manifest))
+            if not adoptable(held, allowed):
+                return Answered(manifest, held, reason="NameClash", refusal=_clash(manifest))
+            live = held
+    except NotServed as missing:
+        return Answered(manifest, live, reason="KindMissing", refusal=str(missing))
+    body = sendable(manifest, live)
+    try:
         return Answered(manifest, live, after=kube.apply(body, manager=MANAGER, dry_run=True))
     except FieldManagerConflict as conflict:
         return _forced(kube, manifest, body, live, conflict, allowed)

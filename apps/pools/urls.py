@@ -9,6 +9,7 @@ from apps.pools.kinds import PoolKind
 _POOL = "teams/<slug:team>/pools/<slug:name>"
 
 urlpatterns = [
+    path("teams/<slug:team>/import", api_plans.ImportView.as_view(), name="import"),
     path("plan", api_plans.PlanBundleView.as_view(), name="plan"),
     *kind_urls(PoolKind()),
     path(f"{_POOL}/targets", api.TargetsView.as_view(), name="pools-targets"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -20,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("get", "List objects, or show one."),
     "history": ("history", "List the specs that a pool has had, and compare them."),
     "integrity": ("integrity", "Show whether every loop that reads a pool is fed."),
+    "import": ("importing", "Propose documents for what runs in a namespace already."),
     "load": ("load", "Play traffic against a pool and report latencies."),
     "login": ("login", "Keep a server's address and a token."),
     "plan": ("plan", "Make a plan of files or pools, and keep it."),
@@ -39,7 +41,8 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"controlplane.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        module = import_module(f"controlplane.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))
         assert isinstance(command, click.Command)
         return command
 

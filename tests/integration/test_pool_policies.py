@@ -12,6 +12,7 @@ from apps.audit.models import Event
 from apps.clusters.kube import Kube
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.pools import services
 from apps.pools.models import PoolPlan
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.people import Api, api_of, json_of, person
@@ -21,6 +22,7 @@ from tests.support.pools import (
     counted_calls,
     declare,
     drain,
+    install_kind,
     model_document,
     pool,
     pool_document,
@@ -37,6 +39,7 @@ T0 = datetime(2026, 11, 26, 12, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[EmbeddedCluster]:
     with run_cluster() as running:
+        install_kind(running.kube, "keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
         yield running
 
 
@@ -276,6 +279,31 @@ def test_the_classic_fight_over_replicas_is_not_fought(
     assert (
         not Event.objects.filter(reason="Scaled", message__contains="h200").exclude(message__contains="picker").exists()
     )
+
+
+def test_a_scaled_object_is_seen_before_replicas_are_written(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
+    declare(chat())
+    drain()
+    kube.create(
+        {
+            "apiVersion": "keda.sh/v1alpha1",
+            "kind": "ScaledObject",
+            "metadata": {"name": "by-queue", "namespace": NAMESPACE},
+            "spec": {"scaleTargetRef": {"name": "chat-h200"}},
+        },
+        manager="kubectl",
+    )
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 4, "autoscaler")], actor="system")
+    with counted_calls() as calls:
+        drain()
+    assert writes(calls) == []
+    owner = condition("chat", "ReplicasOwner")
+    assert (owner["status"], owner["reason"]) == ("False", "ScaledObject")
+    assert "ScaledObject by-queue writes the replicas" in owner["message"]
+    assert "autoscaling.mode" in owner["message"]
+    kube.delete(kube.resource("ScaledObject", "keda.sh"), "by-queue", NAMESPACE)
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "ours again once it is gone"
 
 
 def test_a_declared_other_scaler_is_no_surprise(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:

@@ -64,6 +64,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/slos/<slug:name>/budget": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/burn": _READ_ONLY,
     "plan": {"POST": N.LOGIN},  # as apply
+    "teams/<slug:team>/import": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/plan": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/plans": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/plans/<int:number>": _READ_ONLY,

@@ -18,6 +18,7 @@ from apps.pools.models import Pool
 from apps.reconcile import worker
 from apps.reconcile.models import QueueItem, Shard
 from tests.support.people import team
+from tests.support.wait import wait_until
 
 BY = By(SYSTEM, reason="a test")
 
@@ -118,6 +119,26 @@ def counted_calls() -> Iterator[list[tuple[str, str]]]:
 
 def writes(calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(method, path) for method, path in calls if method != "GET"]
+
+
+def install_kind(kube: kube_module.Kube, group: str, version: str, kind: str, plural: str) -> None:
+    """A CustomResourceDefinition that takes anything, and wait until its kind is served."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [
+                {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}},
+            ],
+        },
+    }
+    kube._call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body=definition)
+    wait_until(lambda: f"{kind}.{group}" in kube.resources(fresh=True), timeout=10, message=f"{kind} is served")
 
 
 def delete(kind: str, name: str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from apps.core.domain.conditions import Condition, format_time
+from apps.pools.domain.adoption import fitted
 from apps.pools.domain.changes import declared_part, diff, overlaid
 from apps.pools.domain.fieldpaths import shown
 from apps.pools.domain.managers import Writer, writers_of
@@ -112,7 +113,7 @@ def _drifted(write: Write, live: Manifest | None) -> Drifted:
     before = declared_part(live)
     changes = [
         change
-        for change in diff(before, declared_part(overlaid(live, without_replicas(write.manifest))))
+        for change in diff(before, declared_part(overlaid(live, without_replicas(fitted(write.manifest, live)))))
         if not same_amount(change.after, change.before, shown(change.path)) and change.after not in ({}, [], "")
     ]
     writers = {w for change in changes for w in writers_of(live, change.path) if w.manager not in OURS}

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from apps.catalog.domain.vllm import ParsedArgs, flags, parse_args
 from apps.core.domain.documents import API_VERSION
+from apps.pools.domain.adoption import present_managers
 from apps.pools.domain.engines import ENGINE_PORT, RENDERED_ENV, RESERVED_FLAGS
 from apps.pools.domain.manifests import POOL_UID, AcceleratorFacts
 from apps.pools.domain.masking import Masker
-from apps.pools.domain.plan import MANAGER, SCALER
 from apps.pools.domain.replicas import Scaler
 from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT, Engine
 
@@ -31,7 +31,6 @@ _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")
 _HUB = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
 # fields of parallelism and the like have a place of their own in the spec; these are rendered, so they are not repeated
 _PLACED = frozenset({"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"})
-_CONTROLLERS = frozenset({"kube-controller-manager", "deployment-controller"})
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,8 @@ def _of_deployment(obj: Mapping[str, Any], container: Mapping[str, Any], around:
     labels = {**(metadata.get("labels") or {}), **(spec["template"]["metadata"].get("labels") or {})}
     via: Via = "llm-d" if any(name.startswith("llm-d.ai/") for name in labels) else "deployment"
     pool, variant, adopted = _names(metadata["name"])
+    # what another controller keeps would be written against
+    adopted = adopted and not any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
     notes: list[str] = []
     document, model = _documents(pool, variant, container, spec["template"]["spec"], around, notes)
     scaler = next((s for s in around.scalers if s.deployment == metadata["name"]), None)
@@ -147,11 +148,7 @@ def _of_deployment(obj: Mapping[str, Any], container: Mapping[str, Any], around:
         document["spec"]["routing"] = {"picker": False}
     _rollout(spec, container, document)
     if adopted:
-        managers = sorted(
-            {str(e.get("manager")) for e in metadata.get("managedFields") or [] if not e.get("subresource")}
-            - {MANAGER, SCALER}
-            - _CONTROLLERS
-        )
+        managers = sorted(present_managers(obj))
         document["metadata"]["annotations"] = {TAKE_OWNERSHIP: ",".join(managers)} if managers else {}
         notes.append(
             f"Deployment {metadata['name']} is adopted in place: its pods are replaced once; what other managers wrote "

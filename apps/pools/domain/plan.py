@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.clusters.domain.inventory import amount
+from apps.pools.domain.adoption import fitted
 from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest
 
 MANAGER = "lamplight"
@@ -61,7 +62,8 @@ def plan(desired: Sequence[Manifest], live: Iterable[Manifest]) -> Plan:
         if present is None:
             writes.append(Write(manifest, "create"))
             continue
-        fields = tuple(differences(without_replicas(manifest), present))[:_MOST_DIFFERENCES]
+        wanted = without_replicas(fitted(manifest, present))
+        fields = tuple(differences(wanted, present))[:_MOST_DIFFERENCES]
         if _hash(present) != _hash(manifest):
             writes.append(Write(manifest, "changed", fields))
         elif fields:
@@ -146,6 +148,7 @@ def sendable(manifest: Manifest, live: Manifest | None) -> Manifest:
     """The manifest as it is applied beside what is there: without replicas once the scaler owns them."""
     if manifest["kind"] != "Deployment" or live is None:
         return manifest
+    manifest = fitted(manifest, live)
     metadata = live["metadata"]
     if must_hand_over(live):
         # a start that was cut short: keep the present count until the hand-over. The version is a lock: another count

@@ -1,0 +1,63 @@
+"""Taking an existing Deployment over as it stands: whose it is, and how our rendering fits onto it.
+
+A Deployment's selector cannot change, so an adopted one keeps its own, and its pods carry our labels beside those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, Manifest
+
+ADOPTED = "lamplight.dev/adopted"
+_OURS = frozenset({"lamplight", "lamplight-scaler"})
+# they write what belongs to them on everybody's objects
+_CLUSTERS_OWN = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
+# our Services and disruption budgets find pods by these
+_NEEDED = frozenset({POOL_UID, VARIANT, COMPONENT})
+
+
+def present_managers(live: Mapping[str, Any]) -> frozenset[str]:
+    """Managers that declared an object as it is, without the cluster's own and ours."""
+    entries = (live.get("metadata") or {}).get("managedFields") or []
+    named = {str(e.get("manager", "")) for e in entries if not e.get("subresource")}
+    return frozenset(named) - _OURS - _CLUSTERS_OWN - {""}
+
+
+def adoptable(live: Mapping[str, Any], allowed: frozenset[str]) -> bool:
+    """Whether a foreign object may be taken over: a person named all who declared it, and no controller keeps it."""
+    metadata = live.get("metadata") or {}
+    kept = any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
+    managers = present_managers(live)
+    return (
+        live.get("kind") == "Deployment"
+        and not kept
+        and POOL_UID not in (metadata.get("labels") or {})
+        and bool(managers)
+        and managers <= allowed
+    )
+
+
+def fitted(manifest: Manifest, live: Mapping[str, Any] | None) -> Manifest:
+    """The rendered Deployment as it is applied onto one that is or was adopted; any other manifest as it is."""
+    if manifest["kind"] != "Deployment" or live is None:
+        return manifest
+    labels = (live.get("metadata") or {}).get("labels") or {}
+    if labels.get(ADOPTED) != "true" and POOL_UID in labels:
+        return manifest
+    selector = (live.get("spec") or {}).get("selector") or {}
+    match = selector.get("matchLabels") or {}
+    if match.keys() & _NEEDED:
+        return manifest  # another's word for what we select by: only a new object will do
+    template = manifest["spec"]["template"]
+    pod_labels = {**template["metadata"]["labels"], **match}
+    return {
+        **manifest,
+        "metadata": {**manifest["metadata"], "labels": {**manifest["metadata"]["labels"], ADOPTED: "true"}},
+        "spec": {
+            **manifest["spec"],
+            "selector": selector,
+            "template": {**template, "metadata": {**template["metadata"], "labels": pod_labels}},
+        },
+    }

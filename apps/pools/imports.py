@@ -1,0 +1,68 @@
+"""What runs in a namespace already, read from its cluster and proposed as documents. Nothing is declared by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.clusters.api import ClusterAway
+from apps.clusters.errors import Forbidden, KubeError, NotFound
+from apps.clusters.kube import Kube
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import cluster_for, kube_for
+from apps.clusters.selectors import spec_of as cluster_spec
+from apps.core import kinds
+from apps.core.domain.access import SHARED_TEAM
+from apps.core.domain.refusals import Fault, Invalid
+from apps.pools import selectors
+from apps.pools.domain.importing import Proposal, Surroundings, propose
+from apps.pools.ownership import list_scalers
+
+MOST = 200
+_SERVICES = "LLMInferenceService.serving.kserve.io"
+_POOLS = "InferencePool.inference.networking.k8s.io"
+
+
+def proposals(*, team: str, namespace: str, cluster: str) -> list[Proposal]:
+    """Proposals for the vLLM Deployments and KServe services of a namespace. Raises Invalid, ClusterAway."""
+    found = cluster_for(team, cluster)
+    if found is None:
+        raise Invalid.of([Fault("/cluster", f"there is no Cluster named {cluster} in team {team} or {SHARED_TEAM}")])
+    allowed = cluster_spec(found).namespaces
+    if allowed and namespace not in allowed:
+        detail = f"cluster {cluster} has no room for pools in namespace {namespace}; they may live in"
+        raise Invalid.of([Fault("/namespace", f"{detail} {', '.join(allowed)}")])
+    try:
+        kube = kube_for(found)
+        deployments = kube.list(kube.resource("Deployment", "apps"), namespace)
+        around = _surroundings(kube, found, team, namespace)
+        return propose(deployments, _seen(kube, _SERVICES, namespace), around)[:MOST]
+    except KubeError as error:
+        raise ClusterAway(f"Namespace {namespace} of {found.key} cannot be read: {error}.") from error
+
+
+def _surroundings(kube: Kube, cluster: Cluster, team: str, namespace: str) -> Surroundings:
+    models = kinds.get("Model").model.objects.living().filter(team__in=[team, SHARED_TEAM])
+    return Surroundings(
+        cluster=cluster.name,
+        namespace=namespace,
+        accelerators=selectors.accelerators(),
+        products=frozenset(row["product"] for row in cluster.status.get("accelerators") or []),
+        scalers=list_scalers(kube, namespace),
+        selectors=[_match_labels(pool) for pool in _seen(kube, _POOLS, namespace)],
+        models={model.name: model.spec["source"] for model in models.order_by("team", "name")[:500]},
+    )
+
+
+def _match_labels(pool: dict[str, Any]) -> dict[str, str]:
+    return dict(((pool.get("spec") or {}).get("selector") or {}).get("matchLabels") or {})
+
+
+def _seen(kube: Kube, kind: str, namespace: str) -> list[dict[str, Any]]:
+    """Objects of a kind that the cluster need not have, nor let us see."""
+    resource = kube.resources().get(kind)
+    if resource is None:
+        return []
+    try:
+        return kube.list(resource, namespace)
+    except (Forbidden, NotFound):
+        return []
