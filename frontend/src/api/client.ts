@@ -9,6 +9,11 @@ const DEADLINE_MS = 15_000;
 export interface RequestOptions {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
+  /** A document as its author wrote it, so that errors name its own lines. */
+  yaml?: string;
+  headers?: Record<string, string>;
+  /** Milliseconds; for what takes longer than an answer from the database. */
+  deadline?: number;
   query?: Record<string, string | number | undefined>;
   signal?: AbortSignal;
 }
@@ -33,27 +38,29 @@ export function csrfToken(cookies: string): string | undefined {
 }
 
 async function send(address: string, options: RequestOptions): Promise<Response> {
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const patience = options.deadline ?? DEADLINE_MS;
+  const deadline = AbortSignal.timeout(patience);
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
   const method = options.method ?? "GET";
   if (method !== "GET") {
     const token = csrfToken(document.cookie);
     if (token !== undefined) headers["X-CSRFToken"] = token;
   }
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  if (options.yaml !== undefined) headers["Content-Type"] = "application/yaml";
   try {
     return await fetch(address, {
       method,
       headers,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.yaml ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
       credentials: "same-origin",
       signal,
     });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     const sentence = deadline.aborted
-      ? `The server did not answer within ${DEADLINE_MS / 1000} seconds.`
+      ? `The server did not answer within ${patience / 1000} seconds.`
       : "The server cannot be reached.";
     throw new ApiError(0, "No answer", sentence);
   }

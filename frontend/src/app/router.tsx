@@ -134,6 +134,22 @@ const yaml = createRoute({
   component: lazyRouteComponent(() => import("../features/pool/Spec"), "Spec"),
 });
 
+const edit = createRoute({
+  getParentRoute: () => shell,
+  path: "/teams/$team/pools/$name/edit",
+  validateSearch: (search: Record<string, unknown>): { view?: "form" | "yaml"; reason?: string } => ({
+    ...(search.view === "yaml" ? { view: "yaml" as const } : {}),
+    ...(typeof search.reason === "string" ? { reason: search.reason.slice(0, 500) } : {}),
+  }),
+  component: lazyRouteComponent(() => import("../features/change/EditPage"), "EditPage"),
+});
+
+const plan = createRoute({
+  getParentRoute: () => shell,
+  path: "/teams/$team/pools/$name/plans/$plan",
+  component: lazyRouteComponent(() => import("../features/change/PlanPage"), "PlanPage"),
+});
+
 export function makeRouter(client: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree: root.addChildren([
@@ -145,6 +161,8 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         models,
         clusters,
         settings,
+        edit,
+        plan,
         pool.addChildren([overview, latency, cache, scaling, objects, revisions, yaml]),
       ]),
     ]),

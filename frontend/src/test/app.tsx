@@ -8,7 +8,7 @@ import { makeQueryClient } from "../app/queryClient";
 import { makeRouter } from "../app/router";
 
 type Answer = { status?: number; body?: unknown; text?: string };
-type Handler = (request: { url: URL; method: string; body: unknown; headers: Headers }) => Answer;
+type Handler = (request: { url: URL; method: string; body: unknown; text: string; headers: Headers }) => Answer;
 
 export const problem = (status: number, detail: string): Answer => ({ status, body: { title: "Problem", status, detail } });
 
@@ -40,12 +40,14 @@ export class FakeServer {
       const body = new ReadableStream<Uint8Array>({ start: (controller) => void (this.stream = controller) });
       return Promise.resolve(new Response(body));
     }
+    const sent = new Headers(init.headers);
     const handler = this.routes.get(route) ?? (() => problem(404, "There is nothing at this address."));
     const { status = 200, body, text } = handler({
       url,
       method: init.method ?? "GET",
-      body: typeof init.body === "string" ? JSON.parse(init.body) : undefined,
-      headers: new Headers(init.headers),
+      body: typeof init.body === "string" && !sent.get("Content-Type")?.includes("yaml") ? JSON.parse(init.body) : undefined,
+      text: typeof init.body === "string" ? init.body : "",
+      headers: sent,
     });
     return Promise.resolve(new Response(status === 204 ? null : (text ?? JSON.stringify(body)), { status }));
   }

@@ -1,7 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keys } from "../api/keys";
+import { keepDraft } from "../features/change/drafts";
 import { ADMIN, FakeServer, openConsole, problem } from "./app";
 import { CHAT, objective, panel, row } from "./fixtures";
 
@@ -21,6 +22,8 @@ const TOTALS = {
 const POOL = "/teams/default/pools/chat";
 
 let server: FakeServer;
+
+afterEach(() => keepDraft("default", "chat", undefined));
 
 beforeEach(() => {
   server = new FakeServer()
@@ -260,6 +263,110 @@ describe("a pool", () => {
     await userEvent.click(await screen.findByRole("button", { name: "Time to first token as a table" }));
     const rows = within(screen.getByRole("region", { name: "Time to first token, as a table" })).getAllByRole("row");
     expect(rows.map(({ textContent }) => textContent)).toEqual(["Timep95", "14:00:20120 ms", "14:00:10—", "14:00:0090 ms"]);
+  });
+});
+
+describe("changing a pool", () => {
+  const YAML = "kind: Pool\nmetadata:\n  name: chat\nspec:\n  model: llama-3-1-8b\n  variants:\n    - name: h200\n      accelerator: nvidia-h200\n";
+  const plan = {
+    id: 12,
+    team: "default",
+    pool: "chat",
+    origin: "document",
+    state: "open",
+    createdAt: "2026-11-23T14:00:00Z",
+    reason: "",
+    base: { generation: 7, version: 9 },
+    restsOn: [],
+    generation: null,
+    summary: { created: 0, changed: 1, unchanged: 9, deleted: 0, skipped: 0, effect: "recreate", replicasRestarted: 2, podsRestarted: 2, consentNeeded: ["recreate"], empty: false, sentence: "1 to change; 2 replicas restart" },
+    spec: [{ path: "spec.model", op: "changed", effect: "inPlace", before: "llama-3-1-8b", after: "qwen" }],
+    objects: [],
+    accelerators: [{ accelerator: "nvidia-h200", before: 2, after: 3, delta: 1 }],
+    cost: [{ currency: "USD", per: "h", before: 6.4, after: 9.6, delta: 3.2 }],
+    unpriced: [],
+    warnings: [{ reason: "NoRoomToSurge", message: "there is no room" }],
+  };
+
+  beforeEach(() => {
+    server
+      .on(`GET ${POOL}`, ({ url }) => (url.searchParams.has("format") ? { text: YAML } : { body: CHAT }))
+      .on("GET /models", { body: { items: [] } })
+      .on("GET /accelerators", { body: { items: [] } })
+      .on("GET /schema", { body: { components: { schemas: {} } } })
+      .on(`PUT ${POOL}`, { body: CHAT });
+  });
+
+  it("says at its input what the server refuses, and makes no plan of it", async () => {
+    server.on(`PUT ${POOL}`, ({ text }) =>
+      text.includes("nothing") ? { status: 422, body: { title: "Invalid", detail: "One thing is wrong.", errors: [{ pointer: "/spec/model", line: 5, detail: "There is no model nothing." }] } } : { body: CHAT },
+    );
+    openConsole(`${POOL}/edit`);
+    const model = await screen.findByLabelText("Model");
+    await userEvent.clear(model);
+    await userEvent.type(model, "nothing");
+    await waitFor(() => expect(screen.getByLabelText("Model").getAttribute("aria-invalid")).toBe("true"), { timeout: 5000 });
+    expect(screen.getByRole("list", { name: "What is wrong" }).textContent).toContain("line 5 /spec/model There is no model nothing.");
+    expect(screen.getByRole("button", { name: "Show the plan" })).toHaveProperty("disabled", true);
+  });
+
+  it("shows the plan with restarts, hardware, money and warnings, asks for consent, applies with a reason, and goes to the pool", async () => {
+    let sent = "";
+    server
+      .on(`POST ${POOL}/plan`, ({ text }) => {
+        sent = text;
+        return { status: 201, body: plan };
+      })
+      .on(`GET ${POOL}/plans/12`, { body: plan })
+      .on(`POST ${POOL}/plans/12/apply`, ({ url, body }) => {
+        expect(url.searchParams.get("reason")).toBe("newer");
+        expect(body).toEqual({ consent: ["recreate"] });
+        return { body: { ...plan, state: "applied" } };
+      });
+    const { address } = openConsole(`${POOL}/edit`);
+    const model = await screen.findByLabelText("Model");
+    await userEvent.clear(model);
+    await userEvent.type(model, "qwen");
+    await waitFor(() => expect(screen.getByRole("button", { name: "Show the plan" })).toHaveProperty("disabled", false));
+    await userEvent.click(screen.getByRole("button", { name: "Show the plan" }));
+    await screen.findByText("1 to change; 2 replicas restart");
+    expect(sent).toBe(YAML.replace("llama-3-1-8b", "qwen"));
+    screen.getByText("2 → 3 (+1)");
+    screen.getByText("6.40 → 9.60 USD/h (+3.20)");
+    screen.getByText("there is no room", { exact: false });
+    const button = screen.getByRole("button", { name: "Apply this plan" });
+    expect(button).toHaveProperty("disabled", true);
+    await userEvent.click(screen.getByRole("checkbox"));
+    await userEvent.type(screen.getByLabelText("Why"), "newer");
+    await userEvent.click(button);
+    await waitFor(() => expect(address()).toBe(POOL));
+  });
+
+  it("says what has moved under a plan, and keeps the draft", async () => {
+    server.on(`GET ${POOL}/plans/12`, { body: { ...plan, summary: { ...plan.summary, consentNeeded: [] } } }).on(`POST ${POOL}/plans/12/apply`, {
+      status: 409,
+      body: { title: "Moved", detail: "Make a new one.", errors: [{ pointer: "/base/generation", detail: "the pool is at generation 8 now" }] },
+    });
+    openConsole(`${POOL}/plans/12`);
+    await userEvent.click(await screen.findByRole("button", { name: "Apply this plan" }));
+    await screen.findByText("What the plan was made on has moved.");
+    screen.getByText("the pool is at generation 8 now", { exact: false });
+  });
+
+  it("merges a draft with what somebody else declared meanwhile", async () => {
+    const { client } = openConsole(`${POOL}/edit`);
+    const model = await screen.findByLabelText("Model");
+    await userEvent.clear(model);
+    await userEvent.type(model, "qwen");
+    const theirs = YAML.replace("nvidia-h200", "nvidia-h100");
+    const moved = { ...CHAT, metadata: { ...CHAT.metadata, version: 10 } };
+    server.on(`GET ${POOL}`, ({ url }) => (url.searchParams.has("format") ? { text: theirs } : { body: moved }));
+    await client.invalidateQueries({ queryKey: keys.pool("default", "chat") });
+    await screen.findByText("spec.variants.0.accelerator");
+    await userEvent.click(screen.getByRole("button", { name: "Merge my changes into theirs" }));
+    expect(screen.getByLabelText("Model")).toHaveProperty("value", "qwen");
+    expect(screen.getByLabelText("Accelerator")).toHaveProperty("value", "nvidia-h100");
+    expect(screen.queryByText("Merge my changes into theirs")).toBeNull();
   });
 });
 

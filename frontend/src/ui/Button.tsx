@@ -9,3 +9,6 @@ export function Button({ look = "plain", className = "", type = "button", ...res
   // oxlint-disable-next-line react/button-has-type -- the default is above
   return <button {...rest} type={type} className={`${styles.button} ${styles[look]} ${className}`} />;
 }
+
+/** For a link that stands among buttons. */
+export const buttonLook = `${styles.button} ${styles.plain ?? ""}`;

@@ -1,5 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import type { Condition, Pool } from "../../api/types";
 import { Age } from "../../ui/Age";
+import { Icon } from "../../ui/Icon";
+import { buttonLook } from "../../ui/Button";
 import { CopyButton } from "../../ui/CopyButton";
 import { HealthStatus, SyncStatus } from "../../ui/Status";
 import styles from "./Pool.module.css";
@@ -38,6 +41,9 @@ export function PoolHeader({ pool }: { pool: Pool }) {
         <h1>{metadata.name}</h1>
         <SyncStatus value={status.sync} />
         <HealthStatus value={status.health} />
+        <Link to="/teams/$team/pools/$name/edit" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
+          <Icon name="change" /> Change
+        </Link>
       </div>
       <p className={styles.summary} role="status">
         {metadata.deletionRequestedAt === null || metadata.deletionRequestedAt === undefined ? (

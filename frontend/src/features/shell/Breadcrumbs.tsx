@@ -29,7 +29,7 @@ export function crumbs(pathname: string, params: { team?: string; name?: string 
   }
   const kind = KINDS[parts[2] ?? ""] ?? { title: "Fleet", to: "/" };
   const trail: Crumb[] = [kind, { title: team, ...(kind.to === "/" ? { to: "/", search: { q: team } } : {}) }];
-  const tab = parts.length > 4 ? (POOL_TABS.find(({ to }) => to.endsWith(`/${last}`))?.title ?? LAST_PARTS[last] ?? last) : undefined;
+  const tab = parts.length > 4 ? (POOL_TABS.find(({ to }) => to.endsWith(`/${last}`))?.title ?? LAST_PARTS[last] ?? (parts[4] === "plans" ? `Plan ${last}` : last)) : undefined;
   if (tab === undefined) return [...trail, { title: name }];
   return [...trail, { title: name, to: `/${parts.slice(0, 4).map(encodeURIComponent).join("/")}` }, { title: tab }];
 }
