@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 49cae16980e0d9f9d1f88e61a634b9f4019028ebfeeceaa38f521c5a9b4d35c1
+// schema-sha256: bef1bdf35e5edccdb51ef418066f17f7c7a4399e3ba4b6a51e8fb746dde12313
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -890,11 +890,79 @@ export interface components {
             next: string | null;
         };
         /**
+         * PrometheusCredentials
+         * @description Files on the machines that run the workers: a bearer token, authorities to trust, a client certificate.
+         */
+        ClusterPrometheusCredentials: {
+            /**
+             * Bearertokenfile
+             * @default null
+             */
+            bearerTokenFile?: string | null;
+            /**
+             * Cafile
+             * @default null
+             */
+            caFile?: string | null;
+            /**
+             * Certificatefile
+             * @default null
+             */
+            certificateFile?: string | null;
+            /**
+             * Keyfile
+             * @default null
+             */
+            keyFile?: string | null;
+        };
+        /**
+         * PrometheusLabels
+         * @description The labels by which Prometheus knows whose page a series is from.
+         */
+        ClusterPrometheusLabels: {
+            /**
+             * Namespace
+             * @default namespace
+             */
+            namespace?: string;
+            /**
+             * Pod
+             * @default pod
+             */
+            pod?: string;
+        };
+        /**
+         * PrometheusSpec
+         * @description Where the cluster's engines are already scraped: Lamplight then reads them there instead of scraping them itself.
+         *
+         *     `matchers`: labels that tell this cluster's series from others in a store of many clusters.
+         */
+        ClusterPrometheusSpec: {
+            /** @default {} */
+            credentials?: components["schemas"]["ClusterPrometheusCredentials"];
+            /**
+             * @default {
+             *       "pod": "pod",
+             *       "namespace": "namespace"
+             *     }
+             */
+            labels?: components["schemas"]["ClusterPrometheusLabels"];
+            /**
+             * Matchers
+             * @default {}
+             */
+            matchers?: {
+                [key: string]: string;
+            };
+            /** Url */
+            url: string;
+        };
+        /**
          * ClusterSpec
          * @description What `spec` of a Cluster says.
          *
          *     `namespaces`: where pools may live; empty means anywhere. `prices`: of one accelerator per hour, by its name.
-         *     `read_only`: nothing is ever written to the cluster.
+         *     `read_only`: nothing is ever written to the cluster. `prometheus`: read metrics there, not from the pods.
          */
         ClusterSpecDocument: {
             credentials: components["schemas"]["ClusterClusterCredentials"];
@@ -916,6 +984,8 @@ export interface components {
             prices?: {
                 [key: string]: string;
             };
+            /** @default null */
+            prometheus?: components["schemas"]["ClusterPrometheusSpec"] | null;
             /**
              * Readonly
              * @default false
