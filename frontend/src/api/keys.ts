@@ -20,6 +20,7 @@ export const keys = {
   kind: (plural: string) => ["kind", plural] as const,
   object: (plural: string, team: string, name: string) => ["kind", plural, team, name] as const,
   accelerators: ["accelerators"] as const,
+  decisions: ["decisions"] as const,
   tokens: ["tokens"] as const,
   teams: ["teams"] as const,
   members: (team: string) => ["teams", team, "members"] as const,

@@ -133,9 +133,10 @@ export const checkPool = (team: string, name: string, yaml: string, signal: Abor
   });
 
 export interface RevisionDiff {
-  spec?: PlanField[];
-  fields?: PlanField[];
-  items?: PlanField[];
+  spec: PlanField[];
+  /** As both would be rendered today; null where that cannot be told, `reason` says why. */
+  objects: PlanObject[] | null;
+  reason: string | null;
 }
 
 export const revisionDiffQuery = (team: string, name: string, from: number, to: number) =>
@@ -145,10 +146,10 @@ export const revisionDiffQuery = (team: string, name: string, from: number, to: 
     staleTime: Infinity,
   });
 
-export const rollBack = (team: string, name: string, generation: number, reason: string) =>
+export const rollBack = (team: string, name: string, generation: number, etag: string, reason: string) =>
   request<unknown>(poolPath(team, name, "revisions", String(generation), "rollback"), {
     method: "POST",
-    body: {},
     query: { reason: reason || undefined },
-    headers: { "If-Match": "*" },
+    // What is rolled back is what was seen; somebody else's newer declaration is not undone unseen.
+    headers: { "If-Match": etag },
   });

@@ -4,6 +4,7 @@ export const PLACES = [
   { to: "/", title: "Fleet" },
   { to: "/timeline", title: "Timeline" },
   { to: "/slos", title: "SLOs" },
+  { to: "/decisions", title: "Decisions" },
   { to: "/models", title: "Models" },
   { to: "/clusters", title: "Clusters" },
   { to: "/settings", title: "Settings" },
@@ -15,6 +16,7 @@ export const POOL_TABS = [
   { to: "/teams/$team/pools/$name/cache", title: "Cache" },
   { to: "/teams/$team/pools/$name/scaling", title: "Scaling" },
   { to: "/teams/$team/pools/$name/objects", title: "Objects" },
+  { to: "/teams/$team/pools/$name/rollout", title: "Rollout" },
   { to: "/teams/$team/pools/$name/revisions", title: "Revisions" },
   { to: "/teams/$team/pools/$name/yaml", title: "YAML" },
 ] as const;

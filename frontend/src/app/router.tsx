@@ -12,6 +12,7 @@ import {
 } from "@tanstack/react-router";
 import { safeNext, sessionQuery } from "../api/session";
 import { readFleetView } from "../features/fleet/view";
+import { readDecisionFilter } from "../features/decisions/view";
 import { readTimelineFilter } from "../features/timeline/view";
 import { LoginPage } from "../features/login/LoginPage";
 import { Shell } from "../features/shell/Shell";
@@ -68,6 +69,19 @@ const slos = createRoute({
   component: lazyRouteComponent(() => import("../features/slos/SlosPage"), "SlosPage"),
 });
 
+const slo = createRoute({
+  getParentRoute: () => shell,
+  path: "/teams/$team/slos/$name",
+  component: lazyRouteComponent(() => import("../features/slos/SloPage"), "SloPage"),
+});
+
+const decisions = createRoute({
+  getParentRoute: () => shell,
+  path: "/decisions",
+  validateSearch: readDecisionFilter,
+  component: lazyRouteComponent(() => import("../features/decisions/DecisionsPage"), "DecisionsPage"),
+});
+
 const models = createRoute({
   getParentRoute: () => shell,
   path: "/models",
@@ -119,12 +133,21 @@ const scaling = createRoute({
 const objects = createRoute({
   getParentRoute: () => pool,
   path: "/objects",
+  validateSearch: (search: Record<string, unknown>): { pod?: string } =>
+    typeof search.pod === "string" && search.pod !== "" ? { pod: search.pod } : {},
   component: lazyRouteComponent(() => import("../features/pool/Objects"), "Objects"),
+});
+
+const rollout = createRoute({
+  getParentRoute: () => pool,
+  path: "/rollout",
+  component: lazyRouteComponent(() => import("../features/pool/Rollout"), "Rollout"),
 });
 
 const revisions = createRoute({
   getParentRoute: () => pool,
   path: "/revisions",
+  validateSearch: readPair,
   component: lazyRouteComponent(() => import("../features/pool/Revisions"), "Revisions"),
 });
 
@@ -150,6 +173,12 @@ const plan = createRoute({
   component: lazyRouteComponent(() => import("../features/change/PlanPage"), "PlanPage"),
 });
 
+/** Two generations to compare. */
+function readPair({ a, b }: Record<string, unknown>): { a?: number; b?: number } {
+  const [older, newer] = [Number(a), Number(b)];
+  return Number.isSafeInteger(older) && Number.isSafeInteger(newer) && older > 0 && newer > 0 ? { a: older, b: newer } : {};
+}
+
 export function makeRouter(client: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree: root.addChildren([
@@ -158,12 +187,14 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         fleet,
         timeline,
         slos,
+        slo,
+        decisions,
         models,
         clusters,
         settings,
         edit,
         plan,
-        pool.addChildren([overview, latency, cache, scaling, objects, revisions, yaml]),
+        pool.addChildren([overview, latency, cache, scaling, objects, rollout, revisions, yaml]),
       ]),
     ]),
     context: { client },

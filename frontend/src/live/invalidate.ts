@@ -10,7 +10,7 @@ export function staleKeys(event: StreamEvent): QueryKey[] {
   switch (event.kind) {
     case "Pool":
       if (event.verb === "event") return [keys.events(event.team, event.name), keys.timeline];
-      return [keys.fleet, keys.pool(event.team, event.name), keys.timeline];
+      return [keys.fleet, keys.pool(event.team, event.name), keys.timeline, keys.decisions];
     case "SLO":
       return [keys.fleet, keys.panels, keys.kind("slos"), keys.timeline];
     case "Model":

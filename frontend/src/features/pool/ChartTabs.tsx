@@ -1,3 +1,6 @@
+import { zoneOf } from "../../lib/timeRange";
+import { useTimeView } from "../../ui/TimeControl";
+import { Decisions } from "../decisions/Decisions";
 import { Charts } from "./Charts";
 import { usePool } from "./usePool";
 import styles from "./Pool.module.css";
@@ -16,9 +19,11 @@ export function CacheTab() {
 }
 
 export function ScalingTab() {
+  const { team, name } = useAddress();
   return (
     <div className={styles.stack}>
-      <Charts {...useAddress()} part="scaling" />
+      <Charts team={team} name={name} part="scaling" />
+      <Decisions filter={{ team, pool: name }} zone={zoneOf(useTimeView()[0])} />
     </div>
   );
 }

@@ -1,0 +1,77 @@
+/** Decisions of the autoscaler; shapes are docs/api/decisions.md. */
+
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { path, request } from "./client";
+import { keys } from "./keys";
+import type { Page } from "./types";
+
+export interface Count {
+  variant: string;
+  replicas: number;
+  asleep?: number;
+}
+
+export interface Entry {
+  id: number;
+  team: string;
+  pool: string;
+  mode: string;
+  firstAt: string;
+  lastAt: string;
+  count: number;
+  verb: string;
+  binding: string;
+  before: Count[];
+  targets: Count[];
+  costPerHour: { amount: number; currency: string } | null;
+  sentence: string;
+  actuation: string | null;
+}
+
+export interface Decision extends Entry {
+  quantiles: Record<string, number> | null;
+  attainment: [number, number] | null;
+  inputs: { name: string; variant: string; state: string; value: number | null; age: number | null; unit: string; reason: string }[];
+  proposals: { rule: string; replicas: number; reason: string; role?: string }[];
+  clamps: { rule: string; variant: string; before: number; after: number; reason: string }[];
+  counterfactuals: { replicas: number; attainment: number | null; ttftP95: number | null; tpotP95: number | null; cost: number | null }[];
+}
+
+export interface Replay {
+  id: number;
+  equal: boolean;
+  differs: string[];
+}
+
+export const VERBS = ["moves", "up", "down", "mix", "hold", "frozen", "zero", "from-zero", "sleep", "wake"] as const;
+
+export type Verb = (typeof VERBS)[number];
+
+export interface DecisionFilter {
+  team?: string;
+  pool?: string;
+  verb?: Verb;
+}
+
+/** Of one pool where the filter names it, else of all pools that one may see. */
+export const decisionsQuery = ({ team, pool, verb }: DecisionFilter) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.decisions, team ?? "", pool ?? "", verb ?? ""],
+    queryFn: ({ signal, pageParam }) =>
+      team !== undefined && pool !== undefined
+        ? request<Page<Entry>>(path("teams", team, "pools", pool, "decisions"), { signal, query: { verb, cursor: pageParam } })
+        : request<Page<Entry>>("/decisions", { signal, query: { team, verb, cursor: pageParam } }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+    refetchInterval: 15_000,
+  });
+
+export const decisionQuery = (team: string, pool: string, id: number) =>
+  queryOptions({
+    queryKey: [...keys.decisions, "one", team, pool, id],
+    queryFn: ({ signal }) => request<Decision>(path("teams", team, "pools", pool, "decisions", String(id)), { signal }),
+    staleTime: 30_000,
+  });
+
+export const replay = (team: string, pool: string, id: number) =>
+  request<Replay>(path("teams", team, "pools", pool, "decisions", String(id), "replay"));

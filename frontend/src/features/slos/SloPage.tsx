@@ -1,0 +1,160 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { budgetQuery, calendarQuery, sloQuery, standingOf, type Objective } from "../../api/slos";
+import type { TimedPanel } from "../../api/queries";
+import { ChartCard } from "../../charts/ChartCard";
+import { zoneOf } from "../../lib/timeRange";
+import { duration, format, percent, UNKNOWN } from "../../lib/units";
+import { Age } from "../../ui/Age";
+import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { Page } from "../../ui/Page";
+import { Section } from "../../ui/Section";
+import { SloStatus, Status } from "../../ui/Status";
+import { Table } from "../../ui/Table";
+import { useTimeView } from "../../ui/TimeControl";
+import { Alerts } from "./Alerts";
+import { CalendarStrip } from "./CalendarStrip";
+import styles from "./Slo.module.css";
+
+const route = getRouteApi("/shell/teams/$team/slos/$name");
+
+/** What is promised, whether it is kept, how much room is left and how fast it goes. */
+export function SloPage() {
+  const { team, name } = route.useParams();
+  const [view, show] = useTimeView();
+  const zone = zoneOf(view);
+  const { data: slo, error, refetch } = useQuery(sloQuery(team, name));
+  const calendar = useQuery(calendarQuery(team, name, view));
+  const budgets = useQuery(budgetQuery(team, name, view));
+
+  if (slo === undefined) {
+    if (error !== null) return <ErrorPanel error={error} what="The SLO could not be loaded." onRetry={() => void refetch()} />;
+    return <Skeleton height="24rem" label="Loading the SLO" />;
+  }
+  const { objectives = [], state, evaluatedAt, measuredAt } = standingOf(slo);
+  return (
+    <Page title={name} tools={<SloStatus value={state ?? "NoData"} />}>
+      <p>
+        Of pool{" "}
+        <Link to="/teams/$team/pools/$name" params={{ team, name: slo.spec.targetRef.name }}>
+          {slo.spec.targetRef.name}
+        </Link>
+        , measured at the {measuredAt ?? slo.spec.measuredAt}
+        {evaluatedAt !== undefined && (
+          <>
+            , judged <Age of={evaluatedAt} zone={zone} /> ago
+          </>
+        )}
+        .
+      </p>
+      {objectives.length === 0 && <EmptyState title="No tick has judged this SLO yet." />}
+      {objectives.map((objective) => (
+        <section key={objective.key} className={styles.objective} aria-label={objective.promise}>
+          <div className={styles.title}>
+            <h2>{objective.promise}</h2>
+            <SloStatus value={objective.state} />
+          </div>
+          <p>{objective.message}</p>
+          <Figures objective={objective} />
+          <CalendarStrip
+            steps={calendar.data?.items.find(({ key }) => key === objective.key)?.steps}
+            error={calendar.error}
+            onRetry={() => void calendar.refetch()}
+            zone={zone}
+          />
+          <div className={styles.two}>
+            <ChartCard
+              title="Error budget left"
+              panel={budgetPanel(objective, budgets.data)}
+              error={budgets.error}
+              onRetry={() => void budgets.refetch()}
+              zone={zone}
+              syncKey={`slo ${team}/${name}`}
+              onZoom={({ from, to }) => show({ from, to, tz: view.tz })}
+            />
+            <Burns objective={objective} />
+          </div>
+        </section>
+      ))}
+      <Alerts filter={{ team, slo: name }} zone={zone} />
+    </Page>
+  );
+}
+
+function Figures({ objective }: { objective: Objective }) {
+  const { attained, attainedHigh, budget, burnRate, events, bad, knownShare } = objective;
+  const figures: [string, string][] = [
+    ["Attained", attained === null ? UNKNOWN : attainedHigh !== null && attainedHigh !== attained ? `${percent(attained)} to ${percent(attainedHigh)}` : percent(attained)],
+    ["Promised", percent(objective.fraction)],
+    ["Budget left", budget?.left == null ? UNKNOWN : percent(budget.left)],
+    ["Burn rate", format(burnRate, "×")],
+    ["Used up", budget?.exhaustedAt == null ? "not at this rate" : new Date(budget.exhaustedAt).toLocaleString("en-GB")],
+    ["Outside the objective", bad === null || events === null ? UNKNOWN : `${format(bad, "requests")} of ${format(events, "requests")}`],
+    ["Measured", knownShare === null ? UNKNOWN : `${percent(knownShare)} of ${duration(objective.window)}`],
+  ];
+  return (
+    <dl className={styles.figures}>
+      {figures.map(([term, value]) => (
+        <div key={term}>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function budgetPanel(objective: Objective, data: { from: number; to: number; items: { key: string; history: [number, number | null][] }[] } | undefined): TimedPanel | undefined {
+  if (data === undefined) return undefined;
+  const history = data.items.find(({ key }) => key === objective.key)?.history ?? [];
+  const known = history.some(([, left]) => left !== null);
+  return {
+    name: `budget ${objective.key}`,
+    title: "Error budget left",
+    unit: "1",
+    kind: "line",
+    state: known ? "ok" : "no_data",
+    reason: known ? "" : "No part of this stretch was measured.",
+    step: 60,
+    lastSampleAt: null,
+    series: [{ key: "budget", label: "left over the window that ended then", points: history }],
+    thresholds: [],
+    from: data.from,
+    to: data.to,
+  };
+}
+
+function Burns({ objective }: { objective: Objective }) {
+  return (
+    <Section title="Burn rates" note="×1 uses the budget up in exactly its window" data={objective.burn} error={null} onRetry={() => undefined}>
+      {(burns) => (
+        <Table
+          rows={burns}
+          rowKey={({ window }) => window}
+          columns={[
+            { title: "Last", cell: ({ window }) => window },
+            { title: "Burns", cell: ({ rate, state }) => (rate === null ? state.replace("_", " ") : format(rate, "×")) },
+            { title: "Of", cell: ({ events }) => (events === null ? UNKNOWN : `${format(events, "requests")} requests`) },
+            {
+              title: "Alerts",
+              cell: ({ window }) =>
+                objective.alerts
+                  .filter(({ pair }) => pair.split("/").includes(window))
+                  .map(({ pair, factor, firing, severity }) => (
+                    <span key={pair}>
+                      {firing === true ? (
+                        <Status icon="triangle" tone="bad" word={`${severity} from ×${factor}`} label="Firing" />
+                      ) : (
+                        <span className="muted">
+                          {severity} from ×{factor}{" "}
+                        </span>
+                      )}
+                    </span>
+                  )),
+            },
+          ]}
+        />
+      )}
+    </Section>
+  );
+}
