@@ -77,6 +77,9 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/revisions/<int:before>/diff/<int:after>": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/revisions/<int:generation>/rollback": {"POST": N.WRITE},
     "fleet": {"GET": N.LOGIN},
+    "timeline": {"GET": N.LOGIN},
+    # it costs accelerator time
+    "teams/<slug:team>/pools/<slug:name>/chat": {"POST": N.WRITE},
     "stream": {"GET": N.LOGIN},
 }
 

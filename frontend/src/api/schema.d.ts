@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: bef1bdf35e5edccdb51ef418066f17f7c7a4399e3ba4b6a51e8fb746dde12313
+// schema-sha256: cdd0d0a928655d83987c8095ff66cffca8f80e62a6568a3f4c20b00c8b80a1d7
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -14,6 +14,23 @@ export interface paths {
          * @description The accelerators that a pool's variants may name.
          */
         get: operations["accelerators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Burn-rate alerts of the teams that one may see, newest first. */
+        get: operations["alerts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -71,6 +88,26 @@ export interface paths {
          * @description Objects of one kind of all teams that one may see.
          */
         get: operations["clusters_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Decisions of the autoscaler, newest first
+         * @description Decisions of all pools that one may see, newest first.
+         */
+        get: operations["decisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -491,6 +528,86 @@ export interface paths {
         patch: operations["pools_patch"];
         trace?: never;
     };
+    "/api/v1/teams/{team}/pools/{name}/autoscaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a pool's autoscaling stands
+         * @description Who owns the replicas of a pool, its newest decision, and what has been learned of it.
+         */
+        get: operations["pools_autoscaling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Decisions of the autoscaler for a pool, newest first
+         * @description Decisions of one pool, newest first; a run of equal holds is one.
+         */
+        get: operations["pools_decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/decisions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One decision: inputs, forecast, proposals, clamps, counterfactuals
+         * @description One decision with everything that it rests on.
+         */
+        get: operations["pools_decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/decisions/{number}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Make a stored decision again and compare
+         * @description The decision made again from what it was made from.
+         */
+        get: operations["pools_decision_replay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/pools/{name}/objects": {
         parameters: {
             query?: never;
@@ -776,6 +893,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["webhooks_list"];
+        put?: never;
+        /**
+         * Declare a new Webhook
+         * @description Objects of one kind of one team.
+         */
+        post: operations["webhooks_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/webhooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a Webhook
+         * @description One object.
+         */
+        get: operations["webhooks_get"];
+        /**
+         * Declare a Webhook anew
+         * @description One object.
+         */
+        put: operations["webhooks_replace"];
+        post?: never;
+        /**
+         * Delete a Webhook
+         * @description One object.
+         */
+        delete: operations["webhooks_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a Webhook (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["webhooks_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/webhooks/{name}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was sent, newest first. */
+        get: operations["webhooks_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/webhooks/{name}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The signing secret: made anew, shown in this answer and never again. */
+        post: operations["webhooks_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/webhooks/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Send a message of type `test` as an alert would be sent. */
+        post: operations["webhooks_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/timeline": {
         parameters: {
             query?: never;
@@ -823,6 +1047,26 @@ export interface paths {
         post?: never;
         /** @description One of one's own tokens. */
         delete: operations["tokens_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["webhooks_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1120,15 +1364,47 @@ export interface components {
         };
         /**
          * Autoscaling
-         * @description Who decides on replicas. `off`: people, through replica targets. `external`: another scaler writes them.
+         * @description Who decides on replicas. `active`: Lamplight. `advisory`: it decides, explains and stores, but people act through
+         *     replica targets. `external`: another scaler (HPA, KEDA) writes them. `off`: people alone.
+         *
+         *     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
+         *     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
+         *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared).
          */
         PoolAutoscaling: {
+            /**
+             * Budget
+             * @default null
+             */
+            budget?: string | null;
+            /**
+             * Freezes
+             * @default []
+             */
+            freezes?: components["schemas"]["PoolFreeze"][];
+            /**
+             * Idle
+             * @default keep
+             * @enum {string}
+             */
+            idle?: "keep" | "standby" | "zero";
             /**
              * Mode
              * @default off
              * @enum {string}
              */
-            mode?: "off" | "external";
+            mode?: "off" | "active" | "advisory" | "external";
+            /**
+             * Schedules
+             * @default []
+             */
+            schedules?: components["schemas"]["PoolSchedule"][];
+            /**
+             * Standby
+             * @default reserved
+             * @enum {string}
+             */
+            standby?: "reserved" | "shared";
         };
         /**
          * Engine
@@ -1152,6 +1428,18 @@ export interface components {
              * @default vllm/vllm-openai:v0.33.0
              */
             image?: string;
+        };
+        /**
+         * Freeze
+         * @description Nothing is scaled between two instants (RFC 3339, with an offset).
+         */
+        PoolFreeze: {
+            /** End */
+            end: string;
+            /** Name */
+            name: string;
+            /** Start */
+            start: string;
         };
         /**
          * GatewayRef
@@ -1314,13 +1602,47 @@ export interface components {
             weights?: components["schemas"]["PoolWeights"];
         };
         /**
+         * Schedule
+         * @description A floor (`min`) and ceiling (`max`) of the whole pool's replicas on some days, by the clock of a time zone. An
+         *     end that is not after the start lies on the next day.
+         */
+        PoolSchedule: {
+            /** Days */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            /** End */
+            end: string;
+            /**
+             * Max
+             * @default null
+             */
+            max?: number | null;
+            /**
+             * Min
+             * @default null
+             */
+            min?: number | null;
+            /** Name */
+            name: string;
+            /** Start */
+            start: string;
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timeZone?: string;
+        };
+        /**
          * PoolSpec
          * @description What `spec` of a Pool says. Cluster and namespace cannot change afterwards.
          */
         PoolSpecDocument: {
             /**
              * @default {
-             *       "mode": "off"
+             *       "mode": "off",
+             *       "idle": "keep",
+             *       "standby": "reserved",
+             *       "schedules": [],
+             *       "freezes": []
              *     }
              */
             autoscaling?: components["schemas"]["PoolAutoscaling"];
@@ -1534,14 +1856,15 @@ export interface components {
         /**
          * SLOSpec
          * @description Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
+         *
+         *     Left out it is the gateway where the pool has an endpoint picker, else the engines.
          */
         SLOSpecDocument: {
             /**
              * Measuredat
-             * @default engine
-             * @enum {string}
+             * @default null
              */
-            measuredAt?: "gateway" | "engine";
+            measuredAt?: ("gateway" | "engine") | null;
             /** Objectives */
             objectives: components["schemas"]["SLOObjective"][];
             targetRef: components["schemas"]["SLOTargetRef"];
@@ -1559,6 +1882,68 @@ export interface components {
             kind?: "Pool";
             /** Name */
             name: string;
+        };
+        Webhook: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "Webhook";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["WebhookSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        WebhookList: {
+            items: components["schemas"]["Webhook"][];
+            next: string | null;
+        };
+        /**
+         * WebhookSpec
+         * @description `url` is sent a POST for each alert of the team's SLOs that begins or ends. Empty `slos` stands for all.
+         */
+        WebhookSpecDocument: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled?: boolean;
+            /**
+             * Severities
+             * @default [
+             *       "page",
+             *       "ticket"
+             *     ]
+             */
+            severities?: ("page" | "ticket")[];
+            /**
+             * Slos
+             * @default []
+             */
+            slos?: string[];
+            /** Url */
+            url: string;
         };
     };
     responses: never;
@@ -1606,6 +1991,42 @@ export interface operations {
                             title?: string;
                             vendor?: string;
                         }[];
+                    };
+                };
+            };
+        };
+    };
+    alerts: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+                /** @description Name of the pool. */
+                pool?: string;
+                /** @description Name of the SLO. */
+                slo?: string;
+                state?: "firing" | "resolved";
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
                     };
                 };
             };
@@ -1779,6 +2200,44 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ClusterList"];
                     "application/yaml": components["schemas"]["ClusterList"];
+                };
+            };
+        };
+    };
+    decisions: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+                /** @description Only of this team. */
+                team?: string;
+                /** @description Only these, separated by commas: up, down, mix, hold, frozen, zero, from-zero, sleep, wake; `moves`: all but hold and frozen. */
+                verb?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3694,6 +4153,154 @@ export interface operations {
             };
         };
     };
+    pools_autoscaling: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_decisions: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+                /** @description Only these, separated by commas: up, down, mix, hold, frozen, zero, from-zero, sleep, wake; `moves`: all but hold and frozen. */
+                verb?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_decision: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                number: number;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_decision_replay: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                number: number;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pools_objects: {
         parameters: {
             query?: {
@@ -4672,6 +5279,552 @@ export interface operations {
             };
         };
     };
+    webhooks_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                    "application/yaml": components["schemas"]["WebhookList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+                "application/yaml": components["schemas"]["Webhook"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                    "application/yaml": components["schemas"]["Webhook"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                    "application/yaml": components["schemas"]["Webhook"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+                "application/yaml": components["schemas"]["Webhook"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                    "application/yaml": components["schemas"]["Webhook"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                    "application/yaml": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                    "application/yaml": components["schemas"]["Webhook"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_deliveries: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_secret: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks_test: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     timeline: {
         parameters: {
             query?: {
@@ -4894,6 +6047,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    webhooks_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                    "application/yaml": components["schemas"]["WebhookList"];
+                };
             };
         };
     };

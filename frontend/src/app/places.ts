@@ -7,6 +7,7 @@ export const PLACES = [
   { to: "/decisions", title: "Decisions" },
   { to: "/models", title: "Models" },
   { to: "/clusters", title: "Clusters" },
+  { to: "/playground", title: "Playground" },
   { to: "/settings", title: "Settings" },
 ] as const;
 

@@ -157,6 +157,24 @@ const yaml = createRoute({
   component: lazyRouteComponent(() => import("../features/pool/Spec"), "Spec"),
 });
 
+const playground = createRoute({
+  getParentRoute: () => shell,
+  path: "/playground",
+  validateSearch: (search: Record<string, unknown>): { pool?: string } =>
+    typeof search.pool === "string" ? { pool: search.pool } : {},
+  component: lazyRouteComponent(() => import("../features/playground/PlaygroundPage"), "PlaygroundPage"),
+});
+
+const newPool = createRoute({
+  getParentRoute: () => shell,
+  path: "/new",
+  validateSearch: (search: Record<string, unknown>): { step?: number; model?: string } => ({
+    ...([2, 3, 4].includes(Number(search.step)) ? { step: Number(search.step) } : {}),
+    ...(typeof search.model === "string" ? { model: search.model } : {}),
+  }),
+  component: lazyRouteComponent(() => import("../features/change/NewPoolPage"), "NewPoolPage"),
+});
+
 const edit = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/pools/$name/edit",
@@ -192,6 +210,8 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         models,
         clusters,
         settings,
+        playground,
+        newPool,
         edit,
         plan,
         pool.addChildren([overview, latency, cache, scaling, objects, rollout, revisions, yaml]),

@@ -1,7 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useId } from "react";
 import { fleetQuery } from "../../api/queries";
+import { buttonLook } from "../../ui/Button";
+import { Icon } from "../../ui/Icon";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { Segmented } from "../../ui/Segmented";
 import { useTitle } from "../../ui/useTitle";
@@ -36,7 +38,12 @@ export function FleetPage() {
   const shown = groups.reduce((count, { rows }) => count + rows.length, 0);
   return (
     <>
-      <h1 className={styles.heading}>Fleet</h1>
+      <div className={styles.heading}>
+        <h1>Fleet</h1>
+        <Link to="/new" className={buttonLook}>
+          <Icon name="plus" /> New pool
+        </Link>
+      </div>
       <FleetTotals totals={data.totals} rows={data.items} />
       {data.items.length === 0 ? (
         <div className={styles.frame}>

@@ -29,6 +29,7 @@ function useCommands(): Command[] {
       })),
     );
     const actions: Command[] = [
+      { id: "new", title: "New pool", group: "Action", words: "create deploy declare", run: () => void navigate({ to: "/new" }) },
       ...(["system", "light", "dark"] as const).map((theme) => ({
         id: theme,
         title: `Theme: ${theme}`,
