@@ -16,6 +16,7 @@ from aiohttp import web
 
 from apps.embedded.apiserver.bootstrap import bootstrap
 from apps.embedded.apiserver.certificates import load_or_create_identity, write_atomically, write_kubeconfig
+from apps.embedded.apiserver.domain.faults import Faults
 from apps.embedded.apiserver.server import ADMIN, ApiServer
 from apps.embedded.apiserver.store import Store
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, required=True, help="written once the server listens")
     parser.add_argument("--service-cidr", default="10.96.0.0/16", help="where clusterIPs come from")
     parser.add_argument("--install-crds", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--faults", action="store_true", help="let tests script faults at /debug/faults")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     arguments.data.mkdir(parents=True, exist_ok=True)
@@ -48,7 +50,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     lock = _lock(data)
     identity = load_or_create_identity(data, arguments.host)
     store = Store(data / "objects.sqlite")
-    server = ApiServer(store, {identity.admin_token: ADMIN}, service_cidr=arguments.service_cidr)
+    faults = Faults() if arguments.faults else None
+    server = ApiServer(store, {identity.admin_token: ADMIN}, service_cidr=arguments.service_cidr, faults=faults)
     bootstrap(server, install_crds=arguments.install_crds)
     runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()

@@ -15,6 +15,7 @@ from apps.embedded.apiserver import discovery, openapi
 from apps.embedded.apiserver.admission import Admission
 from apps.embedded.apiserver.call import Answer, Call, User
 from apps.embedded.apiserver.definitions import Definitions
+from apps.embedded.apiserver.domain.faults import WATCH, Faults, Rule, read_script, refusal
 from apps.embedded.apiserver.domain.rbac import MASTERS, Attributes
 from apps.embedded.apiserver.domain.request import (
     ResourcePath,
@@ -37,7 +38,7 @@ from apps.embedded.apiserver.resources import Resources, show
 from apps.embedded.apiserver.reviews import is_own_review, rights_in
 from apps.embedded.apiserver.store import Store
 from apps.embedded.apiserver.subresources import Subresources
-from apps.embedded.apiserver.watches import watch
+from apps.embedded.apiserver.watches import faulty, watch
 
 log = logging.getLogger(__name__)
 Object = dict[str, Any]
@@ -47,6 +48,7 @@ ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 OPEN_TO_USERS = ("", "api", "apis", "healthz", "livez", "readyz", "openapi", "version")
 TEXT = "text/plain; charset=utf-8"
+FAULTS_PAGE = "/debug/faults"
 
 
 class NoSuchPage(Exception):
@@ -56,7 +58,16 @@ class NoSuchPage(Exception):
 class ApiServer:
     """Answers requests over one store. ``tokens`` says which bearer token is which user."""
 
-    def __init__(self, store: Store, tokens: Mapping[str, User], *, service_cidr: str = "10.96.0.0/16") -> None:
+    def __init__(
+        self,
+        store: Store,
+        tokens: Mapping[str, User],
+        *,
+        service_cidr: str = "10.96.0.0/16",
+        faults: Faults | None = None,
+    ) -> None:
+        """``faults``: a script that tests may change at /debug/faults; None: there is no such page."""
+        self.faults = faults
         self.store = store
         self.registry = Registry()
         self.admission = Admission(store, service_cidr)
@@ -94,6 +105,8 @@ class ApiServer:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._authenticate(request.headers.get("Authorization", ""))
+        if self.faults is not None and request.path == FAULTS_PAGE and MASTERS in user.groups:
+            return await self._script(request)
         path = parse_resource_path(request.path)
         if path is None:
             return self._other(request, user)
@@ -103,14 +116,56 @@ class ApiServer:
         self._authorize(call, verb)
         if verb not in (resource.subresources[path.subresource].verbs if path.subresource else resource.verbs):
             raise method_not_allowed()
+        fault = self._fault(call, verb)
+        if fault is not None and fault.fault not in (*WATCH, "lost-answer"):
+            await self._strike(request, call, fault)
         if verb == "watch":
-            return await self._stream(request, call)
+            return await self._stream(request, call, fault)
         if path.subresource == "log":
             return await self.logs.stream(request, call)
         form = negotiate(request.headers.get("Accept", ""))
         answer = self._answer(call, verb)
+        if fault is not None and fault.fault == "lost-answer":
+            raise _cut(request)
         content_type, body = encode(represent(call, answer.body, form), form)
         return _response(body, content_type, answer.status, call.warnings)
+
+    async def _script(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The page where tests set, read and clear the script of faults."""
+        assert self.faults is not None
+        if request.method == "PUT":
+            try:
+                self.faults.rules = read_script(orjson.loads(await request.read())).rules
+            except (ValueError, TypeError) as error:
+                raise bad_request(f"the fault script cannot be used: {error}") from None
+        elif request.method == "DELETE":
+            self.faults.rules = []
+        return web.Response(body=orjson.dumps(self.faults.show()), content_type="application/json")
+
+    def _fault(self, call: Call, verb: str) -> Rule | None:
+        if self.faults is None or not self.faults.rules:
+            return None
+        path = call.path
+        what = f"{path.plural}/{path.subresource}" if path.subresource else path.plural
+        name = path.name
+        if verb == "create" and not name:
+            try:
+                name = str(orjson.loads(call.body)["metadata"]["name"])
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                name = ""
+        return self.faults.take(verb, what, path.namespace, name)
+
+    async def _strike(self, request: web.BaseRequest, call: Call, rule: Rule) -> None:
+        """Let a fault happen before the request does anything."""
+        log.info("%s %s: scripted fault %s", call.method, request.path, rule.fault)
+        if rule.fault == "stall":
+            await asyncio.sleep(rule.seconds)
+        elif rule.fault == "reset":
+            raise _cut(request)
+        elif rule.fault == "not-served":
+            raise NoSuchPage
+        else:
+            raise refusal(rule, call.path.group, call.path.plural, call.path.name)
 
     def _answer(self, call: Call, verb: str) -> Answer:
         if call.path.subresource not in ("", "status", "finalize"):
@@ -210,9 +265,11 @@ class ApiServer:
             warnings=[resource.deprecated] if resource.deprecated else [],
         )
 
-    async def _stream(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+    async def _stream(self, request: web.BaseRequest, call: Call, fault: Rule | None) -> web.StreamResponse:
         form = negotiate(request.headers.get("Accept", ""))
         events = watch(self.store, call)
+        if fault is not None:
+            events = faulty(events, fault)
         response = web.StreamResponse(
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
         )
@@ -253,6 +310,13 @@ def _verb(call: Call) -> str:
     if call.method == "DELETE":
         return "delete" if named else "deletecollection"
     raise method_not_allowed()
+
+
+def _cut(request: web.BaseRequest) -> ConnectionError:
+    """Cut the connection: the client never learns what became of its request."""
+    if request.transport is not None:
+        request.transport.abort()
+    return ConnectionResetError("a scripted fault cut the connection")
 
 
 def _json(body: Object, status: int, warnings: list[str] | None = None) -> web.Response:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from apps.embedded.apiserver.call import Call
+from apps.embedded.apiserver.domain.faults import Rule
 from apps.embedded.apiserver.domain.request import ListOptions, parse_list_options
 from apps.embedded.apiserver.domain.status import ApiError, expired
 from apps.embedded.apiserver.lists import matcher
@@ -29,6 +30,29 @@ def watch(store: Store, call: Call) -> AsyncGenerator[Event, None]:
     options = parse_list_options(call.query, watch=True)
     matches = matcher(call.resource, options, call.path.name)
     return _events(store, call, options, matches, _position(options))
+
+
+async def faulty(events: AsyncGenerator[Event, None], rule: Rule) -> AsyncGenerator[Event, None]:
+    """The events with a scripted fault: the first ``rule.count`` are dropped or come twice, or the watch ends after so
+    many, just so or with a 410."""
+    seen = 0
+    try:
+        if rule.fault == "expire-watch" and rule.count == 0:
+            yield "ERROR", expired("too old resource version: scripted").to_status()
+            return
+        async for event in events:
+            seen += 1
+            if rule.fault == "drop-events" and seen <= rule.count:
+                continue
+            yield event
+            if rule.fault == "duplicate-events" and seen <= rule.count:
+                yield event
+            if rule.fault in ("break-watch", "expire-watch") and seen >= rule.count:
+                if rule.fault == "expire-watch":
+                    yield "ERROR", expired("too old resource version: scripted").to_status()
+                return
+    finally:
+        await events.aclose()
 
 
 async def _events(

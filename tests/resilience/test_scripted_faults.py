@@ -1,0 +1,117 @@
+"""The pool controller after each fault of an API server: everything there once, nothing lost, no status goes back."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from apps.pools.models import Pool
+from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.pools import (
+    cluster_document,
+    condition,
+    declare,
+    delete,
+    drain,
+    drain_until,
+    model_document,
+    pool,
+    pool_document,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+NAMESPACE = "serving"
+WRITES = ["patch", "create", "update"]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedCluster]:
+    with run_cluster(options={"apiserver": ["--faults"]}) as running:
+        yield running
+
+
+@pytest.fixture
+def declared(cluster: EmbeddedCluster) -> Iterator[None]:
+    script(cluster)
+    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    yield
+    script(cluster)
+    delete("Pool", "chat")
+    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+
+
+def script(cluster: EmbeddedCluster, *rules: dict[str, Any]) -> None:
+    _page(cluster, "PUT", json.dumps(rules).encode())
+
+
+def struck(cluster: EmbeddedCluster) -> int:
+    return sum(rule["struck"] for rule in _page(cluster, "GET", None))
+
+
+def _page(cluster: EmbeddedCluster, method: str, body: bytes | None) -> Any:
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    token = config["users"][0]["user"]["token"]
+    request = urllib.request.Request(
+        config["clusters"][0]["cluster"]["server"] + "/debug/faults", body, {"Authorization": f"Bearer {token}"},
+        method=method,
+    )  # fmt: skip
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:
+        return json.loads(answer.read())
+
+
+def synced() -> bool:
+    status = pool().status
+    return status.get("observedGeneration") == pool().generation and condition("chat", "Synced")["status"] == "True"
+
+
+FAULTS = [
+    {"fault": "conflict", "resources": ["deployments"]},
+    {"fault": "already-exists", "resources": ["configmaps"]},
+    {"fault": "apply-conflict", "resources": ["configmaps"]},
+    {"fault": "throttled", "resources": ["deployments"], "times": 2},
+    {"fault": "internal", "resources": ["configmaps"], "times": 2},
+    {"fault": "unavailable", "times": 3},
+    {"fault": "forbidden", "resources": ["deployments"]},
+    {"fault": "admission", "skip": 1},
+    {"fault": "terminating", "skip": 2},
+    {"fault": "reset", "resources": ["deployments"]},
+    {"fault": "reset", "skip": 1, "times": 2},
+    {"fault": "stall", "seconds": 1.5},
+    {"fault": "lost-answer", "resources": ["deployments"]},
+    {"fault": "lost-answer", "skip": 1, "times": 2},
+    {"fault": "not-served", "resources": ["deployments"]},
+]
+
+
+@pytest.mark.usefixtures("declared")
+def test_after_each_fault_it_converges(cluster: EmbeddedCluster) -> None:
+    """One pool through all of them, each met by a change that has to be written: an engine flag and a weight."""
+    drain_until(synced, message="the pool is written")
+    before = {name: obj["metadata"]["uid"] for name, obj in cluster.objects(NAMESPACE).items()}
+    observed = pool().status["observedGeneration"]
+    for number, fault in enumerate(FAULTS):
+        script(cluster, {"verbs": WRITES, **fault})
+        length = 4096 + 16 * number
+        declare(
+            pool_document(engine={"args": [f"--max-model-len={length}"]}, routing={"weights": {"queue": number + 3}})
+        )
+        generation = pool().generation
+        drain()
+        assert struck(cluster) >= 1, f"{fault} was met"
+        assert pool().status["observedGeneration"] >= observed, f"after {fault} the status goes back"
+        drain_until(synced, message=f"{fault} is got over")
+        observed = pool().status["observedGeneration"]
+        assert observed == generation
+        objects = cluster.objects(NAMESPACE)
+        assert {name: obj["metadata"]["uid"] for name, obj in objects.items()} == before, f"{fault} made others"
+        containers = objects["Deployment/chat-h200"]["spec"]["template"]["spec"]["containers"]
+        assert f"--max-model-len={length}" in containers[0]["args"]
+        assert f"weight: {number + 3}" in objects["ConfigMap/chat-epp"]["data"]["config.yaml"]
