@@ -143,8 +143,12 @@ class Kube:
         *,
         labels: Mapping[str, str] | None = None,
         fields: str | None = None,
+        most_pages: int = MOST_PAGES,
     ) -> list[dict[str, Any]]:
-        """All objects (at most 20,000), page by page. Items carry apiVersion and kind, whatever the server sends."""
+        """All objects (at most 20,000, or `most_pages` of 500), page by page.
+
+        Items carry apiVersion and kind, whatever the server sends.
+        """
         items: list[dict[str, Any]] = []
         query: dict[str, str] = {"limit": str(PAGE)}
         if labels:
@@ -152,7 +156,7 @@ class Kube:
         if fields:
             query["fieldSelector"] = fields
         api_version = f"{resource.group}/{resource.version}" if resource.group else resource.version
-        for _ in range(MOST_PAGES):
+        for _ in range(most_pages):
             page = self._call("GET", resource.path(namespace), query)
             items += [{"apiVersion": api_version, "kind": resource.kind, **item} for item in page.get("items") or []]
             token = (page.get("metadata") or {}).get("continue")
@@ -215,9 +219,18 @@ class Kube:
             options["preconditions"] = {key: value for key, value in held.items() if value}
         self._call("DELETE", resource.path(namespace, name), body=options)
 
-    def log_tail(self, name: str, namespace: str, container: str, *, lines: int = 5, previous: bool = False) -> str:
-        """The last lines of a container's log."""
-        query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+    def log_tail(
+        self,
+        name: str,
+        namespace: str,
+        container: str,
+        *,
+        lines: int = 5,
+        previous: bool = False,
+        most_bytes: int = LOG_BYTES,
+    ) -> str:
+        """The last lines of a container's log; with `previous` of the run before the present one."""
+        query = {"container": container, "tailLines": str(lines), "limitBytes": str(most_bytes)}
         if previous:
             query["previous"] = "true"
         return self._text(self.resource("Pod").path(namespace, name, "log"), query)

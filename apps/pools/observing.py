@@ -78,6 +78,19 @@ def observe(kube: Kube, pool: Pool) -> Observed:
     return Observed(live, pods_of(kube, pool))
 
 
+def everything(kube: Kube, pool: Pool) -> tuple[list[Manifest], bool]:
+    """All that carries the pool's uid, down to ReplicaSets and pods; whether it was read from the cache.
+
+    Raises KubeError.
+    """
+    present = kube.resources()
+    kinds = [kind for kind in WATCHED_KINDS if kind in present]
+    held = cache.read(pool.cluster_uid, pool.uid, kinds, pool.namespace) if pool.cluster_uid else None
+    if held is not None:
+        return held, True
+    return [obj for kind in kinds for obj in kube.list(present[kind], pool.namespace, labels=mine(pool))], False
+
+
 def pods_of(kube: Kube, pool: Pool) -> list[Replica]:
     """The pool's pods (engines and picker), sorted by name. Raises KubeError."""
     return _replicas(kube.list(kube.resource("Pod"), pool.namespace, labels=mine(pool)))

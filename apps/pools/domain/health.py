@@ -10,6 +10,7 @@ from apps.core.domain.conditions import Condition, Status
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.pods import UNSCHEDULABLE, Replica
+from apps.pools.domain.reasons import REASONS
 
 Deployment = Mapping[str, Any]
 
@@ -50,16 +51,25 @@ class VariantState:
 
 @dataclass(frozen=True)
 class Health:
-    """`state`: Healthy, Progressing, Degraded, Suspended, Missing, Unknown. `blamed`: the pod the reason is about."""
+    """`state`: Healthy, Progressing, Degraded, Suspended, Missing, Unknown. `blamed`: the pod the reason is about.
+
+    `parts`: what the whole was put together from, by condition type (EnginesReady, RoutingReady).
+    """
 
     state: str
     reason: str
     message: str
     blamed: Replica | None = field(default=None, compare=False)
+    parts: Mapping[str, Health] = field(default_factory=dict, compare=False)
 
     @property
     def serves(self) -> bool:
         return self.state in ("Healthy", "Suspended")
+
+    @property
+    def status(self) -> Status:
+        """The same as the status of a condition."""
+        return "Unknown" if self.state == "Unknown" else "True" if self.serves else "False"
 
 
 def variant_state(
@@ -98,36 +108,73 @@ def health_of(
     picker: Deployment | None,
     pods: Sequence[Replica],
 ) -> Health:
-    """Does the pool serve? `deployments`: of the variants, by variant name; `picker`: None where none is rendered."""
+    """Does the pool serve? `deployments`: of the variants, by variant name; `picker`: None where none is rendered.
+
+    Engines and routing are judged apart; the whole is as bad as the worse of them.
+    """
     if not deployments:
         return Health("Missing", "NothingDeployed", "nothing of the pool is in the cluster yet")
-    desired = sum(v.desired for v in variants)
-    ready = sum(v.ready for v in variants)
-    blamed = next((pod for pod in pods if pod.bad), None)
-    counted = f"{ready} of {desired} replicas ready"
-    if blamed is not None:
-        return Health("Degraded", blamed.reason, f"{counted}; {_said(blamed)}", blamed)
-    stuck = next((text for live in [*deployments.values(), picker] if live and (text := _stuck(live))), None)
-    waiting = next((pod for pod in pods if pod.reason == UNSCHEDULABLE and not pod.terminating), None)
-    if stuck is not None:
-        said = f"; {_said(waiting)}" if waiting else ""
-        return Health("Degraded", "ProgressDeadlineExceeded", f"{counted}; {stuck}{said}", waiting)
-    if waiting is not None:
-        return Health("Progressing", UNSCHEDULABLE, f"{counted}; {_said(waiting)}", waiting)
-    if picker is not None and not rolled_out(picker, 1):
-        return Health("Progressing", "EndpointPickerStarting", f"{counted}; the endpoint picker is starting")
-    unsettled = [v for v in variants if not v.settled]
-    if unsettled:
-        first = unsettled[0]
+    counted = f"{sum(v.ready for v in variants)} of {sum(v.desired for v in variants)} replicas ready"
+    engines = _engines(variants, deployments, [pod for pod in pods if pod.component != COMPONENT_PICKER], counted)
+    routing = _routing(picker, [pod for pod in pods if pod.component == COMPONENT_PICKER], counted)
+    worst = min((engines, routing), key=_badness)
+    return Health(
+        worst.state, worst.reason, worst.message, worst.blamed, {"EnginesReady": engines, "RoutingReady": routing}
+    )
+
+
+def _badness(part: Health) -> tuple[int, int]:
+    """Smaller is worse. Of two that are on their way the one that waits for room comes first, then the routing."""
+    order = ("Degraded", "Progressing", "Suspended", "Healthy")
+    within = 0 if part.reason == UNSCHEDULABLE else 1 if part.reason == "EndpointPickerStarting" else 2
+    return (order.index(part.state), within)
+
+
+def _engines(
+    variants: Sequence[VariantState], deployments: Mapping[str, Deployment], pods: Sequence[Replica], counted: str
+) -> Health:
+    trouble = _trouble(list(deployments.values()), pods, counted)
+    if trouble is not None:
+        return trouble
+    first = next((v for v in variants if not v.settled), None)
+    if first is not None:
         rolling = first.ready >= first.desired and first.updated < first.desired
         reason = "RollingOut" if rolling else "ReplicasStarting" if first.ready < first.desired else "ReplicasStopping"
         return Health("Progressing", reason, f"{counted}; variant {first.name} has {first.updated} of the newest spec")
+    desired = sum(v.desired for v in variants)
     if desired == 0:
         return Health("Suspended", "ScaledToZero", "every variant is scaled to zero: requests find no replica")
     return Health("Healthy", "AllReplicasReady", f"all {desired} replicas are ready")
 
 
-def _stuck(live: Deployment) -> str | None:
+def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str) -> Health:
+    trouble = _trouble([picker] if picker else [], pods, counted)
+    if trouble is not None:
+        return trouble
+    if picker is None:
+        return Health("Healthy", "NoEndpointPicker", "no endpoint picker: the Service spreads requests")
+    if not rolled_out(picker, 1):
+        return Health("Progressing", "EndpointPickerStarting", f"{counted}; the endpoint picker is starting")
+    return Health("Healthy", "EndpointPickerReady", "the endpoint picker is ready")
+
+
+def _trouble(deployments: Sequence[Deployment], pods: Sequence[Replica], counted: str) -> Health | None:
+    """What a person may have to look at, the worst first."""
+    blamed = next((pod for pod in pods if pod.bad), None)
+    if blamed is not None:
+        return Health("Degraded", blamed.reason, f"{counted}; {_said(blamed)}", blamed)
+    late = next((text for live in deployments if (text := stuck(live))), None)
+    waiting = next((pod for pod in pods if pod.reason == UNSCHEDULABLE and not pod.terminating), None)
+    if late is not None:
+        said = f"; {_said(waiting)}" if waiting else ""
+        return Health("Degraded", "ProgressDeadlineExceeded", f"{counted}; {late}{said}", waiting)
+    if waiting is not None:
+        return Health("Progressing", UNSCHEDULABLE, f"{counted}; {_said(waiting)}", waiting)
+    return None
+
+
+def stuck(live: Deployment) -> str | None:
+    """What a Deployment says when its progress deadline has passed, else None."""
     conditions = (live.get("status") or {}).get("conditions") or []
     found = next((c for c in conditions if c.get("type") == "Progressing" and c.get("status") == "False"), None)
     return str(found.get("message") or found.get("reason")) if found else None
@@ -138,22 +185,64 @@ def _said(pod: Replica) -> str:
     return f"{what} {pod.name}: {pod.reason}" + (f": {pod.message}" if pod.message else "")
 
 
+# each is looked at only when those before it hold
+_SYNC_PARTS = (
+    ("Reachable", "Answers", "the cluster answers"),
+    ("Rendered", "Rendered", "the declaration makes objects"),
+    ("Owned", "OwnedByUs", "nobody else owns fields that the pool declares"),
+    ("Applied", "Applied", "the objects are as declared"),
+)
+_PART_OF_REASON = {
+    row.reason: row.type for row in REASONS if row.type in {part for part, _, _ in _SYNC_PARTS} | {"Synced"}
+}
+
+
 def conditions_of(sync: Sync, health: Health, generation: int) -> list[Condition]:
-    """Ready (the summary), Synced, Healthy and Progressing."""
+    """The condition tree of a pool (domain/reasons.py), flat: Ready first, and each before its parts."""
 
     def condition(type_: str, status: Status, reason: str, message: str) -> Condition:
         return Condition(type_, status, reason, message, generation)
 
     synced: Status = {"Synced": "True", "OutOfSync": "False"}.get(sync.state, "Unknown")  # type: ignore[assignment]
-    healthy: Status = "Unknown" if health.state == "Unknown" else "True" if health.serves else "False"
+    healthy = health.status
     if synced != "True":
         ready = condition("Ready", "Unknown" if synced == "Unknown" else "False", sync.reason, sync.message)
     else:
         ready = condition("Ready", healthy, health.reason, health.message)
     moving: Status = "Unknown" if health.state == "Unknown" else "True" if health.state == "Progressing" else "False"
+    on_the_way = "Moving" if moving == "True" else "NotSeen" if moving == "Unknown" else "Settled"
     return [
         ready,
         condition("Synced", synced, sync.reason, sync.message),
+        *(condition(*part) for part in _sync_parts(sync, synced)),
         condition("Healthy", healthy, health.reason, health.message),
-        condition("Progressing", moving, health.reason, health.message),
+        *(condition(*part) for part in _health_parts(health)),
+        condition("Progressing", moving, on_the_way, health.message),
     ]
+
+
+def _sync_parts(sync: Sync, status: Status) -> list[tuple[str, Status, str, str]]:
+    """The parts of Synced up to the one that fails hold; what comes after it was not looked at."""
+    fails = _PART_OF_REASON.get(sync.reason, "Applied") if status != "True" else None
+    parts: list[tuple[str, Status, str, str]] = []
+    reached = fails != "Synced"
+    for type_, reason, message in _SYNC_PARTS:
+        if not reached:
+            parts.append((type_, "Unknown", "NotReached", "not looked at: something before it does not hold"))
+        elif type_ == fails:
+            parts.append((type_, status, sync.reason, sync.message))
+            reached = False
+        else:
+            parts.append((type_, "True", reason, message))
+    return parts
+
+
+def _health_parts(health: Health) -> list[tuple[str, Status, str, str]]:
+    parts: list[tuple[str, Status, str, str]] = []
+    for type_ in ("EnginesReady", "RoutingReady"):
+        part = health.parts.get(type_)
+        if part is None:
+            parts.append((type_, "Unknown", "NotReached", health.message))
+        else:
+            parts.append((type_, part.status, part.reason, part.message))
+    return parts

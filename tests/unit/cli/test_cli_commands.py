@@ -487,3 +487,37 @@ def test_plan_keeps_the_plan_and_says_how_to_apply_it(server: Server) -> None:
     assert "pool/chat of team default is declared as it stands (plan 7)" in result.stdout
     assert "lamp approve pool/chat --plan 7" in result.stderr
     assert server.seen[-1][2] == {"reason": ["why"]}
+
+
+def test_the_tree_is_indented_and_events_come_newest_last(server: Server) -> None:
+    server.on("GET", "/api/v1/teams/default/pools/chat", (200, POOL))
+    node = {"health": "Healthy", "sync": None, "reason": None, "message": None, "createdAt": None}
+    tree = {
+        "items": [
+            {"id": "pool", "depth": 0, "kind": "Pool", "name": "chat", **node},
+            {"id": "Deployment/a", "depth": 1, "kind": "Deployment", "name": "a", **node},
+            {"id": "Pod/b", "depth": 2, "kind": "Pod", "name": "b", **node, "message": "no\x1b[31m room"},
+        ],
+        "events": [
+            {"about": "Pod/b", "type": "Normal", "reason": r, "message": "", "count": 1, "lastAt": None}
+            for r in ("Later", "Sooner")
+        ],
+        "truncated": False,
+    }
+    server.on("GET", "/api/v1/teams/default/pools/chat/tree", (200, tree))
+    result = lamp("tree", "pool", "chat")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split("   ")[0].rstrip() for line in lines[1:4]] == ["Pool chat", "└ Deployment a", "│ └ Pod b"]
+    assert "\x1b" not in result.stdout
+    assert result.stdout.index("Sooner") < result.stdout.index("Later")
+
+
+def test_logs_choose_the_pod_that_is_not_ready(server: Server) -> None:
+    server.on("GET", "/api/v1/teams/default/pools/chat", (200, POOL))
+    pods = [{"name": "p1", "variant": "h200", "ready": True}, {"name": "p2", "variant": "h200", "ready": False}]
+    server.on("GET", "/api/v1/teams/default/pools/chat/replicas", (200, {"items": pods}))
+    said = {"pod": "p2", "container": "vllm", "lines": ["one", "two"]}
+    server.on("GET", "/api/v1/teams/default/pools/chat/pods/p2/logs", (200, said))
+    result = lamp("logs", "pool", "chat", "--tail", "2")
+    assert (result.exit_code, result.stdout) == (0, "one\ntwo\n")

@@ -1,0 +1,163 @@
+"""What a pool's conditions may say. A new reason is a line here: a test holds the code to this table."""
+
+from __future__ import annotations
+
+from apps.core.domain.reasons import ConditionType, Reason
+
+_POOL = "Pool"
+
+TYPES = (
+    ConditionType(_POOL, "Ready", None, "is the declaration live, and does it serve?"),
+    ConditionType(_POOL, "Synced", "Ready", "does the cluster hold what is declared?"),
+    ConditionType(_POOL, "Reachable", "Synced", "can the cluster be asked?"),
+    ConditionType(_POOL, "Rendered", "Synced", "do the declaration and the cluster's kinds make objects?"),
+    ConditionType(_POOL, "Owned", "Synced", "are the declared fields ours to write?"),
+    ConditionType(_POOL, "Applied", "Synced", "are the objects as they were rendered?"),
+    ConditionType(_POOL, "Healthy", "Ready", "can requests be served?"),
+    ConditionType(_POOL, "EnginesReady", "Healthy", "are the replicas of all variants ready?"),
+    ConditionType(_POOL, "RoutingReady", "Healthy", "does what picks a replica for each request run?"),
+    ConditionType(_POOL, "Progressing", None, "is a change on its way to the replicas?"),
+)
+
+_CLUSTER = "Look at the cluster's page (`lamp preflight cluster`) and at its API server; what runs keeps running."
+_LOGS = "Read the container's log (`lamp logs pool NAME`); correct the declaration or roll back."
+
+_IMAGE = "Correct engine.image, or give the namespace the right to pull it (imagePullSecrets of its service account)."
+_PODS = (
+    ("ImagePullBackOff", "An image cannot be pulled; the cluster tries again, ever more seldom.", _IMAGE),
+    ("ErrImagePull", "An image could not be pulled.", _IMAGE),
+    ("InvalidImageName", "The image's name is no image name.", "Correct engine.image."),
+    ("CrashLoopBackOff", "A container ends again and again; the message has its exit code and last line.", _LOGS),
+    ("Error", "A container ended with an error.", _LOGS),
+    (
+        "OOMKilled",
+        "A container used more memory than its limit.",
+        "Raise the variant's resources.memory, or let the engine keep less (--max-model-len).",
+    ),
+    (
+        "CreateContainerConfigError",
+        "A container cannot be made: mostly a Secret or ConfigMap is missing.",
+        "Create what the message names.",
+    ),
+    ("CreateContainerError", "The node could not make a container.", "Look at the node and at the message."),
+    ("RunContainerError", "The node could not start a container.", "Look at the node and at the message."),
+    ("ContainerCannotRun", "The container's command cannot be run.", "Correct engine.image."),
+    ("Evicted", "The node threw the pod out: it was short of something.", "Look at the node's memory and disk."),
+)
+_UNSEEN = (
+    ("ClusterMissing", "The Cluster document is gone.", "Declare the cluster again, or delete the pool."),
+    ("ClusterUnreachable", "The API server does not answer.", _CLUSTER),
+    ("BadCredentials", "The credentials cannot be used or are refused.", "Renew the cluster's kubeconfig."),
+)
+_NO_ROOM = (
+    "Unschedulable",
+    "No node has room for a pod: the message has the scheduler's words.",
+    "Free accelerators, add nodes, lower replicas.min, or let replicas be replaced one by one (rollout.maxSurge: 0).",
+)
+_LATE = (
+    "ProgressDeadlineExceeded",
+    "The newest spec was not ready within rollout.progressDeadline.",
+    "Abort the roll-out (`lamp rollout abort`) or correct the declaration.",
+)
+
+
+def _rows(type_: str, rows: tuple[tuple[str, ...], ...]) -> tuple[Reason, ...]:
+    return tuple(Reason(_POOL, type_, *row) for row in rows)
+
+
+REASONS = (
+    *_rows("Synced", (("Deleting", "The pool is being taken out of its cluster."),)),
+    *_rows(
+        "Reachable",
+        (
+            ("Answers", "The cluster answers."),
+            *_UNSEEN,
+            ("Throttled", "The API server asks to come back later.", "Nothing: it is tried again when it said."),
+            ("ServerFault", "The API server failed (5xx).", "Nothing at first: it is tried again, backing off."),
+        ),
+    ),
+    *_rows(
+        "Rendered",
+        (
+            ("Rendered", "The declaration makes objects."),
+            ("ModelMissing", "The pool's model is not declared.", "Declare it, or name another one."),
+            ("UnknownAccelerator", "A variant names an accelerator that is not in the catalogue.", "Correct it."),
+            ("UnknownModelSource", "The model's source has a scheme that nothing serves from.", "Correct the Model."),
+            ("GatewayNotAvailable", "The cluster lacks the kinds that a gateway needs.", "Install them there."),
+            ("RoleNotInPath", "The well-lit path has no such role of a variant.", "Correct the role or the path."),
+            ("GroupNotInPath", "The well-lit path has no groups of pods.", "Set groupSize to 1, or the path."),
+            ("NameClash", "A name is taken by an object that is not ours.", "Delete it, or rename the pool."),
+        ),
+    ),
+    *_rows(
+        "Owned",
+        (
+            ("OwnedByUs", "Nobody else owns fields that the pool declares."),
+            (
+                "OwnershipConflict",
+                "Somebody else took fields that the pool declares; the message names them.",
+                "Undo it there, or allow it to be taken back with the annotation that the message names.",
+            ),
+        ),
+    ),
+    *_rows(
+        "Applied",
+        (
+            ("Applied", "The objects are as declared."),
+            ("ReadOnlyCluster", "The cluster is declared readOnly, and differs.", "Apply by hand, or lift readOnly."),
+            ("KindMissing", "The cluster lacks a kind that the pool needs.", "Install it there."),
+            ("ForbiddenAnswer", "Lamplight lacks a right there.", "Grant it: `lamp preflight cluster` lists them."),
+            ("InvalidAnswer", "The cluster does not accept an object.", "Correct what the message names."),
+            ("ConflictAnswer", "An object kept changing while it was written.", "Look who else writes it."),
+            ("NotFoundAnswer", "Something went away while it was written.", "Nothing: it is tried again."),
+            ("GoneAnswer", "A long list came apart while it was read.", "Nothing: it is tried again."),
+            ("KubeErrorAnswer", "The cluster refused in a way that has no name here.", "Read the message."),
+        ),
+    ),
+    *_rows(
+        "Healthy",
+        (
+            ("NotSeen", "Nobody has looked yet."),
+            ("Deleting", "The pool is being taken out of its cluster."),
+            *_UNSEEN,
+            ("NothingDeployed", "Nothing of the pool is in the cluster yet."),
+        ),
+    ),
+    *_rows(
+        "EnginesReady",
+        (
+            ("AllReplicasReady", "All replicas are ready."),
+            ("ScaledToZero", "Every variant is scaled to zero.", "Scale up, if requests are to be served."),
+            ("ReplicasStarting", "Replicas are starting."),
+            ("ReplicasStopping", "Replicas that are not wanted any more are leaving."),
+            ("RollingOut", "All replicas are ready, but not all of the newest spec."),
+            _NO_ROOM,
+            _LATE,
+            *_PODS,
+        ),
+    ),
+    *_rows(
+        "RoutingReady",
+        (
+            ("EndpointPickerReady", "The endpoint picker is ready."),
+            ("NoEndpointPicker", "None is declared, or the cluster cannot have one: the Service spreads requests."),
+            ("EndpointPickerStarting", "The endpoint picker is starting."),
+            _NO_ROOM,
+            _LATE,
+            *_PODS,
+        ),
+    ),
+    *_rows(
+        "Progressing",
+        (
+            ("NotSeen", "Nobody can look now."),
+            ("Settled", "Nothing is on its way."),
+            ("Moving", "A change is on its way; Healthy says where it is."),
+        ),
+    ),
+    *(
+        Reason(_POOL, entry.type, "NotReached", "Not looked at: something before it does not hold.")
+        for entry in TYPES
+        if entry.type in ("Rendered", "Owned", "Applied", "EnginesReady", "RoutingReady")
+    ),
+)
