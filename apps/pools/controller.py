@@ -22,7 +22,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, selectors, services
+from apps.pools import approvals, drifting, rollouts, selectors, services
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
@@ -81,6 +81,8 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
     spec = standing.spec
     try:
         desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
+        if not cluster_spec(cluster).read_only and rollouts.steered(pool, spec, cluster, desired, observed):
+            desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
         todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
@@ -197,6 +199,7 @@ def _report(
             variant_state(variant.name, variant.accelerator, variant.accelerators_per_pod, wanted, live, observed.pods)
         )
     health = health_of(variants, deployments, observed.picker(), observed.pods)
+    found = rollouts.look(kube, pool, spec, desired, observed) if desired and deployments else None
     return Report(
         sync=sync,
         health=_with_last_words(kube, pool, health),
@@ -205,6 +208,7 @@ def _report(
         served_name=desired.served_name if desired else None,
         rendered_hash=desired.rendered_hash if desired else "",
         notes=tuple(notes),
+        rollout=found,
     )
 
 
@@ -231,12 +235,15 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return health
-    return Health(health.state, health.reason, f'{health.message}; it last said: "{lines[-1][:300]}"', pod)
+    return replace(health, message=f'{health.message}; it last said: "{lines[-1][:300]}"')
 
 
 def _settle(lease: Lease, pool: Pool, report: Report, observed: Observed) -> Outcome:
     if not record(lease, pool, report):
         return Superseded()
+    if report.rollout is not None and report.rollout.news:
+        # what was decided is rendered by the next look: at once
+        return Done(requeue_after=0.0, priority=Priority.ROLLOUT)
     if observed.cached and not _due_by_the_clock(report):
         return Done(requeue_after=RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
     if report.health.state in ("Progressing", "Missing"):

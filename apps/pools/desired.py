@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.latency import latency_grid
@@ -13,8 +13,9 @@ from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors
 from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
 from apps.pools.domain.paths import render
+from apps.pools.domain.rollout import template_of
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.models import Pool
+from apps.pools.models import Pool, Rollout
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Declared:
     model: ModelFacts | None
     replicas: dict[str, int]
     dialect: str
+    # how variants roll, and the pod templates (their hash) that are to stand still: what roll-outs have stored
+    strategies: dict[str, tuple[int, int]] = field(default_factory=dict)
+    standing: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
     """Read what rendering `spec` as the pool's needs; `generation` where it is not the newest one."""
     model = selectors.model_of(pool, spec)
     targets = selectors.replica_targets(pool)
+    row = Rollout.objects.filter(pool_id=pool.uid).first()
     return Declared(
         identity=PoolIdentity(
             uid=str(pool.uid),
@@ -58,6 +63,8 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
         model=selectors.model_facts(model) if model is not None else None,
         replicas={v.name: selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants},
         dialect=cluster_spec(cluster).dialect,
+        strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
+        standing=row.template if row and row.state in ("Paused", "Stopped") else "",
     )
 
 
@@ -73,6 +80,9 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         latency_edges=edges,
         latency_families=families,
         kinds=frozenset(kinds),
+        strategies=declared.strategies,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
+    if declared.standing and declared.standing == template_of(objects):
+        objects = render(declared.identity, spec, model, replace(inputs, paused=True), dialect(declared.dialect))
     return Desired(objects, declared.replicas, model.served_name)

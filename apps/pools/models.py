@@ -38,6 +38,8 @@ class PoolRevision(models.Model):
     rendered_hash = models.CharField(max_length=64, default="", blank=True)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=200, default="", blank=True)
+    # when all of it was live and serving for the first time: an abort may come back to it
+    healthy_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "pools_revision"
@@ -98,3 +100,29 @@ class PoolPlan(models.Model):
 
     def __str__(self) -> str:
         return f"plan {self.pk} of {self.team}/{self.name}"
+
+
+class Rollout(models.Model):
+    """How a pool's newest pod templates (`template`: their hash) reach its replicas; one row a pool.
+
+    `strategies`: [maxSurge, maxUnavailable] by variant, as they were chosen when it began.
+    """
+
+    pool = models.OneToOneField(Pool, on_delete=models.CASCADE, primary_key=True, related_name="rollout")
+    template = models.CharField(max_length=64, default="", blank=True)
+    generation = models.PositiveBigIntegerField(default=0)
+    state = models.CharField(max_length=20, default="Idle")
+    reason = models.CharField(max_length=100, default="", blank=True)
+    message = models.TextField(default="", blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=200, default="", blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    strategies = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "pools_rollout"
+
+    def __str__(self) -> str:
+        return f"{self.pool_id}: {self.state}"

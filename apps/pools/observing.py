@@ -38,10 +38,14 @@ WATCHED_KINDS = (*OWNED_KINDS, "ReplicaSet.apps", "Pod.")
 
 @dataclass(frozen=True)
 class Observed:
-    """`live`: the pool's objects; `pods`: its pods, sorted by name. `cached`: read from the informers' cache."""
+    """`live`: the pool's objects; `pods`: its pods, sorted by name; `replica_sets`: what Deployments made of them.
+
+    `cached`: read from the informers' cache.
+    """
 
     live: list[Manifest]
     pods: list[Replica]
+    replica_sets: tuple[Manifest, ...] = ()
     cached: bool = False
 
     def engine_deployments(self) -> dict[str, Manifest]:
@@ -70,12 +74,10 @@ class Observed:
 
 def observe(kube: Kube, pool: Pool) -> Observed:
     """Read the pool's objects and pods. Raises KubeError."""
-    present = [kind for kind in (*OWNED_KINDS, "Pod.") if kind in kube.resources()]
-    held = cache.read(pool.cluster_uid, pool.uid, present, pool.namespace) if pool.cluster_uid else None
-    if held is not None:
-        return Observed([obj for obj in held if obj["kind"] != "Pod"], _replicas(held), cached=True)
-    live = [obj for resource in owned_resources(kube) for obj in kube.list(resource, pool.namespace, labels=mine(pool))]
-    return Observed(live, pods_of(kube, pool))
+    objects, cached = everything(kube, pool)
+    sets = tuple(obj for obj in objects if obj["kind"] == "ReplicaSet")
+    live = [obj for obj in objects if obj["kind"] not in ("Pod", "ReplicaSet")]
+    return Observed(live, _replicas(objects), sets, cached)
 
 
 def everything(kube: Kube, pool: Pool) -> tuple[list[Manifest], bool]:

@@ -11,6 +11,7 @@ from apps.core import clock, outbox
 from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
 from apps.pools.models import Pool, PoolRevision
+from apps.pools.rollouts import Look, mark_healthy, store
 from apps.reconcile import services as reconcile
 from apps.reconcile.queue import Lease
 
@@ -42,6 +43,7 @@ class Report:
     notes: tuple[Note, ...] = field(default=())
     conditions: tuple[Condition, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
+    rollout: Look | None = None
 
 
 def record(lease: Lease, pool: Pool, report: Report) -> bool:
@@ -52,12 +54,14 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     now = clock.now()
     before = read_conditions(pool.conditions)
     conditions = before
-    for condition in (*conditions_of(report.sync, report.health, pool.generation), *report.conditions):
+    standing = report.rollout.after if report.rollout is not None and report.rollout.after.holds else None
+    for condition in (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions):
         conditions = set_condition(conditions, condition, now)
     written = [condition.to_json() for condition in conditions]
     status = _status(pool, report)
     notes = [*report.notes, *_transitions(before, conditions)]
-    if written == pool.conditions and status == pool.status and not notes:
+    told = report.rollout is not None and report.rollout.news
+    if written == pool.conditions and status == pool.status and not notes and not told:
         return True
     with reconcile.holding(lease, Pool):
         row = Pool.objects.filter(uid=pool.uid, generation=pool.generation)
@@ -67,6 +71,10 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
             PoolRevision.objects.filter(pool=pool, generation=pool.generation).exclude(
                 rendered_hash=report.rendered_hash
             ).update(rendered_hash=report.rendered_hash)
+        if report.rollout is not None:
+            store(pool, report.rollout)
+        if report.sync.state == "Synced" and report.health.state == "Healthy":
+            mark_healthy(pool)
         named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
         for note in notes:
             record_event(
@@ -95,6 +103,8 @@ def _status(pool: Pool, report: Report) -> dict[str, Any]:
             for name in ("desired", "ready", "starting")
         }
         status["endpoint"] = report.endpoint
+    if report.rollout is not None:
+        status["rollout"] = report.rollout.to_json()
     if report.served_name is not None:
         status["servedName"] = report.served_name
     return {**status, **report.status}

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.core.api.objects import kind_urls
-from apps.pools import api, api_plans, api_tree
+from apps.pools import api, api_plans, api_rollout, api_tree
 from apps.pools.kinds import PoolKind
 
 _POOL = "teams/<slug:team>/pools/<slug:name>"
@@ -21,6 +21,7 @@ urlpatterns = [
     path(f"{_POOL}/revisions/<int:before>/diff/<int:after>", api.RevisionDiffView.as_view(), name="pools-diff"),
     path(f"{_POOL}/revisions/<int:generation>/rollback", api.RollbackView.as_view(), name="pools-rollback"),
     path(f"{_POOL}/replicas", api.ReplicasView.as_view(), name="pools-replicas"),
+    path(f"{_POOL}/rollout", api_rollout.RolloutView.as_view(), name="pools-rollout"),
     path(f"{_POOL}/tree", api_tree.TreeView.as_view(), name="pools-tree"),
     path(f"{_POOL}/pods/<str:pod>/logs", api_tree.LogsView.as_view(), name="pools-pod-logs"),
     path(f"{_POOL}/objects", api.ObjectsView.as_view(), name="pools-objects"),

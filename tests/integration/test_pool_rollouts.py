@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from apps.audit.models import Event
 from apps.core import reasons
 from apps.core.domain.access import Role
-from apps.pools.models import Pool
+from apps.pools.models import Pool, Rollout
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
     cluster_document,
+    counted_calls,
     declare,
     delete,
+    drain,
     drain_until,
     model_document,
     pool,
     pool_document,
+    variant_document,
+    writes,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
@@ -130,3 +138,164 @@ def test_conditions_are_a_tree_whose_parts_agree_with_the_whole() -> None:
     for type_ in set(parents.values()) - {None}:
         parts = [conditions[part]["status"] for part, parent in parents.items() if parent == type_]
         assert (conditions[type_]["status"] == "True") == (set(parts) == {"True"})
+
+
+# --- roll-outs --------------------------------------------------------------------------------------------------
+@pytest.fixture
+def editor() -> Api:
+    return api_of(person("ed", default=Role.EDITOR))
+
+
+def rollout(api: Api) -> dict[str, Any]:
+    return api.get(f"{POOL}/rollout")
+
+
+def is_in(state: str, reason: str | None = None) -> Any:
+    def check() -> bool:
+        found = Rollout.objects.filter(pool=pool()).first()
+        return found is not None and found.state == state and reason in (None, found.reason)
+
+    return check
+
+
+def argument(flag: str, **more: Any) -> dict[str, Any]:
+    return pool_document(engine={"args": [flag], **more})
+
+
+def engine_pods(cluster: EmbeddedCluster) -> dict[str, Any]:
+    kube = cluster.kube
+    labels = {"lamplight.dev/pool": "chat", "app.kubernetes.io/component": "engine"}
+    return {p["metadata"]["name"]: p for p in kube.list(kube.resource("Pod"), NAMESPACE, labels=labels)}
+
+
+def test_a_bad_flag_stops_the_roll_out_with_a_sentence_and_an_abort_goes_back(
+    cluster: EmbeddedCluster, declared: None, editor: Api
+) -> None:
+    assert rollout(editor)["state"] == "Complete"
+    assert rollout(editor)["can"] == {"pause": False, "resume": False, "abort": False}
+    running = set(engine_pods(cluster))
+    declare(argument("--max-model-len=999999999"))
+    drain_until(is_in("Stopped"), message="it stops by itself")
+    found = rollout(editor)
+    assert found["reason"] == "BadFlag"
+    assert "max_model_len" in found["message"]
+    assert found["variants"][0]["blamed"]["lastLine"]
+    assert found["abortsTo"] == 1
+    drain_until(lambda: deployment(cluster)["spec"].get("paused"), message="the Deployment stands still")
+    assert pool().status["replicas"]["ready"] == 2
+    assert running <= set(engine_pods(cluster)), "the replicas of the older spec stay"
+    progressing = next(c for c in pool().conditions if c["type"] == "Progressing")
+    assert (progressing["status"], progressing["reason"]) == ("False", "RolloutStopped")
+    assert Event.objects.filter(reason="RolloutStopped", type="Warning").exists()
+
+    refused = editor.send("POST", f"{POOL}/rollout", {"action": "pause"})
+    assert refused.status_code == 409
+    rehearsed = json_of(editor.send("POST", f"{POOL}/rollout?dry_run=true", {"action": "abort"}))
+    assert (rehearsed["state"], pool().generation) == ("Stopped", 2), "a dry run changes nothing"
+    done = editor.send("POST", f"{POOL}/rollout", {"action": "abort", "reason": "typo"})
+    assert done.status_code == 200, done.content
+    assert pool().generation == 3
+    drain_until(lambda: serving() and is_in("Complete")(), message="the older spec serves")
+    assert pool().spec["engine"]["args"] == []
+    assert not deployment(cluster)["spec"].get("paused")
+    assert running <= set(engine_pods(cluster)), "no replica of the older spec was restarted"
+    assert Event.objects.filter(reason="RolloutAborted").exists()
+
+
+def deployment(cluster: EmbeddedCluster) -> Any:
+    return cluster.objects(NAMESPACE, kinds=("Deployment.apps",))["Deployment/chat-h200"]
+
+
+def test_a_missing_image_stops_it_and_a_corrected_spec_goes_on_by_itself(
+    cluster: EmbeddedCluster, declared: None, editor: Api
+) -> None:
+    declare(argument("--max-model-len=8192", image="nobody/nothing:v0.33.0"))
+    drain_until(is_in("Stopped", "ImagePull"), message="it stops by itself")
+    assert "nobody/nothing" in rollout(editor)["message"]
+    declare(argument("--max-model-len=8192"))
+    drain_until(lambda: serving() and is_in("Complete")(), message="the corrected spec is rolled out")
+    assert all("--max-model-len=8192" in p["spec"]["containers"][0]["args"] for p in engine_pods(cluster).values())
+    assert rollout(editor)["lastHealthyGeneration"] == 3
+
+
+def test_pause_and_resume(cluster: EmbeddedCluster, declared: None, editor: Api) -> None:
+    declare(argument("--max-model-len=4096"))
+    drain_until(is_in("Progressing"), message="it is on its way")
+    answer = editor.send("POST", f"{POOL}/rollout", {"action": "pause", "reason": "lunch"})
+    assert answer.status_code == 200, answer.content
+    paused = json_of(answer)
+    assert (paused["state"], paused["can"]["resume"]) == ("Paused", True)
+    assert paused["pausedBy"]
+    drain_until(lambda: deployment(cluster)["spec"].get("paused"), message="the Deployment stands still")
+    assert pool().generation == 2, "a pause is no revision"
+    held = deployment(cluster)["status"].get("updatedReplicas", 0)
+    assert held < 2, "there is something left to roll"
+    for _ in range(3):
+        drain()
+    assert deployment(cluster)["status"].get("updatedReplicas", 0) <= held + 1
+    assert not serving()
+    editor.send("POST", f"{POOL}/rollout", {"action": "resume"})
+    drain_until(lambda: serving() and is_in("Complete")(), message="it goes on to the end")
+    assert {"RolloutPaused", "RolloutResumed", "RolloutComplete"} <= set(Event.objects.values_list("reason", flat=True))
+
+
+def test_a_pool_that_fills_its_nodes_still_rolls(cluster: EmbeddedCluster, editor: Api) -> None:
+    # two nodes of eight accelerators, two replicas of eight: no room for a third beside them
+    full = variant_document(parallelism={"tensor": 8}, replicas={"min": 2, "max": 2})
+    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(variants=[full]))
+    try:
+        drain_until(serving, message="two replicas fill the nodes")
+        declare(pool_document(variants=[full], engine={"args": ["--max-model-len=8192"]}))
+        drain_until(lambda: serving() and is_in("Complete")(), message="it is rolled out", timeout=90)
+        strategy = rollout(editor)["variants"][0]["strategy"]
+        assert (strategy["maxSurge"], strategy["maxUnavailable"]) == (0, 1)
+        assert "no accelerator is free" in strategy["why"]
+        assert all("--max-model-len=8192" in p["spec"]["containers"][0]["args"] for p in engine_pods(cluster).values())
+        drain()
+        with counted_calls() as calls:
+            drain()
+        assert writes(calls) == [], "the strategy stays: a steady pool is not written because the stock moved"
+    finally:
+        delete("Pool", "chat")
+        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+
+
+def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> None:
+    drained = {"drainDelay": "2s", "shutdownTimeout": "5s"}
+    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(rollout=drained))
+    try:
+        drain_until(serving, message="two replicas serve")
+        endpoint = pool().status["endpoint"]
+        stop, answered, failed = threading.Event(), [], []
+
+        def ask_on() -> None:
+            while not stop.is_set():
+                try:
+                    answered.append(ask(endpoint))
+                except Exception as error:
+                    failed.append(repr(error))
+
+        askers = [threading.Thread(target=ask_on) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        try:
+            declare(pool_document(rollout=drained, engine={"args": ["--max-model-len=8192"]}))
+            drain_until(lambda: serving() and is_in("Complete")(), message="it is rolled out", timeout=90)
+        finally:
+            stop.set()
+            for asker in askers:
+                asker.join(30)
+        assert len(answered) > 20
+        assert failed == []
+    finally:
+        delete("Pool", "chat")
+        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+
+
+def ask(endpoint: str) -> int:
+    body = {"model": "tiny", "prompt": "hello there", "max_tokens": 3, "ignore_eos": True}
+    request = urllib.request.Request(
+        endpoint + "/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return int(json.loads(answer.read())["usage"]["completion_tokens"])

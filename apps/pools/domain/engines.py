@@ -110,6 +110,7 @@ def engine_deployment(
         pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": _any_of(marks)}}
     if accelerator.resource:
         pod["tolerations"] = [{"key": accelerator.resource, "operator": "Exists", "effect": "NoSchedule"}]
+    surge, unavailable = inputs.strategies.get(variant.name) or spec.rollout.first_strategy
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -119,12 +120,10 @@ def engine_deployment(
             "selector": {"matchLabels": _selector(pool, variant)},
             "strategy": {
                 "type": "RollingUpdate",
-                "rollingUpdate": {
-                    "maxSurge": spec.rollout.max_surge,
-                    "maxUnavailable": spec.rollout.max_unavailable,
-                },
+                "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
             },
             "progressDeadlineSeconds": _seconds(spec.rollout.progress_deadline),
+            **({"paused": True} if inputs.paused else {}),
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },
     }

@@ -11,6 +11,7 @@ from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.pods import UNSCHEDULABLE, Replica
 from apps.pools.domain.reasons import REASONS
+from apps.pools.domain.rollout import Held
 
 Deployment = Mapping[str, Any]
 
@@ -197,8 +198,11 @@ _PART_OF_REASON = {
 }
 
 
-def conditions_of(sync: Sync, health: Health, generation: int) -> list[Condition]:
-    """The condition tree of a pool (domain/reasons.py), flat: Ready first, and each before its parts."""
+def conditions_of(sync: Sync, health: Health, generation: int, standing: Held | None = None) -> list[Condition]:
+    """The condition tree of a pool (domain/reasons.py), flat: Ready first, and each before its parts.
+
+    `standing`: a roll-out that was paused or has stopped.
+    """
 
     def condition(type_: str, status: Status, reason: str, message: str) -> Condition:
         return Condition(type_, status, reason, message, generation)
@@ -217,7 +221,9 @@ def conditions_of(sync: Sync, health: Health, generation: int) -> list[Condition
         *(condition(*part) for part in _sync_parts(sync, synced)),
         condition("Healthy", healthy, health.reason, health.message),
         *(condition(*part) for part in _health_parts(health)),
-        condition("Progressing", moving, on_the_way, health.message),
+        condition("Progressing", "False", f"Rollout{standing.state}", standing.message)
+        if standing is not None
+        else condition("Progressing", moving, on_the_way, health.message),
     ]
 
 

@@ -62,6 +62,8 @@ class Inputs:
 
     `replicas`: the clamped target of each variant. `latency_edges`: bucket bounds in seconds of the engines' latency
     histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
+    `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
+    stand still.
     """
 
     replicas: Mapping[str, int]
@@ -69,6 +71,8 @@ class Inputs:
     latency_edges: tuple[float, ...]
     latency_families: tuple[str, ...]
     kinds: frozenset[str]
+    strategies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    paused: bool = False
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds

@@ -42,6 +42,8 @@ class Replica:
     message: str
     container: str
     created_at: str | None
+    # hash of the pod template that it was made from, "" outside of a ReplicaSet
+    template: str = ""
 
     @property
     def bad(self) -> bool:
@@ -89,6 +91,7 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
         message=message[:1000],
         container=container,
         created_at=metadata.get("creationTimestamp"),
+        template=labels.get("pod-template-hash", ""),
     )
 
 

@@ -153,6 +153,12 @@ REASONS = (
             ("NotSeen", "Nobody can look now."),
             ("Settled", "Nothing is on its way."),
             ("Moving", "A change is on its way; Healthy says where it is."),
+            ("RolloutPaused", "A person paused the roll-out.", "`lamp rollout resume pool NAME`, or abort."),
+            (
+                "RolloutStopped",
+                "The roll-out stopped by itself: new replicas do not become ready, and those of the older spec stay.",
+                "Correct the declaration, `lamp rollout abort pool NAME`, or resume when the fault has passed.",
+            ),
         ),
     ),
     *(

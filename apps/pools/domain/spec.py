@@ -230,11 +230,13 @@ class Offload(Spec):
 class Rollout(Spec):
     """How a change replaces replicas, and how a replica leaves.
 
+    `max_surge`, `max_unavailable`: replicas beside the present ones, and fewer than them, while a change rolls; auto:
+    one beside them where an accelerator is free for it, else one after another in place.
     `drain_delay`: from leaving the routing to SIGTERM. `shutdown_timeout`: what running requests may take after it.
     """
 
-    max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
-    max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
+    max_surge: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = "auto"
+    max_unavailable: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = "auto"
     progress_deadline: Duration = timedelta(minutes=30)
     drain_delay: Duration = timedelta(seconds=10)
     shutdown_timeout: Duration = timedelta(seconds=60)
@@ -253,6 +255,20 @@ class Rollout(Spec):
         if not timedelta(seconds=10) <= self.progress_deadline <= timedelta(days=1):
             raise ValueError("progressDeadline is between 10s and 1d")
         return self
+
+    @property
+    def declared(self) -> tuple[int | None, int | None]:
+        """maxSurge and maxUnavailable; None where they are left to the stock."""
+        surge, unavailable = self.max_surge, self.max_unavailable
+        return (None if surge == "auto" else surge, None if unavailable == "auto" else unavailable)
+
+    @property
+    def first_strategy(self) -> tuple[int, int]:
+        """What a Deployment is made with before there is anything to roll."""
+        surge, unavailable = self.declared
+        if surge is None:
+            surge = 0 if unavailable else 1
+        return surge, (1 if surge == 0 else 0) if unavailable is None else unavailable
 
 
 class Policies(Spec):

@@ -53,14 +53,19 @@ def _rolling(spec: PoolSpec, objects: list[ReviewedObject], around: Surroundings
         variant = spec.variant(obj.variant) if obj.variant else None
         if variant is None or obj.action != "changed" or obj.effect == "inPlace" or not obj.restarts:
             continue
-        if obj.effect == "recreate" or (spec.rollout.max_unavailable >= obj.restarts):
+        free = around.free.get(variant.accelerator)
+        no_room = free is not None and free < variant.parallelism.accelerators
+        surge, unavailable = spec.rollout.declared
+        if surge is None and unavailable is None:
+            surge, unavailable = (0, 1) if no_room else (1, 0)
+        surge, unavailable = surge or 0, unavailable or 0
+        if obj.effect == "recreate" or unavailable >= obj.restarts:
             yield Warned("NoReplicaLeft", f"while {obj.title} is replaced, no replica of {variant.name} serves")
             continue
-        needed = spec.rollout.max_surge * variant.parallelism.accelerators
-        free = around.free.get(variant.accelerator)
-        if spec.rollout.max_unavailable == 0 and free is not None and free < variant.parallelism.accelerators:
+        needed = surge * variant.parallelism.accelerators
+        if unavailable == 0 and no_room:
             yield Warned(
                 "NoRoomToSurge",
-                f"rolling {obj.title} starts up to {spec.rollout.max_surge} replicas beside the present ones, which "
+                f"rolling {obj.title} starts up to {surge} replicas beside the present ones, which "
                 f"needs {needed} more {variant.accelerator}; {free} are free",
             )

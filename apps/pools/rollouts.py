@@ -1,0 +1,372 @@
+"""Roll-outs: what is stored of one, what a reconcile makes of it, and what people do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db import transaction
+
+from apps.audit.services import record_event
+from apps.clusters import selectors as clusters
+from apps.clusters.errors import KubeError
+from apps.clusters.kube import Kube
+from apps.clusters.models import Cluster
+from apps.core import changes, clock, outbox
+from apps.core.domain.conditions import format_time
+from apps.core.domain.refusals import Clash
+from apps.core.writes import By
+from apps.pools import revisions, selectors
+from apps.pools.desired import Desired
+from apps.pools.domain import rollout
+from apps.pools.domain.health import rolled_out, stuck
+from apps.pools.domain.manifests import VARIANT
+from apps.pools.domain.plan import differences
+from apps.pools.domain.pods import Replica
+from apps.pools.domain.rollout import Action, Blame, Held, Seen, Situation, State, Strategy, VariantProgress
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.models import Pool, PoolRevision, Rollout
+from apps.pools.observing import Observed
+from apps.reconcile import services as reconcile
+from apps.reconcile.domain.priority import Priority
+
+SOURCE = "rollout-controller"
+LOG_LINES = 40
+
+
+def held_of(row: Rollout | None) -> Held:
+    if row is None:
+        return Held()
+    return Held(
+        template=row.template,
+        generation=row.generation,
+        state=cast(State, row.state),
+        reason=row.reason,
+        message=row.message,
+        started_at=row.started_at,
+        resumed_at=row.resumed_at,
+        finished_at=row.finished_at,
+    )
+
+
+# --- what a reconcile does --------------------------------------------------------------------------------------
+def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, observed: Observed) -> bool:
+    """Choose the strategy that fits the cluster's stock, anew only as a roll-out begins. True: render once more."""
+    row = Rollout.objects.filter(pool=pool).first()
+    stored = dict(row.strategies) if row else {}
+    chosen = {
+        name: [strategy.max_surge, strategy.max_unavailable]
+        for name, strategy in _strategies(spec, cluster, desired, observed, stored).items()
+    }
+    if chosen == stored:
+        return False
+    Rollout.objects.update_or_create(pool=pool, defaults={"strategies": chosen})
+    return True
+
+
+def _strategies(
+    spec: PoolSpec, cluster: Cluster, desired: Desired, observed: Observed, stored: Mapping[str, Any]
+) -> dict[str, Strategy]:
+    live = observed.engine_deployments()
+    wanted = {o["metadata"]["labels"].get(VARIANT): o for o in desired.objects if o["kind"] == "Deployment"}
+    found: dict[str, Strategy] = {}
+    stock: dict[str, int] | None = None
+    for variant in spec.variants:
+        present = live.get(variant.name)
+        progress = _progress(variant.name, present, observed, desired.replicas[variant.name])
+        held = stored.get(variant.name)
+        differs = present is not None and any(
+            differences(wanted[variant.name]["spec"]["template"], present["spec"]["template"], "/spec/template")
+        )
+        situation = Situation(
+            present=Strategy(*held) if held else rollout.strategy_of(present) if present else None,
+            rolling=progress.old > 0,
+            changes=differs,
+            free=None,
+            needed=variant.accelerators_per_pod if selectors.accelerators()[variant.accelerator].resource else 0,
+            no_room=rollout.waiting_for_room(progress) is not None,
+        )
+        if differs and situation.needed and spec.rollout.declared == (None, None):
+            stock = stock if stock is not None else _stock(cluster)
+            situation = replace(situation, free=stock.get(variant.accelerator))
+        found[variant.name] = rollout.choose(*spec.rollout.declared, situation)
+    return found
+
+
+def _stock(cluster: Cluster) -> dict[str, int]:
+    """The most accelerators of each name that are free on one node; a name is missing where that is not known."""
+    try:
+        rows = clusters.inventory(cluster)
+    except KubeError:
+        return {}
+    free: dict[str, int] = {}
+    for name, facts in selectors.accelerators().items():
+        product = next(iter(facts.node_selector.values()), None)
+        mine = [row.free for row in rows if row.resource == facts.resource and product in (None, row.product)]
+        free[name] = max(mine, default=0)
+    return free
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a reconcile found of the roll-out. `before`: what was stored."""
+
+    before: Held
+    after: Held
+    variants: tuple[VariantProgress, ...]
+    blames: Mapping[str, Blame]
+
+    @property
+    def news(self) -> bool:
+        return self.before != self.after
+
+    def to_json(self) -> dict[str, Any]:
+        """For the pool's status."""
+        rows = [
+            {**v.to_json(), "blamed": blamed.to_json() if (blamed := self.blames.get(v.name)) else None}
+            for v in self.variants
+        ]
+        held = self.after
+        return {
+            "state": held.state,
+            "reason": held.reason,
+            "message": held.message,
+            "generation": held.generation,
+            "variants": rows,
+        }
+
+
+def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Observed) -> Look:
+    """How far the roll-out is, judged by what the cluster shows. Reads logs only of replicas that are in trouble."""
+    row = Rollout.objects.filter(pool=pool).first()
+    deployments = observed.engine_deployments()
+    variants = tuple(
+        _progress(v.name, deployments.get(v.name), observed, _wanted(spec, desired, deployments, v.name))
+        for v in spec.variants
+    )
+    stored = row.strategies if row else {}
+    variants = tuple(replace(v, strategy=_explained(stored.get(v.name), v.strategy)) for v in variants)
+    before = held_of(row)
+    blames: dict[str, Blame] = {}
+    for variant in variants:
+        pod = rollout.suspect(variant)
+        late = rollout.waiting_for_room(variant) if variant.late else None
+        if pod is not None:
+            blames[variant.name] = rollout.blame(pod, _lines(kube, pool, pod))
+        elif late is not None:
+            blames[variant.name] = rollout.blame(late, ())
+    seen = Seen(
+        template=rollout.template_of(desired.objects),
+        generation=pool.generation,
+        variants=variants,
+        blames=blames,
+        deadline=spec.rollout.progress_deadline,
+    )
+    return Look(before, rollout.step(before, seen, clock.now()), variants, blames)
+
+
+def _explained(stored: Any, live: Strategy | None) -> Strategy | None:
+    pair = tuple(stored) if stored else (live.max_surge, live.max_unavailable) if live else None
+    if pair is None:
+        return None
+    for known in (rollout.BESIDE, rollout.IN_PLACE):
+        if (known.max_surge, known.max_unavailable) == pair:
+            return known
+    return Strategy(pair[0], pair[1], "as declared")
+
+
+def _wanted(spec: PoolSpec, desired: Desired, deployments: Mapping[str, Any], variant: str) -> int:
+    if spec.autoscaling.mode == "external" and variant in deployments:
+        return int(deployments[variant]["spec"].get("replicas", 1))
+    return desired.replicas[variant]
+
+
+def _progress(name: str, live: Any | None, observed: Observed, desired: int) -> VariantProgress:
+    status = (live or {}).get("status") or {}
+    hash_ = rollout.newest_set(live, observed.replica_sets) if live else None
+    newest = tuple(pod for pod in observed.pods if pod.variant == name and pod.template == hash_ and hash_)
+    updated = int(status.get("updatedReplicas") or 0)
+    return VariantProgress(
+        name=name,
+        desired=desired,
+        updated=updated,
+        ready=sum(pod.ready and not pod.terminating for pod in observed.pods if pod.variant == name),
+        old=max(0, int(status.get("replicas") or 0) - updated),
+        settled=live is not None and rolled_out(live, desired),
+        late=live is not None and stuck(live) is not None,
+        strategy=rollout.strategy_of(live) if live else None,
+        newest=newest,
+    )
+
+
+def _lines(kube: Kube, pool: Pool, pod: Replica) -> list[str]:
+    if not pod.crashed or not pod.container:
+        return []
+    previous = pod.reason == "CrashLoopBackOff"
+    try:
+        return kube.log_tail(pod.name, pool.namespace, pod.container, lines=LOG_LINES, previous=previous).splitlines()
+    except KubeError:
+        return []
+
+
+def store(pool: Pool, found: Look) -> None:
+    """Keep what a look came to; within the transaction that records the rest. Events tell people of turns."""
+    if not found.news:
+        return
+    before, held = found.before, found.after
+    Rollout.objects.update_or_create(
+        pool=pool,
+        defaults={
+            "template": held.template,
+            "generation": held.generation,
+            "state": held.state,
+            "reason": held.reason,
+            "message": held.message,
+            "started_at": held.started_at,
+            "resumed_at": held.resumed_at,
+            "finished_at": held.finished_at,
+            **({"paused_by": "", "paused_at": None} if before.template != held.template else {}),
+        },
+    )
+    if (before.state, before.template) == (held.state, held.template):
+        return
+    told = {"Progressing": "RolloutStarted", "Stopped": "RolloutStopped", "Complete": "RolloutComplete"}
+    if held.state in told and before.template:
+        record_event(
+            kind="Pool",
+            uid=pool.uid,
+            team=pool.team,
+            name=pool.name,
+            type="Warning" if held.state == "Stopped" else "Normal",
+            reason=told[held.state],
+            message=held.message or f"the spec of generation {held.generation} is on its way to the replicas",
+            source=SOURCE,
+        )
+
+
+def mark_healthy(pool: Pool) -> None:
+    """This generation served: an abort may come back to it."""
+    PoolRevision.objects.filter(pool=pool, generation=pool.generation, healthy_at=None).update(healthy_at=clock.now())
+
+
+# --- what people see and do -------------------------------------------------------------------------------------
+def last_healthy(pool: Pool, *, before: int | None = None) -> PoolRevision | None:
+    """The newest revision that was healthy; `before`: of an older generation, with another spec than the present."""
+    rows = PoolRevision.objects.filter(pool=pool).exclude(healthy_at=None).order_by("-generation")
+    if before is not None:
+        rows = rows.filter(generation__lt=before).exclude(spec=pool.spec)
+    return rows.first()
+
+
+def describe(pool: Pool) -> dict[str, Any]:
+    """A pool's roll-out over REST (docs/api/rollouts-and-tree.md)."""
+    row = Rollout.objects.filter(pool=pool).first()
+    held = held_of(row)
+    target, healthy = last_healthy(pool, before=pool.generation), last_healthy(pool)
+    can = rollout.allowed(held, target.generation if target else None)
+    since = held.resumed_at or held.started_at
+    deadline = since + _deadline(pool) if since and held.state == "Progressing" else None
+    return {
+        "generation": held.generation or pool.generation,
+        "state": held.state,
+        "reason": held.reason or None,
+        "message": held.message or None,
+        "startedAt": _time(held.started_at),
+        "finishedAt": _time(held.finished_at),
+        "deadline": _time(deadline),
+        "pausedBy": (row.paused_by or None) if row else None,
+        "pausedAt": _time(row.paused_at) if row else None,
+        "lastHealthyGeneration": healthy.generation if healthy else None,
+        "abortsTo": target.generation if target else None,
+        "can": can,
+        "variants": (pool.status.get("rollout") or {}).get("variants", []),
+    }
+
+
+def _deadline(pool: Pool) -> timedelta:
+    return selectors.spec_of(pool).rollout.progress_deadline
+
+
+def _time(at: Any) -> str | None:
+    return format_time(at) if at else None
+
+
+def act(*, pool: Pool, action: Action, by: By, dry_run: bool = False) -> None:
+    """Pause, resume or abort a pool's roll-out. Raises Clash when that makes no sense now.
+
+    An abort declares the last healthy spec anew, by the way that a roll back goes.
+    """
+    if action == "abort":
+        target = _check(pool, action)
+        assert target is not None
+        why = By(by.actor, by.request_id, by.reason or f"roll-out aborted: back to generation {target.generation}")
+        revisions.roll_back(pool, target.generation, by=why, etags=("*",), dry_run=dry_run)
+        if not dry_run:
+            _event(pool, "RolloutAborted", f"back to the spec of generation {target.generation}", by)
+        return
+    with transaction.atomic():
+        locked = Pool.objects.select_for_update().get(uid=pool.uid)
+        _check(locked, action)
+        if not dry_run:
+            _hold_or_go(locked, action, by)
+
+
+def _check(pool: Pool, action: Action) -> PoolRevision | None:
+    if pool.deletion_requested_at is not None:
+        raise Clash(f"{pool.key} is being deleted: its roll-out cannot be steered any more.")
+    held = held_of(Rollout.objects.filter(pool=pool).first())
+    target = last_healthy(pool, before=pool.generation)
+    if rollout.allowed(held, target.generation if target else None)[action]:
+        return target
+    if action == "abort" and (held.state == "Progressing" or held.holds):
+        raise Clash(f"No earlier generation of {pool.key} was ever healthy: there is nothing to go back to.")
+    state = {"Idle": "has not begun", "Complete": "is complete"}.get(held.state, f"is {held.state.lower()}")
+    raise Clash(f"The roll-out of {pool.key} {state}: it cannot be {_DONE[action]} now.")
+
+
+_DONE = {"pause": "paused", "resume": "resumed", "abort": "aborted"}
+
+
+def _hold_or_go(pool: Pool, action: Action, by: By) -> None:
+    row = Rollout.objects.select_for_update().get(pool=pool)
+    before = row.state
+    now = clock.now()
+    if action == "pause":
+        row.state, row.reason, row.paused_by, row.paused_at = "Paused", "RolloutPaused", by.actor.id, now
+        row.message = "paused" + (f": {by.reason}" if by.reason else "")
+    else:
+        row.state, row.reason, row.message = "Progressing", "RolloutResumed", "resumed"
+        row.resumed_at, row.finished_at, row.paused_by, row.paused_at = now, None, "", None
+    row.save()
+    _event(pool, row.reason, row.message, by)
+    named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
+    outbox.publish(**named, verb="status", generation=pool.generation, fields=["rollout"])
+    reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.PERSON, shard=str(pool.cluster_uid))
+    changes.record(
+        changes.Change(
+            actor=by.actor.id,
+            request_id=by.request_id,
+            action="update",
+            generation=pool.generation,
+            before={"rollout": before},
+            after={"rollout": row.state},
+            reason=by.reason,
+            **named,
+        )
+    )
+
+
+def _event(pool: Pool, reason: str, message: str, by: By) -> None:
+    said = f"{message} ({by.reason})" if by.reason and by.reason not in message else message
+    record_event(
+        kind="Pool",
+        uid=pool.uid,
+        team=pool.team,
+        name=pool.name,
+        type="Normal",
+        reason=reason,
+        message=said,
+        source="person",
+    )
