@@ -6,8 +6,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from tests.support.servers import run_postgres, run_valkey
+
+# tests never gate on time: a loaded machine is no counterexample
+hypothesis_settings.register_profile("lamplight", deadline=None)
+hypothesis_settings.load_profile("lamplight")
 
 
 @pytest.fixture(scope="session")
