@@ -8,14 +8,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.clusters import selectors
+from apps.clusters import preflight, selectors
 from apps.clusters.domain.inventory import totals
 from apps.clusters.errors import KubeError
 from apps.clusters.kinds import ClusterKind
 from apps.clusters.models import Cluster
-from apps.core import access, writes
+from apps.core import access, clock, writes
 from apps.core.api.base import ApiView, actor_of, answer
 from apps.core.api.schema import problem_responses
+from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Refusal
 
 _MOST_NODES = 2000
@@ -59,3 +60,29 @@ class InventoryView(ApiView):
             for row in rows[:_MOST_NODES]
         ]
         return answer({"accelerators": [total.to_json() for total in totals(rows)], "nodes": nodes})
+
+
+class PreflightView(ApiView):
+    """Whether pools can live in a cluster, asked of it now: version, kinds, rights, accelerators, watches."""
+
+    @extend_schema(
+        operation_id="clusters_preflight",
+        summary="Can pools live there? Version, kinds, rights missing, accelerators, watches",
+        responses={200: {"type": "object"}, **problem_responses(404, 502)},
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        access.require_read(actor_of(request), team)
+        cluster = Cluster.objects.named(team, name).first()
+        if cluster is None:
+            raise writes.missing(ClusterKind(), team, name)
+        try:
+            checks = preflight.run(cluster)
+        except KubeError as error:
+            raise ClusterAway(f"{cluster.key} cannot be asked: {error}.") from error
+        return answer(
+            {
+                "checkedAt": format_time(clock.now()),
+                "ok": not any(check.state == "failed" for check in checks),
+                "checks": [check.to_json() for check in checks],
+            }
+        )

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.audit.services import record_event
-from apps.clusters import selectors
-from apps.clusters.domain.inventory import totals
+from apps.clusters import preflight, selectors
+from apps.clusters.domain.preflight import Check
 from apps.clusters.errors import BadCredentials, KubeError
 from apps.clusters.models import Cluster
 from apps.core import clock, outbox
-from apps.core.domain.conditions import Condition, find_condition, format_time, read_conditions, set_condition
+from apps.core.domain.conditions import Condition, Status, find_condition, format_time, read_conditions, set_condition
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome
 from apps.reconcile.queue import Lease
@@ -22,6 +22,7 @@ LOOK_AGAIN_SECONDS = 5.0
 _SOURCE = "cluster-controller"
 # an unchanged cluster is still written now and then, so that "last seen" is true
 _SEEN_EVERY = timedelta(minutes=5)
+_RIGHTS_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Seen:
 
     status: dict[str, Any]
     error: KubeError | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def reconcile_cluster(lease: Lease) -> Outcome:
@@ -46,13 +48,41 @@ def reconcile_cluster(lease: Lease) -> Outcome:
 
 def _look(cluster: Cluster) -> Seen:
     try:
+        checks = preflight.run(cluster, rights=_known_rights(cluster))
         kube = selectors.kube_for(cluster)
-        version = kube.version()
-        kinds = sorted(kube.resources(fresh=True))
-        accelerators = [total.to_json() for total in totals(selectors.inventory(cluster))]
     except KubeError as error:
         return Seen(cluster.status, error)
-    return Seen({"version": version, "server": kube.server, "kinds": kinds, "accelerators": accelerators})
+    by_name = {check.name: check for check in checks}
+    status = {
+        "version": by_name["version"].more.get("version", "unknown"),
+        "server": kube.server,
+        "kinds": sorted(kube.resources()),
+        "checks": [check.to_json() for check in checks],
+        "rightsAt": _rights_at(cluster, by_name["rights"]),
+    }
+    totals = by_name["accelerators"].more.get("totals")
+    # what was seen last stays when nodes cannot be read: unknown is not zero
+    status["accelerators"] = totals if totals is not None else cluster.status.get("accelerators", [])
+    return Seen(status, checks=tuple(checks))
+
+
+def _known_rights(cluster: Cluster) -> Check | None:
+    """What was found of the rights lately, for this very declaration: asking is a call for each of them."""
+    at = cluster.status.get("rightsAt")
+    if not at or cluster.status.get("observedGeneration") != cluster.generation:
+        return None
+    if clock.now() - datetime.fromisoformat(at) > _RIGHTS_EVERY:
+        return None
+    found = next((row for row in cluster.status.get("checks", []) if row["name"] == "rights"), None)
+    if found is None or found["state"] in ("failed", "unknown"):
+        return None
+    more = {key: value for key, value in found.items() if key not in ("name", "state", "message")}
+    return Check("rights", found["state"], found["message"], more)
+
+
+def _rights_at(cluster: Cluster, found: Check) -> str:
+    known = _known_rights(cluster)
+    return str(cluster.status["rightsAt"]) if known == found else format_time(clock.now())
 
 
 def _record(lease: Lease, cluster: Cluster, seen: Seen) -> None:
@@ -88,20 +118,44 @@ def _record(lease: Lease, cluster: Cluster, seen: Seen) -> None:
         outbox.publish(**named, verb="status", generation=cluster.generation, fields=["conditions", "status"])
 
 
+# condition by check, with its reasons when the check is ok, warns, fails, or cannot tell
+_CHECKS = {
+    "version": ("VersionSupported", "Supported", "Supported", "VersionTooOld", "VersionUnknown"),
+    "kinds": ("KindsServed", "AllKinds", "SomeKindsMissing", "KindsMissing", "KindsUnknown"),
+    "rights": ("RightsGranted", "AllRights", "SomeRightsMissing", "RightsMissing", "RightsUnknown"),
+    "accelerators": ("AcceleratorsFound", "Found", "NoAccelerators", "NoAccelerators", "NodesUnreadable"),
+    "watches": ("Watched", "InSync", "NotInSync", "NotInSync", "NotInSync"),
+}
+# without these a cluster is good for pools all the same
+_OPTIONAL = ("accelerators", "watches")
+
+
 def _conditions(cluster: Cluster, seen: Seen) -> list[Condition]:
-    def condition(type_: str, good: bool, reason: str, message: str) -> Condition:
-        return Condition(type_, "True" if good else "False", reason, message, cluster.generation)
+    def condition(type_: str, status: Status, reason: str, message: str) -> Condition:
+        return Condition(type_, status, reason, message, cluster.generation)
 
     if seen.error is not None:
         reason = "BadCredentials" if isinstance(seen.error, BadCredentials) else type(seen.error).__name__
         message = f"{seen.error}. Pools of this cluster keep running, but changes wait until it answers"
-        return [condition("Reachable", False, reason, message), condition("Ready", False, reason, message)]
-    kinds = seen.status["kinds"]
-    reachable = condition("Reachable", True, "Answers", f"Kubernetes {seen.status['version']} answers")
-    if "Deployment.apps" not in kinds:
-        message = "the API server answers, but serves no Deployments: pools cannot live there"
-        return [reachable, condition("Ready", False, "NoDeployments", message)]
-    found = seen.status["accelerators"]
-    listed = ", ".join(f"{row['allocatable']} {row['product'] or row['resource']}" for row in found)
-    message = f"Kubernetes {seen.status['version']} with {listed or 'no accelerators'}"
-    return [reachable, condition("Ready", True, "Ready", message)]
+        unknown = [
+            condition(type_, "Unknown", "NotReached", "not looked at: the cluster does not answer")
+            for type_, *_ in _CHECKS.values()
+        ]
+        away = [condition(type_, "False", reason, message) for type_ in ("Ready", "Reachable")]
+        return [*away, *unknown]
+    found = []
+    for check in seen.checks:
+        type_, ok, warning, failed, cannot_tell = _CHECKS[check.name]
+        reason = {"ok": ok, "warning": warning, "failed": failed}.get(check.state, cannot_tell)
+        status: Status = "True" if check.state == "ok" else "Unknown" if check.state == "unknown" else "False"
+        if check.state == "warning" and check.name not in _OPTIONAL:
+            status = "True"
+        found.append(condition(type_, status, reason, check.message))
+    grave = next((c for c, check in zip(found, seen.checks, strict=True) if check.state == "failed"), None)
+    if grave is not None:
+        ready = condition("Ready", "False", grave.reason, grave.message)
+    else:
+        by_name = {check.name: check.message for check in seen.checks}
+        ready = condition("Ready", "True", "Ready", f"{by_name['version']} with {by_name['accelerators']}")
+    reachable = condition("Reachable", "True", "Answers", f"Kubernetes {seen.status['version']} answers")
+    return [ready, reachable, *found]

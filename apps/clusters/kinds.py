@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.clusters.domain.spec import ClusterSpec
 from apps.clusters.models import Cluster
+from apps.clusters.selectors import SHARD
 from apps.core.domain.access import SHARED_TEAM
 from apps.core.kinds import Accepted, CheckContext, KindHandler
 from apps.reconcile import services as reconcile
@@ -30,4 +31,6 @@ class ClusterKind(KindHandler):
 
     def accepted(self, change: Accepted) -> None:
         if change.verb in ("created", "updated"):
-            reconcile.enqueue(kind=self.kind, uid=change.obj.uid, priority=Priority.PERSON)
+            limits = change.spec.limits
+            reconcile.limit_shard(str(change.obj.uid), limits.concurrency)
+            reconcile.enqueue(kind=self.kind, uid=change.obj.uid, priority=Priority.PERSON, shard=SHARD)

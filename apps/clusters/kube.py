@@ -45,18 +45,22 @@ _GROUP_VERSIONS = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """How a cluster is reached. `context` None: the kubeconfig's current one. In-cluster: no kubeconfig."""
+    """How a cluster is reached. `context` None: the kubeconfig's current one. In-cluster: no kubeconfig.
+
+    `deadline`: seconds to wait for one answer.
+    """
 
     kubeconfig: str | None = None
     context: str | None = None
+    deadline: float = READ_SECONDS
 
-    def fingerprint(self) -> tuple[str | None, str | None, float]:
+    def fingerprint(self) -> tuple[str | None, str | None, float, float]:
         """Changes when the kubeconfig file does, so that rotated credentials are picked up."""
         try:
             changed = Path(self.kubeconfig).stat().st_mtime if self.kubeconfig else 0.0
         except OSError:
             changed = -1.0
-        return (self.kubeconfig, self.context, changed)
+        return (self.kubeconfig, self.context, changed, self.deadline)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Kube:
         """`written` is given every object as the server answered an apply of it (not of dry runs)."""
         self._client = _api_client(credentials)
         self._written = written
+        self._deadline = credentials.deadline
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._discovered: tuple[float, dict[str, Resource]] | None = None
         self._discovery_lock = threading.Lock()
@@ -203,6 +208,17 @@ class Kube:
             "POST", resource.path(manifest["metadata"].get("namespace")), {"fieldManager": manager}, body=manifest
         )
 
+    def may(self, verb: str, group: str, resource: str, *, sub: str = "", namespace: str = "") -> bool:
+        """Whether these credentials have a right (SelfSubjectAccessReview). `namespace` "": in all of them."""
+        asked = {"verb": verb, "group": group, "resource": resource, "subresource": sub, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value}},
+        }
+        answer = self._call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body)
+        return bool((answer.get("status") or {}).get("allowed"))
+
     def delete(
         self,
         resource: Resource,
@@ -295,7 +311,7 @@ class Kube:
                     url,
                     body=None if body is None else json.dumps(body).encode(),
                     headers=headers,
-                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, self._deadline), read=self._deadline),
                     redirect=False,
                 )
             except urllib3.exceptions.HTTPError as error:
@@ -303,7 +319,8 @@ class Kube:
         return answer.status, answer.headers, answer.data
 
     def _slot(self, path: str) -> Any:
-        return _Slot(self._slots, f"the API server {self.server} is busy: no free connection for {path}")
+        complaint = f"the API server {self.server} is busy: no free connection for {path}"
+        return _Slot(self._slots, self._deadline, complaint)
 
     def close(self) -> None:
         self._client.close()
@@ -312,12 +329,13 @@ class Kube:
 class _Slot:
     """One of the connections of an API server, waited for no longer than an answer would be."""
 
-    def __init__(self, slots: threading.BoundedSemaphore, complaint: str) -> None:
+    def __init__(self, slots: threading.BoundedSemaphore, patience: float, complaint: str) -> None:
         self._slots = slots
+        self._patience = patience
         self._complaint = complaint
 
     def __enter__(self) -> None:
-        if not self._slots.acquire(timeout=READ_SECONDS):
+        if not self._slots.acquire(timeout=self._patience):
             raise Unreachable(self._complaint)
 
     def __exit__(self, *_: object) -> None:

@@ -13,6 +13,9 @@ from apps.clusters.kube import Credentials, Kube, connect
 from apps.clusters.models import Cluster
 from apps.core.kinds import find_reference
 
+# the looks at clusters share threads among themselves, and never hold up the keys of a cluster
+SHARD = "clusters"
+
 
 def spec_of(cluster: Cluster) -> ClusterSpec:
     return ClusterSpec.from_document(cluster.spec)
@@ -33,7 +36,8 @@ def kube_for(cluster: Cluster) -> Kube:
 
 def credentials_of(cluster: Cluster) -> Credentials:
     credentials = spec_of(cluster).credentials
-    return Credentials(kubeconfig=credentials.kubeconfig, context=credentials.context)
+    deadline = spec_of(cluster).limits.deadline.total_seconds()
+    return Credentials(kubeconfig=credentials.kubeconfig, context=credentials.context, deadline=deadline)
 
 
 def inventory(cluster: Cluster) -> list[NodeAccelerators]:
@@ -46,4 +50,4 @@ def inventory(cluster: Cluster) -> list[NodeAccelerators]:
 
 def queue_keys() -> Iterable[tuple[UUID, str]]:
     """Every cluster is looked at from time to time."""
-    return [(uid, "") for uid in Cluster.objects.values_list("uid", flat=True)]
+    return [(uid, SHARD) for uid in Cluster.objects.values_list("uid", flat=True)]

@@ -52,3 +52,16 @@ class Shard(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ShardLimit(models.Model):
+    """How many keys of a shard are worked on at once; no row: as many as the queue's own limit."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    concurrency = models.PositiveSmallIntegerField()
+
+    class Meta:
+        db_table = "reconcile_shard_limit"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.concurrency}"

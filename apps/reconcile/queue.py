@@ -54,9 +54,12 @@ WITH candidate AS (
     WHERE q.due_at <= clock_timestamp()
       AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
       AND q.kind = ANY(%(kinds)s)
+      AND q.shard <> ALL(%(full)s)
       AND (s.name IS NULL OR s.open_until <= clock_timestamp())
       AND (SELECT count(*) FROM reconcile_queue b WHERE b.shard = q.shard AND b.lease_until > clock_timestamp())
-          < CASE WHEN s.failures >= %(tripped)s THEN 1 ELSE %(limit)s END
+          < CASE WHEN s.failures >= %(tripped)s THEN 1
+                 ELSE COALESCE((SELECT l.concurrency FROM reconcile_shard_limit l WHERE l.name = q.shard), %(limit)s)
+                 END
     ORDER BY q.priority, q.due_at, q.id
     FOR UPDATE OF q SKIP LOCKED
     LIMIT 1
@@ -120,16 +123,31 @@ def enqueue(
 
 
 def claim(
-    *, kinds: Iterable[str], holder: str, lease: float = LEASE_SECONDS, limit: int = SHARD_LIMIT, tripped: int
+    *,
+    kinds: Iterable[str],
+    holder: str,
+    lease: float = LEASE_SECONDS,
+    limit: int = SHARD_LIMIT,
+    tripped: int,
+    full: Iterable[str] = (),
 ) -> Lease | None:
     """Take the most urgent due key that nobody holds, whose shard has room and a closed breaker; None: nothing to do.
 
-    `lease` is in seconds. A shard with `tripped` or more faults in a row is given one key at a time.
+    `lease` is in seconds. A shard with `tripped` or more faults in a row is given one key at a time; one of `full`
+    none; `limit` is for those without a limit of their own.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
         cursor.execute(
-            _CLAIM, {"kinds": list(kinds), "holder": holder, "lease": lease, "limit": limit, "tripped": tripped}
+            _CLAIM,
+            {
+                "kinds": list(kinds),
+                "holder": holder,
+                "lease": lease,
+                "limit": limit,
+                "tripped": tripped,
+                "full": list(full),
+            },
         )
         row = cursor.fetchone()
     if row is None:

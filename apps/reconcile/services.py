@@ -16,6 +16,7 @@ from apps.reconcile.domain.backoff import full_jitter
 from apps.reconcile.domain.breaker import THRESHOLD, after_fault
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
 from apps.reconcile.domain.priority import Priority
+from apps.reconcile.models import ShardLimit
 from apps.reconcile.queue import Lease
 
 M = TypeVar("M", bound=models.Model)
@@ -78,9 +79,16 @@ def enqueue_missing(*, kind: str, uids: Iterable[UUID], shard: str = "") -> int:
     return queue.enqueue(kind=kind, uids=uids, priority=Priority.RESYNC, shard=shard, replace=False)
 
 
-def claim(*, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECONDS) -> Lease | None:
-    """Take the next key, or None."""
-    return queue.claim(kinds=kinds, holder=holder, lease=lease, tripped=THRESHOLD)
+def claim(
+    *, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECONDS, full: Iterable[str] = ()
+) -> Lease | None:
+    """Take the next key, or None. Keys of the shards in `full` are left alone."""
+    return queue.claim(kinds=kinds, holder=holder, lease=lease, tripped=THRESHOLD, full=full)
+
+
+def limit_shard(shard: str, concurrency: int) -> None:
+    """How many keys of a shard are worked on at once, by all workers together."""
+    ShardLimit.objects.update_or_create(name=shard, defaults={"concurrency": concurrency})
 
 
 def renew(lease: Lease, *, seconds: float = queue.LEASE_SECONDS) -> bool:

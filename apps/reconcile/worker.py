@@ -7,15 +7,18 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from apps.core import instruments, logs
 from apps.reconcile import services
+from apps.reconcile.domain.fairness import full_shards
 from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
 from apps.reconcile.queue import LEASE_SECONDS, Lease
 
@@ -56,15 +59,33 @@ def drain(budget: float = 10.0) -> int:
     worked = 0
     try:
         while time.monotonic() < end:
-            lease = services.claim(kinds=registered_kinds(), holder=holder)
+            lease = _claim(holder)
             if lease is None:
                 break
-            reconcile(lease)
+            try:
+                reconcile(lease)
+            finally:
+                _working.pop(threading.get_ident(), None)
             worked += 1
     except (DatabaseError, InterfaceError) as error:
         log.warning("draining the queue stopped, the database is away: %s", error)
         connection.close()
     return worked
+
+
+# shard by thread that works on one of its keys now
+_working: dict[int, str] = {}
+_claiming = threading.Lock()
+
+
+def _claim(holder: str) -> Lease | None:
+    """Take the next key; one claim at a time in a process, so that each sees which threads the others' shards hold."""
+    with _claiming:
+        full = full_shards(Counter(_working.values()), settings.RECONCILE_THREADS)
+        lease = services.claim(kinds=registered_kinds(), holder=holder, full=full)
+        if lease is not None:
+            _working[threading.get_ident()] = lease.shard
+        return lease
 
 
 def reconcile(lease: Lease) -> Outcome:

@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "Show the newest log lines of a pool's container."),
     "login": ("login", "Keep a server's address and a token."),
     "plan": ("plan", "Make a plan of files or pools, and keep it."),
+    "preflight": ("preflight", "Ask a cluster whether pools can live there."),
     "replay": ("replay", "Make a stored decision again and compare."),
     "rollback": ("rollback", "Declare an earlier spec of a pool anew."),
     "rollout": ("rollout", "Show, pause, resume or abort a pool's roll-out."),

@@ -143,6 +143,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["apps.core.api.schema.add_components"],
 }
 
+# threads of a worker process that reconcile (celery's -c): a cluster that hangs may hold half of those that are free
+RECONCILE_THREADS = int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"))
+
 # Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
 REDIS_URL = os.environ.get("REDIS_URL") or _instance.get("redisUrl") or "redis://localhost:6379/0"
 

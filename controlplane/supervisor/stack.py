@@ -83,6 +83,7 @@ class Stack:
             "LAMPLIGHT_DATA": str(self.data),
             "LAMPLIGHT_SECRET_KEY": self._secret("secret-key"),
             "LAMPLIGHT_SERVER": self.web_url,
+            "LAMPLIGHT_WORKER_THREADS": os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"),
             "PYTHONUNBUFFERED": "1",
             # glibc's arenas multiply the memory of threaded workers
             "MALLOC_ARENA_MAX": "2",
@@ -155,7 +156,7 @@ class Stack:
             "-P",
             "threads",
             "-c",
-            "8",
+            self.env["LAMPLIGHT_WORKER_THREADS"],
             "-l",
             "WARNING",
             "--without-gossip",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db import connection
 
 from apps.audit.models import Event
 from apps.clusters.models import Cluster
+from apps.core import reasons
 from apps.core.domain.access import SHARED_TEAM, Role
 from apps.reconcile.models import QueueItem, Shard
 from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.kube_proxy import run_proxy
 from tests.support.people import api_of, json_of, person
 from tests.support.pools import cluster_document, declare, drain, model_document, pool, pool_document
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,3 +134,91 @@ def test_a_dead_cluster_delays_nobody_and_its_pools_come_back_with_it(cluster: E
     worker.drain(budget=20)
     assert pool("there").status["sync"] in ("Synced", "OutOfSync"), "asked for again as soon as the cluster answered"
     assert not Shard.objects.exists()
+
+
+def test_preflight_over_rest_and_as_conditions(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    with run_proxy(cluster.kubeconfig, tmp_path) as proxy:
+        declare(cluster_document(str(proxy.kubeconfig), namespaces=["serving"]))
+        api = api_of(person("eve", default=Role.VIEWER))
+        found = api.get(f"teams/{SHARED_TEAM}/clusters/embedded/preflight")
+        states = {check["name"]: check["state"] for check in found["checks"]}
+        assert found["ok"]
+        assert (states["version"], states["rights"]) == ("ok", "ok")
+        assert states["accelerators"] == "ok"
+        assert states["watches"] == "warning", "nobody watches it in this test"
+        drain()
+        assert (ready()["status"], of_type("RightsGranted")["reason"]) == ("True", "AllRights")
+
+        proxy.denied = {("patch", "deployments"), ("list", "nodes")}
+        found = api.get(f"teams/{SHARED_TEAM}/clusters/embedded/preflight")
+        assert not found["ok"]
+        rights = next(check for check in found["checks"] if check["name"] == "rights")
+        assert {(row["verb"], row["resource"], row["namespace"]) for row in rights["missing"]} == {
+            ("patch", "deployments", "serving"),
+            ("patch", "deployments/scale", "serving"),
+            ("list", "nodes", None),
+        }
+        Cluster.objects.update(status={})
+        drain()
+        assert (ready()["status"], ready()["reason"]) == ("False", "RightsMissing")
+        assert "patch deployments.apps in serving" in ready()["message"]
+        proxy.denied = set()
+        drain()
+        assert ready()["status"] == "True", "a right that was missing is asked for again at each look"
+        before = len(proxy.calls)
+        drain()
+        reviews = [path for _, path, _ in proxy.calls[before:] if "accessreviews" in path]
+        assert reviews == [], "rights that are there are asked for every ten minutes"
+    known = [(c["type"], c["reason"]) for c in Cluster.objects.get().conditions]
+    assert [row for row in known if not reasons.known("Cluster", *row)] == []
+
+
+def of_type(type_: str) -> dict[str, Any]:
+    return next(c for c in Cluster.objects.get().conditions if c["type"] == type_)
+
+
+def test_clusters_that_hang_leave_threads_for_the_others(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        hanging = []
+        for number in range(2):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            hanging.append(stack.enter_context(run_proxy(cluster.kubeconfig, folder)))
+            document = cluster_document(str(hanging[-1].kubeconfig), limits={"deadline": "60s"})
+            document["metadata"]["name"] = f"hanging-{number}"
+            declare(document)
+        declare(cluster_document(str(cluster.kubeconfig)), model_document())
+        for number in range(2):
+            for i in range(6):
+                name = f"stuck-{number}-{i}"
+                declare(pool_document(name, cluster=f"hanging-{number}", namespace=name))
+        QueueItem.objects.filter(kind="Cluster").delete()
+        for proxy in hanging:
+            proxy.stalled = True
+        # the keys of those that hang are due before the one that can be worked on
+        declare(pool_document("here"))
+        answered = sum(proxy.answered for proxy in hanging)
+        threads = [threading.Thread(target=drain_in_thread, daemon=True) for _ in range(settings.RECONCILE_THREADS)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: pool("here").status.get("sync") == "Synced", timeout=50, message="the living one is applied")
+        assert sum(proxy.answered for proxy in hanging) == answered, "although no call of the others has ended"
+        stuck = QueueItem.objects.filter(kind="Pool", lease_until__isnull=False).exclude(uid=pool("here").uid)
+        held = Counter(stuck.values_list("shard", flat=True))
+        assert 0 < max(held.values()) <= settings.RECONCILE_THREADS // 2
+        assert sum(held.values()) < settings.RECONCILE_THREADS
+        for proxy in hanging:
+            proxy.down, proxy.stalled = True, False
+            proxy.cut_all()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def drain_in_thread() -> None:
+    from apps.reconcile import worker
+
+    try:
+        worker.drain(budget=3)
+    finally:
+        connection.close()

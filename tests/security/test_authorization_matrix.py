@@ -54,6 +54,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/{plural}": {"GET": N.READ, "POST": N.WRITE},
     "teams/<slug:team>/{plural}/<slug:name>": _OBJECT,
     "teams/<slug:team>/clusters/<slug:name>/inventory": _READ_ONLY,
+    "teams/<slug:team>/clusters/<slug:name>/preflight": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/replicas": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/objects": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/tree": _READ_ONLY,

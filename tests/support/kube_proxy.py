@@ -24,6 +24,7 @@ class KubeProxy:
     """Knobs are plain attributes, read for each request and each watch event.
 
     `down`: connections are reset. `stalled`: requests wait for ever. `lose`: watch lines that are not passed on.
+    `answered`: how many of the calls have ended. `denied`: (verb, resource) that an access review is answered no to.
     `twice`: watch lines are repeated. `gone`: the next watches are told 410. `calls`: (method, path, query).
     """
 
@@ -35,7 +36,10 @@ class KubeProxy:
     twice: bool = False
     gone: int = 0
     lose: Callable[[dict[str, Any]], bool] = lambda event: False
+    denied: set[tuple[str, str]] = field(default_factory=set)
     calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    answered: int = 0
+    _waiting: set[asyncio.Transport] = field(default_factory=set)
     _streams: set[asyncio.Transport] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -59,10 +63,22 @@ class KubeProxy:
         assert self._loop
         self._loop.call_soon_threadsafe(abort)
 
+    def cut_all(self) -> None:
+        """Reset every connection that waits for an answer."""
+
+        def abort() -> None:
+            for transport in list(self._waiting):
+                transport.abort()
+
+        assert self._loop
+        self._loop.call_soon_threadsafe(abort)
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         query = dict(request.query)
         self.calls.append((request.method, request.path, query))
         if self.stalled:
+            assert isinstance(request.transport, asyncio.Transport)
+            self._waiting.add(request.transport)
             await asyncio.sleep(3600)
         if self.down:
             assert request.transport
@@ -75,6 +91,10 @@ class KubeProxy:
             return web.Response(text=json.dumps({"type": "ERROR", "object": status}) + "\n")
         headers = {k: v for k, v in request.headers.items() if k.lower() in ("accept", "content-type", "authorization")}
         body = await request.read()
+        if request.path.endswith("/selfsubjectaccessreviews"):
+            asked = json.loads(body)["spec"]["resourceAttributes"]
+            if (self.denied and asked["verb"] == "*") or (asked["verb"], asked["resource"]) in self.denied:
+                return web.json_response({**json.loads(body), "status": {"allowed": False}}, status=201)
         url = self.access.server + request.raw_path
         async with self._session.request(request.method, url, headers=headers, data=body) as upstream:
             if not watching:
@@ -120,7 +140,9 @@ class KubeProxy:
 
     async def _guarded(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            return await self.handle(request)
+            answer = await self.handle(request)
+            self.answered += 1
+            return answer
         except (aiohttp.ClientError, OSError):
             if request.transport is not None:
                 request.transport.abort()

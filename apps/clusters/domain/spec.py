@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
-from apps.core.domain.units import MoneyRate
+from apps.core.domain.units import Duration, MoneyRate
 
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
@@ -66,6 +67,23 @@ class PrometheusSpec(Spec):
     matchers: Annotated[dict[Label, Annotated[str, StringConstraints(max_length=253)]], Field(max_length=20)] = {}
 
 
+class ClusterLimits(Spec):
+    """What one API server is asked of at once.
+
+    `concurrency`: pools that are worked on together, by all workers. `deadline`: the longest wait for one answer.
+    """
+
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    deadline: Duration = timedelta(seconds=15)
+
+    @field_validator("deadline")
+    @classmethod
+    def _sensible(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= value <= timedelta(seconds=60):
+            raise ValueError("is between 1s and 60s: a lease on a key lasts no longer than that")
+        return value
+
+
 class ClusterSpec(Spec):
     """What `spec` of a Cluster says.
 
@@ -79,3 +97,4 @@ class ClusterSpec(Spec):
     prices: Annotated[dict[Name, MoneyRate], Field(max_length=200)] = {}
     read_only: bool = False
     prometheus: PrometheusSpec | None = None
+    limits: ClusterLimits = ClusterLimits()

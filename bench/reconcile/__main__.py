@@ -1,0 +1,381 @@
+"""Reconciling many pools: Lamplight, a minimal operator on Kopf, and a bare client, one after another on one server.
+
+`COUNT` pools (default 200; the claim is made at 1000) of four objects each (two Services, Deployment,
+PodDisruptionBudget), scaled to zero. Measured: all created; one field changed in all of them; a resync of all, and a
+restart of the worker with a drift check of all, with nothing changed. The peer does three objects each. The bare
+client sends changed applies through eight connections: what that server can take. `KUBECONFIG` names a real cluster;
+without it the embedded API server is started. `KOPF=0` leaves the peer out. Claims: at least 3 times the changes per
+second of the operator, at least 60 % of the bare client's applies per second, nothing written when nothing changed,
+2,000 keys claimed and finished per second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bench.common import PROJECT, finish
+
+COUNT = int(os.environ.get("COUNT", "200"))
+NAMESPACE = "bench-reconcile"
+KOPF = "kopf==1.45.0"
+OLD, NEW = "vllm/vllm-openai:v0.33.0", "vllm/vllm-openai:v0.33.1"
+
+
+def main() -> None:
+    with ExitStack() as stack:
+        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lamplight-bench-")))
+        base.chmod(0o755)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings.test"
+        os.environ["LAMPLIGHT_TEST_DIR"] = str(base / "django")
+        (base / "django").mkdir(mode=0o755)
+        from controlplane.supervisor.postgres import PostgresError
+
+        try:
+            kubeconfig = _start(stack, base)
+        except PostgresError as error:
+            sys.exit(str(error))
+        figures: dict[str, Any] = {"pools": COUNT}
+        figures["bare_applies_per_s"] = round(bare_client(kubeconfig), 1)
+        print(f"bare client: {figures['bare_applies_per_s']} changed applies/s over 8 connections", flush=True)
+        figures |= lamplight(kubeconfig, base)
+        if os.environ.get("KOPF", "1") != "0":
+            figures |= kopf(kubeconfig, base)
+        figures["queue_keys_per_s"] = round(queue(), 1)
+        print(f"queue: {figures['queue_keys_per_s']} keys claimed and finished a second", flush=True)
+    ratios = {
+        "changes_to_bare": round(figures["changes_per_s"] / figures["bare_applies_per_s"], 3),
+        "queue_to_2000": round(figures["queue_keys_per_s"] / 2000, 3),
+    }
+    ok = ratios["changes_to_bare"] >= 0.6 and ratios["queue_to_2000"] >= 1
+    ok = ok and figures["resync_writes"] == figures["restart_writes"] == 0
+    if "kopf_changes_per_s" in figures:
+        ratios["changes_to_kopf"] = round(figures["changes_per_s"] / figures["kopf_changes_per_s"], 2)
+        ok = ok and ratios["changes_to_kopf"] >= 3
+    finish("reconcile", figures=figures, ratios=ratios, peer=f"{KOPF}; a bare client of the same server", ok=ok)
+
+
+def _start(stack: ExitStack, base: Path) -> Path:
+    import django
+
+    from tests.support.cluster import run_cluster
+    from tests.support.servers import run_postgres
+
+    os.environ["DATABASE_URL"] = stack.enter_context(run_postgres(base / "pg", own="DATABASE_URL" not in os.environ))
+    given = os.environ.get("KUBECONFIG")
+    kubeconfig = Path(given) if given else stack.enter_context(run_cluster()).kubeconfig
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    return kubeconfig
+
+
+def wait(fn: Callable[[], bool], what: str, timeout: float = 600, step: float = 0.1) -> float:
+    """Seconds until `fn` holds."""
+    started = time.monotonic()
+    while not fn():
+        if time.monotonic() - started > timeout:
+            sys.exit(f"waited {timeout:.0f} s, but not so: {what}")
+        time.sleep(step)
+    return time.monotonic() - started
+
+
+def client(kubeconfig: Path) -> Any:
+    from apps.clusters.kube import Credentials, Kube
+
+    return Kube(Credentials(kubeconfig=str(kubeconfig)))
+
+
+def bare_client(kubeconfig: Path) -> float:
+    """Changed server-side applies per second of Deployments without replicas, over eight connections."""
+    from apps.clusters.errors import Conflict
+
+    kube = client(kubeconfig)
+    with suppress(Conflict):
+        kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, manager="bench")
+
+    def apply(turn: int, number: int) -> None:
+        name = f"bare-{number}"
+        pod = {"containers": [{"name": "engine", "image": f"vllm/vllm-openai:{turn}"}]}
+        spec = {
+            "replicas": 0,
+            "selector": {"matchLabels": {"bench": name}},
+            "template": {"metadata": {"labels": {"bench": name}}, "spec": pod},
+        }
+        meta = {"name": name, "namespace": NAMESPACE}
+        kube.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}, manager="bench")
+
+    size = min(COUNT, 200)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda i: apply(0, i), range(size)))
+        started = time.monotonic()
+        for turn in (1, 2):
+            list(threads.map(lambda i, turn=turn: apply(turn, i), range(size)))
+        rate = 2 * size / (time.monotonic() - started)
+        deployments = kube.resource("Deployment", "apps")
+        list(threads.map(lambda i: kube.delete(deployments, f"bare-{i}", NAMESPACE), range(size)))
+    return rate
+
+
+# --- Lamplight --------------------------------------------------------------------------------------------------
+def lamplight(kubeconfig: Path, base: Path) -> dict[str, Any]:
+    from tests.support.pools import cluster_document, declare, model_document
+
+    declare(cluster_document(str(kubeconfig)), model_document())
+    figures: dict[str, Any] = {}
+    kube = client(kubeconfig)
+    with process([sys.executable, "manage.py", "informers"], base / "informers.log"), ExitStack() as workers:
+        worker, calls = start_worker(workers, base)
+        wait(_in_sync, "the watches are in sync", step=0.5)
+        with standing_still(worker):
+            declare_all(OLD)
+        took = wait(lambda: _live(kube) == COUNT and _settled(), "all pools are live")
+        figures["create_s"] = round(took, 1)
+        before = calls()
+        with standing_still(worker):
+            declare_all(NEW)
+        took = wait(lambda: _with_image(kube, NEW) == COUNT and _settled(), "the change is live in all pools")
+        after = calls()
+        figures["change_s"] = round(took, 1)
+        figures["changes_per_s"] = round(COUNT / took, 1)
+        figures["requests_per_change"] = round((total(after) - total(before)) / COUNT, 2)
+        print(f"lamplight: {COUNT} created in {figures['create_s']} s, changed in {took:.1f} s", flush=True)
+        memory = []
+        written = writes(calls())
+        for _ in range(10):
+            figures["resync_s"] = round(_again(), 1)
+            memory.append(calls()["pssMib"])
+        figures["resync_writes"] = writes(calls()) - written
+        figures["memory_growth_mib"] = round(memory[-1] - memory[0], 1)
+        figures["memory_mib"] = round(memory[-1], 1)
+        figures["latency_p99_s"] = round(one_by_one(kube), 3)
+        workers.close()
+        _, calls = start_worker(workers, base)
+        figures["restart_s"] = round(_again(), 1)
+        figures["restart_writes"] = writes(calls())
+        figures["restart_requests"] = total(calls())
+    return figures
+
+
+@contextmanager
+def process(argv: list[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as out:
+        running = subprocess.Popen(argv, cwd=PROJECT, env={**os.environ, **(env or {})}, stdout=out, stderr=out)
+    try:
+        yield running
+    finally:
+        running.terminate()
+        try:
+            running.wait(15)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait(5)
+
+
+@contextmanager
+def standing_still(worker: subprocess.Popen[bytes]) -> Iterator[None]:
+    """The process does nothing meanwhile: what is measured afterwards is its work, not that of the driver."""
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGCONT)
+
+
+def start_worker(stack: ExitStack, base: Path) -> tuple[subprocess.Popen[bytes], Callable[[], dict[str, Any]]]:
+    out = base / f"worker-{uuid4().hex[:6]}.json"
+    argv = [sys.executable, "-m", "bench.reconcile.worker", str(out)]
+    running = stack.enter_context(process(argv, base / "worker.log"))
+    wait(out.exists, "the worker runs")
+
+    def read() -> dict[str, Any]:
+        time.sleep(0.3)  # it writes five times a second
+        return json.loads(out.read_text())
+
+    return running, read
+
+
+def total(state: dict[str, Any]) -> int:
+    return sum(state["calls"].values())
+
+
+def writes(state: dict[str, Any]) -> int:
+    return sum(count for method, count in state["calls"].items() if method != "GET")
+
+
+def declare_all(image: str) -> None:
+    from tests.support.pools import declare, pool_document, variant_document
+
+    def document(number: int) -> dict[str, Any]:
+        variant = variant_document(replicas={"min": 0, "max": 4})
+        return pool_document(
+            f"p{number:04}",
+            namespace=NAMESPACE,
+            variants=[variant],
+            engine={"image": image},
+            routing={"picker": False},
+        )
+
+    for first in range(0, COUNT, 100):
+        declare(*(document(number) for number in range(first, min(first + 100, COUNT))))
+
+
+def _in_sync() -> bool:
+    from apps.clusters.models import Watch
+
+    rows = list(Watch.objects.values_list("synced", flat=True))
+    return bool(rows) and all(rows)
+
+
+def _settled() -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM reconcile_queue WHERE kind = 'Pool' AND (due_at < clock_timestamp() OR dirty"
+            " OR lease_until IS NOT NULL)"
+        )
+        return bool(cursor.fetchone()[0] == 0)
+
+
+def _deployments(kube: Any) -> list[dict[str, Any]]:
+    return kube.list(kube.resource("Deployment", "apps"), NAMESPACE)
+
+
+def _live(kube: Any) -> int:
+    budgets = kube.list(kube.resource("PodDisruptionBudget", "policy"), NAMESPACE)
+    return min(len(_deployments(kube)), len(budgets))
+
+
+def _with_image(kube: Any, image: str) -> int:
+    return sum(o["spec"]["template"]["spec"]["containers"][0]["image"] == image for o in _deployments(kube))
+
+
+def _again() -> float:
+    """Seconds to look at every pool once more."""
+    from apps.reconcile.models import QueueItem
+
+    QueueItem.objects.filter(kind="Pool").update(due_at="2000-01-01T00:00:00Z")
+    return wait(_settled, "every pool was looked at", step=0.05)
+
+
+def one_by_one(kube: Any) -> float:
+    """p99 of the seconds from declaring a change of one pool to its being live, while nothing else happens."""
+    from tests.support.pools import declare, pool_document, variant_document
+
+    deployments = kube.resource("Deployment", "apps")
+    taken = []
+    for turn in range(min(COUNT, 50)):
+        name, flag = f"p{turn:04}", f"--max-model-len={2048 + turn}"
+        variant = variant_document(replicas={"min": 0, "max": 4})
+        engine = {"image": NEW, "args": [flag]}
+        started = time.monotonic()
+        declare(pool_document(name, namespace=NAMESPACE, variants=[variant], engine=engine, routing={"picker": False}))
+
+        def live(name: str = name, flag: str = flag) -> bool:
+            found = kube.get(deployments, f"{name}-h200", NAMESPACE)
+            return flag in found["spec"]["template"]["spec"]["containers"][0]["args"]
+
+        wait(live, "one change is live", step=0.01)
+        taken.append(time.monotonic() - started)
+    return sorted(taken)[int(len(taken) * 0.99)]
+
+
+# --- the peer ---------------------------------------------------------------------------------------------------
+def kopf(kubeconfig: Path, base: Path) -> dict[str, Any]:
+    from bench.reconcile.operator_kopf_facts import GROUP, PLURAL, VERSION, definition
+
+    venv = base / "kopf"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    install = [str(venv / "bin" / "pip"), "install", "-q", "--disable-pip-version-check", KOPF, "httpx", "pyyaml"]
+    if subprocess.run(install, check=False).returncode:
+        print("the peer cannot be installed from the package index: left out", flush=True)
+        return {}
+    kube = client(kubeconfig)
+    path = f"/apis/{GROUP}/{VERSION}/namespaces/{NAMESPACE}/{PLURAL}"
+    kube._call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body=definition())
+    wait(lambda: _served(kube, path), "the peer's kind is served")
+
+    def send(method: str, image: str, number: int) -> None:
+        name = f"k{number:04}"
+        body = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": "ServiceOfBench",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"image": image},
+        }
+        merge = "application/merge-patch+json"
+        where = path if method == "POST" else f"{path}/{name}"
+        kube._call(method, where, body=body, content_type="application/json" if method == "POST" else merge)
+
+    def live(image: str) -> bool:
+        found = [o for o in _deployments(kube) if o["metadata"]["name"].startswith("k")]
+        return sum(o["spec"]["template"]["spec"]["containers"][0]["image"] == image for o in found) == COUNT
+
+    argv = [str(venv / "bin" / "kopf"), "run", "-n", NAMESPACE, "--standalone", "-q"]
+    argv.append(str(PROJECT / "bench" / "reconcile" / "operator_kopf.py"))
+    figures: dict[str, Any] = {}
+    with process(argv, base / "kopf.log", {"KUBECONFIG": str(kubeconfig)}) as running, ThreadPoolExecutor(8) as threads:
+        time.sleep(5)  # it starts its watches
+        for method, image, name in (("POST", OLD, "create"), ("PATCH", NEW, "change")):
+            with standing_still(running):
+                list(threads.map(lambda i, m=method, im=image: send(m, im, i), range(COUNT)))
+            took = wait(lambda im=image: live(im), f"the peer's {name} is live")
+            figures[f"kopf_{name}_s"] = round(took, 1)
+    figures["kopf_changes_per_s"] = round(COUNT / figures["kopf_change_s"], 1)
+    print(f"kopf: created in {figures['kopf_create_s']} s, changed in {figures['kopf_change_s']} s", flush=True)
+    return figures
+
+
+def _served(kube: Any, path: str) -> bool:
+    from apps.clusters.errors import KubeError
+
+    try:
+        kube._call("GET", path)
+    except KubeError:
+        return False
+    return True
+
+
+# --- the queue --------------------------------------------------------------------------------------------------
+def queue() -> float:
+    """Keys claimed and finished per second, by eight threads of one process."""
+    from django.db import connection
+
+    from apps.reconcile import queue as table
+    from apps.reconcile import services
+    from apps.reconcile.domain.outcomes import Done
+    from apps.reconcile.domain.priority import Priority
+
+    number = 4000
+    table.enqueue(kind="Bench", uids=[uuid4() for _ in range(number)], priority=Priority.RESYNC)
+
+    def work() -> None:
+        while lease := services.claim(kinds=["Bench"], holder="bench"):
+            services.finish(lease, Done())
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return number / (time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    main()

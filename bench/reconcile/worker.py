@@ -1,0 +1,62 @@
+"""A worker process as in production, without a broker: eight threads that drain the queue, counting API calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    import gc
+
+    from django.db import connection
+
+    from apps.clusters import kube
+    from apps.reconcile import worker
+
+    counts: Counter[str] = Counter()
+    plain = kube.Kube._send
+
+    def send(self: Any, method: str, path: str, *rest: Any) -> Any:
+        counts[method] += 1
+        return plain(self, method, path, *rest)
+
+    kube.Kube._send = send  # type: ignore[method-assign]
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            if not worker.drain(budget=5):
+                connection.close()
+                time.sleep(0.02)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threads = [threading.Thread(target=work) for _ in range(int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8")))]
+    gc.freeze()
+    for thread in threads:
+        thread.start()
+    out = Path(sys.argv[1])
+    while not stop.is_set():
+        stop.wait(0.2)
+        memory = next(line for line in Path("/proc/self/smaps_rollup").read_text().splitlines() if line[:4] == "Pss:")
+        state = {"calls": dict(counts), "pssMib": int(memory.split()[1]) / 1024}
+        partial = out.with_suffix(".partial")
+        partial.write_text(json.dumps(state))
+        partial.rename(out)
+    for thread in threads:
+        thread.join(10)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""`lamp preflight`: can pools live in a cluster?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from controlplane.cli.failures import USAGE, Failure
+from controlplane.cli.kinds import parse_targets
+from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.output import clean, print_json, print_table
+
+_MARKS = {"ok": "✔", "warning": "!", "failed": "✖", "unknown": "?"}
+
+
+@click.command()
+@click.argument("target", nargs=-1, metavar="cluster NAME")
+@click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
+@team_option
+def preflight(target: tuple[str, ...], output: str | None, team: str | None) -> None:
+    """Ask a cluster now: version, kinds, rights, accelerators, watches. Exit code 1 when pools cannot live there."""
+    wanted = parse_targets(target)
+    if len(wanted) != 1 or wanted[0].kind.kind != "Cluster":
+        raise Failure("One cluster at a time: `lamp preflight cluster embedded`.", USAGE)
+    client = connect(team)
+    path, _ = find(client, wanted[0])
+    found = client.get(path + "/preflight")
+    if output == "json":
+        print_json(found)
+    else:
+        rows = [(f"{_MARKS.get(c['state'], '')} {c['name']}", c["state"], c["message"]) for c in found["checks"]]
+        print_table(("CHECK", "STATE", "FINDING"), rows)
+        for check in found["checks"]:
+            for row in check.get("missing", []) if check["name"] == "rights" else []:
+                where = row["namespace"] or "all namespaces"
+                click.echo(
+                    f"  missing: {clean(row['verb'])} {clean(row['resource'])} ({row['group'] or 'core'}) in {where}"
+                )
+    if not found["ok"]:
+        sys.exit(1)

@@ -1,0 +1,73 @@
+"""What preflight makes of what a cluster has and allows: the pure part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.clusters.domain.preflight import (
+    GOES_WITHOUT,
+    NEEDED,
+    Missing,
+    Right,
+    check_accelerators,
+    check_kinds,
+    check_rights,
+    check_version,
+    check_watches,
+    rights,
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [("v1.36.2", "ok"), ("v1.22.0+k3s1", "ok"), ("1.21", "failed"), ("v0.9", "failed"), ("unknown", "unknown")],
+)
+def test_versions(version: str, state: str) -> None:
+    assert check_version(version).state == state
+
+
+def test_a_kind_that_every_pool_needs_is_grave_and_others_say_what_is_lost() -> None:
+    everything = [*NEEDED, *GOES_WITHOUT]
+    assert check_kinds(everything).state == "ok"
+    some = check_kinds([kind for kind in everything if "HTTPRoute" not in kind])
+    assert some.state == "warning"
+    assert "routing.gateway" in some.message
+    none = check_kinds([kind for kind in everything if kind != "Deployment.apps"])
+    assert (none.state, none.more["missing"]) == ("failed", ["Deployment.apps"])
+
+
+KINDS = [("Deployment", "apps", "deployments"), ("Pod", "", "pods")]
+
+
+def test_pods_are_read_only_and_a_read_only_cluster_needs_no_write() -> None:
+    asked = rights(KINDS, read_only=False)
+    assert Right("patch", "apps", "deployments") in asked
+    assert Right("patch", "apps", "deployments", "scale") in asked
+    assert {right.verb for right in asked if (right.resource, right.sub) == ("pods", "")} == {"get", "list", "watch"}
+    assert {right.verb for right in rights(KINDS, read_only=True)} == {"get", "list", "watch"}
+
+
+def test_missing_rights_are_named_and_weighed() -> None:
+    grave = Missing(Right("patch", "apps", "deployments"), "serving")
+    light = Missing(Right("get", "", "pods", "log", without="no logs"), "")
+    assert check_rights([], 40).state == "ok"
+    assert (check_rights([light], 40).state, "no logs" in check_rights([light], 40).message) == ("warning", True)
+    found = check_rights([light, grave], 40)
+    assert found.state == "failed"
+    assert "patch deployments.apps in serving" in found.message
+    assert found.more["missing"][0] == {"verb": "get", "resource": "pods/log", "group": "", "namespace": None}
+
+
+def test_accelerators_that_cannot_be_read_are_unknown_not_none() -> None:
+    rows: list[dict[str, Any]] = [{"product": "", "resource": "nvidia.com/gpu", "allocatable": 8, "free": 3}]
+    assert check_accelerators(None).state == "unknown"
+    assert check_accelerators([]).state == "warning"
+    assert check_accelerators(rows).message == "8 nvidia.com/gpu"
+
+
+def test_watches() -> None:
+    assert check_watches(0, 0, []).state == "warning"
+    assert check_watches(11, 12, ["pods is forbidden"]).message.endswith("pods is forbidden")
+    assert check_watches(12, 12, []).state == "ok"
