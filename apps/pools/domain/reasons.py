@@ -17,11 +17,18 @@ TYPES = (
     ConditionType(_POOL, "EnginesReady", "Healthy", "are the replicas of all variants ready?"),
     ConditionType(_POOL, "RoutingReady", "Healthy", "does what picks a replica for each request run?"),
     ConditionType(_POOL, "Progressing", None, "is a change on its way to the replicas?"),
+    ConditionType(_POOL, "Approved", None, "may the newest spec be live? (of pools whose specs wait for approval)"),
+    ConditionType(_POOL, "Drifted", None, "did somebody change what was applied?"),
+    ConditionType(_POOL, "ReplicasOwner", None, "have the replicas the writer that is declared?"),
 )
 
 _CLUSTER = "Look at the cluster's page (`lamp preflight cluster`) and at its API server; what runs keeps running."
 _LOGS = "Read the container's log (`lamp logs pool NAME`); correct the declaration or roll back."
 
+_APPROVE = "Look at the plan and approve it: `lamp approve pool/NAME --plan N`."
+_CONSENT = "Approve a plan with consent to recreate, or take the change of the immutable field back."
+_DRIFT = "Undo it there, declare it, or let it be healed (policies.drift: heal)."
+_SCALER = "Delete it, or set autoscaling.mode to external."
 _IMAGE = "Correct engine.image, or give the namespace the right to pull it (imagePullSecrets of its service account)."
 _PODS = (
     ("ImagePullBackOff", "An image cannot be pulled; the cluster tries again, ever more seldom.", _IMAGE),
@@ -104,6 +111,9 @@ REASONS = (
         "Applied",
         (
             ("Applied", "The objects are as declared."),
+            ("WaitingForApproval", "The newest spec waits for approval; an older one is live.", _APPROVE),
+            ("RecreateNeedsConsent", "An object has to be deleted and made anew, which needs consent.", _CONSENT),
+            ("Drifted", "Somebody changed what was applied; Drifted says what.", _DRIFT),
             ("ReadOnlyCluster", "The cluster is declared readOnly, and differs.", "Apply by hand, or lift readOnly."),
             ("KindMissing", "The cluster lacks a kind that the pool needs.", "Install it there."),
             ("ForbiddenAnswer", "Lamplight lacks a right there.", "Grant it: `lamp preflight cluster` lists them."),
@@ -159,6 +169,33 @@ REASONS = (
                 "The roll-out stopped by itself: new replicas do not become ready, and those of the older spec stay.",
                 "Correct the declaration, `lamp rollout abort pool NAME`, or resume when the fault has passed.",
             ),
+        ),
+    ),
+    *_rows(
+        "Approved",
+        (
+            ("Approved", "The newest spec may be live."),
+            ("WaitingForApproval", "The newest spec waits for approval.", _APPROVE),
+        ),
+    ),
+    *_rows(
+        "ReplicasOwner",
+        (
+            ("Lamplight", "Lamplight alone writes the replicas."),
+            ("External", "Another scaler writes the replicas, as declared."),
+            ("HorizontalPodAutoscaler", "A HorizontalPodAutoscaler writes the replicas; Lamplight does not.", _SCALER),
+            ("ScaledObject", "KEDA writes the replicas; Lamplight does not.", _SCALER),
+            ("ScaledByHand", "A person wrote the replicas; Lamplight does not.", "`lamp scale` takes them back."),
+            ("OtherManager", "Another manager writes the replicas; Lamplight does not.", _SCALER),
+        ),
+    ),
+    *_rows(
+        "Drifted",
+        (
+            ("NoDrift", "The live objects are as they were applied."),
+            ("Reported", "Somebody changed them, and the pool only reports it.", _DRIFT),
+            ("Healing", "Somebody changed them; they are put right."),
+            ("GaveUp", "They were put right again and again, and changed again.", "Find out who writes them."),
         ),
     ),
     *(

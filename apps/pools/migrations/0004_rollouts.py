@@ -5,35 +5,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('pools', '0003_approvals'),
+        ("pools", "0003_approvals"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Rollout',
+            name="Rollout",
             fields=[
-                ('pool', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='rollout', serialize=False, to='pools.pool')),
-                ('template', models.CharField(blank=True, default='', max_length=64)),
-                ('generation', models.PositiveBigIntegerField(default=0)),
-                ('state', models.CharField(default='Idle', max_length=20)),
-                ('reason', models.CharField(blank=True, default='', max_length=100)),
-                ('message', models.TextField(blank=True, default='')),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('resumed_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('paused_by', models.CharField(blank=True, default='', max_length=200)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('strategies', models.JSONField(blank=True, default=dict)),
+                (
+                    "pool",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="rollout",
+                        serialize=False,
+                        to="pools.pool",
+                    ),
+                ),
+                ("template", models.CharField(blank=True, default="", max_length=64)),
+                ("generation", models.PositiveBigIntegerField(default=0)),
+                ("state", models.CharField(default="Idle", max_length=20)),
+                ("reason", models.CharField(blank=True, default="", max_length=100)),
+                ("message", models.TextField(blank=True, default="")),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("resumed_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("paused_by", models.CharField(blank=True, default="", max_length=200)),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("strategies", models.JSONField(blank=True, default=dict)),
             ],
             options={
-                'db_table': 'pools_rollout',
+                "db_table": "pools_rollout",
             },
         ),
         migrations.AddField(
-            model_name='poolrevision',
-            name='healthy_at',
+            model_name="poolrevision",
+            name="healthy_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
     ]
