@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _LOCK = 0x6C616D70_7469636B
 # a row stands for the time since the row before it, but never for a stop of the whole system
 _LONGEST_ROW = 60.0
+# Seconds without a tick after which a Prometheus is asked for the minutes that were missed.
+OUTAGE = 120.0
 # Ages are measured to some milliseconds: two readings closer than this (seconds) are of one and the same page.
 _SAME_PAGE = 0.5
 
@@ -55,6 +57,8 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         scraped = read_all(pools)
         at = clock.now()
         since = (at - last).total_seconds() if last is not None else selectors.INTERVAL
+        if last is not None and since > OUTAGE:
+            services.note_outage(last, at)
         services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
         return at
 
@@ -82,6 +86,9 @@ def _tick(
             last = before.get(target.key)
             read_at = at - timedelta(seconds=answer.age)
             gap = (read_at - last.at).total_seconds() if last else 0.0
+            if pool.prometheus is not None and gap > OUTAGE:
+                # what happened meanwhile is filled in minute by minute: here it would count a second time
+                last = None
             if last is not None and 0 <= gap < _SAME_PAGE:
                 # nobody has scraped it since: it says how things are, and nothing new of what happened
                 found.append(Reading(answer.reading))

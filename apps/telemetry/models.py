@@ -99,6 +99,19 @@ class PoolSummary(models.Model):
         return f"{self.pool} at {self.at:%H:%M:%S}"
 
 
+class Outage(models.Model):
+    """A time without ticks; `filled_at`: when it was filled from Prometheus or given up, `problem`: what went wrong."""
+
+    since = models.DateTimeField(unique=True)
+    until = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    filled_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%d %H:%M} to {self.until:%H:%M}"
+
+
 class Progress(models.Model):
     """How far the ticks have come: the one row with id 1."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,7 @@ from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals, merge, rates_of
 from apps.telemetry.models import (
+    Outage,
     PoolSummary,
     Progress,
     ScrapeState,
@@ -31,7 +32,17 @@ from apps.telemetry.models import (
 )
 from apps.telemetry.rows import fetch, wanted
 
-__all__ = ["FIGURES", "Tick", "Totals", "record_tick", "retire", "roll_up", "roll_up_longer", "totals_of"]
+__all__ = [
+    "FIGURES",
+    "Tick",
+    "Totals",
+    "note_outage",
+    "record_tick",
+    "retire",
+    "roll_up",
+    "roll_up_longer",
+    "totals_of",
+]
 
 # what lists show: name -> (measure, seconds of window)
 FIGURES: Mapping[str, tuple[Measure, float]] = {
@@ -59,6 +70,8 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # tens and hours that one run of the task merges at most; what is left is the next run's
 _SPANS_AT_ONCE = 48
+# times that an outage is asked for before it is left as it is
+_ATTEMPTS = 12
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,31 @@ def _merge_span(level: _Level, since: datetime) -> datetime:
     return end
 
 
+def note_outage(since: datetime, until: datetime) -> None:
+    """Remember a time without ticks, so that it can be filled from what others saw."""
+    Outage.objects.get_or_create(since=since, defaults={"until": until})
+
+
+def settle_outage(outage: Outage, problem: str) -> None:
+    """Filled, or given up after some attempts; `problem` says why it is not whole."""
+    outage.attempts += 1
+    outage.problem = problem
+    if not problem or outage.attempts >= _ATTEMPTS:
+        outage.filled_at = clock.now()
+    outage.save(update_fields=["attempts", "problem", "filled_at"])
+
+
+def minute_row(pool: UUID, variant: str, at: datetime, row: Signals, *, source: str) -> SignalMinute:
+    """A minute that no tick saw, marked as such."""
+    told = {**row.sources, "engine": {"kind": source, "backfilled": True}}
+    made: SignalMinute = _row(SignalMinute, pool, variant, at, replace(row, sources=told))
+    return made
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def retire() -> None:
     """Drop partitions, totals and summaries that nothing needs any more."""
     now = clock.now()
@@ -207,6 +245,7 @@ def retire() -> None:
         partitions.drop_old(table, now)
     ScrapeState.objects.filter(at__lt=now - timedelta(hours=1)).delete()
     PoolSummary.objects.filter(at__lt=now - timedelta(days=1)).delete()
+    Outage.objects.filter(until__lt=now - partitions.MINUTES.kept).delete()
 
 
 def signals_from(row: SignalColumns) -> Signals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.telemetry import collect, services
+from apps.telemetry import backfill, collect, services
 
 
 @shared_task(ignore_result=True)
@@ -15,6 +15,7 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def retention() -> None:
-    """Every few minutes: merge tens of minutes and hours, make partitions ahead, drop what is old."""
+    """Every few minutes: fill what ticks missed, merge minutes into longer rows, make partitions, drop what is old."""
+    backfill.fill()
     services.roll_up_longer()
     services.retire()
