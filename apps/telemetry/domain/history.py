@@ -84,8 +84,8 @@ def minutes(
     rows: dict[tuple[UUID, str], list[Signals]] = {}
     for at in sorted(moments):
         samples = samples_of(moments[at], kinds, pod_label=pod_label, namespace_label=namespace_label)
-        for key, row in _of_minute(at, samples, owner, pasts).items():
-            rows.setdefault(key, []).append(row)
+        for key, minute in _of_minute(at, samples, owner, pasts).items():
+            rows.setdefault(key, []).append(minute)
     return rows
 
 
