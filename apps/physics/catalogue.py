@@ -116,6 +116,8 @@ def scaled(row: _Row, size: ModelSize, accelerator: str, tensor_parallel: int) -
         kv_token=base.kv_token * reading,
         prefill_request=base.prefill_request,
         mixed=base.mixed,
+        mixed_step=base.mixed_step,
+        decode_pair=base.decode_pair,
     )
     return Timing(model, "scaled", row.name)
 
@@ -158,5 +160,7 @@ def _row(row: Mapping[str, Any], measured: Mapping[str, Any]) -> _Row:
         kv_token=row["kv_token"] * 1e-9,
         prefill_request=row.get("prefill_request", measured["prefill_request"]) * 1e-3,
         mixed=row.get("mixed", measured["mixed"]),
+        mixed_step=row.get("mixed_step", measured["mixed_step"]) * 1e-3,
+        decode_pair=row.get("decode_pair", measured["decode_pair"]) * 1e-9,
     )
     return _Row(row["model"], size, row["accelerator"], row["tensor_parallel"], row["origin"], step_time)

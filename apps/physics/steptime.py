@@ -32,15 +32,18 @@ class StepTimeModel:
 
         step = max(read + read_token * N, compute + compute_token * N)
                + prefill_request * prefill_requests + attention_pair * attention_pairs + kv_token * kv_tokens * mixed
+               + decode_pair * decode_requests^2
 
     `mixed` counts in steps that both prefill and decode, whose attention runs outside the full CUDA graph; such steps
-    last `mixed_step` longer (0 for vLLM, which reads the weights once; simulators that add a prefill pass to a decode
-    pass read them twice).
+    last `mixed_step` longer (launching what the graph would; simulators that add a prefill pass to a decode pass read
+    the weights twice). `decode_pair` is what measured steps of hundreds of requests take beyond the rest: the larger
+    the batch, the more each of its requests costs. It is empirical, not derived.
     With one kind of work in the step this is the usual linear fit: prefill `a + b n + q n (past + n/2)`, decode
     `c + d batch + e kv` (a, b = compute, compute_token; c, d = read, read_token; q = attention_pair; e = kv_token).
 
     read, compute: s. read_token, compute_token: s per token. prefill_request: s per request.
     attention_pair: s per token^2. kv_token: s per token of context read. mixed: a factor, 1 or more. mixed_step: s.
+    decode_pair: s per request^2.
     """
 
     read: float
@@ -52,6 +55,7 @@ class StepTimeModel:
     prefill_request: float = 0.0
     mixed: float = 1.0
     mixed_step: float = 0.0
+    decode_pair: float = 0.0
 
     def seconds(self, load: StepLoad) -> float:
         """Duration of the step in seconds; 0 for an empty one."""
@@ -62,4 +66,4 @@ class StepTimeModel:
         prefill = self.prefill_request * load.prefill_requests + self.attention_pair * load.attention_pairs
         reading = self.kv_token * load.kv_tokens * (self.mixed if load.prefill_tokens else 1.0)
         both = self.mixed_step if load.prefill_tokens and load.decode_requests else 0.0
-        return linear + prefill + reading + both
+        return linear + prefill + reading + both + self.decode_pair * load.decode_requests**2

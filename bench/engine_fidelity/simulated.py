@@ -21,7 +21,7 @@ MS, US, NS = 1e-3, 1e-6, 1e-9
 # Parameters by the names and units of apps/physics/data/step-times.json, with seconds per unit.
 STEP_TIME = {
     "read": MS, "read_token": US, "compute": MS, "compute_token": US, "attention_pair": NS, "kv_token": NS,
-    "prefill_request": MS, "mixed": 1.0,
+    "prefill_request": MS, "mixed": 1.0, "mixed_step": MS, "decode_pair": NS,
 }  # fmt: skip
 FRONTEND = {"latency": MS, "request": MS, "prompt_token": US, "token": US}
 PARAMETERS = (*STEP_TIME, *FRONTEND)
@@ -49,14 +49,28 @@ class Simulator:
         return play(engine, self.frontend, requests)[1].ttft * 1e3
 
     def poisson(self, row: dict[str, Any], seed: int) -> dict[str, float]:
-        """One draw of a measured window: a Poisson process that is known to have brought `sent` arrivals."""
+        """One draw of a measured window: a Poisson process that is known to have brought `sent` arrivals, the last at
+        `arr_s`. Beside the statistics of a row: the engine's gauges then (`running`, `waiting`, `kv_usage`), `drain_s`
+        until the last answer was there, and `itl_p50`."""
         draw = random.Random(seed)
-        session = self._session()
-        for index, arrival in enumerate(sorted(draw.uniform(0, row["arr_s"]) for _ in range(row["sent"]))):
+        gaps: list[float] = []
+        session = self._session(gaps)
+        end = row["arr_s"]
+        for index, arrival in enumerate(sorted([*(draw.uniform(0, end) for _ in range(row["sent"] - 1)), end])):
             session.send(Request(str(index), arrival, row["inp"], (), row["out"]))
+        while session.now < end:
+            session.run_until(end)
+        gauges = session.engine.gauges()
         while session.run_until(FOREVER):
             pass
-        return summary(list(session.seen.values())) | {"drain_s": session.now - row["arr_s"]}
+        views = list(session.seen.values())
+        return summary(views) | {
+            "running": float(gauges.running),
+            "waiting": float(gauges.waiting),
+            "kv_usage": gauges.kv_usage,
+            "drain_s": max(view.last for view in views) - end,
+            "itl_p50": float(np.median(gaps)) * 1e3,
+        }
 
     def closed(self, row: dict[str, Any]) -> dict[str, float]:
         """`c` clients, each sending its next request when it has the last token, until `n` requests are done."""

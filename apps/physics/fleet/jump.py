@@ -345,7 +345,8 @@ class JumpEngine:
         linear = max(model.read + model.read_token * tokens, model.compute + model.compute_token * tokens)
         reading = model.kv_token * kv * (model.mixed if prefill_tokens else 1.0)
         both = model.mixed_step if prefill_tokens and decodes else 0.0
-        return (linear + model.prefill_request * prefills + model.attention_pair * pairs + reading + both) * self.slow
+        prefill = model.prefill_request * prefills + model.attention_pair * pairs
+        return (linear + prefill + reading + both + model.decode_pair * decodes**2) * self.slow
 
     def _join(self, sequence: _Sequence, number: int) -> None:
         """Its prompt is computed in step `number`: it decodes from the next one on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,3 +110,13 @@ def test_cached_tokens_are_not_computed():
     engine.advance(10.0)
     assert engine.load.prefill_tokens == 200
     assert (engine.load.prompt_tokens, engine.load.cached_tokens) == (1000, 800)
+
+
+def test_steps_that_grow_with_the_square_of_the_batch_are_the_same_in_both(monkeypatch):
+    monkeypatch.setitem(globals(), "STEP_TIME", replace(STEP_TIME, decode_pair=2e-7))
+    rows = [(i * 0.01, 200, 150) for i in range(100)]
+    config = EngineConfig(num_blocks=20_000, max_model_len=8192)
+    _jumping, exact = assert_equal(config, FRONTENDS[1], rows)
+    monkeypatch.undo()
+    plain, _seen = play(ExactEngine, config, FRONTENDS[1], rows)
+    assert exact.load.busy_seconds > 1.01 * plain.load.busy_seconds
