@@ -4,7 +4,7 @@ import { budgetQuery, calendarQuery, sloQuery, standingOf, type Objective } from
 import type { TimedPanel } from "../../api/queries";
 import { ChartCard } from "../../charts/ChartCard";
 import { zoneOf } from "../../lib/timeRange";
-import { duration, format, percent, UNKNOWN } from "../../lib/units";
+import { format, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { Page } from "../../ui/Page";
@@ -90,7 +90,7 @@ function Figures({ objective }: { objective: Objective }) {
     ["Burn rate", format(burnRate, "×")],
     ["Used up", budget?.exhaustedAt == null ? "not at this rate" : new Date(budget.exhaustedAt).toLocaleString("en-GB")],
     ["Outside the objective", bad === null || events === null ? UNKNOWN : `${format(bad, "requests")} of ${format(events, "requests")}`],
-    ["Measured", knownShare === null ? UNKNOWN : `${percent(knownShare)} of ${duration(objective.window)}`],
+    ["Measured", knownShare === null ? UNKNOWN : `${percent(knownShare)} of the time`],
   ];
   return (
     <dl className={styles.figures}>
@@ -134,7 +134,7 @@ function Burns({ objective }: { objective: Objective }) {
           columns={[
             { title: "Last", cell: ({ window }) => window },
             { title: "Burns", cell: ({ rate, state }) => (rate === null ? state.replace("_", " ") : format(rate, "×")) },
-            { title: "Of", cell: ({ events }) => (events === null ? UNKNOWN : `${format(events, "requests")} requests`) },
+            { title: "Of", cell: ({ events }) => (events === null ? UNKNOWN : `${format(events, "requests")} ${objective.metric === "itl" ? "tokens" : "requests"}`) },
             {
               title: "Alerts",
               cell: ({ window }) =>

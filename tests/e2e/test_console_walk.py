@@ -1,0 +1,130 @@
+"""One walk through the console alone: declare, talk, change by a plan, break, read what is wrong, roll back, compare.
+
+`LAMPLIGHT_SCREENSHOTS=<folder>` keeps a picture of each station.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.test_console_browser import DEADLINE_MS, browser, log_in
+from tests.support.stack import RunningStack
+
+__all__ = ["browser"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+NAME = "walk"
+POOL = f"/teams/default/pools/{NAME}"
+PATIENCE = 3 * DEADLINE_MS
+
+
+@pytest.fixture()
+def page(browser: Browser, running_stack: RunningStack) -> Iterator[Page]:
+    running_stack.wait_healthy()
+    context = browser.new_context(base_url=running_stack.base_url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(DEADLINE_MS)
+    page = context.new_page()
+    page.goto("/")
+    log_in(page, running_stack)
+    page.get_by_role("navigation", name="Main").wait_for()
+    yield page
+    context.close()
+    running_stack.lamp("delete", f"pool/{NAME}", check=False)
+    running_stack.lamp("delete", f"slo/{NAME}-latency", check=False)
+
+
+def test_from_the_catalogue_to_a_roll_back(page: Page) -> None:
+    create(page)
+    talk(page)
+    change(page, "Engine arguments", "--max-model-len=8192\n--max-num-seqs=64", why="more at once", restarts=True)
+    expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
+    picture(page, "4-changed")
+
+    change(page, "Engine image", "vllm/vllm-openai:no-such-tag", why="a mistake", restarts=True)
+    wrong = page.get_by_role("group", name="Replicas").get_by_role("row").filter(has_text=re.compile("ImagePull"))
+    expect(wrong.first).to_be_visible(timeout=PATIENCE)
+    picture(page, "5-broken")
+
+    roll_back(page, 2)
+    expect(page.get_by_role("group", name="Replicas").get_by_text("ImagePull")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
+    picture(page, "7-rolled-back")
+    find_it_all(page)
+
+
+def create(page: Page) -> None:
+    page.get_by_role("link", name="New pool").click()
+    page.get_by_role("button", name="Serve llama-3-1-8b").click()
+    page.get_by_label("Longest request").fill("8192")
+    picture(page, "1-hardware")
+    page.get_by_role("button", name="Choose nvidia-h200").click()
+    page.get_by_label("Name", exact=True).fill(NAME)
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("region", name="Objects")).to_contain_text(f"Deployment {NAME}")
+    picture(page, "2-review")
+    page.get_by_label("Why").fill("a walk through the console")
+    page.get_by_role("button", name="Create the pool").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
+    expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
+
+
+def talk(page: Page) -> None:
+    page.goto(f"/playground?pool=default/{NAME}")
+    page.get_by_label("Message").fill("Why is the sky blue?")
+    page.keyboard.press("Enter")
+    figures = page.get_by_role("list", name="Conversation").get_by_role("listitem")
+    expect(figures).to_contain_text(re.compile(r"TTFT[\d.]+ m?s"))
+    expect(figures).to_contain_text(re.compile(r"Generated\d+ tokens"))
+    picture(page, "3-playground")
+
+
+def change(page: Page, label: str, value: str, *, why: str, restarts: bool) -> None:
+    page.goto(f"{POOL}/edit")
+    page.get_by_label(label).fill(value)
+    page.get_by_label("Why").fill(why)
+    show = page.get_by_role("button", name="Show the plan")
+    expect(page.get_by_text("The declaration is accepted")).to_be_visible()
+    show.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Plan")
+    if restarts:
+        expect(page.get_by_role("main")).to_contain_text("restarts pods")
+    picture(page, f"plan-{why.replace(' ', '-')}")
+    page.get_by_role("button", name="Apply this plan").click()
+    page.wait_for_url(re.compile(re.escape(POOL) + r"$"))
+
+
+def roll_back(page: Page, generation: int) -> None:
+    page.goto(f"{POOL}/revisions")
+    page.get_by_role("button", name="What generation 3 changed").click()
+    difference = page.get_by_role("group", name="Difference")
+    expect(difference).to_contain_text("no-such-tag")
+    picture(page, "6-difference")
+    page.get_by_role("button", name=f"Roll back to generation {generation}", exact=True).first.click()
+    page.get_by_label("Why").fill("the tag does not exist")
+    page.get_by_role("region", name=f"Roll back to generation {generation}").get_by_role(
+        "button", name=f"Roll back to generation {generation}"
+    ).click()
+    expect(page.get_by_role("rowheader", name="4, declared now")).to_be_visible()
+    page.goto(POOL)
+
+
+def find_it_all(page: Page) -> None:
+    page.goto(f"/timeline?name={NAME}&source=change&kind=Pool")
+    lines = page.get_by_role("main").get_by_role("listitem")
+    for why in ("a walk through the console", "more at once", "a mistake", "the tag does not exist"):
+        expect(lines.filter(has_text=f"“{why}”").first).to_be_visible()
+    picture(page, "8-timeline")
+
+
+def picture(page: Page, name: str) -> None:
+    folder = os.environ.get("LAMPLIGHT_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
