@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: cdd0d0a928655d83987c8095ff66cffca8f80e62a6568a3f4c20b00c8b80a1d7
+// schema-sha256: 077d2ab172c817b9e6396c5698c0f2363d544510f4b907352f1c051ae1a896ab
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -88,6 +88,26 @@ export interface paths {
          * @description Objects of one kind of all teams that one may see.
          */
         get: operations["clusters_everywhere"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conditions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What conditions may say: types, their tree, reasons with meaning and what to do
+         * @description Every condition type with its place in the tree, and every reason with its meaning.
+         */
+        get: operations["conditions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -381,6 +401,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/clusters/{name}/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Can pools live there? Version, kinds, rights missing, accelerators, watches
+         * @description Whether pools can live in a cluster, asked of it now: version, kinds, rights, accelerators, watches.
+         */
+        get: operations["clusters_preflight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Propose documents for vLLM Deployments, llm-d releases and KServe services of a namespace
+         * @description Documents for what runs in a namespace already; nothing is declared.
+         */
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/members": {
         parameters: {
             query?: never;
@@ -608,6 +668,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/pools/{name}/integrity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whether every loop that reads a pool is fed, and what to do where one is not. */
+        get: operations["pools_integrity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/pools/{name}/objects": {
         parameters: {
             query?: never;
@@ -722,6 +799,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/pools/{name}/plans/{number}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply a plan; 409 names what moved since it was made
+         * @description Apply exactly what a plan says.
+         */
+        post: operations["pools_plan_apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/pods/{pod}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Newest log lines of a container of a pool
+         * @description The newest lines of a container's log.
+         */
+        get: operations["pools_pod_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/pools/{name}/replicas": {
         parameters: {
             query?: never;
@@ -762,6 +879,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/pools/{name}/revisions/{before}/diff/{after}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes of the spec, and of the objects that it renders to, from one revision to another
+         * @description What changed between two generations.
+         */
+        get: operations["pools_revisions_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/revisions/{generation}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Declare the spec of an old generation anew
+         * @description A new generation with the spec of an old one.
+         */
+        post: operations["pools_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Roll-out of a pool
+         * @description How the newest spec is reaching the replicas, and steering it.
+         */
+        get: operations["pools_rollout"];
+        put?: never;
+        /**
+         * Pause, resume or abort the roll-out of a pool
+         * @description How the newest spec is reaching the replicas, and steering it.
+         */
+        post: operations["pools_steer_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Play a trace or the pool's history through policies, in virtual time
+         * @description Ask for a simulation.
+         */
+        post: operations["pools_simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Simulations of a pool, newest first
+         * @description The newest simulations of a pool.
+         */
+        get: operations["pools_simulations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/simulations/{simulation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One simulation
+         * @description One simulation with its result.
+         */
+        get: operations["pools_simulation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/pools/{name}/targets": {
         parameters: {
             query?: never;
@@ -779,6 +1020,26 @@ export interface paths {
          * @description Replica targets: what somebody wants within the declared bounds. No part of the declaration, so no revision.
          */
         put: operations["pools_set_targets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Object tree of a pool: Deployment, ReplicaSet, pod, container, events
+         * @description Everything that follows from a pool, down to containers, with what the cluster reported about it.
+         */
+        get: operations["pools_tree"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1129,6 +1390,28 @@ export interface components {
              */
             kubeconfig?: string | null;
         };
+        /**
+         * ClusterLimits
+         * @description What one API server is asked of at once.
+         *
+         *     `concurrency`: pools that are worked on together, by all workers. `deadline`: the longest wait for one answer.
+         */
+        ClusterClusterLimits: {
+            /**
+             * Concurrency
+             * @default 8
+             */
+            concurrency?: number;
+            /**
+             * Deadline
+             * @description A length of time with its unit.
+             * @default PT15S
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            deadline?: string;
+        };
         ClusterList: {
             items: components["schemas"]["Cluster"][];
             next: string | null;
@@ -1216,6 +1499,13 @@ export interface components {
              * @enum {string}
              */
             dialect?: "current" | "0.5";
+            /**
+             * @default {
+             *       "concurrency": 8,
+             *       "deadline": "15s"
+             *     }
+             */
+            limits?: components["schemas"]["ClusterClusterLimits"];
             /**
              * Namespaces
              * @default []
@@ -1502,6 +1792,27 @@ export interface components {
             tensor?: number;
         };
         /**
+         * Policies
+         * @description What Lamplight does by itself.
+         *
+         *     `apply`: whether an accepted spec goes live at once or waits for a person's approval. `drift`: whether fields that
+         *     somebody edited by hand are put right (a few times, never against one who keeps writing) or only reported.
+         */
+        PoolPolicies: {
+            /**
+             * Apply
+             * @default automatic
+             * @enum {string}
+             */
+            apply?: "automatic" | "approval";
+            /**
+             * Drift
+             * @default heal
+             * @enum {string}
+             */
+            drift?: "report" | "heal";
+        };
+        /**
          * ReplicaBounds
          * @description The only bounds of a variant's replicas; a replica target is clamped to them.
          */
@@ -1539,6 +1850,8 @@ export interface components {
          * Rollout
          * @description How a change replaces replicas, and how a replica leaves.
          *
+         *     `max_surge`, `max_unavailable`: replicas beside the present ones, and fewer than them, while a change rolls; auto:
+         *     one beside them where an accelerator is free for it, else one after another in place.
          *     `drain_delay`: from leaving the routing to SIGTERM. `shutdown_timeout`: what running requests may take after it.
          */
         PoolRollout: {
@@ -1553,14 +1866,14 @@ export interface components {
             drainDelay?: string;
             /**
              * Maxsurge
-             * @default 1
+             * @default auto
              */
-            maxSurge?: number;
+            maxSurge?: number | "auto";
             /**
              * Maxunavailable
-             * @default 0
+             * @default auto
              */
-            maxUnavailable?: number;
+            maxUnavailable?: number | "auto";
             /**
              * Progressdeadline
              * @description A length of time with its unit.
@@ -1674,8 +1987,15 @@ export interface components {
             path?: "optimized-baseline";
             /**
              * @default {
-             *       "maxSurge": 1,
-             *       "maxUnavailable": 0,
+             *       "apply": "automatic",
+             *       "drift": "heal"
+             *     }
+             */
+            policies?: components["schemas"]["PoolPolicies"];
+            /**
+             * @default {
+             *       "maxSurge": "auto",
+             *       "maxUnavailable": "auto",
              *       "progressDeadline": "30m",
              *       "drainDelay": "10s",
              *       "shutdownTimeout": "1m"
@@ -2200,6 +2520,28 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ClusterList"];
                     "application/yaml": components["schemas"]["ClusterList"];
+                };
+            };
+        };
+    };
+    conditions: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
                 };
             };
         };
@@ -3218,6 +3560,115 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clusters_preflight: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4301,6 +4752,35 @@ export interface operations {
             };
         };
     };
+    pools_integrity: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/yaml": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
     pools_objects: {
         parameters: {
             query?: {
@@ -4579,6 +5059,150 @@ export interface operations {
             };
         };
     };
+    pools_plan_apply: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                number: number;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_pod_logs: {
+        parameters: {
+            query?: {
+                /** @description default: the pod's first */
+                container?: string;
+                format?: "json" | "yaml";
+                /** @description of the run before the present one */
+                previous?: boolean;
+                /** @description lines, 1 to 2000; default 200 */
+                tail?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                pod: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pools_replicas: {
         parameters: {
             query?: {
@@ -4632,6 +5256,382 @@ export interface operations {
             header?: never;
             path: {
                 name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_revisions_diff: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                after: number;
+                before: number;
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_rollback: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                generation: number;
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_rollout: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_steer_rollout: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_simulate: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_simulations: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_simulation: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                simulation: string;
                 team: string;
             };
             cookie?: never;
@@ -4762,6 +5762,47 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_tree: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
