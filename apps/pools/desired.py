@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.latency import latency_grid
@@ -16,6 +17,7 @@ from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool, Rollout
+from apps.pools.rules import rules_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Declared:
     # how variants roll, and the pod templates (their hash) that are to stand still: what roll-outs have stored
     strategies: dict[str, tuple[int, int]] = field(default_factory=dict)
     standing: str = ""
+    rules: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
         dialect=cluster_spec(cluster).dialect,
         strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
+        rules=rules_of(pool),
     )
 
 
@@ -81,6 +85,7 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         latency_families=families,
         kinds=frozenset(kinds),
         strategies=declared.strategies,
+        rules=declared.rules,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):

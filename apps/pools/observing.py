@@ -29,6 +29,7 @@ OWNED_KINDS = (
     "InferencePool.inference.networking.k8s.io",
     "HTTPRoute.gateway.networking.k8s.io",
     "PodMonitor.monitoring.coreos.com",
+    "PrometheusRule.monitoring.coreos.com",
 )
 
 

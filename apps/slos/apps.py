@@ -8,7 +8,9 @@ class SLOsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core import kinds
+        from apps.pools.rules import register_rules
         from apps.slos.kinds import SLO_KIND, pool_changed
+        from apps.slos.rules import rules_of_pool, slo_changed
         from apps.slos.thresholds import objective_lines
         from apps.slos.webhooks import WEBHOOK_KIND
         from apps.telemetry.thresholds import register_thresholds
@@ -17,3 +19,5 @@ class SLOsConfig(AppConfig):
         kinds.register(WEBHOOK_KIND)
         kinds.register_watcher("Pool", pool_changed)
         register_thresholds(objective_lines)
+        register_rules(rules_of_pool)
+        kinds.register_watcher("SLO", slo_changed)

@@ -63,7 +63,7 @@ class Inputs:
     `replicas`: the clamped target of each variant. `latency_edges`: bucket bounds in seconds of the engines' latency
     histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
     `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
-    stand still.
+    stand still. `rules`: groups of Prometheus rules about the pool.
     """
 
     replicas: Mapping[str, int]
@@ -73,6 +73,7 @@ class Inputs:
     kinds: frozenset[str]
     strategies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     paused: bool = False
+    rules: tuple[Mapping[str, Any], ...] = ()
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds

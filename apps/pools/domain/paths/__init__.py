@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from apps.catalog.domain.dialects import Dialect
 from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
+from apps.pools.domain.monitoring import prometheus_rule
 from apps.pools.domain.paths import optimized_baseline
 from apps.pools.domain.spec import PoolSpec
 
@@ -25,4 +26,6 @@ def render(
     Pure. Raises PlanRefused with a sentence when an invariant of the path is broken: then nothing is applied.
     """
     objects = PATHS[spec.path](pool, spec, model, inputs, dialect)
+    if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
+        objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)
