@@ -83,7 +83,7 @@ def _sweep(scenario: Scenario, seed: int, wanted: Sequence[str], *, fine: bool, 
     for size in scenario.statics:
         rows.append(_row(scenario, "static", size, seed, play(scenario, trace, None, initial=size, seed=seed)))
     if bound and len(scenario.variants) == 1 and scenario.faults is None and not scenario.exact:
-        rows += _bound(scenario, trace, seed, search=24 if fine else 6)
+        rows += _bound(scenario, trace, seed, search=16 if fine else 4)
     for name in wanted:
         policy = POLICIES[name]
         if len(scenario.variants) > 1 and name != OURS:

@@ -4,7 +4,7 @@
 2. Dynamic programming over slots: replicas, misses times a price, and for every replica added the start-up during which
    it costs and does not serve (it is started so much earlier). One price of a miss gives one point of the frontier.
 3. The schedule is played (queues carry over from slot to slot, which 2 cannot know), and improved by local search: runs
-   of slots one replica up or down, kept when hours and misses together got cheaper.
+   of slots one replica down, kept where the target is still attained for fewer hours.
 
 It knows arrivals, lengths and the engine; what it does not search is a better routing.
 """
@@ -23,6 +23,9 @@ from apps.physics.fleet.types import Arrival
 from bench.autoscaling.scenarios import Scenario
 
 SLOT = 30.0
+PRICES = np.geomspace(0.05, 400.0, 9)
+"""Replica-seconds that one miss is worth: what is tried first."""
+REFINED = 3
 Counts = NDArray[np.int64]
 
 
@@ -57,7 +60,7 @@ def foresight(
     targets: Sequence[float] = (0.90, 0.95, 0.98, 0.99),
     *,
     seed: int = 0,
-    search: int = 12,
+    search: int = 8,
 ) -> list[Point]:
     """The frontier: for each target the cheapest schedule found that attains it, one variant only.
 
@@ -66,31 +69,34 @@ def foresight(
     if len(scenario.variants) != 1:
         raise ValueError("the foresight bound is computed for one variant; the mix is a second search")
     misses = _misses(scenario, trace, seed)
+    tried = [_priced(scenario, trace, misses, float(price), seed) for price in PRICES]
     points = []
     for target in targets:
-        point = _at(scenario, trace, misses, target, seed, search)
-        if point is not None:
-            points.append(point)
+        found = _at(scenario, trace, misses, target, tried, seed)
+        if found is not None:
+            points.append(_improved(scenario, trace, found, target, seed, search))
     return points
 
 
+def _priced(scenario: Scenario, trace: Sequence[Arrival], misses: Counts, price: float, seed: int) -> Point:
+    return _played(scenario, trace, price, _schedule(scenario, misses, price), seed)
+
+
 def _at(
-    scenario: Scenario, trace: Sequence[Arrival], misses: Counts, target: float, seed: int, search: int
+    scenario: Scenario, trace: Sequence[Arrival], misses: Counts, target: float, tried: list[Point], seed: int
 ) -> Point | None:
-    """Bisects the price of a miss until the played schedule just attains the target."""
-    low, high, best = 1.0, 100_000.0, None
-    for _ in range(9):
-        price = (low * high) ** 0.5
-        point = _played(scenario, trace, price, _schedule(scenario, misses, price), seed)
-        if point.outcome.attainment >= target:
-            high = price
-            if best is None or point.outcome.accelerator_hours < best.outcome.accelerator_hours:
-                best = point
-        else:
-            low = price
-    if best is None:
-        return None
-    return _improved(scenario, trace, best, target, seed, search)
+    """The cheapest of those tried that attains the target, the price of a miss refined around it."""
+    for _ in range(REFINED):
+        enough = [point for point in tried if point.outcome.attainment >= target]
+        if not enough:
+            return None
+        best = min(enough, key=lambda point: point.outcome.accelerator_hours)
+        below = [point.price for point in tried if point.price < best.price]
+        if not below:
+            break
+        tried.append(_priced(scenario, trace, misses, (best.price * max(below)) ** 0.5, seed))
+    enough = [point for point in tried if point.outcome.attainment >= target]
+    return min(enough, key=lambda point: point.outcome.accelerator_hours)
 
 
 def _misses(scenario: Scenario, trace: Sequence[Arrival], seed: int) -> Counts:
