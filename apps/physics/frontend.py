@@ -116,3 +116,36 @@ class Frontend(Generic[Item]):
             self._share, self._now = share, done
             self._through.append((done, item))
         self._now = max(self._now, until)
+
+
+class Direct(Generic[Item]):
+    """`Frontend` with a model of zeros, without the work: requests are through when sent, tokens seen when made."""
+
+    def __init__(self) -> None:
+        self._through: list[tuple[float, Item]] = []
+
+    def arrive(self, item: Item, arrival: float, prompt_tokens: int) -> None:
+        self._through.append((arrival, item))
+
+    @property
+    def next_through(self) -> float:
+        return self._through[0][0] if self._through else float("inf")
+
+    @property
+    def empty(self) -> bool:
+        return not self._through
+
+    def through(self, until: float) -> list[tuple[float, Item]]:
+        waiting = self._through
+        if not waiting or waiting[0][0] > until:
+            return []
+        count = bisect_right(waiting, until, key=itemgetter(0))
+        through = waiting[:count]
+        del waiting[:count]
+        return through
+
+    def stream(self, at: float, tokens: int) -> float:
+        return at
+
+    def stream_rounds(self, since: float, at: float, rounds: int, tokens: int, last_gap: float) -> float:
+        return at

@@ -16,7 +16,7 @@ import math
 from collections import deque
 
 from apps.physics.fleet.types import Load, Seen
-from apps.physics.frontend import Frontend, FrontendModel
+from apps.physics.frontend import Direct, Frontend, FrontendModel
 from apps.physics.steptime import StepTimeModel
 from apps.physics.types import EngineConfig
 
@@ -67,7 +67,7 @@ class JumpEngine:
         self.slow = slow
         self.load = Load()
         self.ended: list[Seen] = []
-        self._frontend: Frontend[Seen] = Frontend(frontend)
+        self._frontend: Frontend[Seen] | Direct[Seen] = Direct() if frontend == FrontendModel() else Frontend(frontend)
         self._half = frontend.latency / 2
         self._block = config.block_size
         self._free = config.num_blocks - 1
@@ -155,6 +155,8 @@ class JumpEngine:
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _deliver(self, until: float) -> None:
+        if self._frontend.empty:
+            return
         for _at, seen in self._frontend.through(until):
             arrival = seen.arrival
             end = min(arrival.prompt_tokens + arrival.output_tokens, self.config.max_model_len)
@@ -192,7 +194,7 @@ class JumpEngine:
             heapq.heappop(self._leaving_steps)
             for sequence in self._leaving.pop(step.number):
                 self._free += sequence.blocks
-                del self._running[sequence.key]
+                self._running.pop(sequence.key, None)
                 self._in_flight -= 1
                 sequence.seen.last = visible
                 self.ended.append(sequence.seen)
@@ -264,11 +266,9 @@ class JumpEngine:
         number, size = self._next, self._block
         budget = self.config.max_num_batched_tokens
         preempted = False
-        needed = self._phases[(1 - number) % size]
-        while needed > self._free:
+        while (needed := self._phases[(1 - number) % size]) + self._chunks(budget - self._decoding) > self._free:
             self._preempt_latest()
             preempted = True
-            needed = self._phases[(1 - number) % size]
         self._free -= needed
         decodes = tokens = self._decoding
         kv = self._kv
@@ -282,12 +282,6 @@ class JumpEngine:
             if count < 1:
                 break
             missing = -(-(sequence.computed + count) // size) - sequence.blocks
-            while missing > self._free and self._running:
-                preempted = True
-                if self._preempt_latest() is sequence:
-                    break
-            if sequence not in self._prefilling:
-                break
             self._free -= missing
             sequence.blocks += missing
             if count == 1:
@@ -338,6 +332,17 @@ class JumpEngine:
         duration = self._seconds(prefill_tokens, prefills, pairs, decodes, kv)
         return _Step(number, duration, tokens + len(firsts), prefill_tokens, firsts)
 
+    def _chunks(self, budget: int) -> int:
+        """Blocks that prompts under way need for their next chunks."""
+        blocks = 0
+        for sequence in self._prefilling:
+            count = min(sequence.target - sequence.computed, budget)
+            if count < 1:
+                break
+            blocks += -(-(sequence.computed + count) // self._block) - sequence.blocks
+            budget -= count
+        return blocks
+
     def _seconds(self, prefill_tokens: int, prefills: int, pairs: float, decodes: int, kv: int) -> float:
         # StepTimeModel.seconds without its StepLoad: this line is where the time goes.
         model = self.step_time
@@ -369,13 +374,17 @@ class JumpEngine:
             self._phases[(sequence.base - sequence.begun) % self._block] -= 1
             sequence.blocks = -(-(sequence.end - 1) // self._block)
 
-    def _preempt_latest(self) -> _Sequence:
+    def _preempt_latest(self) -> None:
         """Push out the latest arrival, before step `_next` is composed."""
         number = self._next
-        sequence = self._running[
-            max(key for key, each in self._running.items() if each.last < 0 or each.last >= number)
-        ]
-        del self._running[sequence.key]
+        sequence = self._running.pop(max(self._running))
+        self.load.preemptions += 1
+        self._refused = False
+        if 0 <= sequence.last < number:
+            # its last token is on its way already: it only loses its blocks sooner
+            self._free += sequence.blocks
+            sequence.blocks = 0
+            return
         if sequence in self._prefilling:
             self._prefilling.remove(sequence)
             self._free += sequence.blocks
@@ -394,10 +403,7 @@ class JumpEngine:
         sequence.blocks = sequence.computed = 0
         sequence.last = -1
         sequence.preemptions += 1
-        self.load.preemptions += 1
         self._waiting.appendleft(sequence)
-        self._refused = False
-        return sequence
 
 
 def _steps_within(seconds: float, first: float, slope: float) -> int:

@@ -52,7 +52,7 @@ def test_every_request_gets_its_tokens_at_the_same_moments(rows, frontend, budge
     assert_equal(config, frontend, sorted(rows))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_full_cache_makes_both_push_out_the_same_requests(seed):
     chance = np.random.default_rng(seed)
     times = np.cumsum(chance.exponential(0.05, 300))
