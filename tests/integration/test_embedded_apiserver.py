@@ -134,6 +134,16 @@ def kubectl_of(apiserver: ApiServerProcess, tmp_path: Path) -> Callable[..., str
     return run
 
 
+def test_what_kubectl_creates_in_protobuf(apiserver: ApiServerProcess, tmp_path: Path) -> None:
+    kubectl = kubectl_of(apiserver, tmp_path)
+    assert "namespace/made created" in kubectl("create", "namespace", "made")
+    kubectl("create", "configmap", "settings", "-n", "made", "--from-literal=colour=blue")
+    assert kubectl("get", "configmap", "settings", "-n", "made", "-o", "jsonpath={.data.colour}") == "blue"
+    kubectl("create", "secret", "generic", "key", "-n", "made", "--from-literal=p=hidden")
+    assert kubectl("get", "secret", "key", "-n", "made", "-o", "jsonpath={.data.p}") == "aGlkZGVu"
+    assert "serviceaccount/robot created" in kubectl("create", "serviceaccount", "robot", "-n", "made")
+
+
 def test_kubectl_works_unmodified(apiserver: ApiServerProcess, tmp_path: Path) -> None:
     kubectl = kubectl_of(apiserver, tmp_path)
     assert "deployment.apps/web serverside-applied" in kubectl("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT)

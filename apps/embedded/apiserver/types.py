@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from apps.embedded.apiserver.call import Call
-from apps.embedded.apiserver.domain import jsonbody
+from apps.embedded.apiserver.domain import jsonbody, protobuf
 from apps.embedded.apiserver.domain.decode import DecodeError, Decoder, empty
 from apps.embedded.apiserver.domain.schema import Schema, TypeTable
 from apps.embedded.apiserver.domain.status import ApiError, bad_request
@@ -36,22 +36,25 @@ def blank(resource: Resource) -> Object:
 def read_object(call: Call, body: bytes, *, resource: Resource | None = None) -> Object:
     """The object in a request's body, decoded. ApiError 400 says what is wrong; warnings go to the call."""
     resource = resource or call.resource
-    if call.content_type not in ("", "application/json", "application/yaml", "*/*"):
-        if call.content_type == PROTOBUF:
-            why = (
-                "the embedded cluster reads JSON and YAML, not protobuf: send a manifest (kubectl apply -f, create -f)"
-            )
-            raise ApiError(415, "UnsupportedMediaType", why)
+    if call.content_type not in ("", "application/json", "application/yaml", "*/*", PROTOBUF):
         message = "the body of the request was in an unknown format - accepted media types include: "
         accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         raise ApiError(415, "UnsupportedMediaType", message + accepted)
     must = f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get version/kind; "
     repeated: list[str] = []
     try:
-        if call.content_type == "application/yaml":
+        if call.content_type == PROTOBUF:
+            value = protobuf.decode(body)
+        elif call.content_type == "application/yaml":
             value = jsonbody.parse_yaml(body)
         else:
             value, repeated = jsonbody.parse_json(body)
+    except protobuf.ProtobufError as error:
+        why = (
+            f"the embedded cluster reads JSON and YAML, and of protobuf only what kubectl create sends for namespaces, "
+            f"config maps, secrets and service accounts ({error}): send a manifest (kubectl apply -f, create -f)"
+        )
+        raise ApiError(415, "UnsupportedMediaType", why) from None
     except jsonbody.BodyError as error:
         raise bad_request(f"{must}json parse error: {error} ({_excerpt(body)})") from None
     if not isinstance(value, dict):
