@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
+from apps.core import tracing
 from apps.core.instruments import http_seconds
+from apps.core.middleware import request_id
 
 __all__ = ["MeasureMiddleware"]
 
@@ -31,20 +33,27 @@ class MeasureMiddleware:
         if self._is_async:
             return self._answer_async(request)
         started = time.perf_counter()
-        response = self.get_response(request)
+        with tracing.span("request", method=_method(request), request_id=request_id()):
+            response = self.get_response(request)
         assert isinstance(response, HttpResponseBase)
         return _observed(request, response, started)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        response = self.get_response(request)
-        return _observed(request, response if isinstance(response, HttpResponseBase) else await response, started)
+        with tracing.span("request", method=_method(request), request_id=request_id()):
+            response = self.get_response(request)
+            answer = response if isinstance(response, HttpResponseBase) else await response
+        return _observed(request, answer, started)
+
+
+def _method(request: HttpRequest) -> str:
+    return request.method if request.method in _METHODS else "other"
 
 
 def _observed(request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
     match = request.resolver_match
     http_seconds.labels(
-        method=request.method if request.method in _METHODS else "other",
+        method=_method(request),
         # what no route answered is the console's page or one of its files
         route=match.route if match is not None else "console",
         status=str(response.status_code),

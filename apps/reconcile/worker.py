@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from apps.core import instruments, logs
+from apps.core import instruments, logs, tracing
 from apps.reconcile import services
 from apps.reconcile.domain.fairness import full_shards
 from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
@@ -94,7 +94,7 @@ def reconcile(lease: Lease) -> Outcome:
     about = f"{lease.kind}/{lease.uid}#{lease.fence}"
     with logs.bound(reconcile=about), instruments.taken(instruments.reconcile_seconds, kind=lease.kind) as labels:
         labels["outcome"] = "broken"
-        with _keeper.keep(lease):
+        with _keeper.keep(lease), tracing.span("reconcile", kind=lease.kind, uid=str(lease.uid)):
             outcome = _run(lease)
         labels["outcome"] = type(outcome).__name__.lower()
     held = services.finish(lease, outcome)

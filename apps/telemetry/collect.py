@@ -13,6 +13,7 @@ from django.db import Error, connection
 
 from apps.core import clock
 from apps.core.instruments import tasks_left_out
+from apps.core.tracing import span
 from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta
 from apps.telemetry.domain.readings import PageReading
@@ -51,15 +52,18 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
             tasks_left_out.labels(loop="telemetry").inc()
             return None
         # no transaction is open while the network is waited for
-        pools = find()
+        with span("telemetry.find"):
+            pools = find()
         targets = [target for pool in pools for target in pool.targets]
         before = services.totals_of(target.key for target in targets)
-        scraped = read_all(pools)
+        with span("telemetry.read", targets=len(targets)):
+            scraped = read_all(pools)
         at = clock.now()
         since = (at - last).total_seconds() if last is not None else selectors.INTERVAL
         if last is not None and since > OUTAGE:
             services.note_outage(last, at)
-        services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
+        with span("telemetry.store"):
+            services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
         return at
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from apps.core.instruments import prometheus_seconds, taken
+from apps.core.tracing import span
 from apps.telemetry import prometheus
 from apps.telemetry.scrape import Scraped, Target, scrape_all
 from apps.telemetry.targets import PoolTargets, Prometheus
@@ -37,7 +38,7 @@ def read_all(pools: Sequence[PoolTargets]) -> dict[str, Scraped]:
 
 def _ask(one: Prometheus, targets: Sequence[Target]) -> dict[str, Scraped]:
     try:
-        with taken(prometheus_seconds, result="failed") as labels:
+        with taken(prometheus_seconds, result="failed") as labels, span("prometheus.query", targets=len(targets)):
             samples = prometheus.ask(one.spec, targets)
             labels["result"] = "answered"
     except prometheus.PrometheusError as error:
