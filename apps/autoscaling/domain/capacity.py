@@ -44,6 +44,7 @@ _SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97,
 # a threshold, in seconds, that stands for none
 NO_GOAL = 1e9
 _TINY = 1e-12
+_PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
 # steeper than any curve below saturation: load above it piles up
 _DEBT = 6.0
 
@@ -321,10 +322,11 @@ def _convex(miss: Floats) -> Floats:
 
 def look_up(table: Floats, load: Floats) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope."""
-    at = np.clip(np.searchsorted(LOADS, load), 1, GRID - 1)
-    left, right = LOADS[at - 1], LOADS[at]
-    low, high = np.take_along_axis(table, at - 1, 1), np.take_along_axis(table, at, 1)
-    return np.asarray(low + (high - low) * (np.maximum(load, 0.0) - left) / (right - left), dtype=np.float64)
+    at = np.minimum(np.maximum(LOADS.searchsorted(load), 1), GRID - 1)
+    flat = table.reshape(-1)
+    place = at + (np.arange(len(table)) * GRID)[:, None]
+    low = flat[place - 1]
+    return np.asarray(low + (flat[place] - low) * ((np.maximum(load, 0.0) - LOADS[at - 1]) * _PER_WIDTH[at - 1]))
 
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:

@@ -27,12 +27,16 @@ Bools = NDArray[np.bool_]
 
 _PROMPT_CENTERS: Floats = np.exp2(np.arange(FIRST_PROMPT, FIRST_PROMPT + PROMPT_EDGES, dtype=np.float64))
 _OUTPUT_CENTERS: Floats = np.exp2(np.arange(OUTPUT_EDGES, dtype=np.float64))
-_MIX_TIME = 240.0
+# lengths are forgotten after as many requests, within these seconds: quickly where many come
+_MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
 _PRIOR_REQUESTS = 4.0
+# a lower need must last this many start-ups
+_HOLD_STARTS = 2.5
 # a new replica has to pay for its start within this time
 _AMORTISED = 900.0
 _LONGEST_HOLD = 1800.0
 _MOST_DISPERSION = 40.0
+_BLOCK = 200
 
 
 def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
@@ -43,9 +47,17 @@ def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decisi
 def decide_many(
     policies: Sequence[Policy], signals: Sequence[Signals], states: Sequence[State], nows: Sequence[float]
 ) -> list[Decision]:
-    """As `decide` for each pool, in one go."""
-    if not policies:
-        return []
+    """As `decide` for each pool. In blocks, whose arrays stay in the processor's cache."""
+    decisions: list[Decision] = []
+    for at in range(0, len(policies), _BLOCK):
+        block = slice(at, at + _BLOCK)
+        decisions += _decide(policies[block], signals[block], states[block], nows[block])
+    return decisions
+
+
+def _decide(
+    policies: Sequence[Policy], signals: Sequence[Signals], states: Sequence[State], nows: Sequence[float]
+) -> list[Decision]:
     memory = Memory.of(policies, states)
     fleet = fleet_of(policies, signals, memory)
     now = np.array(nows, dtype=np.float64)
@@ -92,7 +104,9 @@ def decide_many(
 
 
 def _observe_mix(memory: Memory, fleet: Fleet) -> None:
-    keep = np.exp(-fleet.seconds / _MIX_TIME)
+    rate = memory["rate"] / np.maximum(1 - np.exp(-memory["ticks"] * fleet.seconds / 30.0), 0.1)
+    time = np.clip(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
+    keep = np.exp(-fleet.seconds / time)
     memory["prompts"] = keep[:, None] * memory["prompts"] + fleet.prompts
     memory["outputs"] = keep[:, None] * memory["outputs"] + fleet.outputs
     sums = _per_pool(fleet, np.stack([fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished], 1))
@@ -111,8 +125,6 @@ def _observe_mix(memory: Memory, fleet: Fleet) -> None:
         ("missed", most, 1800.0),
         ("missed_least", least, 1800.0),
         ("served", judged, 1800.0),
-        ("missed_now", (most + least) / 2, 120.0),
-        ("served_now", judged, 120.0),
     ):
         memory[name] = np.exp(-fleet.seconds / time) * memory[name] + count
 
@@ -260,11 +272,10 @@ def _need(
 
     waiting = _per_pool(fleet, fleet.waiting[:, None])[:, 0] + np.nan_to_num(fleet.queued)
     queued = waiting[pool] * work
-    calm = queued < 0.5 * live
     is_first = np.array([g == 0 or groups[g - 1].pool != groups[g].pool for g in range(len(groups))])
     one = np.flatnonzero(is_first)
     learning.learn_gain(memory, fleet.allowed, floor[one], fleet.seconds)
-    learning.learn_crowding(memory, miss[one], (load_now / live)[one], calm[one], fleet.seconds)
+    learning.learn_crowding(memory, miss[one], (load_now / live)[one], fleet.judged, fleet.seconds)
     crowding, gain = memory["crowding"][pool], memory["gain"][pool]
 
     points = coming.points()[pool] * per_work[:, None]
@@ -278,21 +289,25 @@ def _need(
     )
     pressed = points + (backlog / drain)[:, None]
     price_up = 1.0 + np.minimum(startup[rows] / _AMORTISED, 0.5)
-    up = sizing.optimum(miss, pressed, demand.WEIGHTS, crowding, gain, allowed, price_up)
-    least = sizing.fewest(miss, coming.quantile(0.25)[pool] * per_work + backlog / drain, crowding, allowed, floor)
+    least = sizing.fewest(miss, coming.quantile(0.0)[pool] * per_work + backlog / drain, crowding, gain, allowed, floor)
     # prefixes that a leaving replica takes along have to be computed again
     hit = np.clip(_cached(memory), 0.0, 0.9)[pool]
     again = curve.prefill[rows] / np.maximum(work, 1e-12) * hit / (1 - hit) / live
     steady = np.log(np.maximum.reduce([coming.quantile(0.0), coming.now, 1e-9 * np.ones(len(policies))]))
-    lift = np.exp(steady - coming.mean)[pool]
-    kept = sizing.optimum(
-        miss,
-        pressed * (np.minimum(lift, 1.5) * (1 + np.minimum(again, 0.5)))[:, None],
-        demand.WEIGHTS,
-        crowding,
-        gain,
-        allowed,
-        np.ones(len(rows)),
+    lift = np.minimum(np.exp(steady - coming.mean)[pool], 1.5) * (1 + np.minimum(again, 0.5))
+    # what to go up to, what not to go below, and what the forecast alone would have: one search for all three
+    up, kept, plain = np.split(
+        sizing.optimum(
+            np.tile(miss, (3, 1)),
+            np.concatenate([pressed, pressed * lift[:, None], points]),
+            demand.WEIGHTS,
+            np.tile(crowding, 3),
+            np.tile(gain, 3),
+            np.tile(allowed, 3),
+            np.concatenate([price_up, np.ones(len(rows)), price_up]),
+            np.tile(_most(policies, groups), 3),
+        ),
+        3,
     )
     up = np.maximum(up, least)
     kept = np.maximum(kept, up)
@@ -300,7 +315,7 @@ def _need(
         up=up,
         kept=kept,
         least=least,
-        plain=_without(miss, points, crowding, gain, allowed, price_up),
+        plain=plain,
         fast=np.ceil(load_now / np.maximum(carries, 1e-6)),
         carries=_row_carries(fleet, curve, memory, groups, allowed),
         reference=carries / np.maximum(work, 1e-12),
@@ -324,9 +339,14 @@ def _need(
     )
 
 
-def _without(miss: Floats, points: Floats, crowding: Floats, gain: Floats, allowed: Floats, price: Floats) -> Floats:
-    """What the forecast alone asks for."""
-    return sizing.optimum(miss, points, demand.WEIGHTS, crowding, gain, allowed, price)
+def _most(policies: Sequence[Policy], groups: Sequence[Group]) -> Floats:
+    """Twice what the bounds allow, in replicas of each group: enough to see that the bounds hold a pool back."""
+    most = []
+    for group in groups:
+        variants = policies[group.pool].variants
+        several = len(group.rows) > 1
+        most.append(2.0 * sum(v.maximum for v in variants if v.role == group.role) * (8.0 if several else 1.0) + 2.0)
+    return np.array(most)
 
 
 def _cached(memory: Memory) -> Floats:
@@ -364,8 +384,8 @@ def _row_carries(fleet: Fleet, curve: Curve, memory: Memory, groups: Sequence[Gr
 
 
 def _hold(memory: Memory, horizon: Floats) -> Floats:
-    """Seconds that a lower need must last: one start-up and a half, longer where replicas had to come back soon."""
-    base = np.clip(1.5 * horizon, 90.0, 600.0)
+    """Seconds that a lower need must last: some start-ups, longer where replicas had to come back soon."""
+    base = np.clip(_HOLD_STARTS * horizon, 120.0, 900.0)
     hold = np.where(memory["hold"] <= 0, base, memory["hold"])
     hold = np.clip(hold + (base - hold) * 10.0 / 7200.0, base, _LONGEST_HOLD)
     memory["hold"] = hold

@@ -131,7 +131,7 @@ def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
             at, np.clip(memory["bias"] + _LEARN * (off - memory["bias"]), -0.5, 0.5), memory["bias"]
         )
         # a half-normal side of spread s has mean square s^2
-        square = np.clip(off * off, 0.0, 2.0)
+        square = np.minimum(off * off, 0.5)
         for name, side in (("above", off > 0), ("below", off <= 0)):
             moved = memory[name] + 2 * _LEARN_SPREAD * (square - memory[name])
             memory[name] = np.where(at & side, np.maximum(moved, 1e-4), memory[name])

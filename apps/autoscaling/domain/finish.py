@@ -231,15 +231,14 @@ def _account(pool: Draft) -> None:
     before, after = sum(pool.before), sum(pool.target)
     window = pool.policy.limits.reversal
     reversals = pool.get("reversals") * math.exp(-pool.signals.seconds / 3600.0)
+    up_at, down_at = pool.get("up_at"), pool.get("down_at")
     if after > before:
-        down_at = pool.get("down_at")
-        if down_at >= 0 and pool.now - down_at < window:
+        if down_at > up_at and pool.now - down_at < window:
             reversals += 1
             pool.put("hold", min(pool.get("hold") * 1.5, 1800.0))
         pool.put("up_at", pool.now)
     elif after < before:
-        up_at = pool.get("up_at")
-        if up_at >= 0 and pool.now - up_at < window:
+        if up_at > down_at and pool.now - up_at < window:
             reversals += 1
         pool.put("down_at", pool.now)
     pool.put("reversals", reversals)

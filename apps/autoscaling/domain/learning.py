@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.capacity import LOADS, Engines, Traffic, inverse, look_up
+from apps.autoscaling.domain.capacity import Engines, Traffic, look_up
 from apps.autoscaling.domain.memory import Memory
 
 __all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time"]
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _FADE = 600.0
 # how much the prior counts against one tick: relative noise of a tick 0.1, of the prior 0.2
 _PRIOR = 0.25
 _LOWEST, _HIGHEST = 0.4, 2.5
+# bursts and calms teach of themselves, not of the load at which replicas give way: what they say is kept within this
+_LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
 _UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
 
 
@@ -90,22 +91,20 @@ def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> 
     return learned
 
 
-def learn_crowding(memory: Memory, miss: Floats, load: Floats, calm: Bools, seconds: Floats) -> None:
-    """Bring the model's misses at the present load (pools,) to the observed ones by a factor on the load.
+def learn_crowding(memory: Memory, miss: Floats, load: Floats, judged: Floats, seconds: Floats) -> None:
+    """Bring the model's misses to the observed ones by a factor on the load.
 
-    miss: the model's curve (pools, GRID). calm: no backlog, so that what misses now is due to the load now.
+    Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
+    miss: the model's curve (pools, GRID); load: of a replica now; judged: requests in this tick.
     """
     crowding = memory["crowding"]
-    served = memory["served_now"]
-    share = memory["missed_now"] / np.maximum(served, 1e-9)
-    expected = look_up(miss, (crowding * load)[:, None])[:, 0]
-    # where neither says anything there is nothing to learn: both tiny, or an idle replica
-    telling = calm & (load > 0.1) & (served > 20) & (np.maximum(share, expected) > 0.01) & (share < 0.7)
-    wanted, _ = inverse(miss, np.maximum(share, 0.004))
-    factor = np.clip(np.maximum(wanted, LOADS[0]) / np.maximum(load, 1e-6), 0.5, 2.5)
-    pace = seconds / 400.0 * served / (served + 100.0)
-    moved = np.exp(np.log(crowding) + np.minimum(pace, 0.2) * np.clip(np.log(factor / crowding), -0.5, 0.5))
-    memory["crowding"] = np.where(telling, np.clip(moved, 0.5, 2.5), crowding)
+    expected = np.clip(look_up(miss, (crowding * load)[:, None])[:, 0], 0.0, 1.0) * judged
+    keep = np.exp(-seconds / 1800.0)
+    memory["expected"] = keep * memory["expected"] + expected
+    observed = (memory["missed"] + memory["missed_least"]) / 2
+    drive = (observed - memory["expected"]) / (observed + memory["expected"] + 10.0)
+    moved = np.exp(np.log(crowding) + seconds / 1000.0 * drive)
+    memory["crowding"] = np.clip(moved, _LEAST_CROWDING, _MOST_CROWDING)
 
 
 def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats) -> None:
@@ -114,6 +113,7 @@ def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats) -
     share = memory["missed"] / np.maximum(served, 1e-9)
     allowed = np.maximum(budget - floor, budget / 4)
     sure = served * allowed / (served * allowed + 5.0)
-    drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.7, 2.0)
+    # down slowly: what a calm hour taught must not leave a pool bare when load comes
+    drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
     moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
-    memory["gain"] = np.clip(np.exp(moved), 0.15, 8.0)
+    memory["gain"] = np.clip(np.exp(moved), 0.4, 4.0)

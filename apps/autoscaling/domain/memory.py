@@ -55,9 +55,9 @@ _POOL = (
     Field("above", 1, 0.04), Field("below", 1, 0.04),  # squared log error of the ensemble where truth was above, below
     Field("bias"),                         # log error of the ensemble, recent mean
     Field("gain", 1, 1.0),                 # what a miss is worth, as a multiple of what the model says
-    Field("crowding", 1, 1.0),             # load at which replicas behave, over the load that they have
+    Field("crowding", 1, 1.05),             # load at which replicas behave, over the load that they have
     Field("missed"), Field("missed_least"), Field("served"),   # of requests, half an hour
-    Field("missed_now"), Field("served_now"),                  # of requests, two minutes
+    Field("expected"),                     # misses that the model led to expect, half an hour
     Field("hold", 1, 0.0),                 # seconds that a lower need must last before replicas go
     Field("up_at", 1, -1.0), Field("down_at", 1, -1.0),        # last moves
     Field("reversals"), Field("reversed_at", 1, -1.0),         # fading count over an hour

@@ -45,16 +45,16 @@ class Guard:
         return [max(t, b) for t, b in zip(self.pool.target, self.pool.before, strict=True)]
 
     def _flapping(self) -> None:
+        """What was just added does not go for a little less load, nor at all where replicas went up and down before."""
         pool = self.pool
         window = pool.policy.limits.reversal
         up_at = pool.get("up_at")
-        if pool.get("reversals") >= 0.5 and up_at >= 0 and pool.now - up_at < window and pool.verb == "hold":
-            self._set(
-                "flap",
-                self._no_lower(),
-                f"replicas went up and down within {window / 60:.0f} min before: what was added "
-                f"{pool.now - up_at:.0f} s ago stays for that long",
-            )
+        if up_at < 0 or pool.now - up_at > window + pool.policy.tick or pool.verb != "hold":
+            return
+        standing, wanted = sum(pool.before), sum(pool.target)
+        little = standing - wanted <= 1 + 0.15 * standing
+        if wanted < standing and (little or pool.get("reversals") >= 0.5):
+            self._set("flap", self._no_lower(), f"replicas were added {pool.now - up_at:.0f} s ago: they stay a while")
 
     def _unknown(self) -> None:
         pool = self.pool

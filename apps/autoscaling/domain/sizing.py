@@ -21,35 +21,45 @@ Floats = NDArray[np.float64]
 
 # no moment is given up for another: at the middle of the forecast at most this multiple of the allowed misses
 _WORST = 4.0
-_DOUBLINGS = 11
 
 
 def optimum(
-    miss: Floats, demand: Floats, weights: Floats, crowding: Floats, gain: Floats, allowed: Floats, price: Floats
+    miss: Floats,
+    demand: Floats,
+    weights: Floats,
+    crowding: Floats,
+    gain: Floats,
+    allowed: Floats,
+    price: Floats,
+    most: Floats,
 ) -> Floats:
-    """Whole replicas (rows,). miss: (rows, GRID) curve; demand: (rows, nodes) work a second with `weights` (nodes,);
-    allowed: share of requests that may miss, the floor included; price: of one more replica, 1 being its own."""
+    """Whole replicas (rows,), 1 to `most`. miss: (rows, GRID) curve; demand: (rows, nodes) work a second with `weights`
+    (nodes,); allowed: share of requests that may miss, the floor included; price: of one more replica, 1 being its
+    own."""
     load, slope = inverse(miss, allowed)
     value = gain * crowding / np.maximum(load * load * slope, 1e-9)
+    nodes = demand.shape[1]
+    crowded = crowding[:, None] * demand
+    weighted = weights[None, :] * demand
 
     def worth(n: Floats) -> Floats:
         """What the replica after n saves."""
-        few = look_up(miss, crowding[:, None] * demand / n[:, None])
-        more = look_up(miss, crowding[:, None] * demand / (n[:, None] + 1))
-        return np.asarray(value * (weights[None, :] * demand * (few - more)).sum(axis=1), dtype=np.float64)
+        both = look_up(miss, np.concatenate([crowded / n[:, None], crowded / (n[:, None] + 1)], axis=1))
+        return np.asarray(value * (weighted * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
 
-    low, high = np.ones(len(miss)), np.full(len(miss), 2.0**_DOUBLINGS)
-    for _ in range(_DOUBLINGS):
+    low, high = np.ones(len(miss)), np.maximum(most, 1.0)
+    while (low < high).any():
         middle = np.floor((low + high) / 2)
         more = worth(middle) > price
-        low, high = np.where(more, middle + 1, low), np.where(more, high, middle)
-        low = np.minimum(low, high)
+        low, high = np.minimum(np.where(more, middle + 1, low), high), np.where(more, high, middle)
     return high
 
 
-def fewest(miss: Floats, demand: Floats, crowding: Floats, allowed: Floats, floor: Floats) -> Floats:
-    """Replicas (rows,) below which too many miss at one moment; demand: (rows,) work a second."""
-    load, _ = inverse(miss, np.minimum(floor + _WORST * (allowed - floor), 0.9))
+def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:
+    """Replicas (rows,) below which too many miss at one moment: the more so, the more of the allowed misses are left;
+    demand: (rows,) work a second."""
+    worst = np.clip(_WORST / gain**0.4, 2.0, 8.0)
+    load, _ = inverse(miss, np.minimum(floor + worst * (allowed - floor), 0.9))
     return np.maximum(np.ceil(crowding * demand / np.maximum(load, 0.05) - 1e-9), 1.0)
 
 

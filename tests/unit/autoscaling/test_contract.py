@@ -103,7 +103,7 @@ policies = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(policies, st.lists(ticks, min_size=1, max_size=8))
 def test_any_history_is_decided_within_bounds_and_replays_from_its_record(
     policy: Policy, history: list[Signals]
@@ -122,7 +122,7 @@ def test_any_history_is_decided_within_bounds_and_replays_from_its_record(
         state = decision.state
 
 
-@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(st.lists(st.tuples(policies, ticks), min_size=2, max_size=40))
 def test_a_pool_is_decided_alone_as_among_many(batch: list[tuple[Policy, Signals]]) -> None:
     wanted, seen = [p for p, _ in batch], [s for _, s in batch]

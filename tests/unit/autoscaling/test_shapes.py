@@ -1,0 +1,100 @@
+"""How targets answer noise, square waves, ramps, spikes, a shift of lengths, and frozen metrics, with bounds."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from apps.autoscaling.domain.decide import decide
+from apps.autoscaling.domain.types import Decision, Known, Signals, State
+from tests.unit.autoscaling.test_contract import L40S, POLICY, run, tick
+
+
+def reversals(decisions: list[Decision], start: int) -> int:
+    """Moves in opposite directions within ten minutes."""
+    totals = [start, *(d.total for d in decisions)]
+    moves = [(i * 10.0, b - a) for i, (a, b) in enumerate(pairwise(totals)) if a != b]
+    return sum((b[1] > 0) != (a[1] > 0) and b[0] - a[0] <= 600 for a, b in pairwise(moves))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_noise_around_a_flat_load_reverses_at_most_once_an_hour(seed: int) -> None:
+    draw = random.Random(seed)
+    rates = [max(0.2, draw.gauss(12.0, 3.0)) for _ in range(300)]
+    decisions = run(POLICY, rates, start=4)
+    assert reversals(decisions, 4) <= 1
+    settled = [d.total for d in decisions[60:]]
+    assert max(settled) <= 2 * min(settled)
+
+
+def test_a_square_wave_is_followed_up_at_once_and_down_after_the_hold() -> None:
+    decisions = run(POLICY, [6.0] * 60 + [36.0] * 50 + [6.0] * 80, start=2)
+    low, high = decisions[59].total, max(d.total for d in decisions[60:110])
+    assert high >= 2 * low
+    risen = next(i for i, d in enumerate(decisions[60:]) if d.total >= 0.5 * high)
+    assert risen <= 6
+    assert decisions[-1].total < high
+    assert reversals(decisions, 2) <= 1
+
+
+def test_a_ramp_is_led() -> None:
+    rates = [6.0] * 40 + [6.0 + 0.4 * i for i in range(80)]
+    decisions = run(POLICY, rates, start=2)
+    for i in range(50, 110):
+        carries = next(given.value for given in decisions[i].inputs if given.name == "carries")
+        assert carries is not None
+        # what is asked for now carries the load of half a start-up later
+        assert decisions[i].total * carries * 1.15 >= rates[i + 5]
+
+
+def test_a_spike_is_met_within_bounds_and_forgotten() -> None:
+    rates = [4.0] * 60 + [32.0] * 6 + [4.0] * 120
+    decisions = run(POLICY, rates, start=2)
+    base = decisions[59].total
+    assert base < max(d.total for d in decisions) <= 16 * base
+    assert decisions[-1].total <= base + 1
+
+
+def test_longer_prompts_at_the_same_rate_are_more_load() -> None:
+    state, replicas, totals = State(), 3, []
+    for index in range(120):
+        prompt = 1000.0 if index < 60 else 4000.0
+        decision = decide(POLICY, tick(replicas, 8.0, prompt=prompt), state, 10.0 * index)
+        state, replicas = decision.state, decision.total
+        totals.append(replicas)
+    assert totals[75] >= 1.5 * totals[59]
+
+
+def test_frozen_metrics_move_nothing() -> None:
+    decisions = run(POLICY, [20.0] * 40, start=4)
+    state, held = decisions[-1].state, decisions[-1].total
+    for index in range(30):
+        seen = tick(held, 20.0)
+        age = 10.0 * index
+        old = replace(
+            seen,
+            arrived=Known(200.0, age),
+            variants=tuple(replace(v, arrived=Known(200.0, age), finished=Known(200.0, age)) for v in seen.variants),
+        )
+        decision = decide(POLICY, old, state, 400.0 + age)
+        state = decision.state
+        if age > 60:
+            assert decision.total == held
+    assert decision.verb in ("hold", "frozen")
+
+
+def test_an_idle_pool_goes_to_zero_and_comes_back_for_what_waits() -> None:
+    policy = replace(POLICY, variants=(replace(L40S, minimum=0),), idle="zero")
+    decisions = run(policy, [6.0] * 30 + [0.0] * 60, start=2)
+    assert decisions[-1].total == 0
+    verbs = [d.verb for d in decisions]
+    assert "zero" in verbs
+    assert verbs.index("zero") - 30 >= 3
+    waiting = Signals(10.0, tick(0, 0.0).variants, arrived=Known(30.0), queued=Known(30.0))
+    back = decide(policy, waiting, decisions[-1].state, 910.0)
+    assert back.verb == "from-zero"
+    assert back.total >= 1
+    assert "requests wait" in back.sentence
