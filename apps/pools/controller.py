@@ -26,6 +26,7 @@ from apps.pools import approvals, drifting, rollouts, selectors, services
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
+from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import VARIANT, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
@@ -81,9 +82,12 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
     spec = standing.spec
     try:
         desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
-        if not cluster_spec(cluster).read_only and rollouts.steered(pool, spec, cluster, desired, observed):
-            desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
         todo = plan(desired.objects, observed.live)
+        # what somebody else rolls out is drift, and no roll-out of ours to steer
+        ours = not any(write.why == "drift" and write.manifest["kind"] == "Deployment" for write in todo.writes)
+        if not cluster_spec(cluster).read_only and ours and rollouts.steered(pool, spec, cluster, desired, observed):
+            desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
+            todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
             return _settle(lease, pool, report, observed)
@@ -156,7 +160,7 @@ def _act(
     recreate = "recreate" in (consents or ())
     carried = carry_out(kube, pool, todo, live, fence, hands=drift.hands, recreate=recreate)
     live |= carried.written
-    notes = _notes_of(todo)
+    notes = _notes_of(todo, drift.right, carried)
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
@@ -292,7 +296,7 @@ def _in_the_way(pool: Pool, carried: Carried) -> Sync | None:
     message = (
         f"fields that cannot be changed on a living object differ from what is declared ({fields}). Making it anew "
         f"interrupts what runs: see `lamp plan pool/{pool.name}`, and consent to it with "
-        f"`lamp approve pool/{pool.name} --consent recreate`"
+        f"`lamp approve pool/{pool.name} --plan NUMBER --consent recreate`"
     )
     return Sync("OutOfSync", "RecreateNeedsConsent", message)
 
@@ -318,18 +322,18 @@ def _read_only(todo: Plan) -> Sync:
     )
 
 
-def _notes_of(todo: Plan) -> list[Note]:
+def _notes_of(todo: Plan, drifted: Mapping[str, Drifted], carried: Carried) -> list[Note]:
     notes: list[Note] = []
-    created = [write for write in todo.writes if write.why == "create"]
-    changed = [write for write in todo.writes if write.why == "changed"]
+    meant = [write for write in todo.writes if address_of(write.manifest) not in drifted]
+    created = [write for write in meant if write.why == "create"]
+    changed = [write for write in meant if write.why != "create"]
     if created:
         notes.append(Note("Normal", "Created", _listed(created)))
     if changed:
         notes.append(Note("Normal", "Updated", _listed(changed)))
-    for write in todo.writes:
-        if write.why == "drift":
-            where = ", ".join(write.fields[:3])
-            notes.append(Note("Warning", "DriftHealed", f"{_listed([write])} had been changed at {where}"))
+    for name, one in drifted.items():
+        if name in carried.written:
+            notes.append(Note("Warning", "DriftHealed", f"put right: {one.sentence()}"))
     if todo.orphans:
         names = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in todo.orphans)
         notes.append(Note("Normal", "Removed", names))

@@ -24,11 +24,12 @@ from apps.reconcile.queue import Lease
 
 @dataclass(frozen=True)
 class Look:
-    """`todo`: the plan without what is not put right now. `left`: drift that stays for now. `hands`: edits by hand may
-    be taken back.
+    """`todo`: the plan without what is not put right now. `right`: drift that is put right by it, by `Kind/name`.
+    `left`: drift that stays for now. `hands`: edits by hand may be taken back.
     """
 
     todo: Plan
+    right: Mapping[str, Drifted]
     left: tuple[Drifted, ...]
     decision: Decision
     policy: Policy
@@ -77,7 +78,7 @@ def look(
     memory = drift.read_memory(stored)
     if pool.status.get("appliedHash") != rendered or not todo.writes:
         decision = drift.decide(policy, [], memory, rendered, clock.now())
-        return Look(todo, (), decision, policy, policy == "heal" or consented, rendered)
+        return Look(todo, {}, (), decision, policy, policy == "heal" or consented, rendered)
     found = drift.drifted_of(todo, live)
     claimed = [one for one in found if one.name in live and not drift.hand_edited(live[one.name], one.managers)]
     others = [one for one in found if one not in claimed]
@@ -87,7 +88,8 @@ def look(
     tried = {one.name for one in claimed if policy == "heal" or consented or set(one.managers) <= allowed}
     kept = tuple(write for write in todo.writes if address_of(write.manifest) in decision.heal | tried)
     left = tuple(one for one in found if one.name not in decision.heal | tried)
-    return Look(replace(todo, writes=kept), left, decision, policy, policy == "heal" or consented, rendered)
+    right = {one.name: one for one in found if one.name in decision.heal | tried}
+    return Look(replace(todo, writes=kept), right, left, decision, policy, policy == "heal" or consented, rendered)
 
 
 def remember(lease: Lease, pool: Pool, seen: Look) -> None:

@@ -149,6 +149,12 @@ def _review(
     replicas: dict[str, tuple[int, int]] = {}
     after: list[Demand] = []
     held = {v: int(o["spec"].get("replicas", 1)) for o in live.values() if (v := _variant_of(o)) is not None}
+    # what is adopted runs already, and is known by the variant that it becomes
+    held |= {
+        v: int(a.live["spec"].get("replicas", 1))
+        for a in answers
+        if a.live is not None and not a.reason and (v := _variant_of(a.rendered)) is not None
+    }
     deployments = {m["metadata"]["labels"][VARIANT]: m for m in desired.objects if _variant_of(m) is not None}
     for variant in spec.variants:
         wanted = desired.replicas[variant.name]
@@ -157,7 +163,8 @@ def _review(
             replicas[address_of(deployments[variant.name])] = (held[variant.name], wanted)
         after.append(_demand(spec, variant.name, wanted))
     before_spec = prospect.spec_before
-    before = [_demand(before_spec, v.name, held.get(v.name, 0)) for v in before_spec.variants] if before_spec else []
+    was = before_spec or spec
+    before = [_demand(was, v.name, held.get(v.name, 0)) for v in was.variants]
     objects = review_objects(answers, orphans, replicas)
     cost = cost_delta(before, after, selectors.prices_of(prospect.cluster))
     around = Surroundings(

@@ -7,7 +7,7 @@ from typing import Any
 from apps.core import services
 from apps.core.domain.conditions import format_time
 from apps.core.domain.documents import API_VERSION
-from apps.core.domain.refusals import Clash, Missing
+from apps.core.domain.refusals import Clash, Invalid, Missing
 from apps.core.services import Written
 from apps.core.writes import By, same_value
 from apps.core.yamlio import Document, Place
@@ -49,7 +49,7 @@ def compare(pool: Pool, before: int, after: int) -> dict[str, Any]:
     return {
         "from": representation(one, spec=False),
         "to": representation(other, spec=False),
-        "spec": [f.to_json() for f in review_spec({"spec": one.spec}, {"spec": other.spec})],
+        "spec": [f.to_json() for f in review_spec({"spec": _in_full(one)}, {"spec": _in_full(other)})],
         "objects": objects,
         "reason": why_not,
     }
@@ -72,6 +72,14 @@ def roll_back(pool: Pool, generation: int, *, by: By, etags: tuple[str, ...], dr
         by=why,
         dry_run=dry_run,
     )
+
+
+def _in_full(revision: PoolRevision) -> dict[str, Any]:
+    """The spec with the fields that specs have got since, at their defaults."""
+    try:
+        return PoolSpec.from_document(revision.spec).to_document()
+    except Invalid:
+        return dict(revision.spec)
 
 
 def _objects(pool: Pool, one: PoolRevision, other: PoolRevision) -> tuple[list[dict[str, Any]] | None, str | None]:

@@ -16,7 +16,7 @@ from controlplane.cli.output import print_json
 @click.command()
 @click.argument("target", nargs=-1, metavar="pool/NAME")
 @click.option(
-    "--plan", "number", type=click.IntRange(min=1), metavar="NUMBER", help="Which (else the newest open one)."
+    "--plan", "number", type=click.IntRange(min=1), metavar="NUMBER", help="Which (else what waits for approval)."
 )
 @click.option(
     "--consent", multiple=True, type=click.Choice(["recreate"]), help="Say yes to what the plan needs consent for."
@@ -57,12 +57,16 @@ def _find(client: Client, name: str, number: int | None) -> tuple[str, dict[str,
         try:
             if number is not None:
                 return path, client.get(f"{path}/plans/{number}")
-            held = client.get(f"{path}/plans", state="open", limit=1)["items"]
+            rows = client.get(f"{path}/plans", state="open", limit=100)["items"]
+            held = [row for row in rows if row["origin"] == "approval"]
         except Failure as failure:
             if failure.exit_code != NOT_FOUND:
                 raise
             continue
         if held:
             return path, held[0]
-    which = f"plan {number}" if number is not None else "open plan"
-    raise Failure(f"There is no {which} of pool {name} in team {client.team}: `lamp plan` makes one.", NOT_FOUND)
+    if number is None:
+        raise Failure(
+            f"Nothing of pool {name} in team {client.team} waits for approval; name a plan with --plan.", NOT_FOUND
+        )
+    raise Failure(f"There is no plan {number} of pool {name} in team {client.team}: `lamp plan` makes one.", NOT_FOUND)

@@ -230,7 +230,9 @@ def test_drift_is_healed_and_told(cluster: EmbeddedCluster, kube: Kube) -> None:
     objects = cluster.objects(NAMESPACE)
     assert "Service/chat" in objects
     assert objects["Deployment/chat-h200"]["spec"]["template"]["spec"]["nodeSelector"]
-    assert "nodeSelector" in Event.objects.get(reason="DriftHealed").message
+    said = {event.message for event in Event.objects.filter(reason="DriftHealed")}
+    assert "put right: Service chat is gone" in said
+    assert any("Deployment chat-h200 differs at spec.template.spec.nodeSelector" in message for message in said)
 
 
 def image_of(deployment: Any) -> str:

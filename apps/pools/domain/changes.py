@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal
 
-from apps.pools.domain.fieldpaths import ItemKey, Path, key_of, list_keys
+from apps.pools.domain.fieldpaths import ATOMIC_MAPS, ItemKey, Path, key_of, list_keys
 from apps.pools.domain.manifests import GENERATION, SPEC_HASH
 
 Op = Literal["added", "removed", "changed", "reordered"]
@@ -45,6 +45,8 @@ def overlaid(live: Any, wanted: Any, at: Path = ()) -> Any:
 
     Items of keyed lists are laid over their own; a list without keys is replaced unless it is of the same length.
     """
+    if at and at[-1] in ATOMIC_MAPS:
+        return wanted
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
         return {**live, **{k: overlaid(live[k], v, (*at, k)) if k in live else v for k, v in wanted.items()}}
     if not isinstance(live, list) or not isinstance(wanted, list):

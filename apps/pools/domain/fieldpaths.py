@@ -12,6 +12,9 @@ from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 
+# maps that are one value (x-kubernetes-map-type: atomic): a key that somebody added changes what we declared
+ATOMIC_MAPS = frozenset({"selector", "matchLabels", "nodeSelector"})
+
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:

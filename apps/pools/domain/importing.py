@@ -29,6 +29,8 @@ _NAME = re.compile(r"[^a-z0-9]+")
 _IMAGE = re.compile(r"^[a-z0-9][A-Za-z0-9._:/-]{0,200}(@sha256:[a-f0-9]{64})?$")
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")
 _HUB = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
+# rendered with valueFrom: a value beside it would be refused
+_FROM_ELSEWHERE = frozenset({"HF_TOKEN", "POD_IP"})
 # fields of parallelism and the like have a place of their own in the spec; these are rendered, so they are not repeated
 _PLACED = frozenset({"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"})
 
@@ -133,6 +135,15 @@ def _of_deployment(obj: Mapping[str, Any], container: Mapping[str, Any], around:
     # what another controller keeps would be written against
     adopted = adopted and not any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
     notes: list[str] = []
+    plain = [e["name"] for e in container.get("env") or [] if e.get("name") in _FROM_ELSEWHERE and "value" in e]
+    if adopted and plain:
+        adopted = False
+        notes.append(
+            f"{', '.join(plain)} is a plain value there, and a pool reads it from elsewhere: one cannot be laid over "
+            "the other, so it is not adopted in place; take the variable out first, and import again"
+        )
+    if not adopted:
+        pool, variant = _name(metadata["name"]), "main"
     document, model = _documents(pool, variant, container, spec["template"]["spec"], around, notes)
     scaler = next((s for s in around.scalers if s.deployment == metadata["name"]), None)
     replicas = int(spec.get("replicas", 1))

@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.clusters.domain.inventory import amount
 from apps.pools.domain.adoption import fitted
+from apps.pools.domain.fieldpaths import ATOMIC_MAPS
 from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest
 
 MANAGER = "lamplight"
@@ -89,6 +90,8 @@ def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
                 yield from differences(value, live[name], place)
             elif value not in ({}, [], ""):
                 yield place
+        if at.rpartition("/")[2] in ATOMIC_MAPS:
+            yield from (f"{at}/{name}" for name in live if name not in wanted)
     elif isinstance(wanted, list):
         yield from _list_differences(wanted, live, at)
     elif wanted != live and not same_amount(wanted, live, at):

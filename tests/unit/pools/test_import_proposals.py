@@ -45,7 +45,7 @@ spec:
           args: [meta-llama/Llama-3.1-8B-Instruct, --served-model-name, llama, --port, "8000", --max-model-len, "16384",
                  --tensor-parallel-size=2, --api-key=sk-verysecretvalue, --enable-prefix-caching]
           env:
-            - {name: HF_TOKEN, value: hf_averysecrettoken}
+            - {name: HUGGING_FACE_HUB_TOKEN, value: hf_averysecrettoken}
             - {name: VLLM_LOGGING_LEVEL, value: INFO}
             - {name: DB_PASSWORD, value: hunter2hunter2}
             - {name: FROM, valueFrom: {secretKeyRef: {name: a, key: b}}}
@@ -167,6 +167,13 @@ def test_weights_on_a_claim_are_found_by_their_mount() -> None:
     assert model["spec"]["source"] == "pvc://weights/v1/llama"
     obj["spec"]["template"]["spec"]["volumes"] = []
     assert any("check the Model's source" in note for note in one(obj).notes)
+
+
+def test_a_plain_token_stands_in_the_way_of_an_adoption_and_is_not_copied() -> None:
+    found = one(changed(env=[{"name": "HF_TOKEN", "value": "hf_averysecrettoken"}]))
+    assert (found.adopts, found.documents[-1]["metadata"]) == ((), {"name": "chat-h200"})
+    assert any("HF_TOKEN is a plain value" in note for note in found.notes)
+    assert "hf_avery" not in json.dumps(found.to_json())
 
 
 def test_a_declared_model_of_the_same_source_is_used() -> None:

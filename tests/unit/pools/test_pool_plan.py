@@ -51,6 +51,13 @@ def test_replicas_and_generation_alone_are_no_reason_to_write() -> None:
     assert plan(OBJECTS, live).writes == ()
 
 
+def test_a_key_that_somebody_added_to_a_selector_is_seen() -> None:
+    service = next(o for o in OBJECTS if o["kind"] == "Service" and o["metadata"]["name"] == "chat")
+    live = lived(service)
+    live["spec"]["selector"] = {**service["spec"]["selector"], "app": "theirs"}
+    assert list(differences(service, live)) == ["/spec/selector/app"]
+
+
 @given(st.sets(st.integers(0, len(OBJECTS) - 1)))
 def test_exactly_the_missing_objects_are_created(missing: set[int]) -> None:
     live = [lived(obj) for i, obj in enumerate(OBJECTS) if i not in missing]
