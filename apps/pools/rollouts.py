@@ -58,7 +58,7 @@ def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, obse
     stored = dict(row.strategies) if row else {}
     chosen = {
         name: [strategy.max_surge, strategy.max_unavailable]
-        for name, strategy in _strategies(spec, cluster, desired, observed, stored).items()
+        for name, strategy in _strategies(spec, cluster, desired, observed, row).items()
     }
     if chosen == stored:
         return False
@@ -67,8 +67,11 @@ def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, obse
 
 
 def _strategies(
-    spec: PoolSpec, cluster: Cluster, desired: Desired, observed: Observed, stored: Mapping[str, Any]
+    spec: PoolSpec, cluster: Cluster, desired: Desired, observed: Observed, row: Rollout | None
 ) -> dict[str, Strategy]:
+    stored = row.strategies if row else {}
+    # what is rendered differs from what was rolled last; a live template that somebody changed is drift, no roll-out
+    another = row is None or row.template != rollout.template_of(desired.objects)
     live = observed.engine_deployments()
     wanted = {o["metadata"]["labels"].get(VARIANT): o for o in desired.objects if o["kind"] == "Deployment"}
     found: dict[str, Strategy] = {}
@@ -77,8 +80,12 @@ def _strategies(
         present = live.get(variant.name)
         progress = _progress(variant.name, present, observed, desired.replicas[variant.name])
         held = stored.get(variant.name)
-        differs = present is not None and any(
-            differences(wanted[variant.name]["spec"]["template"], present["spec"]["template"], "/spec/template")
+        differs = (
+            another
+            and present is not None
+            and any(
+                differences(wanted[variant.name]["spec"]["template"], present["spec"]["template"], "/spec/template")
+            )
         )
         situation = Situation(
             present=Strategy(*held) if held else rollout.strategy_of(present) if present else None,

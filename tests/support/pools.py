@@ -118,7 +118,8 @@ def counted_calls() -> Iterator[list[tuple[str, str]]]:
 
 
 def writes(calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(method, path) for method, path in calls if method != "GET"]
+    """Calls that change something there; asking about one's rights is a POST and changes nothing."""
+    return [(method, path) for method, path in calls if method != "GET" and not path.endswith("accessreviews")]
 
 
 def install_kind(kube: kube_module.Kube, group: str, version: str, kind: str, plural: str) -> None:
