@@ -47,12 +47,12 @@ def test_from_the_catalogue_to_a_roll_back(page: Page) -> None:
     expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
     picture(page, "4-changed")
 
-    change(page, "Engine image", "vllm/vllm-openai:no-such-tag", why="a mistake", restarts=True)
+    change(page, "Engine image", "vllm/no-such-engine:v0.33.0", why="a mistake", restarts=True)
     wrong = page.get_by_role("group", name="Replicas").get_by_role("row").filter(has_text=re.compile("ImagePull"))
     expect(wrong.first).to_be_visible(timeout=PATIENCE)
     picture(page, "5-broken")
 
-    roll_back(page, 2)
+    roll_back(page, 2, broken=3)
     expect(page.get_by_role("group", name="Replicas").get_by_text("ImagePull")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
     picture(page, "7-rolled-back")
@@ -100,25 +100,25 @@ def change(page: Page, label: str, value: str, *, why: str, restarts: bool) -> N
     page.wait_for_url(re.compile(re.escape(POOL) + r"$"))
 
 
-def roll_back(page: Page, generation: int) -> None:
+def roll_back(page: Page, generation: int, *, broken: int) -> None:
     page.goto(f"{POOL}/revisions")
-    page.get_by_role("button", name="What generation 3 changed").click()
+    page.get_by_role("button", name=f"What generation {broken} changed").click()
     difference = page.get_by_role("group", name="Difference")
-    expect(difference).to_contain_text("no-such-tag")
+    expect(difference).to_contain_text("no-such-engine")
     picture(page, "6-difference")
     page.get_by_role("button", name=f"Roll back to generation {generation}", exact=True).first.click()
-    page.get_by_label("Why").fill("the tag does not exist")
+    page.get_by_label("Why").fill("there is no such engine")
     page.get_by_role("region", name=f"Roll back to generation {generation}").get_by_role(
         "button", name=f"Roll back to generation {generation}"
     ).click()
-    expect(page.get_by_role("rowheader", name="4, declared now")).to_be_visible()
+    expect(page.get_by_role("rowheader", name=f"{broken + 1}, declared now")).to_be_visible()
     page.goto(POOL)
 
 
 def find_it_all(page: Page) -> None:
     page.goto(f"/timeline?name={NAME}&source=change&kind=Pool")
     lines = page.get_by_role("main").get_by_role("listitem")
-    for why in ("a walk through the console", "more at once", "a mistake", "the tag does not exist"):
+    for why in ("a walk through the console", "more at once", "a mistake", "there is no such engine"):
         expect(lines.filter(has_text=f"“{why}”").first).to_be_visible()
     picture(page, "8-timeline")
 
