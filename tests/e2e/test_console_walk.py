@@ -18,7 +18,8 @@ from tests.support.stack import RunningStack
 
 __all__ = ["browser"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+# several roll-outs of real processes: longer than a smoke test
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(420)]
 
 NAME = "walk"
 POOL = f"/teams/default/pools/{NAME}"
