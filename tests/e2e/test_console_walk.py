@@ -48,7 +48,7 @@ def test_from_the_catalogue_to_a_roll_back(page: Page) -> None:
     expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
     picture(page, "4-changed")
 
-    change(page, "Engine image", "vllm/no-such-engine:v0.33.0", why="a mistake", restarts=True)
+    change(page, "Engine image", "example.com/no-such-engine:v1", why="a mistake", restarts=True)
     wrong = page.get_by_role("group", name="Replicas").get_by_role("row").filter(has_text=re.compile("ImagePull"))
     expect(wrong.first).to_be_visible(timeout=PATIENCE)
     picture(page, "5-broken")
