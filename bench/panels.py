@@ -260,7 +260,9 @@ def read_panels(uids: list[uuid.UUID], asked: int, now: datetime) -> dict[str, l
             answer = client.get(f"{base}/p{n}/panels/{name}?{query}")
             times.setdefault(name, []).append((time.perf_counter() - started) * 1e3)
             assert answer.status_code == 200, answer.content
-            assert len(answer.json()["series"][0]["points"]) >= 140
+            drawn = answer.json()
+            # a heatmap has columns in the place of lines
+            assert "heatmap" in drawn or len(drawn["series"][0]["points"]) >= 140
     return times
 
 
