@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -10,9 +11,11 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.support.servers import run_postgres, run_valkey
 
-# tests never gate on time: a loaded machine is no counterexample
-hypothesis_settings.register_profile("lamplight", deadline=None)
-hypothesis_settings.load_profile("lamplight")
+# Tests never gate on time: a loaded machine is no counterexample. The same examples each time, so that a change of the
+# code is what turns a test red; HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis_settings.register_profile("lamplight", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lamplight"))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from apps.audit.services import record_event
@@ -52,21 +53,24 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     Returns False (nothing written) when the pool has moved on. Raises LeaseLost.
     """
     now = clock.now()
-    before = read_conditions(pool.conditions)
-    conditions = before
     standing = report.rollout.after if report.rollout is not None and report.rollout.after.holds else None
-    for condition in (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions):
-        conditions = set_condition(conditions, condition, now)
-    written = [condition.to_json() for condition in conditions]
-    status = _status(pool, report)
+    said = (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions)
+    before = read_conditions(pool.conditions)
+    conditions = _with(before, said, now)
     notes = [*report.notes, *_transitions(before, conditions)]
     told = report.rollout is not None and report.rollout.news
-    if written == pool.conditions and status == pool.status and not notes and not told:
+    unchanged = _written(conditions) == pool.conditions and _status(pool.status, pool, report) == pool.status
+    if unchanged and not notes and not told:
         return True
     with reconcile.holding(lease, Pool):
         row = Pool.objects.filter(uid=pool.uid, generation=pool.generation)
-        if not row.update(conditions=written, status=status):
+        stored = row.values("conditions", "status").first()
+        if stored is None:
             return False
+        # other loops say things of a pool too: what they wrote since we read it stays
+        written = _written(_with(read_conditions(stored["conditions"]), said, now))
+        status = _status(stored["status"], pool, report)
+        row.update(conditions=written, status=status)
         if report.rendered_hash:
             PoolRevision.objects.filter(pool=pool, generation=pool.generation).exclude(
                 rendered_hash=report.rendered_hash
@@ -89,9 +93,20 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     return True
 
 
-def _status(pool: Pool, report: Report) -> dict[str, Any]:
+def _with(stored: Sequence[Condition], said: Iterable[Condition], now: datetime) -> tuple[Condition, ...]:
+    conditions = tuple(stored)
+    for condition in said:
+        conditions = set_condition(conditions, condition, now)
+    return conditions
+
+
+def _written(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+    return [condition.to_json() for condition in conditions]
+
+
+def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, Any]:
     status = {
-        **pool.status,
+        **stored,
         "sync": report.sync.state,
         "health": report.health.state,
         "observedGeneration": pool.generation,

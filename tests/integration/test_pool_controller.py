@@ -9,8 +9,11 @@ import pytest
 
 from apps.audit.models import Event
 from apps.clusters.kube import Kube
-from apps.pools import services
+from apps.core.domain.conditions import Condition
+from apps.core.status import put_condition
+from apps.pools import controller, observing, services
 from apps.pools.models import Pool, PoolRevision
+from apps.pools.observing import Observed
 from apps.reconcile.models import QueueItem
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.pools import (
@@ -142,6 +145,22 @@ def test_scaling_writes_the_scale_alone_within_bounds_and_makes_no_revision(clus
     with counted_calls() as calls:
         drain()
     assert writes(calls) == []
+
+
+@pytest.mark.usefixtures("declared")
+def test_what_another_loop_says_while_a_reconcile_runs_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    drain()
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 3, "person")], actor="user:1")
+
+    def observe_slowly(kube: Kube, of: Pool) -> Observed:
+        seen = observing.observe(kube, of)
+        put_condition(pool(), Condition("SignalsFed", "True", "Fed", "all loops are fed.", of.generation))
+        return seen
+
+    monkeypatch.setattr(controller, "observe", observe_slowly)
+    drain()
+    assert pool().status["replicas"]["desired"] == 3
+    assert condition("chat", "SignalsFed")["reason"] == "Fed"
 
 
 @pytest.mark.usefixtures("declared")
