@@ -7,14 +7,21 @@ ones with the right get further than a refusal (what comes after, as a bad body,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import pytest
 
+from apps.autoscaling.domain.decide import decide
+from apps.autoscaling.domain.record import to_json
+from apps.autoscaling.domain.types import Objective, Policy, Replicas, Signals, State, VariantPolicy, VariantSignals
+from apps.autoscaling.models import Decision
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
+from apps.physics.catalogue import ModelSize, step_time_for
 from apps.pools.models import Pool, PoolPlan, PoolRevision
+from apps.whatif.models import Simulation
 from tests.support.people import Api, api_of, person, team
 from tests.support.routes import api_routes, methods_of
 
@@ -81,6 +88,14 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/plans/<int:number>/apply": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/revisions/<int:before>/diff/<int:after>": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/revisions/<int:generation>/rollback": {"POST": N.WRITE},
+    "decisions": {"GET": N.LOGIN},
+    "teams/<slug:team>/pools/<slug:name>/decisions": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/decisions/<int:number>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/decisions/<int:number>/replay": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/autoscaling": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/simulate": {"POST": N.WRITE},  # it costs processor time
+    "teams/<slug:team>/pools/<slug:name>/simulations": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/simulations/<uuid:simulation>": _READ_ONLY,
     "fleet": {"GET": N.LOGIN},
     "timeline": {"GET": N.LOGIN},
     # it costs accelerator time
@@ -119,6 +134,7 @@ ARGUMENTS = {
     "after": "1",
     "generation": "1",
     "uid": "00000000-0000-0000-0000-000000000000",
+    "simulation": "00000000-0000-0000-0000-000000000001",
 }
 
 
@@ -176,6 +192,9 @@ def people() -> People:
         base={"version": 1, "generation": 1, "restsOn": []},
         content={"summary": {}},
     )
+    named: dict[str, Any] = {"pool": thing.uid, "team": "default", "name": "thing"}
+    Decision.objects.create(pk=1, **named, **decision_columns(now))
+    Simulation.objects.create(id=ARGUMENTS["simulation"], **named, request={}, created_at=now)
     return People(
         {
             "anonymous": Api(),
@@ -189,6 +208,30 @@ def people() -> People:
             "superuser, read-only token": api_of(root, read_only=True),
         }
     )
+
+
+def decision_columns(now: datetime) -> dict[str, Any]:
+    """A decision as the tick stores it, made of nothing known."""
+    step_time = step_time_for(ModelSize(8.03e9, 32, 16.06e9, 131072), "nvidia-h200").step_time
+    policy = Policy((Objective("ttft", 1.0, 0.95),), (VariantPolicy("a", 1, 1, 3.2, step_time, 900_000),))
+    signals = Signals(10.0, (VariantSignals("a", Replicas(1, 1)),))
+    made = decide(policy, signals, State(), now.timestamp())
+    record = to_json(made)
+    del record["state"]
+    return {
+        "mode": "advisory",
+        "first_at": now,
+        "last_at": now,
+        "verb": made.verb,
+        "binding": made.binding,
+        "cost": made.cost,
+        "currency": policy.currency,
+        "sentence": made.sentence,
+        "record": record,
+        "policy": to_json(policy),
+        "signals": to_json(signals),
+        "state": to_json(State()),
+    }
 
 
 READERS = {"viewer", "editor", "editor, read-only token", "admin", "superuser", "superuser, read-only token"}
