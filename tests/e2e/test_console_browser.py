@@ -221,10 +221,10 @@ def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack
         first = context.new_page()
         first.goto("/")
         log_in(first, running_stack)
-        expect(first.get_by_text("Live")).to_be_visible()
+        expect(first.get_by_text("Updates: Live")).to_be_visible()
         second = context.new_page()
         second.goto(POOL_PAGE)
-        expect(second.get_by_text("Live")).to_be_visible()
+        expect(second.get_by_text("Updates: Live")).to_be_visible()
         for page in (first, second):
             streams = page.evaluate(
                 "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/stream')).length"
