@@ -26,10 +26,12 @@ __all__ = ["record", "retire", "write_targets"]
 
 ACTOR = "system:autoscaler"
 SOURCE = "autoscaler"
-# holds are told anew after this time, so that the table shows what they rest on now
 _LONGEST_RUN = timedelta(minutes=10)
+# what a run of holds rests on is told anew after this time: people read the newest row to see how things stand
+_RETOLD = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 _HOLDS = ("hold", "frozen")
+_TOLD = ("before", "targets", "cost", "currency", "sentence", "actuation", "record", "policy", "signals", "state")
 
 
 def write_targets(pool: Pool, decision: Decided) -> None:
@@ -48,28 +50,34 @@ def write_targets(pool: Pool, decision: Decided) -> None:
 def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Mapping[UUID, str], now: datetime) -> None:
     """Store what was decided, and each pool's memory. Equal holds lengthen the row before."""
     lengthened: list[int] = []
+    retold: list[Decision] = []
     rows: list[tuple[Entry, Decision, str]] = []
     kept: dict[UUID, tuple[int | None, str]] = {}
-    runs = dict(
-        Decision.objects.filter(
+    runs = {
+        row["id"]: row
+        for row in Decision.objects.filter(
             id__in=[e.before.decision for e in entries if e.before and e.before.decision]
-        ).values_list("id", "first_at")
-    )
+        ).values("id", "first_at", "record__at")
+    }
     for entry, decision in zip(entries, decisions, strict=True):
         key, before = _key(entry.mode, decision), entry.before
-        begun = runs.get(before.decision) if before is not None and before.decision is not None else None
+        run = runs.get(before.decision) if before is not None and before.decision is not None else None
         if (
-            begun is not None
+            run is not None
             and before is not None
             and before.key == key
             and decision.verb in _HOLDS
-            and now - begun < _LONGEST_RUN
+            and now - run["first_at"] < _LONGEST_RUN
         ):
-            assert before.decision is not None
-            lengthened.append(before.decision)
-            kept[entry.pool.uid] = (before.decision, key)
+            lengthened.append(run["id"])
+            kept[entry.pool.uid] = (run["id"], key)
+            if decision.at - run["record__at"] >= _RETOLD.total_seconds():
+                row = _row(entry, decision, outcomes.get(entry.pool.uid, ""), now)
+                row.id = run["id"]
+                retold.append(row)
         else:
             rows.append((entry, _row(entry, decision, outcomes.get(entry.pool.uid, ""), now), key))
+    Decision.objects.bulk_update(retold, _TOLD, batch_size=200)
     if lengthened:
         Decision.objects.filter(id__in=lengthened).update(last_at=now, count=F("count") + 1)
     created = Decision.objects.bulk_create([row for _, row, _ in rows], batch_size=200)

@@ -87,7 +87,7 @@ def target() -> int | None:
 def test_load_that_grows_is_met_through_the_pools_room_and_explained(api: Api) -> None:
     pool = make()
     traffic = Traffic(pool)
-    ramp(traffic, [5.0] * 6 + [60.0] * 6)
+    ramp(traffic, [5.0] * 6 + [120.0] * 6)
     assert (target() or 0) >= 2
     written = ReplicaTarget.objects.get()
     assert written.source == "autoscaler"
@@ -108,7 +108,7 @@ def test_load_that_grows_is_met_through_the_pools_room_and_explained(api: Api) -
 
 def test_a_decision_replays_from_the_database_to_the_last_bit(api: Api) -> None:
     traffic = Traffic(make())
-    ramp(traffic, [5.0, 7.5, 11.1] * 4 + [60.0] * 6)
+    ramp(traffic, [5.0, 7.5, 11.1] * 4 + [120.0] * 6)
     assert Decision.objects.count() >= 2
     for row in Decision.objects.all():
         answer = api.get(f"{URL}/decisions/{row.id}/replay")
@@ -129,9 +129,21 @@ def test_equal_holds_are_one_row_that_grows(api: Api) -> None:
     assert rows[0]["verb"] == "hold"
 
 
+def test_a_run_of_holds_tells_what_it_rests_on_now(api: Api) -> None:
+    traffic = Traffic(make())
+    ramp(traffic, [0.0] * 2 + [5.0] * 20)
+    (newest, *_) = api.get(f"{URL}/decisions")["items"]
+    assert newest["count"] > 10
+    whole = api.get(f"{URL}/decisions/{newest['id']}")
+    assert traffic.now.timestamp() - Decision.objects.latest("id").record["at"] <= 70
+    finished = next(i for i in whole["inputs"] if i["name"] == "finished")
+    assert finished["value"] == 50.0
+    assert api.get(f"{URL}/decisions/{newest['id']}/replay")["equal"]
+
+
 def test_advice_is_stored_and_told_and_nothing_is_written(api: Api) -> None:
     pool = make("advisory")
-    ramp(Traffic(pool), [5.0] * 6 + [60.0] * 6)
+    ramp(Traffic(pool), [5.0] * 6 + [120.0] * 6)
     assert target() is None
     moves = api.get(f"{URL}/decisions?verb=up")["items"]
     assert moves
@@ -158,7 +170,7 @@ def test_signals_count_once_however_often_the_tick_runs() -> None:
 def test_silence_freezes_and_never_lowers(api: Api) -> None:
     pool = make()
     traffic = Traffic(pool)
-    ramp(traffic, [60.0] * 8)
+    ramp(traffic, [120.0] * 8)
     held = target()
     assert held is not None
     assert held >= 2
@@ -177,7 +189,7 @@ def test_silence_freezes_and_never_lowers(api: Api) -> None:
 
 def test_start_up_times_are_learned_from_counts(api: Api) -> None:
     traffic = Traffic(make())
-    ramp(traffic, [60.0] * 4)
+    ramp(traffic, [120.0] * 4)
     for _ in range(7):
         traffic.tick(60.0, ready=1, starting=1)
     traffic.tick(60.0, ready=2)
@@ -188,7 +200,7 @@ def test_start_up_times_are_learned_from_counts(api: Api) -> None:
 
 def test_the_budget_is_a_clamp(api: Api) -> None:
     traffic = Traffic(make(budget="4.00 USD/h"))
-    ramp(traffic, [5.0] * 6 + [60.0] * 6)
+    ramp(traffic, [5.0] * 6 + [120.0] * 6)
     assert target() in (None, 1)
     rules = {c["rule"] for row in Decision.objects.all() for c in row.record["clamps"]}
     assert "budget" in rules
