@@ -196,14 +196,14 @@ def test_clusters_that_hang_leave_threads_for_the_others(cluster: EmbeddedCluste
         for proxy in hanging:
             proxy.stalled = True
         # the keys of those that hang are due before the one that can be worked on
-        declare(pool_document("alive"))
+        declare(pool_document("live"))
         answered = sum(proxy.answered for proxy in hanging)
         threads = [threading.Thread(target=drain_in_thread, daemon=True) for _ in range(settings.RECONCILE_THREADS)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: pool("alive").status.get("sync") == "Synced", timeout=50, message="the living one is applied")
+        wait_until(lambda: pool("live").status.get("sync") == "Synced", timeout=50, message="the living one is applied")
         assert sum(proxy.answered for proxy in hanging) == answered, "although no call of the others has ended"
-        stuck = QueueItem.objects.filter(kind="Pool", lease_until__isnull=False).exclude(uid=pool("alive").uid)
+        stuck = QueueItem.objects.filter(kind="Pool", lease_until__isnull=False).exclude(uid=pool("live").uid)
         held = Counter(stuck.values_list("shard", flat=True))
         assert 0 < max(held.values()) <= settings.RECONCILE_THREADS // 2
         assert sum(held.values()) < settings.RECONCILE_THREADS
