@@ -42,7 +42,7 @@ export function Breadcrumbs() {
     <nav aria-label="Breadcrumbs" className={styles.crumbs}>
       <ol>
         {trail.map(({ title, to, search }, at) => (
-          <li key={`${at} ${title}`}>
+          <li key={`${to ?? ""} ${title}`}>
             {at === trail.length - 1 || to === undefined ? (
               <span aria-current={at === trail.length - 1 ? "page" : undefined}>{title}</span>
             ) : (
