@@ -6,9 +6,11 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from apps.core.domain.addresses import refused_inside
 from apps.slos.domain.integrity import SeriesFacts
 from apps.telemetry.domain.exposition import ExpositionError, parse
 from apps.telemetry.scrape import Target
@@ -59,6 +61,9 @@ async def probe_all(targets: Sequence[Target], wanted: Iterable[str]) -> dict[st
 
 async def _probe(session: aiohttp.ClientSession, target: Target, metrics: Sequence[str]) -> Probe:
     names = {name: metric for metric in metrics for name in (metric, metric + _COUNT)} | {ATTEMPTS: ATTEMPTS}
+    refused = refused_inside(urlsplit(target.url).hostname or "")
+    if refused is not None:
+        return Probe(f"{target.name} is not read: its address {refused}.")
     try:
         # vLLM's page takes the names that are wanted; whoever does not know the query gives all of it
         query = [("name[]", name) for name in names]

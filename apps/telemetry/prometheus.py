@@ -17,7 +17,7 @@ from urllib3.poolmanager import PoolManager
 from urllib3.util.retry import Retry
 
 from apps.clusters.domain.spec import PrometheusSpec
-from apps.telemetry.domain.addresses import refuse_address, refuse_url
+from apps.core.domain.addresses import refused_inside, split_url
 from apps.telemetry.domain.exposition import ExpositionError
 from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, query_of, samples_of
 
@@ -88,9 +88,10 @@ def _call(spec: PrometheusSpec, seconds: float, call: Any) -> Any:
     from prometheus_api_client import PrometheusConnect
     from prometheus_api_client.exceptions import PrometheusApiClientException
 
-    why = refuse_url(spec.url)
-    if why is not None:
-        raise PrometheusError(f"cannot be asked: its address {why}")
+    try:
+        split_url(spec.url)
+    except ValueError as refused:
+        raise PrometheusError(f"cannot be asked: {refused}") from None
     url = spec.url.rstrip("/")
     try:
         with _Session(spec, seconds) as session:
@@ -168,7 +169,7 @@ class _Session(requests.Session):
 
 def _checked(connection: Any) -> Any:
     """Looks at whom the connection reached, not at what a name resolved to before: names can change in between."""
-    why = refuse_address(connection.getpeername()[0])
+    why = refused_inside(connection.getpeername()[0])
     if why is not None:
         connection.close()
         raise OSError(f"the address {why}")

@@ -32,8 +32,11 @@ def wanted(names: Iterable[str]) -> dict[str, list[str] | None]:
     for name in sorted(names):
         column, _, key = name.partition(":")
         of_column = found.setdefault(column, [])
-        assert of_column is not None
-        of_column.append(key)
+        if key.endswith("*"):
+            # an open set: the whole column, names are known only when it is there
+            found[column] = None
+        elif of_column is not None:
+            of_column.append(key)
     return found
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from apps.core.domain.addresses import refused_inside
 from apps.core.instruments import scrape_seconds, taken
-from apps.telemetry.domain.addresses import refuse_address
 from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import ExpositionError
 from apps.telemetry.domain.gateway import read_gateway
@@ -92,7 +92,7 @@ async def scrape_all(
 
 async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float) -> Scraped:
     read, whose = _READERS[target.kind]
-    refused = refuse_address(urlsplit(target.url).hostname or "")
+    refused = refused_inside(urlsplit(target.url).hostname or "")
     if refused is not None:
         return Scraped(None, f"{target.name} is not scraped: its address {refused}.")
     try:

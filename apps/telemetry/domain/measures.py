@@ -12,6 +12,7 @@ from apps.telemetry.domain.signals import Signals
 __all__ = [
     "Measure",
     "cost_per_hour",
+    "cost_per_million",
     "count",
     "gauge",
     "hit_rate",
@@ -28,7 +29,8 @@ Measure: TypeAlias = Callable[[Signals], Sample]
 
 
 def reads(*names: str) -> Callable[[Measure], Measure]:
-    """Says what a measure reads of a row, as `column:name`: so that charts fetch that and no more."""
+    """Says what a measure reads of a row, as `column:name`: so that charts fetch that and no more. A name that ends with
+    `*` stands for all that begin so."""
 
     def mark(measure: Measure) -> Measure:
         measure.reads = frozenset(names)  # type: ignore[attr-defined]
@@ -114,6 +116,7 @@ def ratio(part: str, whole: str) -> Measure:
     return measure
 
 
+@reads("gauges:cost_per_hour:*", "gauges:accelerators", "counts:unpriced_accelerator_seconds")
 def cost_per_hour(row: Signals) -> Sample:
     """Money per hour for the accelerators that pods held; a price that nobody knows makes it unknown, never less."""
     known = {name: value for name, value in row.gauges.items() if name.startswith("cost_per_hour:")}
@@ -126,6 +129,23 @@ def cost_per_hour(row: Signals) -> Sample:
     return (
         Known(0.0) if row.gauges.get("accelerators") == 0 else Unknown("The cluster could not be asked for its pods.")
     )
+
+
+def cost_per_million(*tokens: str) -> Measure:
+    """Money for a million of these tokens (counters): what the accelerators cost in the window over what was read or
+    made in it. Paying for nothing is no traffic."""
+
+    @reads(*cost_per_hour.reads, *(f"{column}:{name}" for name in tokens for column in ("counts", "rates")))  # type: ignore[attr-defined]
+    def measure(row: Signals) -> Sample:
+        cost = cost_per_hour(row)
+        if not isinstance(cost, Known):
+            return cost
+        if any(name not in row.rates for name in tokens):
+            return _unknown(row)
+        rate = sum(row.rates[name] for name in tokens)
+        return Known(cost.value / (rate * 3600) * 1e6) if rate > 0 else NoTraffic()
+
+    return measure
 
 
 hit_rate = ratio("cached_tokens", "prompt_tokens")

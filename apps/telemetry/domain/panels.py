@@ -22,6 +22,9 @@ MAX_POINTS = 1000
 MIN_WINDOW = 60.0
 _NICE_STEPS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
+_MONEY = "money"
+_PRICED = "cost_per_hour:"
+
 Kind = Literal["line", "stacked", "heatmap"]
 State = Literal["ok", "no_traffic", "no_data", "stale"]
 
@@ -38,7 +41,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`unit`: s | 1 (share 0..1) | requests | tokens/s | requests/s | replicas | B/s | accelerators | money/h.
+    """`unit`: s | 1 (share 0..1) | requests | tokens/s | requests/s | replicas | B/s | accelerators | money/h |
+    money/Mtok; a drawn chart has the currency in the place of `money`.
 
     `columns`: what it reads of a row. A heatmap has no series but counts by bucket.
     """
@@ -93,11 +97,18 @@ class Chart:
     series: tuple[tuple[Line, tuple[tuple[float, float | None], ...]], ...]
     thresholds: tuple[Threshold, ...] = field(default=())
     heat: Heat | None = None
+    currency: str = ""
+
+    @property
+    def unit(self) -> str:
+        """The panel's, with the currency of the prices where they are known."""
+        return self.panel.unit.replace(_MONEY, self.currency) if self.currency else self.panel.unit
 
     def to_json(self) -> dict[str, Any]:
         return {
             **({"heatmap": self.heat.to_json()} if self.heat is not None else {}),
             **catalogue_entry(self.panel),
+            "unit": self.unit,
             "state": self.state,
             "reason": self.reason,
             "step": self.step,
@@ -334,9 +345,18 @@ PANELS: dict[str, Panel] = {
         _panel(
             "cost",
             "Cost of the accelerators held",
-            "money/h",
+            f"{_MONEY}/h",
             Line("cost", "per hour", measures.cost_per_hour),
             columns="gauges counts",
+        ),
+        _panel(
+            "cost_per_mtok",
+            "Cost of a million tokens",
+            f"{_MONEY}/Mtok",
+            Line("all", "prompt and generated", measures.cost_per_million("prompt_tokens", "generation_tokens")),
+            Line("generated", "generated only", measures.cost_per_million("generation_tokens")),
+            columns="gauges counts rates",
+            min_window=MIN_WINDOW,
         ),
     )
 }
@@ -395,7 +415,14 @@ def draw(
         series=tuple((line, tuple(drawn[line.key])) for line in panel.lines if panel.kind != "heatmap"),
         thresholds=tuple(thresholds),
         heat=_heat(found) if panel.kind == "heatmap" else None,
+        currency=_currency(rows) if _MONEY in panel.unit else "",
     )
+
+
+def _currency(rows: Sequence[Signals]) -> str:
+    """Of the prices in these rows; empty where there is none, or more than one."""
+    found = {name.removeprefix(_PRICED) for row in rows for name in row.gauges if name.startswith(_PRICED)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _heat(found: Mapping[float, Histogram]) -> Heat:

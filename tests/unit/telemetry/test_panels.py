@@ -171,3 +171,29 @@ def test_every_panel_draws_of_nothing_and_of_rows_without_names(panel) -> None:
     answer = chart(panel.name, bare, seconds=10.0)
     assert answer["state"] in ("no_data", "no_traffic")
     assert all(value is None for series in answer["series"] for _, value in series["points"])
+
+
+PRICED = {"running": 1.0, "accelerators": 2.0, "cost_per_hour:EUR": 7.2}
+
+
+def test_money_has_the_currency_of_the_prices() -> None:
+    answer = chart("cost", history(gauges=PRICED))
+    assert (answer["unit"], points(answer, "cost")[-1]) == ("EUR/h", pytest.approx(7.2))
+    assert chart("cost", history(gauges={"accelerators": 0.0}))["unit"] == "money/h"
+    two = {**PRICED, "cost_per_hour:USD": 1.0}
+    answer = chart("cost", history(gauges=two))
+    assert (answer["unit"], points(answer, "cost")[-1]) == ("money/h", None)
+
+
+def test_the_cost_of_a_million_tokens_is_money_over_tokens_of_the_window() -> None:
+    # 7.20 an hour buys 3600 s x 100 tokens: 20 for a million
+    rates = {"prompt_tokens": 60.0, "generation_tokens": 40.0}
+    answer = chart("cost_per_mtok", history(gauges=PRICED, rates=rates))
+    assert answer["unit"] == "EUR/Mtok"
+    assert points(answer, "all")[-1] == pytest.approx(20.0)
+    assert points(answer, "generated")[-1] == pytest.approx(50.0)
+    # paying for nothing is no price of tokens, and without a price there is none either
+    idle = chart("cost_per_mtok", history(gauges=PRICED, rates=dict.fromkeys(rates, 0.0)))
+    assert (idle["state"], points(idle, "all")[-1]) == ("no_traffic", None)
+    unpriced = chart("cost_per_mtok", history(gauges={"accelerators": 2.0}, rates=rates))
+    assert points(unpriced, "all")[-1] is None

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.telemetry import prometheus
-from apps.telemetry.domain.addresses import refuse_address, refuse_url
 from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import parse
 from apps.telemetry.domain.promql import query_of, samples_of
@@ -76,34 +75,16 @@ def test_the_query_names_every_metric_and_only_these_namespaces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "why"),
-    [
-        ("169.254.169.254", "link-local"),
-        ("fe80::1%eth0", "link-local"),
-        ("::ffff:169.254.169.254", "link-local"),
-        ("fd00:ec2::254", "link-local"),
-        ("100.100.100.200", "link-local"),
-        ("224.0.0.1", "host"),
-        ("0.0.0.0", "host"),
-        ("metadata.google.internal", "no IP"),
-    ],
+    "url", ["ftp://x", "file:///etc/passwd", "http://", "http://u:p@x", "http://x?y=1", "gopher://x", "http://x#y"]
 )
-def test_addresses_that_are_refused(address: str, why: str) -> None:
-    assert why in str(refuse_address(address))
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "::1", "8.8.8.8"])
-def test_addresses_that_may_be_asked(address: str) -> None:
-    assert refuse_address(address) is None
-
-
-@pytest.mark.parametrize(
-    "url", ["ftp://x", "file:///etc/passwd", "http://", "http://u:p@x", "http://x?y=1", "gopher://x", "http://x:99999"]
-)
-def test_urls_that_are_refused(url: str) -> None:
-    assert refuse_url(url)
+def test_urls_that_no_cluster_may_declare(url: str) -> None:
     with pytest.raises(ValidationError):
-        PrometheusSpec(url=url) if url != "http://x:99999" else PrometheusSpec.model_validate({"url": "x"})
+        PrometheusSpec(url=url)
+
+
+def test_a_url_that_is_none_is_not_asked() -> None:
+    with pytest.raises(prometheus.PrometheusError, match="is not a URL"):
+        prometheus.ask(PrometheusSpec(url="http://x:99999"), [Target("k", "p", "v", "u", namespace="n")])
 
 
 class Answers:
