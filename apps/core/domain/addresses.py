@@ -1,9 +1,11 @@
 """Which addresses the control plane may call on behalf of a document, in one place for all who call.
 
 A URL in a document is written by a person of a team, and called from inside: without this it would reach whatever the
-server reaches (metadata services, databases, neighbours). OWASP: Server Side Request Forgery Prevention. Two rules: what
-goes out of the installation (webhooks) reaches the public internet and what an administrator allows; what reads inside
-of it (pods, a cluster's Prometheus) reaches private networks too. Neither ever reaches where clouds keep credentials.
+server reaches (metadata services, databases, neighbours). OWASP: Server Side Request Forgery Prevention.
+
+Two rules: what goes out of the installation (webhooks) reaches the public internet and what an administrator allows;
+what reads inside of it (pods, a cluster's Prometheus) reaches private networks too. Neither ever reaches where clouds
+keep credentials.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def _plain(address: str) -> Address | None:
         return None
     for inner in (getattr(found, "ipv4_mapped", None), getattr(found, "sixtofour", None)):
         if inner is not None:
-            return inner  # type: ignore[no-any-return]
+            return inner
     return found
 
 

@@ -29,8 +29,10 @@ Measure: TypeAlias = Callable[[Signals], Sample]
 
 
 def reads(*names: str) -> Callable[[Measure], Measure]:
-    """Says what a measure reads of a row, as `column:name`: so that charts fetch that and no more. A name that ends with
-    `*` stands for all that begin so."""
+    """Says what a measure reads of a row, as `column:name`: so that charts fetch that and no more.
+
+    A name that ends with `*` stands for all that begin so.
+    """
 
     def mark(measure: Measure) -> Measure:
         measure.reads = frozenset(names)  # type: ignore[attr-defined]

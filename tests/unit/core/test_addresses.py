@@ -1,4 +1,4 @@
-"""One guard for all calls that a document can cause: what may go out, what may be read inside, what nobody may reach."""
+"""One guard for all calls that a document can cause: what goes out, what is read inside, what nobody may reach."""
 
 from __future__ import annotations
 
