@@ -6,6 +6,8 @@ The caller owns time: the engine simulator drives `Engine` in real time, benchma
 from apps.physics.engine import Engine
 from apps.physics.steptime import StepLoad, StepTimeModel
 from apps.physics.types import (
+    BlockEvent,
+    BlocksCleared,
     BlocksRemoved,
     BlocksStored,
     Counters,
@@ -21,6 +23,8 @@ from apps.physics.types import (
 )
 
 __all__ = [
+    "BlockEvent",
+    "BlocksCleared",
     "BlocksRemoved",
     "BlocksStored",
     "Counters",

@@ -19,6 +19,8 @@ from operator import attrgetter
 from apps.physics.blocks import BlockPool
 from apps.physics.steptime import StepLoad, StepTimeModel
 from apps.physics.types import (
+    BlockEvent,
+    BlocksCleared,
     BlocksRemoved,
     BlocksStored,
     Counters,
@@ -91,7 +93,7 @@ class Engine:
         self._current: _Step | None = None
         self._ahead: _Step | None = None
         self._preempted: list[str] = []
-        self._stored: list[BlocksStored] = []
+        self._events: list[BlockEvent] = []
         self.admitting = True
         """False holds back what waits: running requests go on, no other starts (vLLM's paused scheduler)."""
 
@@ -184,7 +186,12 @@ class Engine:
 
     def reset_prefix_cache(self) -> bool:
         """Forget all cached blocks; False, and nothing happens, while requests hold blocks."""
-        return self._pool.clear()
+        if not self._pool.clear():
+            return False
+        if self.config.kv_events:
+            self._note_removed()
+            self._events.append(BlocksCleared())
+        return True
 
     def gauges(self) -> Gauges:
         """The gauges of this moment."""
@@ -315,7 +322,8 @@ class Engine:
             self._pool.store(sequence.blocks[index], sequence.hashes[index])
         sequence.stored = full
         if self.config.kv_events:
-            self._stored.append(BlocksStored(sequence.request_id, first, tuple(sequence.hashes[first:full])))
+            self._note_removed()
+            self._events.append(BlocksStored(sequence.request_id, first, tuple(sequence.hashes[first:full])))
 
     def _end(self, sequence: _Sequence, reason: Finish, now: float) -> Finished:
         self._store(sequence)
@@ -342,13 +350,18 @@ class Engine:
         counters.prompt_tokens_by_source[Source.COMPUTED] += prompt - sequence.cached
         counters.prompt_tokens_by_source[Source.DEVICE] += sequence.cached
 
-    def _block_events(self) -> list[BlocksStored | BlocksRemoved]:
-        removed = tuple(self._pool.removed)
-        self._pool.removed.clear()
-        events: list[BlocksStored | BlocksRemoved] = []
-        if self.config.kv_events:
-            if removed:
-                events.append(BlocksRemoved(removed))
-            events += self._stored
-            self._stored = []
+    def _note_removed(self) -> None:
+        """What the pool has evicted goes before what comes next: an index that follows the events must end up with
+        what the cache holds."""
+        removed = self._pool.removed
+        if removed:
+            self._events.append(BlocksRemoved(tuple(removed)))
+            removed.clear()
+
+    def _block_events(self) -> list[BlockEvent]:
+        if not self.config.kv_events:
+            self._pool.removed.clear()
+            return []
+        self._note_removed()
+        events, self._events = self._events, []
         return events

@@ -118,6 +118,13 @@ class BlocksRemoved(NamedTuple):
     medium: str = "GPU"
 
 
+class BlocksCleared(NamedTuple):
+    """Every block was forgotten, whatever its medium."""
+
+
+BlockEvent = BlocksStored | BlocksRemoved | BlocksCleared
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A request's end, with what its histograms need. Times in seconds on the caller's clock; None: never happened."""
@@ -141,13 +148,14 @@ class StepResult:
     tokens: ids of the requests that got one token each, first tokens included, in batch order.
     first_tokens: those of them whose first token it is.
     preempted: ids of requests thrown back to the queue while the following step was composed.
+    block_events: what became of cached blocks since the step before it, in the order in which it happened.
     """
 
     tokens: list[str] = field(default_factory=list)
     first_tokens: list[str] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     preempted: list[str] = field(default_factory=list)
-    block_events: list[BlocksStored | BlocksRemoved] = field(default_factory=list)
+    block_events: list[BlockEvent] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from apps.catalog.domain.vllm import flags, parse_args
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
+from apps.embedded.engine.event_feed import EventFeed
 from apps.embedded.engine.hardware import startup_seconds, timing
+from apps.embedded.engine.kv_events import Publisher
 from apps.embedded.engine.loop import EngineLoop, ModelClock
 from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
@@ -72,12 +74,18 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         features=frozenset(),
         cache_config=settings.cache_config,
     )
+    try:
+        events = _events(settings)
+    except OSError as error:
+        print(f"ERROR: {error.strerror}", file=sys.stderr)
+        return 1
     loop = EngineLoop(
         Engine(settings.engine, timed.step_time),
         ModelClock(settings.time_scale),
         Recorder(metrics, settings.time_scale),
         frontend(),
         most_queued_tokens=settings.most_queued_tokens,
+        events=events,
     )
     loop.start(on_death=stop.set)
     gc.collect()
@@ -94,6 +102,14 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         if reporting is not None:
             reporting.cancel()
         await loop.stop()
+
+
+def _events(settings: EngineSettings) -> EventFeed | None:
+    if settings.events is None:
+        return None
+    host = "*" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - every address, said in ZeroMQ's way
+    publisher = Publisher(settings.events, host=host, encoding=settings.events_encoding)
+    return EventFeed(publisher, settings.engine.block_size)
 
 
 def _say(text: str) -> None:

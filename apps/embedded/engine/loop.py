@@ -8,10 +8,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from apps.embedded.engine.answers import Answer, Choice
+from apps.embedded.engine.event_feed import EventFeed
 from apps.embedded.engine.recorder import Asked, Recorder
+from apps.embedded.engine.sequences import Sequence
 from apps.physics import Engine, Finish, Finished, Request, StepPlan
 from apps.physics.frontend import Frontend, FrontendModel
 
@@ -35,25 +35,6 @@ class ModelClock:
         return seconds / self.scale
 
 
-@dataclass(slots=True)
-class Sequence:
-    """One sequence on its way through the engine. Times are seconds of the model clock; `arrival` is the request's."""
-
-    identity: str
-    prompt_tokens: int
-    block_hashes: tuple[int, ...]
-    limit: int
-    reason: str
-    max_tokens: int
-    n: int
-    priority: int
-    arrival: float
-    answer: Answer
-    choice: Choice
-    queued: float = 0.0
-    last_token: float = 0.0
-
-
 class EngineLoop:
     """Runs steps while there is work. Its methods are called in the event loop only.
 
@@ -69,8 +50,10 @@ class EngineLoop:
         frontend: FrontendModel,
         *,
         most_queued_tokens: int | None = None,
+        events: EventFeed | None = None,
     ) -> None:
         self.engine, self.clock, self.recorder = engine, clock, recorder
+        self._events = events
         self._most_queued_tokens = most_queued_tokens
         self._half = frontend.latency / 2
         self._frontend: Frontend[Sequence] = Frontend(frontend)
@@ -104,6 +87,8 @@ class EngineLoop:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._admission is not None:
             self._admission.cancel()
+        if self._events is not None:
+            await self._events.close()
 
     def admits(self, sequences: int, prompt_tokens: int) -> bool:
         """Whether the limits on what is in flight (--max-num-queued-reqs, --max-num-queued-tokens) leave room for so
@@ -121,6 +106,8 @@ class EngineLoop:
     def submit(self, sequence: Sequence) -> None:
         """Take a sequence in; its tokens come through its answer."""
         self._live[sequence.identity] = sequence
+        if self._events is not None:
+            self._events.begun(sequence)
         self._frontend.arrive(sequence, sequence.arrival, sequence.prompt_tokens)
         self._admit()
 
@@ -164,6 +151,14 @@ class EngineLoop:
             if forget:
                 self.engine.preempt_all()
                 self.engine.reset_prefix_cache()
+
+    async def reset_prefix_cache(self, *, preempt: bool) -> bool:
+        """Forget all cached blocks between two steps; False, and nothing happens, while requests hold some. `preempt`
+        throws running requests back to the queue first."""
+        async with self._between_steps:
+            if preempt:
+                self.engine.preempt_all()
+            return self.engine.reset_prefix_cache()
 
     def resume(self) -> None:
         """Go on with what waits."""
@@ -248,6 +243,8 @@ class EngineLoop:
             progress.append((sequence, None if end is None else sequence.reason))
             if end is not None:
                 self._end(sequence, end, sequence.reason, out)
+        if self._events is not None:
+            self._events.step(result.block_events)
         if progress:
             self._outbox.append((out + self._half, progress))
             if self._outbox_timer is None:
@@ -267,6 +264,8 @@ class EngineLoop:
 
     def _end(self, sequence: Sequence, end: Finished, reason: str, out: float) -> None:
         del self._live[sequence.identity]
+        if self._events is not None:
+            self._events.ended(sequence)
         if not self.engine.gauges().running:
             self._drained.set()
         sequence.choice.cached_tokens = end.cached_tokens

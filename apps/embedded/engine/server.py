@@ -7,8 +7,9 @@ import contextlib
 import itertools
 import time
 import uuid
+from array import array
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -20,14 +21,16 @@ from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import Generation, RefusedError
 from apps.embedded.engine.domain.settings import EngineSettings
 from apps.embedded.engine.domain.tokens import block_hashes, tokenize
-from apps.embedded.engine.loop import EngineLoop, Sequence
+from apps.embedded.engine.loop import EngineLoop
 from apps.embedded.engine.metrics import EngineMetrics
+from apps.embedded.engine.sequences import Sequence
 from apps.embedded.engine.sleeping import LEVELS, MODES, Sleeper
 
 MOST_BODY_BYTES = 32 * 2**20
 # the API key guards these prefixes only, as in vLLM
 GUARDED = ("/v1", "/v2", "/inference", "/cohere")
 UNMEASURED = frozenset({"/metrics", "/health", "/load", "/ping", "/version", "/server_info"})
+_NO_TOKENS = array("I")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,6 +59,7 @@ class EngineServer:
                 web.get("/version", self.version),
                 web.get("/load", self.load),
                 web.get("/metrics", self.page),
+                web.get("/kv_event_sources", self.kv_event_sources),
                 web.get("/v1/models", self.models),
                 web.post("/v1/completions", self.completions),
                 web.post("/v1/chat/completions", self.chat_completions),
@@ -68,6 +72,7 @@ class EngineServer:
                     web.post("/sleep", self.sleep),
                     web.post("/wake_up", self.wake_up),
                     web.get("/is_sleeping", self.is_sleeping),
+                    web.post("/reset_prefix_cache", self.reset_prefix_cache),
                 ]
             )
         return app
@@ -88,6 +93,15 @@ class EngineServer:
 
     async def is_sleeping(self, request: web.Request) -> web.Response:
         return web.json_response({"is_sleeping": self.sleeper.is_sleeping})
+
+    async def reset_prefix_cache(self, request: web.Request) -> web.Response:
+        preempt = request.query.get("reset_running_requests", "false").lower() in ("true", "1")
+        return web.json_response({"success": await self.loop.reset_prefix_cache(preempt=preempt)})
+
+    async def kv_event_sources(self, request: web.Request) -> web.Response:
+        events = self.settings.events
+        rank = {"enable_kv_cache_events": True, "publisher": "zmq", **asdict(events)} if events else None
+        return web.json_response({"0": rank} if rank else {})
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self.loop.alive else 503)
@@ -197,8 +211,9 @@ class EngineServer:
                 filler = Filler(prompt, copy)
                 limit, reason = _length(generation, filler, most)
                 # the answer is known beforehand, so its blocks are hashed too: the next turn finds them
+                tokens = array("I", [*prompt, *filler.tokens(limit)])
                 hashes = block_hashes(
-                    [*prompt, *filler.tokens(limit)],
+                    tokens,
                     settings.engine.block_size,
                     seed=settings.hash_seed,
                     extra=generation.cache_salt,
@@ -219,6 +234,8 @@ class EngineServer:
                         arrival=arrival,
                         answer=answer,
                         choice=choice,
+                        tokens=tokens if settings.events else _NO_TOKENS,
+                        cache_salt=generation.cache_salt,
                     )
                 )
         return answer, sequences

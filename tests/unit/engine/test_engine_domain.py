@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.filler import Filler
+from apps.embedded.engine.domain.kv_events import binds, read_events_config
 from apps.embedded.engine.domain.requests import RefusedError, read_generation, tokens_to_generate
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.domain.shapes import accelerator_names, known_shape, shape_from_config
@@ -226,3 +227,32 @@ def test_every_accelerator_of_the_catalogue_can_be_simulated(name: str) -> None:
 def test_the_measured_pair_is_taken_as_measured() -> None:
     assert timing(settings("--max-model-len=1024")).origin == "measured"
     assert timing(settings("--max-model-len=1024", LAMPLIGHT_ACCELERATOR="nvidia-b200")).origin == "scaled"
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"publisher": "kafka"}, "publisher is 'kafka'; Input should be 'null' or 'zmq'"),
+        ({"enable_kv_cache_events": True, "host": "a"}, "host: Unexpected keyword argument"),
+        ({"enable_kv_cache_events": True, "hwm": "many"}, "hwm is 'many'; it must be of type int"),
+        ({"enable_kv_cache_events": 1}, "enable_kv_cache_events is 1; it must be of type bool"),
+    ],
+)
+def test_wrong_kv_events_configurations_are_refused(config: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        read_events_config(config)
+    assert str(refused.value) == f"kv_events_config: {sentence}"
+
+
+def test_kv_events_are_published_only_where_they_are_enabled() -> None:
+    assert read_events_config(None) is None
+    assert read_events_config({"publisher": "zmq"}) is None
+    assert read_events_config({"enable_kv_cache_events": True, "publisher": "null"}) is None
+    config = read_events_config({"enable_kv_cache_events": True, "topic": "kv@a@b", "replay_endpoint": None})
+    assert config is not None
+    assert (config.endpoint, config.topic, config.buffer_steps) == ("tcp://*:5557", "kv@a@b", 10_000)
+
+
+def test_endpoints_are_bound_or_connected_to_as_in_vllm() -> None:
+    assert [binds(one) for one in ("tcp://*:5557", "tcp://[::]:5557", "ipc:///tmp/kv", "inproc://kv")] == [True] * 4
+    assert not binds("tcp://127.0.0.1:5557")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.physics.engine import Engine
 from apps.physics.steptime import StepTimeModel
-from apps.physics.types import EngineBusy, EngineConfig, Finish, Request, Source, StepResult
+from apps.physics.types import (
+    BlocksCleared,
+    BlocksRemoved,
+    EngineBusy,
+    EngineConfig,
+    Finish,
+    Request,
+    Source,
+    StepResult,
+)
 
 STEP_TIME = StepTimeModel(
     read=5e-3, read_token=1e-5, compute=3e-3, compute_token=2e-5, attention_pair=8e-10, kv_token=3e-8
@@ -208,6 +219,36 @@ def test_stored_blocks_are_reported_with_their_place():
     events = [event for result in drain(it)[1] for event in result.block_events]
     assert [(event.first_block, event.hashes) for event in events] == [(0, (1, 2, 3)), (3, (4,))]
     assert it.reset_prefix_cache()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 14), st.integers(1, 40)), min_size=1, max_size=25),
+    st.booleans(),
+)
+def test_who_follows_the_events_knows_what_the_cache_holds(prompts, ahead):
+    it = engine(kv_events=True, num_blocks=24, max_model_len=256, async_scheduling=ahead)
+    held = Counter()
+    for index, (family, blocks, tokens) in enumerate(prompts):
+        hashes = tuple(100 * family + place for place in range(15))
+        it.submit(Request(f"{index}", 0.0, 16 * blocks + 3, hashes[: blocks + 1], min(tokens, 16)), 0.0)
+        if index % 3 == 2:
+            follow(held, [event for result in drain(it)[1] for event in result.block_events])
+            assert set(+held) == set(it._pool._block_of)
+            assert -held == Counter()
+    if it.idle and it.reset_prefix_cache():
+        it.submit(Request("last", 0.0, 20, (1,), 1), 0.0)
+        follow(held, [event for result in drain(it)[1] for event in result.block_events])
+        assert set(+held) == {1}
+
+
+def follow(held, events):
+    for event in events:
+        if isinstance(event, BlocksCleared):
+            held.clear()
+        elif isinstance(event, BlocksRemoved):
+            held.subtract(event.hashes)
+        else:
+            held.update(event.hashes)
 
 
 def test_long_prompts_are_cut_to_the_token_budget_and_decoding_goes_first():

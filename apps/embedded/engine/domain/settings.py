@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from apps.catalog.domain.vllm import ParsedArgs
 from apps.embedded.engine.domain import buckets
+from apps.embedded.engine.domain.kv_events import ENCODINGS, Encoding, EventsConfig, read_events_config
 from apps.embedded.engine.domain.shapes import (
     GIB,
     OVERHEAD_BYTES,
@@ -26,10 +27,7 @@ DEFAULT_VERSION = "0.33.0"
 LARGE_MEMORY_BYTES = 70 * GIB
 # what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
 CPU_CACHE_BYTES = 4 * GIB
-NOT_MODELLED = (
-    "enable_lora", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size",
-    "kv_events_config",
-)  # fmt: skip
+NOT_MODELLED = ("enable_lora", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size")
 
 
 class SettingsError(ValueError):
@@ -73,6 +71,9 @@ class EngineSettings:
     startup: float | None
     """Seconds of the machine until the server listens, whatever the time scale; None: as calibrated."""
     most_queued_tokens: int | None
+    events: EventsConfig | None
+    """Where KV events are published; None: nowhere."""
+    events_encoding: Encoding
     not_modelled: tuple[str, ...]
     """Options on the command line that change nothing here."""
 
@@ -95,7 +96,8 @@ def settings_from(
 
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
     LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
-    LAMPLIGHT_BIND_HOST, VLLM_API_KEY, VLLM_SERVER_DEV_MODE, PYTHONHASHSEED. `config_json`: the text of the model's
+    LAMPLIGHT_BIND_HOST, LAMPLIGHT_KV_EVENTS_ENCODING ("map", or "array" as before vLLM 0.32), VLLM_API_KEY,
+    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED. `config_json`: the text of the model's
     config.json where the model is a local folder.
     Raises SettingsError.
     """
@@ -140,6 +142,8 @@ def settings_from(
         time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
         startup=_startup(environment),
         most_queued_tokens=parsed["max_num_queued_tokens"],
+        events=_events(parsed),
+        events_encoding=_events_encoding(environment),
         not_modelled=_not_modelled(parsed),
     )
 
@@ -148,6 +152,21 @@ def _sleep_mode(parsed: ParsedArgs, accelerator: str) -> bool:
     if parsed["enable_sleep_mode"] and not memory_bytes(accelerator):
         raise SettingsError("Sleep mode is not supported on current platform.")
     return bool(parsed["enable_sleep_mode"])
+
+
+def _events(parsed: ParsedArgs) -> EventsConfig | None:
+    try:
+        return read_events_config(parsed["kv_events_config"])
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _events_encoding(environment: Mapping[str, str]) -> Encoding:
+    text = environment.get("LAMPLIGHT_KV_EVENTS_ENCODING") or "map"
+    for encoding in ENCODINGS:
+        if text == encoding:
+            return encoding
+    raise SettingsError(f"LAMPLIGHT_KV_EVENTS_ENCODING={text}: write {' or '.join(ENCODINGS)}")
 
 
 def _switched_on(environment: Mapping[str, str], name: str) -> bool:
@@ -233,6 +252,7 @@ def _engine(parsed: ParsedArgs, shape: ModelShape, accelerator: str, ranks: int)
             max_num_queued_reqs=parsed["max_num_queued_reqs"],
             scheduling_policy=parsed["scheduling_policy"],
             async_scheduling=parsed["async_scheduling"] is not False,
+            kv_events=_events(parsed) is not None,
         )
     except ValueError as error:
         raise SettingsError(str(error)) from error
