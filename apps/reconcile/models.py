@@ -31,7 +31,7 @@ class QueueItem(models.Model):
         db_table = "reconcile_queue"
         constraints = [models.UniqueConstraint(fields=["kind", "uid"], name="reconcile_queue_key")]
         indexes = [
-            models.Index(fields=["priority", "due_at"], name="reconcile_queue_order"),
+            models.Index(fields=["shard", "priority", "due_at"], name="reconcile_queue_due"),
             models.Index(fields=["shard"], condition=Q(lease_until__isnull=False), name="reconcile_queue_leased"),
         ]
 

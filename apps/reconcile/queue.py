@@ -1,4 +1,4 @@
-"""The work queue in SQL: coalescing enqueue, claim with lease and fencing token, finish.
+"""The work queue in SQL: coalescing enqueue, claims with lease and fencing token, releases; many keys at once.
 
 Every comparison of times happens in the database, so workers need no common clock. An expired lease is claimable:
 that is the whole of crash recovery.
@@ -6,8 +6,9 @@ that is the whole of crash recovery.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,10 @@ _CLAIM_LOCK = 0x6C616D70  # serialises claims, so that the limit of a shard is e
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on one key until it expires. `fence` is the fencing token."""
+    """The right to work on one key until it expires. `fence` is the fencing token.
+
+    `since`: when it was asked for, by this process's monotonic clock; it was held then or later.
+    """
 
     kind: str
     uid: UUID
@@ -30,6 +34,7 @@ class Lease:
     fence: int
     attempts: int
     priority: Priority
+    since: float = field(default=float("-inf"), compare=False)
 
 
 _ENQUEUE = """
@@ -46,34 +51,60 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 """
 
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
+# Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
+# costs the same however many keys wait.
 _CLAIM = """
-WITH candidate AS (
-    SELECT q.id
-    FROM reconcile_queue q
-    LEFT JOIN reconcile_shard s ON s.name = q.shard
-    WHERE q.due_at <= clock_timestamp()
-      AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
-      AND q.kind = ANY(%(kinds)s)
-      AND q.shard <> ALL(%(full)s)
-      AND (s.name IS NULL OR s.open_until <= clock_timestamp())
-      AND (SELECT count(*) FROM reconcile_queue b WHERE b.shard = q.shard AND b.lease_until > clock_timestamp())
-          < CASE WHEN s.failures >= %(tripped)s THEN 1
-                 ELSE COALESCE((SELECT l.concurrency FROM reconcile_shard_limit l WHERE l.name = q.shard), %(limit)s)
-                 END
-    ORDER BY q.priority, q.due_at, q.id
-    FOR UPDATE OF q SKIP LOCKED
-    LIMIT 1
+WITH RECURSIVE shards AS (
+    (SELECT shard FROM reconcile_queue ORDER BY shard LIMIT 1)
+    UNION ALL
+    SELECT (SELECT q.shard FROM reconcile_queue q WHERE q.shard > s.shard ORDER BY q.shard LIMIT 1)
+    FROM shards s WHERE s.shard IS NOT NULL
+), rooms AS (
+    SELECT s.shard, LEAST(
+        CASE WHEN b.failures >= %(tripped)s THEN 1 ELSE COALESCE(l.concurrency, %(limit)s) END
+            - (SELECT count(*) FROM reconcile_queue h WHERE h.shard = s.shard AND h.lease_until > clock_timestamp()),
+        COALESCE((SELECT f.room FROM unnest(%(shards)s::text[], %(spare)s::int[]) AS f(shard, room)
+                  WHERE f.shard = s.shard), %(share)s)) AS room
+    FROM shards s
+    LEFT JOIN reconcile_shard b ON b.name = s.shard
+    LEFT JOIN reconcile_shard_limit l ON l.name = s.shard
+    WHERE s.shard IS NOT NULL AND (b.name IS NULL OR b.open_until <= clock_timestamp())
+), due AS MATERIALIZED (
+    SELECT d.id, d.priority, d.due_at, r.shard, r.room
+    FROM (SELECT * FROM rooms WHERE room > 0) r
+    CROSS JOIN unnest(%(priorities)s::smallint[]) AS p(priority)
+    CROSS JOIN LATERAL (
+        SELECT q.id, q.priority, q.due_at FROM reconcile_queue q
+        WHERE q.shard = r.shard AND q.priority = p.priority AND q.due_at <= clock_timestamp()
+          AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
+          AND q.kind = ANY(%(kinds)s)
+        ORDER BY q.due_at, q.id
+        LIMIT LEAST(GREATEST(r.room, 0), %(most)s)
+        FOR UPDATE SKIP LOCKED
+    ) d
+), chosen AS (
+    SELECT id FROM (
+        SELECT id, priority, due_at, room,
+               row_number() OVER (PARTITION BY shard ORDER BY priority, due_at, id) AS place
+        FROM due
+    ) ranked
+    WHERE place <= room
+    ORDER BY priority, due_at, id
+    LIMIT %(most)s
+), claimed AS (
+    UPDATE reconcile_queue q SET
+        fence = nextval('reconcile_fence'),
+        lease_until = clock_timestamp() + %(lease)s * interval '1 second',
+        due_at = clock_timestamp() + %(lease)s * interval '1 second',
+        holder = %(holder)s,
+        attempts = q.attempts + 1,
+        dirty = false
+    FROM chosen c
+    WHERE q.id = c.id
+    RETURNING q.id, q.kind, q.uid, q.shard, q.fence, q.attempts, q.priority
 )
-UPDATE reconcile_queue q SET
-    fence = nextval('reconcile_fence'),
-    lease_until = clock_timestamp() + %(lease)s * interval '1 second',
-    due_at = clock_timestamp() + %(lease)s * interval '1 second',
-    holder = %(holder)s,
-    attempts = q.attempts + 1,
-    dirty = false
-FROM candidate c
-WHERE q.id = c.id
-RETURNING q.kind, q.uid, q.shard, q.fence, q.attempts, q.priority
+SELECT c.kind, c.uid, c.shard, c.fence, c.attempts, c.priority
+FROM claimed c JOIN due USING (id) ORDER BY c.priority, due.due_at, c.id
 """
 
 _MINE = "kind = %(kind)s AND uid = %(uid)s AND fence = %(fence)s AND lease_until > clock_timestamp()"
@@ -84,19 +115,42 @@ UPDATE reconcile_queue SET lease_until = clock_timestamp() + %(lease)s * interva
 
 _HOLD = f"SELECT 1 FROM reconcile_queue WHERE {_MINE} FOR UPDATE"  # noqa: S608  (constants only)
 
-_DELETE_UNLESS_DIRTY = f"DELETE FROM reconcile_queue WHERE {_MINE} AND NOT dirty"  # noqa: S608  (constants only)
+# Of several keys those that somebody else has locked are left out: whoever holds one of them may wait for another one
+# of ours.
+_HELD = """
+WITH held AS MATERIALIZED (
+    SELECT q.id, s.place
+    FROM reconcile_queue q
+    JOIN unnest(%(kinds)s::text[], %(uids)s::uuid[], %(fences)s::bigint[]) WITH ORDINALITY
+         AS s(kind, uid, fence, place)
+      ON q.kind = s.kind AND q.uid = s.uid AND q.fence = s.fence
+    WHERE q.lease_until > clock_timestamp()
+    FOR UPDATE OF q {wait}
+)"""
 
-_RELEASE = f"""
-UPDATE reconcile_queue SET
-    lease_until = NULL,
-    holder = '',
-    due_at = CASE WHEN dirty THEN LEAST(due_at, clock_timestamp() + %(delay)s * interval '1 second')
-                  ELSE clock_timestamp() + %(delay)s * interval '1 second' END,
-    priority = CASE WHEN dirty THEN LEAST(priority, %(priority)s) ELSE %(priority)s END,
-    attempts = CASE WHEN %(reset)s THEN 0 ELSE attempts END,
-    last_error = %(error)s
-WHERE {_MINE}
-"""  # noqa: S608  (constants only)
+_DELETE_UNLESS_DIRTY = """, gone AS (
+    DELETE FROM reconcile_queue q USING held h WHERE q.id = h.id AND NOT q.dirty RETURNING h.place
+)
+SELECT place FROM gone
+"""
+
+_RELEASE = """, released AS (
+    UPDATE reconcile_queue q SET
+        lease_until = NULL,
+        holder = '',
+        due_at = CASE WHEN dirty THEN LEAST(due_at, clock_timestamp() + s.delay * interval '1 second')
+                      ELSE clock_timestamp() + s.delay * interval '1 second' END,
+        priority = CASE WHEN dirty THEN LEAST(q.priority, s.priority) ELSE s.priority END,
+        attempts = CASE WHEN s.reset THEN 0 ELSE attempts END,
+        last_error = s.error
+    FROM held h
+    JOIN unnest(%(delays)s::float8[], %(priorities)s::smallint[], %(resets)s::bool[], %(errors)s::text[])
+         WITH ORDINALITY AS s(delay, priority, reset, error, place) USING (place)
+    WHERE q.id = h.id
+    RETURNING h.place
+)
+SELECT place FROM released
+"""
 
 
 def enqueue(
@@ -126,34 +180,42 @@ def claim(
     *,
     kinds: Iterable[str],
     holder: str,
+    most: int = 1,
     lease: float = LEASE_SECONDS,
     limit: int = SHARD_LIMIT,
     tripped: int,
-    full: Iterable[str] = (),
-) -> Lease | None:
-    """Take the most urgent due key that nobody holds, whose shard has room and a closed breaker; None: nothing to do.
+    share: int | None = None,
+    spare: Mapping[str, int] | None = None,
+) -> list[Lease]:
+    """Take the `most` urgent due keys that nobody holds, whose shard has room and a closed breaker; [] is nothing.
 
-    `lease` is in seconds. A shard with `tripped` or more faults in a row is given one key at a time; one of `full`
-    none; `limit` is for those without a limit of their own.
+    `lease` is in seconds. A shard with `tripped` or more faults in a row is given one key at a time. `spare`: how many
+    more keys a shard may get, `share` those that are not named there; `limit` is for those without a limit of their
+    own.
     """
+    now = time.monotonic()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
         cursor.execute(
             _CLAIM,
             {
                 "kinds": list(kinds),
+                "priorities": [int(priority) for priority in Priority],
                 "holder": holder,
+                "most": most,
                 "lease": lease,
                 "limit": limit,
                 "tripped": tripped,
-                "full": list(full),
+                "share": most if share is None else share,
+                "shards": list(spare or {}),
+                "spare": list((spare or {}).values()),
             },
         )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    kind, uid, shard, fence, attempts, priority = row
-    return Lease(kind=kind, uid=uid, shard=shard, fence=fence, attempts=attempts, priority=Priority(priority))
+        rows = cursor.fetchall()
+    return [
+        Lease(kind=kind, uid=uid, shard=shard, fence=fence, attempts=attempts, priority=Priority(priority), since=now)
+        for kind, uid, shard, fence, attempts, priority in rows
+    ]
 
 
 def _key(lease: Lease) -> dict[str, Any]:
@@ -174,21 +236,48 @@ def hold(lease: Lease) -> bool:
         return cursor.fetchone() is not None
 
 
-def remove(lease: Lease) -> bool:
-    """Drop the key if the lease is held and nobody asked for it meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DELETE_UNLESS_DIRTY, _key(lease))
-        return bool(cursor.rowcount == 1)
+@dataclass(frozen=True)
+class Release:
+    """How a key is given back: due `delay` seconds from now, sooner if somebody asked meanwhile.
 
-
-def release(lease: Lease, *, delay: float, priority: Priority, reset: bool, error: str = "") -> bool:
-    """Give the key back, due `delay` seconds from now, sooner if somebody asked meanwhile; False: the lease is lost.
-
-    `reset` forgets failed attempts.
+    `reset` forgets failed attempts. `drop`: the key goes altogether, unless somebody asked for it meanwhile.
     """
+
+    lease: Lease
+    delay: float
+    priority: Priority
+    reset: bool
+    error: str = ""
+    drop: bool = False
+
+
+@transaction.atomic
+def release(releases: Sequence[Release]) -> list[bool]:
+    """Give keys back; for each whether its lease was still held (if not, nothing is written).
+
+    Of several keys, one whose row somebody else has locked counts as not held: release it alone to know.
+    """
+    wait = "SKIP LOCKED" if len(releases) > 1 else ""
+    done = [False] * len(releases)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RELEASE,
-            {**_key(lease), "delay": delay, "priority": int(priority), "reset": reset, "error": error[:2000]},
-        )
-        return bool(cursor.rowcount == 1)
+        for statement, drop in ((_DELETE_UNLESS_DIRTY, True), (_RELEASE, False)):
+            # what was to be dropped and is still there has been asked for
+            places = [i for i, one in enumerate(releases) if not done[i] and (one.drop or not drop)]
+            if not places:
+                continue
+            rows = [releases[i] for i in places]
+            cursor.execute(
+                _HELD.format(wait=wait) + statement,
+                {
+                    "kinds": [row.lease.kind for row in rows],
+                    "uids": [row.lease.uid for row in rows],
+                    "fences": [row.lease.fence for row in rows],
+                    "delays": [row.delay for row in rows],
+                    "priorities": [int(row.priority) for row in rows],
+                    "resets": [row.reset for row in rows],
+                    "errors": [row.error[:2000] for row in rows],
+                },
+            )
+            for (place,) in cursor.fetchall():
+                done[places[place - 1]] = True
+    return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,10 +14,11 @@ from django.db import connection, models, transaction
 from apps.reconcile import queue, wakeup
 from apps.reconcile.domain.backoff import full_jitter
 from apps.reconcile.domain.breaker import THRESHOLD, after_fault
+from apps.reconcile.domain.fairness import Share
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import ShardLimit
-from apps.reconcile.queue import Lease
+from apps.reconcile.queue import Lease, Release
 
 M = TypeVar("M", bound=models.Model)
 
@@ -35,7 +36,7 @@ class Fence:
     def __init__(self, lease: Lease, *, fresh: float = 2.0) -> None:
         self._lease = lease
         self._fresh = fresh
-        self._held_at = float("-inf")
+        self._held_at = lease.since
 
     def check(self) -> None:
         """Raises LeaseLost."""
@@ -79,11 +80,17 @@ def enqueue_missing(*, kind: str, uids: Iterable[UUID], shard: str = "") -> int:
     return queue.enqueue(kind=kind, uids=uids, priority=Priority.RESYNC, shard=shard, replace=False)
 
 
-def claim(
-    *, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECONDS, full: Iterable[str] = ()
-) -> Lease | None:
-    """Take the next key, or None. Keys of the shards in `full` are left alone."""
-    return queue.claim(kinds=kinds, holder=holder, lease=lease, tripped=THRESHOLD, full=full)
+def claim(*, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECONDS) -> Lease | None:
+    """Take the next key, or None."""
+    found = queue.claim(kinds=kinds, holder=holder, lease=lease, tripped=THRESHOLD)
+    return found[0] if found else None
+
+
+def claim_several(*, kinds: Iterable[str], holder: str, share: Share) -> list[Lease]:
+    """Take as many of the next keys as a share of threads allows."""
+    return queue.claim(
+        kinds=kinds, holder=holder, most=share.most, tripped=THRESHOLD, share=share.each, spare=share.spare
+    )
 
 
 def limit_shard(shard: str, concurrency: int) -> None:
@@ -120,34 +127,45 @@ def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fie
         return bool(model._default_manager.filter(pk=lease.uid, generation=generation).update(**fields))
 
 
-@transaction.atomic
 def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bool:
     """Settle a claimed key by its outcome; False when the lease was lost (then nothing is written).
 
     `chance` in [0, 1] places the retry within its jitter window; drawn when absent.
     """
+    return finish_several([(lease, outcome)], chance=chance)[0]
+
+
+@transaction.atomic
+def finish_several(done: Sequence[tuple[Lease, Outcome]], *, chance: float | None = None) -> list[bool]:
+    """As `finish`, of several keys at once; one whose row somebody else has locked counts as not held, too."""
+    held = queue.release([_release_of(lease, outcome, chance) for lease, outcome in done])
+    well: set[str] = set()
+    for (lease, outcome), settled in zip(done, held, strict=True):
+        if not settled or not lease.shard:
+            continue
+        if not isinstance(outcome, Retry):
+            well.add(lease.shard)
+        elif outcome.shard_fault:
+            _shard_fault(lease.shard, outcome.reason)
+    if well:
+        _shards_answer(well)
+    return held
+
+
+def _release_of(lease: Lease, outcome: Outcome, chance: float | None) -> Release:
     match outcome:
         case Done(requeue_after=None):
-            held = queue.remove(lease) or queue.release(lease, delay=0.0, priority=Priority.RESYNC, reset=True)
+            return Release(lease, delay=0.0, priority=Priority.RESYNC, reset=True, drop=True)
         case Done(requeue_after=delay, priority=priority):
-            held = queue.release(lease, delay=float(delay or 0.0), priority=priority, reset=True)
+            return Release(lease, delay=float(delay or 0.0), priority=priority, reset=True)
         case Superseded():
-            held = queue.release(lease, delay=0.0, priority=lease.priority, reset=True)
+            return Release(lease, delay=0.0, priority=lease.priority, reset=True)
         case Terminal(reason=reason):
-            held = queue.remove(lease) or queue.release(
-                lease, delay=0.0, priority=Priority.RESYNC, reset=True, error=reason
-            )
+            return Release(lease, delay=0.0, priority=Priority.RESYNC, reset=True, error=reason, drop=True)
         case Retry(reason=reason, after=after):
             draw = random.random() if chance is None else chance  # noqa: S311  (jitter, not a secret)
-            delay = after if after is not None else full_jitter(lease.attempts, draw)
-            held = queue.release(lease, delay=delay, priority=lease.priority, reset=False, error=reason)
-    if held and lease.shard:
-        if isinstance(outcome, Retry):
-            if outcome.shard_fault:
-                _shard_fault(lease.shard, outcome.reason)
-        else:
-            _shard_success(lease.shard)
-    return held
+            wait = after if after is not None else full_jitter(lease.attempts, draw)
+            return Release(lease, delay=wait, priority=lease.priority, reset=False, error=reason)
 
 
 @transaction.atomic
@@ -156,7 +174,7 @@ def shard_answers(shard: str) -> int:
 
     Returns how many keys were pulled forward.
     """
-    _shard_success(shard)
+    _shards_answer([shard])
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE reconcile_queue SET due_at = clock_timestamp()"
@@ -169,9 +187,9 @@ def shard_answers(shard: str) -> int:
     return pulled
 
 
-def _shard_success(shard: str) -> None:
+def _shards_answer(shards: Collection[str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM reconcile_shard WHERE name = %s", [shard])
+        cursor.execute("DELETE FROM reconcile_shard WHERE name = ANY(%s)", [sorted(shards)])
 
 
 def _shard_fault(shard: str, reason: str) -> None:

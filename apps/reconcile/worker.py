@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from apps.core import instruments, logs, tracing
 from apps.reconcile import services
-from apps.reconcile.domain.fairness import full_shards
+from apps.reconcile.desk import Desk, Finished
 from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
 from apps.reconcile.queue import LEASE_SECONDS, Lease
 
@@ -54,18 +52,19 @@ def drain(budget: float = 10.0) -> int:
 
     Several threads and processes may drain at once. A database that is away ends the round; the leases expire.
     """
-    holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
     end = time.monotonic() + budget
     worked = 0
+    done: Finished | None = None
     try:
-        while time.monotonic() < end:
-            lease = _claim(holder)
+        while True:
+            lease = _exchange(done, wants=time.monotonic() < end)
             if lease is None:
                 break
             try:
-                reconcile(lease)
-            finally:
-                _working.pop(threading.get_ident(), None)
+                done = (lease, _work(lease))
+            except BaseException:
+                _desk.forget(lease)
+                raise
             worked += 1
     except (DatabaseError, InterfaceError) as error:
         log.warning("draining the queue stopped, the database is away: %s", error)
@@ -73,23 +72,26 @@ def drain(budget: float = 10.0) -> int:
     return worked
 
 
-# shard by thread that works on one of its keys now
-_working: dict[int, str] = {}
-_claiming = threading.Lock()
+def _exchange(done: Finished | None, *, wants: bool) -> Lease | None:
+    if done is None and not wants:
+        return None
+    held, lease = _desk.exchange(done, wants=wants)
+    if done is not None and not held:
+        log.info("%s %s: the lease was lost before its end", done[0].kind, done[0].uid)
+    return lease
 
 
-def _claim(holder: str) -> Lease | None:
-    """Take the next key; one claim at a time in a process, so that each sees which threads the others' shards hold."""
-    with _claiming:
-        full = full_shards(Counter(_working.values()), settings.RECONCILE_THREADS)
-        lease = services.claim(kinds=registered_kinds(), holder=holder, full=full)
-        if lease is not None:
-            _working[threading.get_ident()] = lease.shard
-        return lease
+_desk = Desk(registered_kinds, lambda: settings.RECONCILE_THREADS)
 
 
 def reconcile(lease: Lease) -> Outcome:
     """Run the controller of one claimed key and settle it."""
+    outcome = _work(lease)
+    services.finish(lease, outcome)
+    return outcome
+
+
+def _work(lease: Lease) -> Outcome:
     started = time.monotonic()
     about = f"{lease.kind}/{lease.uid}#{lease.fence}"
     with logs.bound(reconcile=about), instruments.taken(instruments.reconcile_seconds, kind=lease.kind) as labels:
@@ -97,16 +99,14 @@ def reconcile(lease: Lease) -> Outcome:
         with _keeper.keep(lease), tracing.span("reconcile", kind=lease.kind, uid=str(lease.uid)):
             outcome = _run(lease)
         labels["outcome"] = type(outcome).__name__.lower()
-    held = services.finish(lease, outcome)
-    log.log(
-        logging.DEBUG if not isinstance(outcome, Retry) else logging.INFO,
-        "%s %s: %s in %.2f s%s",
-        lease.kind,
-        lease.uid,
-        outcome,
-        time.monotonic() - started,
-        "" if held else " (lease lost)",
-    )
+        log.log(
+            logging.DEBUG if not isinstance(outcome, Retry) else logging.INFO,
+            "%s %s: %s in %.2f s",
+            lease.kind,
+            lease.uid,
+            outcome,
+            time.monotonic() - started,
+        )
     return outcome
 
 
