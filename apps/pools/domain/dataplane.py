@@ -6,6 +6,7 @@ never cut off by a time limit; a request that no picker answers for is refused.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ _TYPE = "type.googleapis.com/envoy.extensions"
 _CONNECT = "10s"
 
 
+@functools.cache
 def envoy_config(*, port: int, picker_port: int) -> str:
     """Envoy's bootstrap as YAML: a listener on `port`, the picker on 127.0.0.1:`picker_port`."""
     document = {

@@ -25,6 +25,7 @@ from apps.pools.domain.manifests import (
     labels_of,
     object_meta,
 )
+from apps.pools.domain.parts import EVENT_PORTS, NOTHING, EngineParts, event_args, transfer_args
 from apps.pools.domain.sources import served_from
 from apps.pools.domain.spec import PoolSpec, Variant
 
@@ -35,6 +36,7 @@ HASH_SEED = "42"
 # after SIGTERM and the drain an engine still needs about 8 s to go; a margin above it
 TEARDOWN_SECONDS = 15
 CACHE_PATH = "/var/cache/engine"
+SHARED_MEMORY = 20 * 2**30
 
 RENDERED_ENV = frozenset({"PYTHONHASHSEED", "HF_HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "POD_IP"})
 # flags that Lamplight renders, or that would blind or lock out what watches the engine: flag -> why
@@ -80,27 +82,63 @@ def deployment_name(pool: str, variant: str) -> str:
 
 
 def engine_deployment(
-    pool: PoolIdentity, spec: PoolSpec, variant: Variant, model: ModelFacts, inputs: Inputs, dialect: Dialect
+    pool: PoolIdentity,
+    spec: PoolSpec,
+    variant: Variant,
+    model: ModelFacts,
+    inputs: Inputs,
+    dialect: Dialect,
+    parts: EngineParts = NOTHING,
 ) -> Manifest:
     """The Deployment of one variant; `spec.replicas` is the initial count and is left out of later applies."""
-    accelerator = inputs.accelerators.get(variant.accelerator)
-    if accelerator is None:
-        raise PlanRefused(
-            "UnknownAccelerator", f"variant {variant.name}: {variant.accelerator} is not an accelerator we know"
-        )
-    labels = engine_labels(pool, spec, variant, accelerator)
-    grace = _seconds(spec.rollout.drain_delay) + _seconds(spec.rollout.shutdown_timeout) + TEARDOWN_SECONDS
+    labels = engine_labels(pool, spec, variant, _accelerator(variant, inputs))
+    surge, unavailable = inputs.strategies.get(variant.name) or spec.rollout.first_strategy
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": object_meta(pool, deployment_name(pool.name, variant.name), labels),
+        "spec": {
+            "replicas": inputs.replicas[variant.name],
+            "selector": {"matchLabels": engine_selector(pool, variant)},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
+            },
+            "progressDeadlineSeconds": seconds(spec.rollout.progress_deadline),
+            **({"paused": True} if inputs.paused else {}),
+            "template": engine_template(pool, spec, variant, model, inputs, dialect, parts),
+        },
+    }
+
+
+def engine_template(
+    pool: PoolIdentity,
+    spec: PoolSpec,
+    variant: Variant,
+    model: ModelFacts,
+    inputs: Inputs,
+    dialect: Dialect,
+    parts: EngineParts,
+) -> dict[str, Any]:
+    """The pod template of one variant: what a Deployment or a LeaderWorkerSet makes pods of."""
+    accelerator = _accelerator(variant, inputs)
+    grace = seconds(spec.rollout.drain_delay) + seconds(spec.rollout.shutdown_timeout) + TEARDOWN_SECONDS
     source = served_from(model)
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
-        "containers": [_container(spec, variant, model, inputs, dialect, accelerator)],
+        **({"initContainers": [dict(one) for one in parts.init_containers]} if parts.init_containers else {}),
+        "containers": [_container(spec, variant, model, inputs, dialect, accelerator, parts)],
         "volumes": [
             # NCCL and vLLM's processes talk through shared memory; the container default of 64 MiB is too small
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "20Gi"}},
+            {
+                "name": "shm",
+                "emptyDir": {"medium": "Memory", "sizeLimit": quantity(SHARED_MEMORY + parts.shared_memory)},
+            },
             {"name": "cache", "emptyDir": {}},
             *source.volumes,
+            *(dict(volume) for volume in parts.volumes),
         ],
     }
     if accelerator.node_selector:
@@ -110,23 +148,19 @@ def engine_deployment(
         pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": _any_of(marks)}}
     if accelerator.resource:
         pod["tolerations"] = [{"key": accelerator.resource, "operator": "Exists", "effect": "NoSchedule"}]
-    surge, unavailable = inputs.strategies.get(variant.name) or spec.rollout.first_strategy
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": object_meta(pool, deployment_name(pool.name, variant.name), labels),
-        "spec": {
-            "replicas": inputs.replicas[variant.name],
-            "selector": {"matchLabels": _selector(pool, variant)},
-            "strategy": {
-                "type": "RollingUpdate",
-                "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
-            },
-            "progressDeadlineSeconds": _seconds(spec.rollout.progress_deadline),
-            **({"paused": True} if inputs.paused else {}),
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }
+    metadata: dict[str, Any] = {"labels": engine_labels(pool, spec, variant, accelerator)}
+    if parts.annotations:
+        metadata["annotations"] = dict(parts.annotations)
+    return {"metadata": metadata, "spec": pod}
+
+
+def _accelerator(variant: Variant, inputs: Inputs) -> AcceleratorFacts:
+    accelerator = inputs.accelerators.get(variant.accelerator)
+    if accelerator is None:
+        raise PlanRefused(
+            "UnknownAccelerator", f"variant {variant.name}: {variant.accelerator} is not an accelerator we know"
+        )
+    return accelerator
 
 
 def _container(
@@ -136,19 +170,23 @@ def _container(
     inputs: Inputs,
     dialect: Dialect,
     accelerator: AcceleratorFacts,
+    parts: EngineParts,
 ) -> dict[str, Any]:
     source = served_from(model)
-    requests: dict[str, Any] = {"cpu": variant.resources.cpu, "memory": _quantity(variant.resources.memory)}
-    limits: dict[str, Any] = {"memory": _quantity(variant.resources.memory)}
+    memory = quantity(variant.resources.memory + parts.memory)
+    requests: dict[str, Any] = {"cpu": variant.resources.cpu, "memory": memory}
+    limits: dict[str, Any] = {"memory": memory}
     if accelerator.resource:
         requests[accelerator.resource] = limits[accelerator.resource] = str(variant.accelerators_per_pod)
-    models = {"path": "/v1/models", "port": dialect.model_server_port_name}
-    health = {"path": "/health", "port": dialect.model_server_port_name}
+    # behind a routing sidecar the engine has a port of its own, and probes ask the engine, not the sidecar
+    port_name = dialect.model_server_port_name if parts.port is None else "engine"
+    models = {"path": "/v1/models", "port": port_name}
+    health = {"path": "/health", "port": port_name}
     return {
         "name": "vllm",
         "image": spec.engine.image,
         "command": ["vllm", "serve"],
-        "args": engine_args(spec, variant, model, inputs, dialect),
+        "args": engine_args(spec, variant, model, inputs, dialect, parts),
         "env": [
             {"name": "PYTHONHASHSEED", "value": HASH_SEED},
             {"name": "HF_HOME", "value": f"{CACHE_PATH}/huggingface"},
@@ -156,40 +194,56 @@ def _container(
             {"name": "TRITON_CACHE_DIR", "value": f"{CACHE_PATH}/triton"},
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             *source.env,
+            *(dict(variable) for variable in parts.env),
             *({"name": name, "value": value} for name, value in sorted(spec.engine.env.items())),
         ],
-        "ports": [{"name": dialect.model_server_port_name, "containerPort": ENGINE_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": port_name, "containerPort": parts.port or ENGINE_PORT, "protocol": "TCP"},
+            *(dict(port) for port in parts.ports),
+            *(dict(port) for port in (EVENT_PORTS if parts.kv_events else ())),
+        ],
         # /v1/models answers once the model is loaded. Asked often, so that a start of seconds is seen in seconds;
         # an hour in all, because weights may have to be downloaded.
         "startupProbe": {"httpGet": models, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 1800},
         "livenessProbe": {"httpGet": health, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
         "readinessProbe": {"httpGet": models, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3},
         # while it drains, vLLM refuses new requests and still looks healthy: it must have left the routing before
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(_seconds(spec.rollout.drain_delay))]}}},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(seconds(spec.rollout.drain_delay))]}}},
         "resources": {"requests": requests, "limits": limits},
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  (a path in the container)
             {"name": "cache", "mountPath": CACHE_PATH},
             *source.mounts,
+            *(dict(mount) for mount in parts.mounts),
         ],
     }
 
 
-def engine_args(spec: PoolSpec, variant: Variant, model: ModelFacts, inputs: Inputs, dialect: Dialect) -> list[str]:
+def engine_args(
+    spec: PoolSpec,
+    variant: Variant,
+    model: ModelFacts,
+    inputs: Inputs,
+    dialect: Dialect,
+    parts: EngineParts = NOTHING,
+) -> list[str]:
     """The command line behind `vllm serve`: what Lamplight renders, then what the pool adds."""
     source = served_from(model)
-    args = [source.argument, f"--port={ENGINE_PORT}", f"--served-model-name={model.served_name}", *source.args]
+    port = parts.port or ENGINE_PORT
+    args = [source.argument, f"--port={port}", f"--served-model-name={model.served_name}", *source.args]
     args.append(f"--tensor-parallel-size={variant.parallelism.tensor}")
     if variant.parallelism.pipeline > 1:
         args.append(f"--pipeline-parallel-size={variant.parallelism.pipeline}")
-    if variant.parallelism.data > 1:
+    if variant.parallelism.data > 1 and not parts.own_data_parallelism:
         args.append(f"--data-parallel-size={variant.parallelism.data}")
     if dialect.engine_has_shutdown_timeout:
-        args.append(f"--shutdown-timeout={_seconds(spec.rollout.shutdown_timeout)}")
+        args.append(f"--shutdown-timeout={seconds(spec.rollout.shutdown_timeout)}")
     if dialect.engine_has_custom_buckets:
         buckets = {family: list(inputs.latency_edges) for family in inputs.latency_families}
         args.append(f"--custom-histogram-buckets={json.dumps(buckets, separators=(',', ':'))}")
-    return [*args, *dialect.engine_quiet_flags, *spec.engine.args]
+    if parts.kv_events:
+        args += event_args(model.served_name, topic_has_port=dialect.kv_topic_has_port, port=ENGINE_PORT)
+    return [*args, *transfer_args(parts.connectors), *parts.args, *dialect.engine_quiet_flags, *spec.engine.args]
 
 
 def engine_disruption_budget(
@@ -202,7 +256,7 @@ def engine_disruption_budget(
         "metadata": object_meta(
             pool, deployment_name(pool.name, variant.name), engine_labels(pool, spec, variant, accelerator)
         ),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _selector(pool, variant)}},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": engine_selector(pool, variant)}},
     }
 
 
@@ -227,7 +281,7 @@ def engines_service(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect) -> Man
     }
 
 
-def _selector(pool: PoolIdentity, variant: Variant) -> dict[str, str]:
+def engine_selector(pool: PoolIdentity, variant: Variant) -> dict[str, str]:
     return {POOL_UID: pool.uid, VARIANT: variant.name, COMPONENT: COMPONENT_ENGINE}
 
 
@@ -239,10 +293,10 @@ def _any_of(labels: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     }
 
 
-def _seconds(value: Any) -> int:
+def seconds(value: Any) -> int:
     return int(value.total_seconds())
 
 
-def _quantity(size: int) -> str:
+def quantity(size: int) -> str:
     """A byte size as a Kubernetes quantity (`64Gi`; bare bytes have no suffix there)."""
     return format_bytes(size).removesuffix("B")

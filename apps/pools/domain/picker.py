@@ -6,6 +6,7 @@ InferencePool.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import yaml
 
 from apps.catalog.domain.dialects import Dialect
+from apps.catalog.domain.picker_config import misfits
 from apps.pools.domain.dataplane import envoy_config
 from apps.pools.domain.engines import ENGINE_PORT
-from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PoolIdentity, labels_of, object_meta
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PlanRefused, PoolIdentity, labels_of, object_meta
 from apps.pools.domain.spec import PoolSpec, Weights
 
 COMPONENT_PICKER = "endpoint-picker"
@@ -47,7 +49,10 @@ def holds(spec: PoolSpec, dialect: Dialect) -> bool:
 
 
 def picker_config(weights: Weights, dialect: Dialect, *, hold: bool = False) -> str:
-    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted; with `hold`, flow control."""
+    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted; with `hold`, flow control.
+
+    Raises PlanRefused for what the picker of the dialect would refuse or overlook.
+    """
     scorers = [
         ("queue-scorer", weights.queue),
         ("kv-cache-utilization-scorer", weights.kv_cache_utilization),
@@ -76,7 +81,21 @@ def picker_config(weights: Weights, dialect: Dialect, *, hold: bool = False) -> 
             "defaultRequestTTL": f"{HOLD_SECONDS}s",
             "noEndpointRequestTTL": f"{HOLD_SECONDS}s",
         }
-    return yaml.safe_dump(document, sort_keys=False)
+    text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+    for said in _misfits(text, dialect.name):
+        raise PlanRefused(
+            "PickerConfigInvalid", f"the endpoint picker would not read its configuration as meant: {said}"
+        )
+    return text
+
+
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@functools.lru_cache(maxsize=1024)
+def _misfits(text: str, dialect: str) -> tuple[str, ...]:
+    document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (a safe loader)
+    return tuple(f"{misfit.sentence} ({misfit.pointer})" for misfit in misfits(document, dialect))
 
 
 def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac: bool) -> list[Manifest]:

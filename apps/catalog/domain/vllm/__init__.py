@@ -2,5 +2,6 @@
 
 from apps.catalog.domain.vllm.arguments import ParsedArgs, parse_args
 from apps.catalog.domain.vllm.facts import Flag, Metric, flags, metrics, table_version
+from apps.catalog.domain.vllm.options import option_faults
 
-__all__ = ["Flag", "Metric", "ParsedArgs", "flags", "metrics", "parse_args", "table_version"]
+__all__ = ["Flag", "Metric", "ParsedArgs", "flags", "metrics", "option_faults", "parse_args", "table_version"]
