@@ -16,6 +16,7 @@ from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts,
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan, plan_of
 from apps.pools.models import Pool, Rollout
 from apps.pools.rules import rules_of
 
@@ -33,6 +34,7 @@ class Declared:
     strategies: dict[str, tuple[int, int]] = field(default_factory=dict)
     standing: str = ""
     rules: tuple[Mapping[str, Any], ...] = ()
+    tiers: TierPlan = NO_TIERS
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
         strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
         rules=rules_of(pool),
+        tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
     )
 
 
@@ -86,6 +89,7 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         kinds=frozenset(kinds),
         strategies=declared.strategies,
         rules=declared.rules,
+        tiers=declared.tiers,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):

@@ -67,6 +67,21 @@ class ReplicaTarget(models.Model):
         return f"{self.pool_id} {self.variant}: {self.desired}"
 
 
+class TierPlanRow(models.Model):
+    """Which tiers below the device the offload loop wants a pool's engines to have (`plan`: domain TierPlan as JSON).
+    No part of the spec."""
+
+    pool = models.OneToOneField(Pool, on_delete=models.CASCADE, primary_key=True, related_name="tier_plan")
+    plan = models.JSONField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "pools_tier_plan"
+
+    def __str__(self) -> str:
+        return f"{self.pool_id}: {len(self.plan.get('tiers', []))} tiers"
+
+
 class PoolPlan(models.Model):
     """What a change would do to a pool, as the cluster answered at one moment; masked. Decided at most once.
 

@@ -15,8 +15,9 @@ from apps.core.domain.units import HourlyPrice
 from apps.core.kinds import find_reference
 from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
 from apps.pools.domain.spec import PoolSpec, Variant
+from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.domain.validation import Offer, Shape
-from apps.pools.models import Pool, PoolRevision, ReplicaTarget
+from apps.pools.models import Pool, PoolRevision, ReplicaTarget, TierPlanRow
 
 
 def spec_of(pool: Pool) -> PoolSpec:
@@ -144,6 +145,12 @@ def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable
 
 def replica_targets(pool: Pool) -> dict[str, ReplicaTarget]:
     return {target.variant: target for target in pool.targets.all()}
+
+
+def tier_plan(pool: Pool) -> TierPlan | None:
+    """What the offload loop last wanted, None before it wanted anything."""
+    row = TierPlanRow.objects.filter(pool_id=pool.uid).first()
+    return TierPlan.from_json(row.plan) if row is not None else None
 
 
 def effective_replicas(variant: Variant, target: ReplicaTarget | None) -> int:

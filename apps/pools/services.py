@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,8 @@ from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Clash, Fault, Invalid
 from apps.core.kinds import Accepted
 from apps.pools import selectors
-from apps.pools.models import Pool, PoolPlan, ReplicaTarget
+from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan
+from apps.pools.models import Pool, PoolPlan, ReplicaTarget, TierPlanRow
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.queue import Lease
@@ -117,6 +118,47 @@ def _announce(
             **named,
         )
     )
+
+
+@transaction.atomic
+def set_tier_plan(*, pool: Pool, plan: TierPlan, actor: str, generation: int) -> bool:
+    """Have a pool's engines keep KV blocks where `plan` says; whether that is another place than before.
+
+    A tier plan is no part of the declaration: no revision, no new generation. It reaches the engines as a roll-out.
+    `generation`: the one that it was decided on. Raises Clash when the pool is going away, when its declaration has
+    changed since, or when its offload mode is not `auto`.
+    """
+    pool = Pool.objects.select_for_update().get(uid=pool.uid)
+    if pool.deletion_requested_at is not None:
+        raise Clash(f"{pool.key} is being deleted: its tiers cannot be changed any more.")
+    if pool.generation != generation:
+        raise Clash(
+            f"{pool.key} was declared anew (generation {pool.generation}, decided on {generation}): decide again."
+        )
+    mode = selectors.spec_of(pool).offload.mode
+    if mode != "auto":
+        raise Clash(f"The tiers of {pool.key} are not Lamplight's to change: offload.mode is {mode}.")
+    before = selectors.tier_plan(pool) or NO_TIERS
+    TierPlanRow.objects.update_or_create(pool=pool, defaults={"plan": plan.to_json(), "updated_at": clock.now()})
+    if replace(before, source="", reason="") == replace(plan, source="", reason=""):
+        return False
+    reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.ROLLOUT, shard=str(pool.cluster_uid))
+    named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
+    record_event(**named, type="Normal", reason="TiersSet", message=plan.reason, source=plan.source)
+    outbox.publish(**named, verb="status", generation=pool.generation, fields=["offload"])
+    changes.record(
+        changes.Change(
+            actor=actor,
+            request_id="",
+            action="update",
+            generation=pool.generation,
+            before={"tierPlan": before.to_json()},
+            after={"tierPlan": plan.to_json()},
+            reason=plan.reason,
+            **named,
+        )
+    )
+    return True
 
 
 def plan_carried_out(lease: Lease, pool: Pool) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan
+
 Manifest = dict[str, Any]
 
 POOL_UID = "lamplight.dev/pool-uid"
@@ -63,7 +65,8 @@ class Inputs:
     `replicas`: the clamped target of each variant. `latency_edges`: bucket bounds in seconds of the engines' latency
     histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
     `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
-    stand still. `rules`: groups of Prometheus rules about the pool.
+    stand still. `rules`: groups of Prometheus rules about the pool. `tiers`: where engines keep KV blocks
+    beside the device.
     """
 
     replicas: Mapping[str, int]
@@ -74,6 +77,7 @@ class Inputs:
     strategies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     paused: bool = False
     rules: tuple[Mapping[str, Any], ...] = ()
+    tiers: TierPlan = NO_TIERS
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds

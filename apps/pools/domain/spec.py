@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
 from apps.core.domain.units import ByteSize, Duration, MoneyRate
+from apps.pools.domain.tiers.declared import Offload
 
 # an object's name is pool and variant with a suffix of ours or of a controller behind it, within 63 characters
 LONGEST_POOL_AND_VARIANT = 46
@@ -219,12 +220,6 @@ class Autoscaling(Spec):
             if twice:
                 raise ValueError(f"two {what} are named {twice[0]}: give each its own name")
         return self
-
-
-class Offload(Spec):
-    """Tiers below the accelerator's memory for KV blocks."""
-
-    mode: Literal["off"] = "off"
 
 
 class Rollout(Spec):

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 077d2ab172c817b9e6396c5698c0f2363d544510f4b907352f1c051ae1a896ab
+// schema-sha256: b25ac3e21936c334a0b9ea8bf5750a0f23104df1a2e52abf362ca47a946082dd
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -1697,6 +1697,54 @@ export interface components {
             standby?: "reserved" | "shared";
         };
         /**
+         * DeclaredTier
+         * @description One tier. `bytes`: the most that it may take (mode fixed: what it takes), of host memory per replica, of the others
+         *     for the whole pool. `claim`: a ReadWriteMany PersistentVolumeClaim. `ttl`: blocks that nobody asked for this long go.
+         *     `gib_price`: what a GiB costs per hour; without one it is paid for already.
+         */
+        PoolDeclaredTier: {
+            /**
+             * Bucket
+             * @default null
+             */
+            bucket?: string | null;
+            /**
+             * Bytes
+             * @default null
+             */
+            bytes?: string | null;
+            /**
+             * Claim
+             * @default null
+             */
+            claim?: string | null;
+            /**
+             * Endpoint
+             * @default null
+             */
+            endpoint?: string | null;
+            /**
+             * Gibprice
+             * @default null
+             */
+            gibPrice?: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "host" | "filesystem" | "object" | "peer";
+            /**
+             * Secret
+             * @default null
+             */
+            secret?: string | null;
+            /**
+             * Ttl
+             * @default null
+             */
+            ttl?: string | null;
+        };
+        /**
          * Engine
          * @description The engine's image, and what is added to the command line and environment that Lamplight renders.
          */
@@ -1760,15 +1808,40 @@ export interface components {
         };
         /**
          * Offload
-         * @description Tiers below the accelerator's memory for KV blocks.
+         * @description Tiers below the accelerator's memory for KV blocks, and who decides on them.
+         *
+         *     `auto`: Lamplight, one replica first. `advisory`: it decides, explains and stores, and changes nothing. `fixed`: the
+         *     tiers as declared. `off`: none. `min_prefix_tokens`: what is shorter is computed, not loaded (mode fixed; otherwise
+         *     decided). `prompt_only`: blocks of generated tokens stay out of the tiers.
          */
         PoolOffload: {
             /**
+             * Connector
+             * @default native
+             * @enum {string}
+             */
+            connector?: "native" | "lmcache";
+            /**
+             * Minprefixtokens
+             * @default 256
+             */
+            minPrefixTokens?: number;
+            /**
              * Mode
              * @default off
-             * @constant
+             * @enum {string}
              */
-            mode?: "off";
+            mode?: "off" | "auto" | "advisory" | "fixed";
+            /**
+             * Promptonly
+             * @default true
+             */
+            promptOnly?: boolean;
+            /**
+             * Tiers
+             * @default []
+             */
+            tiers?: components["schemas"]["PoolDeclaredTier"][];
         };
         /**
          * Parallelism
@@ -1975,7 +2048,11 @@ export interface components {
             namespace: string;
             /**
              * @default {
-             *       "mode": "off"
+             *       "mode": "off",
+             *       "tiers": [],
+             *       "minPrefixTokens": 256,
+             *       "promptOnly": true,
+             *       "connector": "native"
              *     }
              */
             offload?: components["schemas"]["PoolOffload"];

@@ -1,0 +1,73 @@
+"""The declared tiers and the plan that engines are rendered from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.core.domain.refusals import Invalid
+from apps.pools.domain.tiers.declared import Offload
+from apps.pools.domain.tiers.plan import NO_TIERS, Tier, TierPlan, fixed_plan, plan_of
+
+HOST = {"kind": "host", "bytes": "64Gi"}
+VOLUME = {"kind": "filesystem", "bytes": "500Gi", "claim": "kv-cache", "ttl": "30m"}
+
+tiers = st.builds(
+    Tier,
+    kind=st.sampled_from(["host", "filesystem", "object", "peer"]),
+    bytes=st.integers(0, 2**50),
+    claim=st.none() | st.just("kv-cache"),
+    ttl_seconds=st.none() | st.integers(10, 10**6),
+)
+plans = st.builds(
+    TierPlan,
+    tiers=st.lists(tiers, max_size=4).map(tuple),
+    chunk_tokens=st.integers(1, 10**6),
+    prompt_only=st.booleans(),
+    canary=st.none() | st.just("h200"),
+    events=st.booleans(),
+    reason=st.text(max_size=20),
+)
+
+
+@given(plans)
+def test_a_plan_survives_being_stored(plan: TierPlan) -> None:
+    assert TierPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_fixed_tiers_are_looked_up_fastest_first_and_need_no_decision() -> None:
+    declared = Offload.from_document({"mode": "fixed", "tiers": [VOLUME, HOST], "minPrefixTokens": 1024})
+    plan = plan_of(declared, TierPlan(tiers=(Tier("peer"),)))
+    assert [tier.kind for tier in plan.tiers] == ["host", "filesystem"]
+    assert (plan.chunk_tokens, plan.tiers[1].ttl_seconds, plan.tiers[1].claim) == (1024, 1800, "kv-cache")
+    assert plan == fixed_plan(declared)
+
+
+def test_what_was_decided_holds_in_auto_only_and_events_flow_where_somebody_decides() -> None:
+    decided = TierPlan(tiers=(Tier("host", 2**36),), canary="h200")
+    for mode, tiers_, events in (("auto", decided.tiers, True), ("advisory", (), True), ("off", (), False)):
+        plan = plan_of(Offload.from_document({"mode": mode, "tiers": [HOST]}), decided)
+        assert (plan.tiers, plan.events) == (tiers_, events)
+    assert decided.everywhere.tiers == ()
+    assert plan_of(Offload.from_document({"mode": "auto", "tiers": [HOST]}), None).tiers == NO_TIERS.tiers
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"mode": "auto"}, "needs tiers"),
+        ({"mode": "fixed", "tiers": [{"kind": "host"}]}, "how much"),
+        ({"mode": "auto", "tiers": [{"kind": "filesystem", "bytes": "1Gi"}]}, "ReadWriteMany"),
+        ({"mode": "auto", "tiers": [HOST, HOST]}, "one of each kind"),
+        ({"mode": "auto", "tiers": [{**HOST, "claim": "c"}]}, "belongs to a tier filesystem"),
+        ({"mode": "auto", "tiers": [{**HOST, "ttl": "5m"}]}, "ttl is of"),
+        ({"mode": "auto", "tiers": [{"kind": "object", "bytes": "1Ti", "bucket": "kv"}]}, "endpoint"),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_says_what_is_missing(document: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Invalid, match=sentence):
+        Offload.from_document(document)
