@@ -17,7 +17,7 @@ from apps.telemetry import selectors as telemetry
 from apps.telemetry.batch import minutes_of_pools
 from apps.telemetry.domain.signals import Signals
 
-__all__ = ["FINE", "KEPT", "Key", "advance", "counted_before", "ensure", "key_of", "sums_of", "thin"]
+__all__ = ["FINE", "KEPT", "Key", "advance", "count_history", "counted_before", "ensure", "key_of", "sums_of", "thin"]
 
 # minutes are kept for so long, hours after that
 FINE = timedelta(hours=8)
@@ -110,6 +110,16 @@ def advance(found: Sequence[Series], *, until: datetime, born: Mapping[UUID, dat
         behind.setdefault((series.pool, start), []).append(series)
     for (pool, start), several in list(behind.items())[:_POOLS_AT_ONCE]:
         _catch_up(pool, several, start=start, until=min(until, start + _DAYS_AT_ONCE * _DAY), now=until)
+
+
+def count_history(found: Sequence[Series], *, until: datetime, now: datetime) -> None:
+    """Count what rows of any length tell up to `until`: for a past that was brought in as a whole, whose minutes were
+    never there. `now`: what is long before it is kept by the hour."""
+    for series in found:
+        start = series.until or until - KEPT
+        if start < until:
+            rows = telemetry.signals_of(series.pool, start=start, end=until, step=3600.0, columns=_COLUMNS)
+            _count([series], {series.pool: rows}, until, fine_after=now - FINE)
 
 
 def _catch_up(pool: UUID, several: Sequence[Series], *, start: datetime, until: datetime, now: datetime) -> None:

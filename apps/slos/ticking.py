@@ -14,6 +14,7 @@ from apps.core import clock, outbox
 from apps.core.domain.conditions import read_conditions, set_condition
 from apps.core.locks import advisory
 from apps.pools.models import Pool
+from apps.slos import measuring
 from apps.slos.alerting import update_alerts
 from apps.slos.domain.attainment import Span
 from apps.slos.domain.slo import SLOSpec, Source
@@ -23,7 +24,7 @@ from apps.slos.measuring import Key, advance, counted_before, ensure, key_of, su
 from apps.slos.models import SLO, Series
 from apps.telemetry.batch import minutes_until
 
-__all__ = ["MAX_SLOS", "end_of_measuring", "run_tick", "source_of", "spans_of"]
+__all__ = ["MAX_SLOS", "count_history", "end_of_measuring", "run_tick", "source_of", "spans_of"]
 
 # any number of our own
 _LOCK = 0x6C616D70_736C6F73
@@ -53,6 +54,13 @@ def run_tick() -> int | None:
             return 0
         with transaction.atomic():
             return _tick(until, clock.now())
+
+
+def count_history(until: datetime) -> None:
+    """Have the ledgers of all SLOs count an imported past up to `until` (measuring.count_history)."""
+    now = clock.now()
+    series = {one.pk: one for each in _measured(now) for one in each.series}
+    measuring.count_history(list(series.values()), until=until, now=now)
 
 
 def _tick(until: datetime, now: datetime) -> int:

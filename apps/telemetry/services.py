@@ -36,11 +36,15 @@ __all__ = [
     "FIGURES",
     "Tick",
     "Totals",
+    "import_rows",
     "note_outage",
     "record_tick",
     "retire",
     "roll_up",
+    "roll_up_all",
     "roll_up_longer",
+    "roll_up_minutes",
+    "summarise_all",
     "totals_of",
 ]
 
@@ -70,6 +74,8 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # tens and hours that one run of the task merges at most; what is left is the next run's
 _SPANS_AT_ONCE = 48
+# of those runs in a row; 400 days of tens
+_MOST_RUNS = 1_300
 # times that an outage is asked for before it is left as it is
 _ATTEMPTS = 12
 
@@ -122,6 +128,71 @@ def record_tick(tick: Tick) -> None:
         rolled = roll_up(progress.minutes_until, tick.at)
         _summarise(tick, rolled)
         Progress.objects.filter(id=1).update(last_tick_at=tick.at, minutes_until=rolled)
+
+
+_IMPORTED: Mapping[str, tuple[type[SignalColumns], partitions.PartitionedTable]] = {
+    "raw": (Signal, partitions.RAW),
+    "minute": (SignalMinute, partitions.MINUTES),
+    "ten": (SignalTen, partitions.TENS),
+    "hour": (SignalHour, partitions.HOURS),
+}
+_MARKS = {
+    "hour": ("hours_until", "tens_until", "minutes_until"),
+    "ten": ("tens_until", "minutes_until"),
+    "minute": ("minutes_until",),
+}
+
+
+def import_rows(level: str, rows: Sequence[tuple[UUID, str, Signals]], *, until: datetime | None) -> None:
+    """Store (pool, variant, row) that no tick saw as rows of a level: raw, minute, ten or hour.
+
+    `until`: these and all finer ones are whole up to there; None: nothing is said of that.
+    """
+    table, partitioned = _IMPORTED[level]
+    for at in sorted({partitioned.start_of(moment(row.at)) for _, _, row in rows}):
+        partitions.ensure(partitioned, at)
+    with transaction.atomic():
+        table._default_manager.bulk_create(
+            [_row(table, pool, variant, moment(row.at), row) for pool, variant, row in rows],
+            ignore_conflicts=True,
+            batch_size=1000,
+        )
+        if until is not None:
+            marks = {"ten": ("tens_until", "minutes_until"), "minute": ("minutes_until",)}.get(level, ())
+            Progress.objects.update_or_create(id=1, defaults=dict.fromkeys((*marks, "last_tick_at"), until))
+
+
+def roll_up_minutes() -> None:
+    """Merge whatever raw rows there are into minutes up to now."""
+    now = clock.now()
+    with transaction.atomic():
+        progress, _ = Progress.objects.select_for_update().get_or_create(id=1)
+        since = progress.minutes_until
+        while (rolled := roll_up(since, now)) != since:
+            since = rolled
+        Progress.objects.filter(id=1).update(last_tick_at=now, minutes_until=since)
+
+
+def roll_up_all() -> None:
+    """Merge minutes into tens and hours as far as they go, and bring the summaries up to the newest rows."""
+    for _ in range(_MOST_RUNS):
+        before = Progress.objects.values_list("tens_until", "hours_until").get(id=1)
+        roll_up_longer()
+        if Progress.objects.values_list("tens_until", "hours_until").get(id=1) == before:
+            break
+    summarise_all()
+
+
+def summarise_all() -> None:
+    """Bring the newest figures up to the newest rows of every pool."""
+    now = clock.now()
+    newest = {
+        (row.pool, ""): signals_from(row)
+        for row in Signal.objects.filter(at__gt=now - timedelta(seconds=30), at__lte=now, variant="").order_by("at")
+    }
+    progress = Progress.objects.filter(id=1).first()
+    if newest and progress is not None and progress.minutes_until is not None:
+        _summarise(Tick(now, newest, {}), progress.minutes_until)
 
 
 def roll_up(since: datetime | None, now: datetime) -> datetime:

@@ -1,0 +1,529 @@
+"""A week that never was, played into the database: pools, signals, SLOs, decisions, roll-outs, alerts, a timeline.
+
+Everything is written by the services that write it in earnest, with the clock standing at the moment told of; only what
+a cluster would have answered (statuses, signals) is made up. For tests, screenshots and benchmarks of the console: an
+instance with running loops would soon find that the clusters of this week do not answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.models import Team
+from apps.audit.services import record_event
+from apps.autoscaling import ticking as autoscaler
+from apps.clusters.models import Cluster
+from apps.console.domain.week import STORIES, Story, needed, row
+from apps.core import clock, services, yamlio
+from apps.core.domain.access import SHARED_TEAM
+from apps.core.domain.conditions import Condition, read_conditions, set_condition
+from apps.core.domain.refusals import Clash
+from apps.core.writes import By
+from apps.pools import revisions
+from apps.pools.domain.health import Health, Sync, conditions_of
+from apps.pools.models import Pool, PoolRevision, Rollout
+from apps.pools.selectors import effective_replicas, replica_targets, spec_of
+from apps.slos import ticking as slos
+from apps.telemetry import services as telemetry
+from apps.telemetry.domain.signals import Signals
+
+__all__ = ["seed"]
+
+CLUSTERS = ("gpu-east", "gpu-west")
+_MODELS = {
+    "llama-3-1-8b": ("hf://meta-llama/Llama-3.1-8B-Instruct", (32, 32, 8, 128, 8_030_261_248)),
+    "qwen-2-5-coder-32b": ("hf://Qwen/Qwen2.5-Coder-32B-Instruct", (64, 40, 8, 128, 32_763_876_352)),
+}
+# (product, accelerators of a node, nodes, used)
+_STOCK = {
+    "gpu-east": (("NVIDIA-H200", 8, 2, 11), ("NVIDIA-H100-80GB-HBM3", 8, 2, 13)),
+    "gpu-west": (("NVIDIA-H100-80GB-HBM3", 8, 1, 3), ("NVIDIA-L40S", 4, 3, 5)),
+}
+_HOUR, _TEN, _MINUTE = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
+_TICK = 15
+# before the end: raw rows from here on, minutes before them, tens before those, hours before all: no finer than charts
+_RAW = timedelta(minutes=70)
+_MINUTES = timedelta(hours=6)
+_TENS = timedelta(hours=26)
+# the autoscaler looks this often in the last half hour, and in its episodes
+_LOOK = 60
+_WATCHED = timedelta(minutes=35)
+_STARTUP = 80.0
+
+
+def seed(*, end: datetime, by: By, pools: int = 0, days: int = 7) -> dict[str, int]:
+    """Play `days` up to `end`; `pools`: so many more, small ones, that only the fleet page looks at. Raises Clash where
+    there are pools already. How many pools, SLOs, decisions, alerts there are then."""
+    if Pool.objects.exists():
+        raise Clash(
+            "There are pools already: the week is for an empty instance (make up DEMO=0 with a DATA= of its own)."
+        )
+    end = end.astimezone(UTC).replace(second=0, microsecond=0)
+    _Week(end, end - timedelta(days=days), by).play()
+    if pools:
+        _many(pools, end, by)
+    return {name: model.objects.count() for name, model in _counted()}
+
+
+def _counted() -> Sequence[tuple[str, Any]]:
+    from apps.audit.models import ChangeRecord, Event
+    from apps.autoscaling.models import Decision
+    from apps.slos.models import SLO, Alert
+
+    return (
+        ("pools", Pool), ("slos", SLO), ("decisions", Decision), ("alerts", Alert),
+        ("changes", ChangeRecord), ("events", Event),
+    )  # fmt: skip
+
+
+@dataclass
+class _Standing:
+    """A pool of the week: what runs, and what has been asked for and is on its way ([due, count])."""
+
+    story: Story
+    pool: Any
+    ready: int
+    coming: list[tuple[float, int]]
+
+
+class _Week:
+    def __init__(self, end: datetime, start: datetime, by: By) -> None:
+        self.end, self.start, self.by = end, start, by
+        self.until = start
+        self.pools: list[_Standing] = []
+
+    def play(self) -> None:
+        self.at(self.start, self.declare)
+        for moment, action in sorted(self.script(), key=lambda one: one[0]):
+            self.at(moment, action)
+        self.last_hour()
+        with clock.frozen(self.end):
+            telemetry.roll_up_minutes()
+            # before there are tens of these minutes: what is counted once must not come again in longer rows
+            slos.count_history(self.end)
+            telemetry.roll_up_all()
+            slos.run_tick()
+            for one in self.pools:
+                self.status(one)
+
+    def script(self) -> Iterator[tuple[datetime, Callable[[], None]]]:
+        """What happened when; moments that lie before the week are left out."""
+        day, an_hour = timedelta(days=1), timedelta(hours=1)
+        told: list[tuple[timedelta, Callable[[], None]]] = [
+            (6.2 * day, lambda: self.change("chat", "longer prompts", _with_args("--max-model-len=32768"))),
+            (5.1 * day, lambda: self.change("answers", "a quieter night", _with_bounds(1, 3))),
+            (4.2 * day, lambda: self.broken("code", "try the nightly", "vllm/vllm-openai:nightly-missing")),
+            (4.2 * day - 1.6 * an_hour, lambda: self.back("code", "there is no such image")),
+            (3.4 * day, lambda: self.drift("summaries")),
+            (2.3 * day - 0.3 * an_hour, self.judge),
+            (2.3 * day - 2.0 * an_hour, self.judge),
+            (1.3 * day, lambda: self.change("chat", "room for the morning", _with_bounds(2, 6))),
+            (0.6 * day, lambda: self.change("code", "more sequences at once", _with_args("--max-num-seqs=256"))),
+            (timedelta(minutes=24), lambda: self.silent("vision")),
+        ]
+        for days, hour, minute in ((3, 9, 20), (2, 9, 20), (2, 18, 10), (1, 9, 20)):
+            # mornings when load doubles, and an evening
+            then = self.end.replace(hour=hour, minute=minute) - timedelta(days=days)
+            told.append((self.end - then, self.episode))
+        for before, action in told:
+            moment = self.end - before
+            if self.start + an_hour < moment < self.end - _RAW or before < _RAW:
+                yield moment, action
+
+    def at(self, moment: datetime, action: Callable[[], None]) -> None:
+        """Let time pass up to a moment, then do something there."""
+        if moment < self.end - _RAW:
+            self.pass_time(moment)
+        with clock.frozen(moment):
+            action()
+
+    # --- what time brings: signals and what is counted of them ------------------------------------------------------
+    def pass_time(self, moment: datetime) -> None:
+        for level, step, last in (
+            ("hour", _HOUR, self.end - _TENS),
+            ("ten", _TEN, self.end - _MINUTES),
+            ("minute", _MINUTE, self.end - _RAW),
+        ):
+            self.write(level, min(moment, last), step)
+        self.count(self.until)
+
+    def write(self, level: str, until: datetime, step: timedelta) -> None:
+        """Rows of one level from where the coarser ones end, each with the replicas that its load needs."""
+        rows = []
+        while (at := _next(self.until, step)) <= until:
+            for one in self.pools:
+                one.ready = needed(one.story, at.timestamp(), self.end.timestamp())
+                seconds = (at - self.until).total_seconds()
+                rows.append((one.pool.uid, "", self.row(one, at, seconds, one.ready)))
+            self.until = at
+        telemetry.import_rows(level, rows, until=self.until)
+
+    def row(self, one: _Standing, at: datetime, seconds: float, desired: int) -> Signals:
+        return row(one.story, at.timestamp(), seconds, end=self.end.timestamp(), ready=one.ready, desired=desired)
+
+    def count(self, until: datetime) -> None:
+        """The SLOs' ledger up to here, from whatever rows there are."""
+        with clock.frozen(until):
+            slos.count_history(until)
+
+    def last_hour(self) -> None:
+        """Every few seconds, with the autoscaler at work in the second half of it."""
+        self.pass_time(self.end - _RAW)
+        self.as_asked()
+        at, rows = self.until, []
+        while at < self.end:
+            at += timedelta(seconds=_TICK)
+            rows += self.tick(at, _TICK, self.pools)
+            if at.second % _LOOK == 0 and self.end - at <= _WATCHED:
+                telemetry.import_rows("raw", rows, until=None)
+                rows = []
+                self.decide(at)
+        telemetry.import_rows("raw", rows, until=None)
+        self.until = self.end
+
+    def tick(self, at: datetime, seconds: float, pools: Sequence[_Standing]) -> list[tuple[UUID, str, Signals]]:
+        rows = []
+        for one in pools:
+            for due, count in list(one.coming):
+                if due <= at.timestamp():
+                    one.ready = count
+                    one.coming.remove((due, count))
+            made = self.row(one, at, seconds, one.coming[-1][1] if one.coming else one.ready)
+            rows += [(one.pool.uid, "", made), (one.pool.uid, one.story.variant, made)]
+        return rows
+
+    def as_asked(self) -> None:
+        """Where the autoscaler acts, its last word is what runs."""
+        for one in self.pools:
+            if one.story.mode == "active":
+                one.ready, one.coming = _desired(one.pool), []
+
+    def decide(self, at: datetime) -> None:
+        with clock.frozen(at):
+            autoscaler.run_tick()
+            for one in self.pools:
+                if one.story.mode != "active":
+                    continue
+                wanted = _desired(one.pool)
+                planned = one.coming[-1][1] if one.coming else one.ready
+                if wanted > planned:
+                    one.coming.append((at.timestamp() + _STARTUP, wanted))
+                elif wanted < planned:
+                    one.coming, one.ready = [], min(one.ready, wanted)
+
+    def episode(self) -> None:
+        """Half an hour of the past in which the autoscaler is seen at work; charts keep their coarser rows."""
+        start, watched = clock.now(), [one for one in self.pools if one.story.mode != "off"]
+        self.as_asked()
+        for nth in range(1, 31):
+            at = start + nth * timedelta(seconds=_LOOK)
+            half = at - timedelta(seconds=_LOOK / 2)
+            rows = [*self.tick(half, _LOOK / 2, watched), *self.tick(at, _LOOK / 2, watched)]
+            telemetry.import_rows("raw", rows, until=None)
+            self.decide(at)
+
+    def judge(self) -> None:
+        slos.run_tick()
+
+    # --- what people and controllers did ----------------------------------------------------------------------------
+    def declare(self) -> None:
+        for name in sorted({SHARED_TEAM, *(story.team for story in STORIES)}):
+            Team.objects.get_or_create(name=name)
+        _apply(
+            [*_clusters(), *_models(), *map(_pool, STORIES), *_slos(), _webhook()],
+            self.by,
+            "the platform's first pools",
+        )
+        for cluster in Cluster.objects.filter(name__in=CLUSTERS):
+            _seen(cluster)
+        for story in STORIES:
+            pool = Pool.objects.get(team=story.team, name=story.name)
+            one = _Standing(story, pool, story.minimum, [])
+            self.pools.append(one)
+            self.event(one, "Normal", "ObjectsCreated", "the objects of generation 1 are in the cluster")
+            self.live(one)
+
+    def change(self, name: str, why: str, edit: Callable[[dict[str, Any]], None]) -> None:
+        one = self.one(name)
+        self.edit(one, why, edit)
+        self.live(one)
+
+    def broken(self, name: str, why: str, image: str) -> None:
+        one = self.one(name)
+
+        def edit(spec: dict[str, Any]) -> None:
+            spec["engine"]["image"] = image
+
+        self.edit(one, why, edit)
+        said = f"{name}-{one.story.variant}: ImagePullBackOff: {image}: not found"
+        self.event(one, "Warning", "ImagePullBackOff", said)
+        Rollout.objects.update_or_create(
+            pool=one.pool,
+            defaults={
+                "template": "0" * 16, "generation": one.pool.generation, "state": "Stopped",
+                "reason": "ImagePullBackOff", "message": said, "started_at": clock.now(), "finished_at": clock.now(),
+            },
+        )  # fmt: skip
+        self.event(
+            one, "Warning", "RolloutStopped", f"the roll-out of generation {one.pool.generation} stopped: {said}"
+        )
+
+    def back(self, name: str, why: str) -> None:
+        one = self.one(name)
+        by = By(self.by.actor, reason=why)
+        revisions.roll_back(one.pool, one.pool.generation - 1, by=by, etags=("*",), dry_run=False)
+        self.live(one)
+
+    def drift(self, name: str) -> None:
+        one = self.one(name)
+        self.event(
+            one, "Warning", "DriftFound", "kubectl-edit changed spec.template.spec.terminationGracePeriodSeconds"
+        )
+        self.event(one, "Normal", "DriftHealed", "spec.template.spec.terminationGracePeriodSeconds is 150 again")
+
+    def silent(self, name: str) -> None:
+        one = self.one(name)
+        self.event(one, "Warning", "CrashLoopBackOff", _last_words(one.story))
+
+    def status(self, one: _Standing) -> None:
+        before_end = (self.end - clock.now()).total_seconds()
+        desired = max(one.coming[-1][1] if one.coming else one.ready, one.ready)
+        ready = one.ready
+        if any((i.silent and i.holds(before_end)) or (i.silent and before_end <= 0) for i in one.story.incidents):
+            ready = 0
+            health = Health("Degraded", "CrashLoopBackOff", f"0 of {desired} replicas ready; {_last_words(one.story)}")
+        elif desired > ready:
+            health = Health("Progressing", "ReplicasStarting", f"{ready} of {desired} replicas ready")
+        else:
+            health = Health("Healthy", "AllReplicasReady", f"all {ready} replicas are ready")
+        _set_status(one.pool, one.story, health, ready, desired)
+
+    def edit(self, one: _Standing, why: str, edit: Callable[[dict[str, Any]], None]) -> None:
+        document = _document("Pool", one.story.team, one.story.name, json.loads(json.dumps(one.pool.spec)))
+        edit(document["spec"])
+        _apply([document], self.by, why)
+        one.pool.refresh_from_db()
+
+    def live(self, one: _Standing) -> None:
+        """The pool's declaration is rolled out and serves."""
+        one.pool.refresh_from_db()
+        Rollout.objects.update_or_create(
+            pool=one.pool,
+            defaults={
+                "template": f"{one.pool.generation:016x}", "generation": one.pool.generation, "state": "Complete",
+                "reason": "", "message": "", "started_at": clock.now(), "finished_at": clock.now(),
+            },
+        )  # fmt: skip
+        PoolRevision.objects.filter(pool=one.pool, generation=one.pool.generation).update(healthy_at=clock.now())
+        one.ready = max(one.ready, one.story.minimum)
+        self.status(one)
+        self.event(one, "Normal", "AllReplicasReady", f"all {one.ready} replicas are ready")
+
+    def event(self, one: _Standing, type_: Any, reason: str, message: str) -> None:
+        record_event(
+            kind="Pool", uid=one.pool.uid, team=one.pool.team, name=one.pool.name,
+            type=type_, reason=reason, message=message, source="pool-controller",
+        )  # fmt: skip
+
+    def one(self, name: str) -> _Standing:
+        return next(one for one in self.pools if one.story.name == name)
+
+
+# --- documents ------------------------------------------------------------------------------------------------------
+def _document(kind: str, team: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "lamplight.dev/v1", "kind": kind, "metadata": {"name": name, "team": team}, "spec": spec,
+    }  # fmt: skip
+
+
+def _apply(documents: Sequence[dict[str, Any]], by: By, why: str) -> None:
+    text = "\n---\n".join(json.dumps(one) for one in documents)
+    services.apply_documents(yamlio.read(text.encode()), by=By(by.actor, reason=why))
+
+
+def _clusters() -> Iterator[dict[str, Any]]:
+    for name in CLUSTERS:
+        yield _document("Cluster", SHARED_TEAM, name, {"credentials": {"kubeconfig": f"/nowhere/{name}"}})
+
+
+def _models() -> Iterator[dict[str, Any]]:
+    for name, (source, (layers, heads, kv, dim, size)) in _MODELS.items():
+        shape = {
+            "layers": layers,
+            "heads": heads,
+            "kvHeads": kv,
+            "headDim": dim,
+            "dtype": "bfloat16",
+            "parameters": size,
+        }
+        yield _document("Model", SHARED_TEAM, name, {"source": source, "servedName": name, "shape": shape})
+
+
+def _pool(story: Story) -> dict[str, Any]:
+    variant: dict[str, Any] = {
+        "name": story.variant, "accelerator": story.accelerator,
+        "replicas": {"min": story.minimum, "max": story.maximum}, "resources": {"cpu": "8", "memory": "64Gi"},
+    }  # fmt: skip
+    if story.accelerators > 1:
+        variant["parallelism"] = {"tensor": story.accelerators}
+    spec = {
+        "model": story.model,
+        "cluster": CLUSTERS[story.accelerator == "nvidia-l40s"],
+        "namespace": "serving",
+        "engine": {"image": "vllm/vllm-openai:v0.33.0", "args": ["--max-model-len=16384"]},
+        "variants": [variant],
+        "autoscaling": {"mode": story.mode},
+    }
+    return _document("Pool", story.team, story.name, spec)
+
+
+def _slos() -> Iterator[dict[str, Any]]:
+    for team, pool, ttft, fraction in (
+        ("default", "chat", "500ms", "95%"),
+        ("default", "code", "2s", "95%"),
+        ("search", "summaries", "1s", "99%"),
+        ("search", "answers", "1s", "90%"),
+        ("default", "vision", "1s", "95%"),
+    ):
+        objectives = [
+            {"metric": "ttft", "threshold": ttft, "fraction": fraction, "window": "7d"},
+            {"metric": "errors", "fraction": "99.5%", "window": "7d"},
+        ]
+        spec = {"targetRef": {"kind": "Pool", "name": pool}, "objectives": objectives}
+        yield _document("SLO", team, f"{pool}-latency", spec)
+
+
+def _webhook() -> dict[str, Any]:
+    return _document(
+        "Webhook", "search", "on-call", {"url": "https://hooks.example.com/lamplight", "severities": ["page"]}
+    )
+
+
+def _with_args(*more: str) -> Callable[[dict[str, Any]], None]:
+    def edit(spec: dict[str, Any]) -> None:
+        flags = {arg.partition("=")[0] for arg in more}
+        spec["engine"]["args"] = [*(a for a in spec["engine"]["args"] if a.partition("=")[0] not in flags), *more]
+
+    return edit
+
+
+def _with_bounds(least: int, most: int) -> Callable[[dict[str, Any]], None]:
+    def edit(spec: dict[str, Any]) -> None:
+        spec["variants"][0]["replicas"] = {"min": least, "max": most}
+
+    return edit
+
+
+# --- what a cluster would have answered -----------------------------------------------------------------------------
+def _last_words(story: Story) -> str:
+    return f"{story.name}-{story.variant}-0: CrashLoopBackOff: the engine ended with 1: CUDA out of memory"
+
+
+def _next(at: datetime, step: timedelta) -> datetime:
+    """The next whole `step` after a moment."""
+    return at + (step - (at - datetime(1970, 1, 1, tzinfo=UTC)) % step)
+
+
+def _desired(pool: Any) -> int:
+    targets = replica_targets(pool)
+    return sum(effective_replicas(variant, targets.get(variant.name)) for variant in spec_of(pool).variants)
+
+
+def _set_status(pool: Any, story: Story, health: Health, ready: int, desired: int) -> None:
+    """What the pool controller would have written: status and the whole tree of conditions."""
+    sync = Sync("Synced", "AllApplied", "the cluster holds what is declared")
+    conditions = tuple(read_conditions(pool.conditions))
+    for condition in conditions_of(sync, health, pool.generation):
+        conditions = set_condition(conditions, condition, clock.now())
+    starting = desired - ready
+    status = {
+        "sync": sync.state,
+        "health": health.state,
+        "observedGeneration": pool.generation,
+        "replicas": {"desired": desired, "ready": ready, "starting": starting},
+        "variants": [
+            {
+                "name": story.variant, "accelerator": story.accelerator, "accelerators": story.accelerators,
+                "desired": desired, "ready": ready, "starting": starting, "updated": desired,
+            }
+        ],
+        "endpoint": f"http://{story.name}.serving.svc:8000",
+        "servedName": story.model,
+    }  # fmt: skip
+    pool.conditions, pool.status = [one.to_json() for one in conditions], status
+    Pool.objects.filter(uid=pool.uid).update(conditions=pool.conditions, status=status)
+
+
+def _seen(cluster: Any) -> None:
+    """What a look at the cluster would have found."""
+    totals = [
+        {
+            "resource": "nvidia.com/gpu", "vendor": "nvidia", "product": product, "nodes": nodes,
+            "allocatable": each * nodes, "used": used, "free": each * nodes - used, "largestNode": each,
+        }
+        for product, each, nodes, used in _STOCK[cluster.name]
+    ]  # fmt: skip
+    checks = [
+        {"name": "version", "state": "ok", "message": "Kubernetes 1.34.1", "version": "1.34.1"},
+        {"name": "kinds", "state": "ok", "message": "all kinds are served"},
+        {"name": "rights", "state": "ok", "message": "all 61 rights are there", "missing": []},
+        {"name": "accelerators", "state": "ok", "message": f"{len(totals)} kinds of accelerators", "totals": totals},
+    ]
+    if cluster.name == "gpu-west":
+        checks[1] = {
+            "name": "kinds", "state": "warning", "missing": ["PodMonitor.monitoring.coreos.com"],
+            "message": "PodMonitor.monitoring.coreos.com not served: Prometheus does not find the engines by itself",
+        }  # fmt: skip
+    status = {
+        "version": "1.34.1", "server": f"https://{cluster.name}.example.com:6443", "kinds": [], "checks": checks,
+        "accelerators": totals, "observedGeneration": cluster.generation,
+    }  # fmt: skip
+    ready = Condition("Ready", "True", "Ready", f"Kubernetes 1.34.1 with {len(totals)} kinds of accelerators", 1)
+    conditions = [one.to_json() for one in set_condition((), ready, clock.now())]
+    Cluster.objects.filter(uid=cluster.uid).update(status=status, conditions=conditions)
+
+
+# --- a thousand more ------------------------------------------------------------------------------------------------
+def _many(count: int, end: datetime, by: By) -> None:
+    """Small pools that differ in size, load and health, with the newest figures only: what the fleet page shows."""
+    stories = [_small(n) for n in range(count)]
+    for name in sorted({story.team for story in stories}):
+        Team.objects.get_or_create(name=name)
+    with clock.frozen(end - timedelta(days=1)):
+        for first in range(0, count, 250):
+            _apply([_pool(story) for story in stories[first : first + 250]], by, "a large fleet")
+    pools = {(pool.team, pool.name): pool for pool in Pool.objects.all()}
+    with clock.frozen(end):
+        rows = []
+        for n, story in enumerate(stories):
+            pool = pools[(story.team, story.name)]
+            ready = needed(story, end.timestamp(), end.timestamp())
+            short = n % 37 == 5
+            health = (
+                Health("Progressing", "ReplicasStarting", f"{ready} of {ready + 1} replicas ready")
+                if short
+                else Health("Healthy", "AllReplicasReady", f"all {ready} replicas are ready")
+            )
+            _set_status(pool, story, health, ready, ready + short)
+            for back in (10, 0):
+                at = end - timedelta(seconds=back)
+                made = row(story, at.timestamp(), _TICK, end=end.timestamp(), ready=ready, desired=ready + short)
+                rows += [(pool.uid, "", made), (pool.uid, story.variant, made)]
+        telemetry.import_rows("raw", rows, until=None)
+        telemetry.summarise_all()
+
+
+def _small(n: int) -> Story:
+    model = sorted(_MODELS)[n % 2]
+    product = ("h200", "h100", "l40s")[n % 3]
+    price = {"h200": 4.0, "h100": 3.0, "l40s": 1.0}[product]
+    return Story(
+        f"team-{n % 12:02}", f"pool-{n:04}", model, product, f"nvidia-{product}",
+        peak=2.0 + (n * 7 % 50), carries=14.0, minimum=1, maximum=6, price=price, shift=(n % 24) * 900.0,
+        hits=0.1 + (n % 8) / 10,
+    )  # fmt: skip
