@@ -1,0 +1,118 @@
+"""What a tier is worth: computing a prefix against loading it, and what a configuration saves in an hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.offload.domain.sketch import LENGTH_EDGES, Sketch
+from apps.offload.domain.types import Bandwidth, Configuration, Gain, Policy, Signals
+
+__all__ = ["GIB", "STORE_WEIGHT", "Measured", "break_even", "evaluate", "load_seconds", "recompute_seconds", "shortest"]
+
+GIB = float(2**30)
+# storing copies beside the computing and slows it by this share of the copy: on the H200, prefills of 2,048 and 8,192
+# tokens took 2.6 and 8.2 ms longer with the tier on, their copies 5 and 20 ms
+STORE_WEIGHT = 0.4
+_LONGEST = 131_072
+# until it is measured: a copy to pinned host memory (PCIe 5 x16, measured on the H200: 53.6 GB/s out)
+_HOST_STORE = 40e9
+
+
+def recompute_seconds(policy: Policy, tokens: float, past: float = 0.0) -> float:
+    """Seconds of one replica to compute `tokens` of a prompt behind `past` cached ones."""
+    return policy.token * tokens + policy.pair * tokens * (past + tokens / 2)
+
+
+def load_seconds(policy: Policy, tokens: float, bandwidth: Bandwidth) -> float:
+    """Seconds until `tokens` are loaded."""
+    return bandwidth.latency + tokens * policy.kv_bytes / bandwidth.load
+
+
+def break_even(policy: Policy, tokens: float) -> float:
+    """Bytes per second at which loading a prefix of `tokens` takes as long as computing it: KV bytes of a token times
+    prompt tokens per second."""
+    return policy.kv_bytes * tokens / recompute_seconds(policy, tokens)
+
+
+def shortest(policy: Policy, bandwidth: Bandwidth) -> int | None:
+    """The shortest prefix (a power of two) that is loaded faster than computed; None: up to 131,072 tokens none is."""
+    tokens = 64
+    while tokens <= _LONGEST:
+        if load_seconds(policy, tokens, bandwidth) * policy.wait < recompute_seconds(policy, tokens):
+            return tokens
+        tokens *= 2
+    return None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The sketches of a pool, read once for all configurations that are looked at."""
+
+    replica: Sketch
+    pool: Sketch
+
+    @classmethod
+    def of(cls, signals: Signals) -> Measured:
+        return cls(Sketch.from_json(signals.replica), Sketch.from_json(signals.pool))
+
+
+def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration: Configuration) -> Gain:
+    """What a configuration brings against none. Tiers whose bandwidth is not known bring nothing.
+
+    A tier of `b` bytes keeps what the devices hold as well: it adds b / kv_bytes - held tokens to them.
+    """
+    hours = signals.window / 3600.0
+    served = np.zeros(len(LENGTH_EDGES))
+    saved = 0.0
+    lengths = LENGTH_EDGES * 0.75
+    whole = np.floor(lengths / configuration.chunk) * configuration.chunk
+    usable = whole / lengths
+    compute = policy.token * whole + policy.pair * whole * whole / 2
+    cost = 0.0
+    for tier in configuration.tiers:
+        bandwidth = signals.bandwidths.get(tier.kind)
+        declared = next((t for t in policy.tiers if t.kind == tier.kind), None)
+        each = signals.replicas if tier.kind == "host" else 1.0
+        cost += (declared.gib_hour if declared is not None else 0.0) * tier.bytes / GIB * each
+        if bandwidth is None or signals.window <= 0:
+            continue
+        sketch = measured.replica if tier.kind == "host" else measured.pool
+        reach = sketch.lengths_within(tier.bytes / policy.kv_bytes - sketch.held)
+        if tier.ttl is not None:
+            reach = reach * sketch.time_share(float(tier.ttl))
+        if configuration.prompt_only:
+            # what is generated is not stored then, and not found again
+            reach = reach * (1.0 - _share(sketch.generated_again * sketch.correction, sketch.total_again))
+        reach = reach * _stored_share(policy, signals, sketch, bandwidth)
+        more = np.maximum(reach - served, 0.0) * usable
+        loading = np.where(whole > 0, bandwidth.latency + whole * policy.kv_bytes / bandwidth.load, 0.0)
+        loads = np.divide(more, whole, out=np.zeros_like(more), where=whole > 0)
+        saved += float((loads * (compute - policy.wait * loading)).sum())
+        served = np.maximum(served, reach)
+    if configuration.tiers and hours > 0:
+        host = signals.bandwidths.get("host")
+        store = host.store if host is not None else _HOST_STORE
+        saved -= STORE_WEIGHT * measured.replica.stored * policy.kv_bytes / store
+    hits = signals.device_hits + float((served * usable).sum())
+    gpu_seconds = saved / hours if hours > 0 else 0.0
+    return Gain(
+        hit_rate=min(hits / signals.wanted, 1.0) if signals.wanted > 0 else 0.0,
+        gpu_seconds=gpu_seconds,
+        ttft=saved / signals.requests if signals.requests > 0 else 0.0,
+        cost=cost,
+        net=gpu_seconds / 3600.0 * policy.price - cost,
+    )
+
+
+def _stored_share(policy: Policy, signals: Signals, sketch: Sketch, bandwidth: Bandwidth) -> float:
+    """Of what is computed, the share that the tier can take in: engines drop what they cannot write in time."""
+    if sketch.stored <= 0 or signals.window <= 0:
+        return 1.0
+    rate = sketch.stored * policy.kv_bytes / signals.window / max(signals.replicas, 1.0)
+    return min(1.0, bandwidth.store / rate)
+
+
+def _share(part: float, whole: float) -> float:
+    return min(part / whole, 1.0) if whole > 0 else 0.0

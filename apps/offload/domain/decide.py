@@ -1,0 +1,304 @@
+"""`decide`: which tiers a pool's engines are to have.
+
+A change of tiers restarts engines. So it is made only when it is worth that, on one replica first; what that replica
+does is compared with the others (or the pool with itself before), and it is taken back unless it is better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from apps.offload.domain import sentences
+from apps.offload.domain.benefit import Measured, evaluate, recompute_seconds
+from apps.offload.domain.options import best_of, options
+from apps.offload.domain.types import (
+    Clamp,
+    Configuration,
+    Decision,
+    Gain,
+    Option,
+    Policy,
+    Signals,
+    State,
+    Verb,
+    Window,
+)
+
+__all__ = ["cost_of", "decide", "name_of"]
+
+_AGREE = 2
+# a canary has to show this share of what it should save
+_SHOWN = 0.25
+# its TTFT may be worse by this much
+_SLOWER = 1.05
+# starts that take longer than this many expected restarts have failed
+_STARTS = 5.0
+_LONGEST_REFUSAL = 7 * 86400.0
+_REFUSAL = 6 * 3600.0
+
+
+def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
+    """Pure: the same arguments give the same bits."""
+    measured = Measured.of(signals)
+    if signals.blind and state.phase != "canary":
+        return _Draft(policy, signals, state, now, measured, ()).hold("blind", "blind", signals.blind)
+    draft = _Draft(policy, signals, state, now, measured, options(policy, signals, measured))
+    if state.phase in ("canary", "watching"):
+        return _watch(draft)
+    return _choose(draft)
+
+
+def cost_of(policy: Policy, window: Window) -> float:
+    """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
+    if window.prompt <= 0:
+        return 0.0
+    each = window.prompt / max(window.requests, 1.0)
+    share = recompute_seconds(policy, each) / each
+    return 1000.0 * (window.computed * share + policy.wait * window.load_seconds) / window.prompt
+
+
+def name_of(configuration: Configuration) -> str:
+    """By which a configuration is known again: tiers and chunk, sizes to an eighth of themselves."""
+    parts = [f"{t.kind}:{max(t.bytes, 1).bit_length()}" for t in configuration.tiers]
+    return "+".join([*parts, str(configuration.chunk)]) if parts else "none"
+
+
+class _Draft:
+    """One decision in the making."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        signals: Signals,
+        state: State,
+        now: float,
+        measured: Measured,
+        found: tuple[Option, ...],
+    ) -> None:
+        self.policy, self.signals, self.state, self.now = policy, signals, state, now
+        self.measured, self.found = measured, found
+        everywhere = signals.standing if not signals.canaried else Configuration(prompt_only=policy.prompt_only)
+        self.everywhere = everywhere
+        self.clamps: list[Clamp] = []
+
+    def gain_of(self, configuration: Configuration) -> Gain:
+        return evaluate(self.policy, self.signals, self.measured, configuration)
+
+    def hold(self, binding: str, verb: Verb = "hold", why: str = "", **changes: Any) -> Decision:
+        """What stands, stands; `changes` to the state."""
+        return self.done(verb, self.signals.standing, self.signals.canaried, binding, why, **changes)
+
+    def done(
+        self,
+        verb: Verb,
+        plan: Configuration,
+        canary: bool,
+        binding: str,
+        why: str = "",
+        wanted: Option | None = None,
+        **changes: Any,
+    ) -> Decision:
+        state = replace(self.state, at=self.now, **changes)
+        told = wanted.configuration if wanted is not None else plan
+        gain = wanted.gain if wanted is not None else self.gain_of(plan)
+        return Decision(
+            at=self.now,
+            verb=verb,
+            plan=plan,
+            canary=canary,
+            before=self.signals.standing,
+            binding=binding,
+            sentence=sentences.sentence(
+                policy=self.policy,
+                signals=self.signals,
+                measured=self.measured,
+                verb=verb,
+                binding=binding,
+                told=told,
+                gain=gain,
+                now_gain=self.gain_of(self.everywhere),
+                why=why,
+            ),
+            gain=gain,
+            inputs=sentences.inputs(self.policy, self.signals, self.measured),
+            options=_shown(self.found),
+            clamps=tuple(self.clamps),
+            state=state,
+        )
+
+
+# --- what to try -----------------------------------------------------------------------------------------------------
+
+
+def _choose(draft: _Draft) -> Decision:
+    policy, signals, state, now = draft.policy, draft.signals, draft.state, draft.now
+    phase = "steady" if signals.window >= policy.evidence else "learning"
+    if signals.window < policy.evidence:
+        return draft.hold("evidence", phase=phase, candidate="", agreed=0)
+    refused = {name: until for name, until in state.refused.items() if until > now}
+    open_ = tuple(o for o in draft.found if name_of(o.configuration) not in refused)
+    best = best_of(open_)
+    if best.configuration != best_of(draft.found).configuration:
+        draft.clamps.append(
+            Clamp(
+                "refused",
+                sentences.tiers_text(best_of(draft.found).configuration),
+                sentences.tiers_text(best.configuration),
+                "it was tried and brought less than it should have",
+            )
+        )
+    present = draft.gain_of(draft.everywhere)
+    binding = _too_little(draft, best, present)
+    if binding:
+        return draft.hold(binding, phase=phase, candidate="", agreed=0, refused=refused)
+    name = name_of(best.configuration)
+    agreed = state.agreed + 1 if state.candidate == name else 1
+    kept: dict[str, Any] = {"phase": phase, "candidate": name, "agreed": agreed, "refused": refused}
+    if policy.mode == "advisory":
+        return draft.done("advise", signals.standing, False, "gain", wanted=best, **kept)
+    held = _held_back(draft, agreed)
+    if held:
+        rule, why = held
+        draft.clamps.append(
+            Clamp(rule, sentences.tiers_text(best.configuration), sentences.tiers_text(signals.standing), why)
+        )
+        return draft.hold(rule, why=why, **kept)
+    kept["candidate"], kept["agreed"] = "", 0
+    changed: dict[str, Any] = {"changed_at": now, "since": now, "ready_at": None}
+    if not best.configuration.tiers:
+        return draft.done("retire", best.configuration, False, "gain", wanted=best, **{**kept, **changed})
+    saved = (best.gain.gpu_seconds - present.gpu_seconds) * signals.window / 3600.0
+    expected = 1000.0 * saved / signals.wanted if signals.wanted > 0 else 0.0
+    trial: dict[str, Any] = {"trial": best.configuration, "expected": expected, "before": signals.control}
+    if policy.spare and not draft.everywhere.tiers:
+        return draft.done(
+            "canary", best.configuration, True, "gain", wanted=best, **{**kept, **changed, **trial, "phase": "canary"}
+        )
+    return draft.done(
+        "keep", best.configuration, False, "gain", wanted=best, **{**kept, **changed, **trial, "phase": "watching"}
+    )
+
+
+def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
+    """The rule by which the best configuration is not worth a change, "" when it is."""
+    policy, signals = draft.policy, draft.signals
+    if best.configuration == draft.everywhere:
+        return "gain"
+    if not best.configuration.tiers and not draft.everywhere.tiers:
+        return "bandwidth" if any(s is not None for s in signals.bandwidths.values()) else "unmeasured"
+    more = best.gain.net - present.net
+    if more <= 0:
+        return "gain"
+    work = (best.gain.gpu_seconds - present.gpu_seconds) / (3600.0 * max(signals.replicas, 1.0))
+    hits = best.gain.hit_rate - present.hit_rate
+    money = more / (policy.price * max(signals.replicas, 1.0)) if policy.price > 0 else work
+    if hits < policy.least_hit and max(work, money) < policy.least_work:
+        return "minimum-gain"
+    restarts = max(signals.replicas, 1.0) + (1.0 if policy.spare else 0.0)
+    if more * policy.pay_back / 3600.0 < restarts * policy.restart / 3600.0 * policy.price:
+        return "pay-back"
+    return ""
+
+
+def _held_back(draft: _Draft, agreed: int) -> tuple[str, str] | None:
+    policy, signals, state, now = draft.policy, draft.signals, draft.state, draft.now
+    if signals.rolling:
+        return "rollout", "a roll-out is under way"
+    if state.changed_at is not None and now - state.changed_at < policy.cool_down:
+        left = policy.cool_down - (now - state.changed_at)
+        return "cool-down", f"the last change of tiers was {now - state.changed_at:.0f} s ago ({left:.0f} s to go)"
+    if agreed < _AGREE:
+        return "evidence", "it has to look better twice in a row"
+    return None
+
+
+# --- what is being tried ---------------------------------------------------------------------------------------------
+
+
+def _watch(draft: _Draft) -> Decision:
+    policy, signals, state, now = draft.policy, draft.signals, draft.state, draft.now
+    trial = state.trial or signals.standing
+    if signals.canary is None or (state.phase == "watching" and signals.rolling):
+        if now - state.since > _STARTS * policy.restart * (1.0 if state.phase == "canary" else signals.replicas + 1):
+            return _back(draft, "the replica with the tiers did not become ready in time")
+        return draft.hold("canary", why="it is starting")
+    ready_at = state.ready_at if state.ready_at is not None else now
+    watched = now - ready_at
+    control = signals.control if state.phase == "canary" else state.before
+    need = _watch_seconds(draft)
+    enough = signals.canary.prompt >= 1000.0 and (control is None or control.prompt >= 1000.0)
+    if watched < need or (not enough and watched < policy.watch[1]):
+        return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
+    if control is None or not enough:
+        return _back(draft, "there was too little traffic to compare it by")
+    if signals.canary.errors > control.errors * 2 + 0.02 * signals.canary.requests:
+        return _back(draft, "requests fail on the replica with the tiers")
+    with_, without = cost_of(policy, signals.canary), cost_of(policy, control)
+    saved = without - with_
+    if saved < _SHOWN * state.expected:
+        return _back(
+            draft,
+            f"1,000 prompt tokens took {with_ * 1000:.1f} ms with them and {without * 1000:.1f} ms without; "
+            f"{state.expected * 1000:.1f} ms less were expected",
+        )
+    slower = _ttft(signals.canary), _ttft(control)
+    if slower[0] is not None and slower[1] is not None and slower[0] > slower[1] * _SLOWER + 0.005:
+        return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with them and {slower[1] * 1000:.0f} ms without")
+    why = f"1,000 prompt tokens took {with_ * 1000:.1f} ms with them and {without * 1000:.1f} ms without"
+    done: dict[str, Any] = {
+        "phase": "steady",
+        "since": now,
+        "trial": None,
+        "before": None,
+        "ready_at": None,
+        "failures": 0,
+    }
+    if state.phase == "canary":
+        return draft.done("keep", trial, False, "canary", why, **{**done, "changed_at": now})
+    return draft.hold("canary", why=why, **done)
+
+
+def _watch_seconds(draft: _Draft) -> float:
+    """A new tier is empty: what comes again within the 95th percentile of reuse has to have had time to."""
+    late = draft.measured.replica.time_quantile(0.95) or 0.0
+    least, most = draft.policy.watch
+    return min(max(least, 2.0 * late), most)
+
+
+def _back(draft: _Draft, why: str) -> Decision:
+    state, now = draft.state, draft.now
+    trial = state.trial or draft.signals.standing
+    until = now + min(_REFUSAL * 2**state.failures, _LONGEST_REFUSAL)
+    none = Configuration(prompt_only=draft.policy.prompt_only)
+    return draft.done(
+        "roll-back",
+        none,
+        False,
+        "canary",
+        why,
+        phase="steady",
+        since=now,
+        changed_at=now,
+        trial=None,
+        before=None,
+        ready_at=None,
+        failures=state.failures + 1,
+        refused={**state.refused, name_of(trial): until},
+        candidate="",
+        agreed=0,
+    )
+
+
+def _ttft(window: Window) -> float | None:
+    return window.ttft_sum / window.requests if window.requests > 0 and window.ttft_sum > 0 else None
+
+
+def _shown(found: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Of each set of tiers the best chunk: what people and replays need, not all."""
+    kept: dict[tuple[tuple[str, int], ...], Option] = {}
+    for option in found:
+        key = tuple((t.kind, t.bytes) for t in option.configuration.tiers)
+        if key not in kept or option.gain.net > kept[key].gain.net:
+            kept[key] = option
+    return tuple(kept.values())

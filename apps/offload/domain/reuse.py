@@ -1,0 +1,234 @@
+"""What the KV events of a pool's engines tell of reuse: for caches of each replica's own, and for one of the pool."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from apps.offload.domain.events import BlockStored, Cleared, Event
+from apps.offload.domain.sketch import Sketch
+from apps.offload.domain.stack import FULL, Stack, value_of
+
+__all__ = ["ALL", "Counters", "Engine", "Reuse"]
+
+ALL = ""
+_OTHER = "other"
+# index in its event, block, ghosts above it in the replica's own stack and in the pool's (None: not there)
+_Found: TypeAlias = tuple[int, int, int | None, int | None]
+# index in its event, ghosts above it, seconds since it was stored before
+_Hit: TypeAlias = tuple[int, int, float]
+_MOST_CLASSES = 24
+_MOST_CHAINS = 2048
+# each time that the sample is too large, it loses this part
+_SHRINK = 0.9
+
+
+@dataclass(slots=True)
+class Counters:
+    """What came, since the start: events, blocks in them, frames lost for good, gaps (filled or not), restarts of
+    engines, payloads that could not be read, events of unknown types."""
+
+    events: int = 0
+    blocks: int = 0
+    dropped: int = 0
+    gaps: int = 0
+    restarts: int = 0
+    malformed: int = 0
+    unknown: int = 0
+
+
+@dataclass(slots=True)
+class Engine:
+    """One engine (one data-parallel rank): what its device holds of the sample, and its own LRU stack.
+
+    chains: last block of a chain of stores that may go on → (tokens stored in it, tokens of it wanted again, blocks in
+    the event that brought it). tiers: blocks that each tier below the device holds, by medium.
+    """
+
+    stack: Stack = field(default_factory=Stack)
+    block_size: int = 16
+    chains: OrderedDict[int, tuple[float, float]] = field(default_factory=OrderedDict)
+    tiers: dict[str, int] = field(default_factory=dict)
+    stored: int = 0
+
+
+class Reuse:
+    """Of one pool. At most `most` blocks are sampled in the pool's stack and as many in each engine's; a ghost older
+    than `oldest` seconds is forgotten.
+
+    `replica` and `pool`: by class ("" for all) the sketch for caches that each replica has, and for one that all share.
+    """
+
+    def __init__(self, *, most: int = 16_384, oldest: float = 6 * 3600.0) -> None:
+        self.most, self.oldest = most, oldest
+        self.threshold = FULL
+        self.engines: dict[str, Engine] = {}
+        self.shared = Stack()
+        self.replica: dict[str, Sketch] = {ALL: Sketch()}
+        self.pool: dict[str, Sketch] = {ALL: Sketch()}
+        self.counters = Counters()
+
+    @property
+    def rate(self) -> float:
+        """Share of all blocks that are sampled."""
+        return self.threshold / FULL
+
+    def apply(self, name: str, events: Sequence[Event], now: float) -> None:
+        """What an engine told of one step at `now` (seconds; never going back).
+
+        What is evicted in a step makes room for what is stored in it, and was less recently used than all of that. So
+        all that is stored is looked for as things were before the step, and removals are taken last.
+        """
+        engine = self.engines.get(name)
+        if engine is None:
+            engine = self.engines[name] = Engine()
+        self.counters.events += len(events)
+        removed: dict[int, None] = {}
+        looked: list[list[_Found]] = []
+        for event in events:
+            if not isinstance(event, Cleared):
+                self.counters.blocks += len(event.hashes)
+                if not event.device:
+                    continue
+                if isinstance(event, BlockStored):
+                    looked.append(self._look(engine, event.hashes))
+                else:
+                    removed.update((block, None) for block in self._sampled(event.hashes))
+        found = iter(looked)
+        for event in events:
+            if isinstance(event, Cleared):
+                self._release_all(engine)
+                removed.clear()
+            elif not event.device:
+                change = len(event.hashes) if isinstance(event, BlockStored) else -len(event.hashes)
+                engine.tiers[event.medium] = max(0, engine.tiers.get(event.medium, 0) + change)
+            elif isinstance(event, BlockStored):
+                self._stored(engine, event, next(found), now, removed)
+        for block in removed:
+            self._release(engine, block)
+        if len(engine.stack) > self.most or len(self.shared) > self.most:
+            self._shrink()
+
+    def restarted(self, name: str) -> None:
+        """An engine began anew: its device and host memory are empty."""
+        engine = self.engines.get(name)
+        if engine is not None:
+            self.counters.restarts += 1
+            self._release_all(engine)
+            self.engines[name] = Engine(block_size=engine.block_size)
+
+    def left(self, name: str) -> None:
+        """An engine is gone."""
+        engine = self.engines.pop(name, None)
+        if engine is not None:
+            self._release_all(engine)
+
+    def settle(self, now: float, keep: float) -> None:
+        """Once a tick: fade what was seen, count what is held, forget what is too old."""
+        rate = self.rate
+        for sketches in (self.replica, self.pool):
+            for sketch in sketches.values():
+                sketch.fade(keep)
+        tokens = [len(engine.stack.held) * engine.block_size / rate for engine in self.engines.values()]
+        self.replica[ALL].held = sum(tokens) / len(tokens) if tokens else 0.0
+        size = max((engine.block_size for engine in self.engines.values()), default=16)
+        self.pool[ALL].held = len(self.shared.held) * size / rate
+        for stack in (self.shared, *(engine.stack for engine in self.engines.values())):
+            for block in list(stack.ghosts):
+                if now - stack.stored_at.get(block, now) <= self.oldest:
+                    break
+                stack.forget(block)
+        for name in [n for n, s in self.replica.items() if n != ALL and s.stored < 1.0]:
+            del self.replica[name]
+            self.pool.pop(name, None)
+
+    def one_hit_share(self, now: float, after: float) -> float | None:
+        """Share of the blocks stored first more than `after` seconds ago that were never stored again."""
+        old = [self.shared.stores[b] for b, at in self.shared.stored_at.items() if now - at >= after]
+        return sum(1 for stores in old if stores == 1) / len(old) if old else None
+
+    # --- events of the device -----------------------------------------------------------------------------------
+
+    def _sampled(self, hashes: Sequence[int]) -> list[int]:
+        threshold = self.threshold
+        return [block for block in hashes if value_of(block) < threshold]
+
+    def _look(self, engine: Engine, hashes: Sequence[int]) -> list[_Found]:
+        threshold, own, shared = self.threshold, engine.stack, self.shared
+        return [
+            (index, block, own.above(block), shared.above(block))
+            for index, block in enumerate(hashes)
+            if value_of(block) < threshold
+        ]
+
+    def _stored(
+        self, engine: Engine, event: BlockStored, found: list[_Found], now: float, removed: dict[int, None]
+    ) -> None:
+        size = event.block_size or engine.block_size
+        engine.block_size = size
+        count = len(event.hashes)
+        if not count:
+            return
+        engine.stored += count
+        chain = engine.chains.pop(event.parent, None) if event.parent is not None else None
+        generated = count == 1 and chain is not None
+        before, run = chain or (0.0, 0.0)
+        weight, tokens = size * FULL / self.threshold, float(count * size)
+        local, shared = self._sketches(event.klass)
+        for sketch in (*local, *shared):
+            sketch.stored += tokens
+            sketch.sampled += len(found) * weight
+            if generated:
+                sketch.generated += tokens
+        hits: tuple[list[_Hit], list[_Hit]] = ([], [])
+        for index, block, own_above, shared_above in found:
+            if block in engine.stack.held:
+                if block not in removed:
+                    # its removal was lost: how far away it had been nobody knows
+                    continue
+                del removed[block]
+                self._release(engine, block)
+            seconds = engine.stack.store(block, now), self.shared.store(block, now)
+            for which, above in enumerate((own_above, shared_above)):
+                if above is not None:
+                    hits[which].append((index, above, seconds[which]))
+        for sketches, again in ((local, hits[0]), (shared, hits[1])):
+            # a prefix is as long as its last block that was wanted again; what the steps before stored belongs to it
+            length = max(run, before + (again[-1][0] + 1) * size) if again else run
+            for _, above, ago in again:
+                distance = (above + 0.5) * weight if above else 0.0
+                for sketch in sketches:
+                    sketch.note(distance, length, ago, weight, generated)
+            run = length
+        if len(engine.chains) >= _MOST_CHAINS:
+            engine.chains.popitem(last=False)
+        engine.chains[event.hashes[-1]] = (before + tokens, run)
+
+    def _release(self, engine: Engine, block: int) -> None:
+        if block in engine.stack.held:
+            engine.stack.release(block)
+            self.shared.release(block)
+
+    def _release_all(self, engine: Engine) -> None:
+        engine.chains.clear()
+        # children before parents, as they would have been evicted
+        for block in reversed(list(engine.stack.held)):
+            self._release(engine, block)
+
+    def _shrink(self) -> None:
+        stacks = (self.shared, *(engine.stack for engine in self.engines.values()))
+        while max(len(stack) for stack in stacks) > self.most and self.threshold > 1:
+            self.threshold = max(1, int(self.threshold * _SHRINK))
+            for stack in stacks:
+                for block in [b for b in stack.blocks() if value_of(b) >= self.threshold]:
+                    stack.forget(block)
+
+    def _sketches(self, klass: str) -> tuple[list[Sketch], list[Sketch]]:
+        if klass == ALL:
+            return [self.replica[ALL]], [self.pool[ALL]]
+        if klass not in self.replica and len(self.replica) > _MOST_CLASSES:
+            klass = _OTHER
+        local = self.replica.setdefault(klass, Sketch())
+        return [self.replica[ALL], local], [self.pool[ALL], self.pool.setdefault(klass, Sketch())]

@@ -1,0 +1,145 @@
+"""A decision for people: what it rests on, and why."""
+
+from __future__ import annotations
+
+from apps.offload.domain.benefit import GIB, Measured, break_even, load_seconds, recompute_seconds, shortest
+from apps.offload.domain.types import Bandwidth, Configuration, Gain, Input, Policy, Signals, Verb
+
+__all__ = ["inputs", "sentence", "tier_sentence", "tiers_text", "typical_length"]
+
+_NAMES = {"host": "host memory", "filesystem": "the filesystem", "object": "the object store", "peer": "peers"}
+
+
+def tiers_text(configuration: Configuration) -> str:
+    """`host 256 GiB + filesystem 500 GiB from 4,096 tokens`."""
+    if not configuration.tiers:
+        return "no tier"
+    sizes = " + ".join(f"{tier.kind} {size_text(tier.bytes)}" for tier in configuration.tiers)
+    return f"{sizes} from {configuration.chunk:,} tokens" if configuration.chunk > 256 else sizes
+
+
+def size_text(size: float) -> str:
+    return f"{size / GIB / 1024:.3g} TiB" if size >= 1024 * GIB else f"{size / GIB:.3g} GiB"
+
+
+def typical_length(policy: Policy, measured: Measured) -> float:
+    """Tokens of the prefixes that most tokens wanted again belong to; 8,192 where nothing was."""
+    lengths = measured.pool.again.sum(axis=0)
+    if float(lengths.sum()) <= 0:
+        return 8192.0
+    middle = float(lengths.sum()) / 2
+    for column, edge in enumerate(lengths.cumsum().tolist()):
+        if edge >= middle:
+            return float(2 ** (column + 7) * 0.75)
+    return 8192.0
+
+
+def tier_sentence(policy: Policy, measured: Measured, kind: str, bandwidth: Bandwidth) -> str:
+    """What loading from a tier takes against computing, with its numbers."""
+    least = shortest(policy, bandwidth)
+    tokens = 32768.0 if least is None else max(typical_length(policy, measured), float(least))
+    load, compute = load_seconds(policy, tokens, bandwidth), recompute_seconds(policy, tokens)
+    text = (
+        f"From {_NAMES.get(kind, kind)} at {bandwidth.load / 1e9:.3g} GB/s ({bandwidth.source}) a prefix of "
+        f"{tokens:,.0f} tokens takes {_time(load)} to load and {_time(compute)} to compute; break-even is "
+        f"{break_even(policy, tokens) / 1e9:.3g} GB/s"
+    )
+    if least is None:
+        return text + "."
+    return text + (f", and prefixes from {least:,} tokens on pay." if least > 64 else ".")
+
+
+def sentence(
+    *,
+    policy: Policy,
+    signals: Signals,
+    measured: Measured,
+    verb: Verb,
+    binding: str,
+    told: Configuration,
+    gain: Gain,
+    now_gain: Gain,
+    why: str,
+) -> str:
+    """Why, in a sentence or two."""
+    what = tiers_text(told)
+    effect = (
+        f"hit rate {100 * now_gain.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, "
+        f"{_less(gain.gpu_seconds - now_gain.gpu_seconds, policy)}"
+    )
+    if verb == "blind":
+        return f"Nothing is decided: {why}"
+    if verb == "canary":
+        return f"{_first(what)} on one replica of {policy.variant} first: {effect} are expected."
+    if verb == "advise":
+        return f"{_first(what)} would be worth it: {effect} are expected. Advice only."
+    if verb == "keep":
+        shown = f"; {why}" if why else ""
+        return f"{_first(what)} for all replicas: {effect}{shown}."
+    if verb == "roll-back":
+        return f"The tiers are taken back: {why}."
+    if verb == "retire":
+        return f"The tiers go: they cost more than they save ({effect})."
+    return _holding(policy, signals, measured, binding, now_gain, why)
+
+
+def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str, gain: Gain, why: str) -> str:
+    standing = tiers_text(signals.standing)
+    if binding == "evidence" and not why:
+        return (
+            f"Learning: {signals.window:.0f} s of {policy.evidence:.0f} s of events; "
+            f"{100 * gain.hit_rate:.0f} % of prompt tokens are found in a cache now."
+        )
+    if binding == "canary":
+        return f"{_first(standing)} is being tried: {why}."
+    refusals = [
+        tier_sentence(policy, measured, tier.kind, bandwidth)
+        for tier in policy.tiers
+        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None and shortest(policy, bandwidth) is None
+    ]
+    numbers = (" " + " ".join(refusals)) if refusals else ""
+    text = {
+        "gain": f"{_first(standing)} stays: nothing that may be used brings more.",
+        "bandwidth": "No tier: none that may be used would save more than it takes.",
+        "unmeasured": "No tier: the bandwidth of none that may be used is known yet; a probe measures it.",
+        "minimum-gain": f"{_first(standing)} stays: what could be gained is less than "
+        f"{100 * policy.least_hit:.0f} points of hit rate and {100 * policy.least_work:.0f} % of the pool's time.",
+        "pay-back": f"{_first(standing)} stays: within {policy.pay_back / 3600:.0f} h a change would not pay for its "
+        "restarts.",
+    }.get(binding, f"{_first(standing)} stays: {why}.")
+    return text + numbers
+
+
+def inputs(policy: Policy, signals: Signals, measured: Measured) -> tuple[Input, ...]:
+    """What the decision rests on."""
+    found = [
+        Input("window", "", "known", signals.window, 0.0, "s of events"),
+        Input("wanted", "", "known", signals.wanted, 0.0, "prompt tokens"),
+        Input("device_hits", "", "known", signals.device_hits, 0.0, "tokens"),
+        Input("again_replica", "", "known", measured.replica.total_again, 0.0, "tokens"),
+        Input("again_pool", "", "known", measured.pool.total_again, 0.0, "tokens"),
+        Input("stored", "", "known", measured.replica.stored, 0.0, "tokens"),
+        Input("held", "", "known", measured.replica.held, 0.0, "tokens of a replica"),
+        Input("replicas", "", "known", signals.replicas, 0.0, "replicas"),
+    ]
+    for tier in policy.tiers:
+        bandwidth = signals.bandwidths.get(tier.kind)
+        if bandwidth is None:
+            found.append(Input("bandwidth", tier.kind, "unknown", None, None, "B/s", "Not measured."))
+        else:
+            found.append(Input("bandwidth", tier.kind, "known", bandwidth.load, bandwidth.age, "B/s", bandwidth.source))
+    return tuple(found)
+
+
+def _less(gpu_seconds: float, policy: Policy) -> str:
+    """Per hour, as accelerators at the same SLO."""
+    replicas = gpu_seconds / 3600.0 / policy.usable
+    return f"{abs(replicas):.2g} replicas {'less' if replicas >= 0 else 'more'} at the same SLO"
+
+
+def _first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2g} s"
