@@ -62,6 +62,8 @@ app.conf.beat_schedule = {
     "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
     # twice as often as signals come: a decision is half as late, and a tick without news costs two queries
     "autoscaling-tick": _tick("apps.autoscaling.tasks.tick", 5.0),
+    # a request that is held for a sleeping pool is not kept until signals come; without such pools it is one query
+    "autoscaling-wake": _tick("apps.autoscaling.tasks.wake", 1.0),
     "autoscaling-retention": _tick("apps.autoscaling.tasks.retention", 300.0),
     "slos-tick": _tick("apps.slos.tasks.tick", 15.0),
     "slos-integrity": _tick("apps.slos.tasks.probe", 60.0),

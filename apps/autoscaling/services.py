@@ -36,11 +36,11 @@ _TOLD = ("before", "targets", "cost", "currency", "sentence", "actuation", "reco
 
 def write_targets(pool: Pool, decision: Decided) -> None:
     """Have the pools room take the targets over; its controller acts on them. Raises Refusal where it will not."""
-    before = {target.variant: target.replicas for target in decision.before}
+    before = {target.variant: target for target in decision.before}
     wanted = [
-        Wanted(target.variant, target.replicas, source=SOURCE, reason=decision.sentence)
+        Wanted(target.variant, target.replicas, source=SOURCE, reason=decision.sentence, asleep=target.asleep)
         for target in decision.targets
-        if target.replicas != before.get(target.variant)
+        if target != before.get(target.variant)
     ]
     if wanted:
         set_replica_targets(pool=pool, wanted=wanted, actor=ACTOR)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from apps.autoscaling import services
 from apps.autoscaling.domain.decide import decide_many
-from apps.autoscaling.domain.observed import signals_from
+from apps.autoscaling.domain.observed import BYTES_PER_TOKEN, signals_from
 from apps.autoscaling.domain.record import from_json
 from apps.autoscaling.domain.starts import follow
-from apps.autoscaling.domain.types import Decision, Pending, Policy, Signals, State
+from apps.autoscaling.domain.types import Decision, Known, Pending, Policy, Signals, State
 from apps.autoscaling.models import PoolState
 from apps.autoscaling.policies import Facts, policy_of
 from apps.catalog.domain.model import ModelSpec
@@ -27,12 +27,13 @@ from apps.core.kinds import get
 from apps.core.locks import advisory
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
-from apps.pools.selectors import accelerators, effective_replicas
+from apps.pools.selectors import accelerators, asleep_wanted, effective_replicas
+from apps.pools.standby import Held
 from apps.slos.selectors import slos_of_pools
 from apps.telemetry.domain.signals import Signals as Row
 from apps.telemetry.selectors import INTERVAL, recent
 
-__all__ = ["Entry", "facts_of", "run_tick"]
+__all__ = ["Entry", "facts_of", "run_now", "run_tick"]
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,37 @@ def run_tick(*, shard: int = 0, shards: int = 1) -> int | None:
         entries = _entries(now, shard, shards)
         if not entries:
             return 0
+        at = now.timestamp()
+        decisions = decide_many(
+            [e.policy for e in entries], [e.signals for e in entries], [e.state for e in entries], [at] * len(entries)
+        )
+        _act(entries, decisions, now)
+        return len(entries)
+
+
+def run_now(held: Mapping[UUID, Held], *, shard: int = 0) -> int | None:
+    """Decide at once for pools without a replica at whose picker requests wait; how many, None while a tick runs.
+
+    The same decision as a tick's, from what the picker says now: telemetry would tell it up to a tick later.
+    """
+    with advisory(_LOCK + shard) as got:
+        if not got:
+            return None
+        now = clock.now()
+        pools = list(Pool.objects.living().filter(uid__in=list(held)).prefetch_related("targets").order_by("uid"))
+        states = {row.pool: row for row in PoolState.objects.filter(pool__in=[pool.uid for pool in pools])}
+        facts = facts_of(pools, {})
+        entries = []
+        for pool in pools:
+            entry = _entry(pool, states.get(pool.uid), {}, facts[pool.uid], now)
+            waits = held[pool.uid]
+            queued = replace(
+                entry.signals,
+                seconds=1.0,
+                queued=Known(waits.requests, 0.0),
+                queued_tokens=Known(waits.size / BYTES_PER_TOKEN, 0.0),
+            )
+            entries.append(replace(entry, signals=queued))
         at = now.timestamp()
         decisions = decide_many(
             [e.policy for e in entries], [e.signals for e in entries], [e.state for e in entries], [at] * len(entries)
@@ -163,6 +195,7 @@ def _entry(
         rows,
         now=at,
         desired=desired,
+        asleep={v.name: asleep_wanted(targets.get(v.name)) for v in spec.variants},
         pending=pending,
         startups=startups,
         rollout=(pool.status or {}).get("observedGeneration", pool.generation) != pool.generation,

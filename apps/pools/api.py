@@ -101,6 +101,7 @@ def _targets(pool: Pool) -> dict[str, Any]:
             {
                 "variant": variant.name,
                 "desired": selectors.effective_replicas(variant, target),
+                "asleep": selectors.asleep_wanted(target),
                 "min": variant.replicas.min,
                 "max": variant.replicas.max,
                 "source": target.source if target else "default",

@@ -22,7 +22,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, rollouts, selectors, services
+from apps.pools import approvals, drifting, rollouts, selectors, services, standby
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
@@ -103,6 +103,8 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         external = spec.autoscaling.mode == "external"
         owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
         observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)
+        stood = standby.settle(kube, pool, spec, observed, fence)
+        notes += stood.notes
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
         report = _report(kube, pool, spec, None, observed, sync, [])
@@ -112,6 +114,7 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
     drifted = drift.sync()
     beside = _beside(pool, desired, drift, owners, applied=blocked is None)
     conditions = _present(approvals.condition(pool, standing, waits), drift.condition(pool), owners.condition(pool))
+    conditions += _present(stood.condition)
     sync = blocked or waits or drifted or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
     report = _report(kube, pool, spec, desired, observed, sync, notes, owners)
     report = replace(report, conditions=conditions, status=beside)
@@ -122,7 +125,7 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         return Retry(blocked.message)
     if consents is not None:
         services.plan_carried_out(lease, pool)
-    return _sooner(_settle(lease, pool, report, observed), drift.look_again())
+    return _sooner(_sooner(_settle(lease, pool, report, observed), drift.look_again()), stood.again)
 
 
 def _beside(pool: Pool, desired: Desired, drift: drifting.Look, owners: Owners, *, applied: bool) -> dict[str, Any]:
@@ -195,7 +198,7 @@ def _report(
     variants: list[VariantState] = []
     for variant in spec.variants:
         live = deployments.get(variant.name)
-        wanted = selectors.effective_replicas(variant, targets.get(variant.name))
+        wanted = selectors.pods_wanted(variant, targets.get(variant.name))
         theirs = owners is not None and live is not None and not owners.ours(live["metadata"]["name"])
         if (external or theirs) and live is not None:
             wanted = int(live["spec"].get("replicas", 1))

@@ -11,7 +11,7 @@ from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.latency import latency_grid
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
-from apps.pools import selectors
+from apps.pools import selectors, tokens
 from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
@@ -35,6 +35,7 @@ class Declared:
     standing: str = ""
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
+    guard: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
         ),
         spec=spec,
         model=selectors.model_facts(model) if model is not None else None,
-        replicas={v.name: selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants},
+        replicas={v.name: selectors.pods_wanted(v, targets.get(v.name)) for v in spec.variants},
         dialect=cluster_spec(cluster).dialect,
         strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
         rules=rules_of(pool),
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
+        guard=tokens.digest(pool.uid),
     )
 
 
@@ -90,6 +92,7 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         strategies=declared.strategies,
         rules=declared.rules,
         tiers=declared.tiers,
+        guard=declared.guard,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):

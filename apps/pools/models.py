@@ -50,11 +50,15 @@ class PoolRevision(models.Model):
 
 
 class ReplicaTarget(models.Model):
-    """How many replicas of a variant somebody wants: a person, a schedule, the autoscaler. No part of the spec."""
+    """How many replicas of a variant somebody wants: a person, a schedule, the autoscaler. No part of the spec.
+
+    `desired` of them serve; `asleep` more are there in warm standby.
+    """
 
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="targets")
     variant = models.CharField(max_length=50)
     desired = models.PositiveIntegerField()
+    asleep = models.PositiveIntegerField(default=0)
     source = models.CharField(max_length=50)
     reason = models.TextField(default="", blank=True)
     updated_at = models.DateTimeField()

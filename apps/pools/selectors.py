@@ -158,6 +158,17 @@ def effective_replicas(variant: Variant, target: ReplicaTarget | None) -> int:
     return variant.replicas.clamp(target.desired if target is not None else variant.replicas.min)
 
 
+def pods_wanted(variant: Variant, target: ReplicaTarget | None) -> int:
+    """Replicas that are to be there, awake or asleep."""
+    awake = effective_replicas(variant, target)
+    return max(awake, min(awake + asleep_wanted(target), variant.replicas.max))
+
+
+def asleep_wanted(target: ReplicaTarget | None) -> int:
+    """Replicas that are to be there and sleep, beside those that serve."""
+    return target.asleep if target is not None else 0
+
+
 def pools_of_cluster(cluster: Cluster) -> list[str]:
     """Names of the pools that are bound to a cluster, for a refusal to delete it."""
     return [str(pool.key) for pool in Pool.objects.filter(cluster_uid=cluster.uid).order_by("team", "name")[:500]]

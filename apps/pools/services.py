@@ -23,12 +23,13 @@ from apps.reconcile.queue import Lease
 
 @dataclass(frozen=True)
 class Wanted:
-    """A replica target as somebody asks for it. `source`: person, schedule, autoscaler."""
+    """A replica target as somebody asks for it. `source`: person, schedule, autoscaler; `asleep`: in warm standby."""
 
     variant: str
     desired: int
     source: str
     reason: str = ""
+    asleep: int = 0
 
 
 @transaction.atomic
@@ -63,13 +64,16 @@ def set_replica_targets(
     held = selectors.replica_targets(pool)
     before = {v.name: selectors.effective_replicas(v, held.get(v.name)) for v in spec.variants}
     after = dict(before)
+    slept = False
     for row in wanted:
         variant = spec.variant(row.variant)
         assert variant is not None
         after[row.variant] = variant.replicas.clamp(row.desired)
+        slept = slept or row.asleep != selectors.asleep_wanted(held.get(row.variant))
         if not dry_run:
             _write(pool, row, after[row.variant])
-    if not dry_run and (after != before or set(held) != {*held, *(row.variant for row in wanted)}):
+    new = set(held) != {*held, *(row.variant for row in wanted)}
+    if not dry_run and (after != before or slept or new):
         _announce(pool, wanted, before, after, actor, request_id)
     elif not dry_run and any(row.source == "person" for row in wanted):
         # the same number again is a person's word too: it takes back what somebody else had scaled
@@ -83,6 +87,7 @@ def _write(pool: Pool, row: Wanted, desired: int) -> None:
         variant=row.variant,
         defaults={
             "desired": desired,
+            "asleep": row.asleep,
             "source": row.source[:50],
             "reason": row.reason[:2000],
             "updated_at": clock.now(),
@@ -96,12 +101,13 @@ def _announce(
     reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.SCALING, shard=str(pool.cluster_uid))
     named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
     for row in wanted:
-        if before[row.variant] != after[row.variant]:
+        if before[row.variant] != after[row.variant] or row.asleep:
             record_event(
                 **named,
                 type="Normal",
                 reason="TargetSet",
                 message=f"{row.variant}: {before[row.variant]} → {after[row.variant]} replicas"
+                + (f" and {row.asleep} asleep" if row.asleep else "")
                 + (f" ({row.reason})" if row.reason else ""),
                 source=row.source,
             )

@@ -81,7 +81,7 @@ def sentence(
         f"{quantiles['p50']:.3g} requests/s are expected in {horizon:.0f} s "
         f"(90 % sure: at most {quantiles['p90']:.3g}; now {rate:.3g})"
     )
-    text = _plain(verb, moved, coming, total, standing, binding, hold, counterfactuals, proposals)
+    text = _plain(verb, moved, coming, total, standing, binding, hold, counterfactuals, proposals, targets)
     if clamps:
         last = clamps[-1]
         name = f"{last.variant}: " if last.variant and len(targets) > 1 else ""
@@ -104,11 +104,14 @@ def _plain(
     hold: float,
     views: Sequence[Counterfactual],
     proposals: Sequence[Proposal],
+    targets: Sequence[Target],
 ) -> str:
     if verb == "frozen":
         return f"Nothing moves: {_replicas(standing)} stay."
     if verb in ("from-zero", "wake"):
         return f"{'Woken' if verb == 'wake' else 'From zero'}: {moved}, since requests wait; {coming}."
+    if verb == "sleep" and not standing:
+        return "One engine is made ready and put to sleep, so that the first request is served in about a second."
     if verb in ("zero", "sleep"):
         end = "goes to sleep" if verb == "sleep" else "goes to zero"
         return f"Idle for so long that keeping a replica costs more than starting one: the pool {end} ({moved})."
@@ -121,7 +124,9 @@ def _plain(
     if verb == "mix":
         return f"{moved}: a cheaper mix carries the load; {coming}."
     if binding == "idle":
-        return "Idle: the pool stays at zero until a request comes."
+        asleep = sum(target.asleep for target in targets)
+        rest = f"{_replicas(asleep)} asleep until" if asleep else "the pool stays at zero until"
+        return f"Idle: {rest} a request comes."
     needed = next((p.replicas for p in proposals if p.rule == "forecast"), total)
     if needed < total and binding == "hold":
         return f"{_replicas(total)} stay: {coming}; {needed} would do, but more were needed within {hold:.0f} s."
@@ -143,9 +148,9 @@ def _fewer(views: Sequence[Counterfactual], total: int) -> str:
 
 def _moved(before: Sequence[Target], targets: Sequence[Target]) -> str:
     parts = [
-        f"{new.variant} {old.replicas} → {new.replicas}"
+        f"{new.variant} {old.replicas} → {new.replicas}" + (f" and {new.asleep} asleep" if new.asleep else "")
         for old, new in zip(before, targets, strict=True)
-        if old.replicas != new.replicas
+        if old != new
     ]
     return ", ".join(parts) or "no change"
 

@@ -76,6 +76,10 @@ def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int
         if not asked:
             pool.target = [0] * len(pool.target)
             pool.binding = "idle"
+            if policy.idle == "standby" and policy.standby == "reserved" and not any(pool.asleep):
+                # a pool that promises to wake in a second has to have somebody to wake
+                pool.asleep[_cheapest(pool)] = 1
+                pool.verb = "sleep"
             return
         _at_least_one(pool)
         woken = 0
@@ -100,6 +104,11 @@ def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int
     else:
         pool.verb = "zero"
     pool.binding = "idle"
+
+
+def _cheapest(pool: Draft) -> int:
+    variants = pool.policy.variants
+    return min(range(len(variants)), key=lambda row: (variants[row].maximum == 0, variants[row].price))
 
 
 def _at_least_one(pool: Draft) -> None:

@@ -18,10 +18,10 @@ from apps.autoscaling.domain.types import (
 from apps.telemetry.domain.signals import Signals as Row
 from apps.telemetry.domain.signals import merge
 
-__all__ = ["signals_from", "variant_signals"]
+__all__ = ["BYTES_PER_TOKEN", "signals_from", "variant_signals"]
 
 # of a request's body bytes at the gateway, per prompt token
-_BYTES_PER_TOKEN = 4.0
+BYTES_PER_TOKEN = 4.0
 
 
 def signals_from(
@@ -29,15 +29,22 @@ def signals_from(
     *,
     now: float,
     desired: Mapping[str, int],
+    asleep: Mapping[str, int],
     pending: Mapping[str, Sequence[Pending]],
     startups: Mapping[str, Sequence[float]],
     rollout: bool,
     tick: float,
 ) -> Signals:
-    """`rows`: by variant ("" for the pool), those since the last tick, perhaps none. `desired`: targets that stand."""
+    """`rows`: by variant ("" for the pool), those since the last tick, perhaps none. `desired`, `asleep`: targets that
+    stand."""
     variants = tuple(
         variant_signals(
-            name, rows.get(name, ()), now, desired[name], tuple(pending.get(name, ())), startups.get(name, ())
+            name,
+            rows.get(name, ()),
+            now,
+            (desired[name], asleep.get(name, 0)),
+            tuple(pending.get(name, ())),
+            startups.get(name, ()),
         )
         for name in desired
     )
@@ -53,7 +60,7 @@ def signals_from(
         arrived=_count(row, "gateway.requests", age),
         shed=_count(row, "gateway.error:429", age),
         queued=_last(mine, "gateway.queue", age),
-        queued_tokens=Known(queue_bytes / _BYTES_PER_TOKEN, age) if queue_bytes is not None else Unknown(_why(row)),
+        queued_tokens=Known(queue_bytes / BYTES_PER_TOKEN, age) if queue_bytes is not None else Unknown(_why(row)),
         ttft=_distribution(row, "gateway.ttft", age),
         tpot=_distribution(row, "gateway.tpot", age),
         e2e=_distribution(row, "gateway.e2e", age),
@@ -65,13 +72,15 @@ def variant_signals(
     name: str,
     rows: Sequence[Row],
     now: float,
-    desired: int,
+    targets: tuple[int, int],
     pending: tuple[Pending, ...],
     startups: Sequence[float],
 ) -> VariantSignals:
-    """One variant. Engines that could not be read are taken to do what those that could do on average."""
+    """One variant. Engines that could not be read are taken to do what those that could do on average. `targets`:
+    replicas that are to serve, and to sleep beside them: those on their way to sleep count as asleep."""
+    desired, asleep = targets
     if not rows:
-        return VariantSignals(name, Replicas(desired, 0, pending), startups=tuple(startups))
+        return VariantSignals(name, Replicas(desired, 0, pending, asleep=asleep), startups=tuple(startups))
     row = merge(rows)
     age = max(0.0, now - row.at)
     states = row.replicas
@@ -80,7 +89,7 @@ def variant_signals(
         max(int(states.get("ready", 0)) - int(states.get("asleep", 0)), 0),
         pending,
         int(states.get("terminating", 0)),
-        int(states.get("asleep", 0)),
+        asleep,
     )
     scale = row.targets / row.scraped if row.scraped else 1.0
 

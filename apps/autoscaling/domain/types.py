@@ -191,7 +191,8 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Replicas of a variant by state. `desired` is the target that stands, what `ready` and `pending` move to."""
+    """Replicas of a variant by state. `desired` is the target that stands, what `ready` and `pending` move to; `asleep`
+    are in warm standby or on their way there."""
 
     desired: int
     ready: int

@@ -23,6 +23,7 @@ from apps.embedded.engine.domain.settings import EngineSettings
 from apps.embedded.engine.domain.tokens import block_hashes, tokenize
 from apps.embedded.engine.loop import EngineLoop
 from apps.embedded.engine.metrics import EngineMetrics
+from apps.embedded.engine.middleware import gates
 from apps.embedded.engine.sequences import Sequence
 from apps.embedded.engine.sleeping import LEVELS, MODES, Sleeper
 
@@ -49,7 +50,7 @@ class EngineServer:
         self._serial = itertools.count()
 
     def application(self) -> web.Application:
-        middlewares = [self._measured, self._answered, self._keyed]
+        middlewares = [*gates(self.settings.middleware), self._measured, self._answered, self._keyed]
         app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=middlewares)
         app.add_routes(
             [

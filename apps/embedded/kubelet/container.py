@@ -180,7 +180,7 @@ class Container:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         if argv[:2] == [settings.python, "-m"]:
-            values["PYTHONPATH"] = settings.code_root
+            values["PYTHONPATH"] = ":".join([settings.code_root, *filter(None, [values.get("PYTHONPATH")])])
             # which release of the real program ours stands in for
             values["LAMPLIGHT_IMAGE"] = self.spec["image"]
         env = {key: translate_paths(value, mounts) for key, value in values.items()}

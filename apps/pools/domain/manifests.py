@@ -66,7 +66,8 @@ class Inputs:
     histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
     `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
     stand still. `rules`: groups of Prometheus rules about the pool. `tiers`: where engines keep KV blocks
-    beside the device.
+    beside the device. `guard`: SHA-256 of the token that opens the engines' development endpoints, where they are to
+    sleep.
     """
 
     replicas: Mapping[str, int]
@@ -78,6 +79,7 @@ class Inputs:
     paused: bool = False
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
+    guard: str = ""
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds

@@ -23,6 +23,9 @@ BAD_REASONS = frozenset(
     }
 )
 UNSCHEDULABLE = "Unschedulable"
+# the label that routers select by, and since when we have taken it from a pod
+SERVING = "llm-d.ai/inference-serving"
+UNROUTED_AT = "lamplight.dev/unrouted-at"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Replica:
     created_at: str | None
     # hash of the pod template that it was made from, "" outside of a ReplicaSet
     template: str = ""
+    uid: str = ""
+    # whether routers may choose it, and since when not, where we took it out (RFC 3339)
+    routed: bool = True
+    unrouted_at: str = ""
 
     @property
     def bad(self) -> bool:
@@ -92,6 +99,9 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
         container=container,
         created_at=metadata.get("creationTimestamp"),
         template=labels.get("pod-template-hash", ""),
+        uid=metadata.get("uid", ""),
+        routed=labels.get(SERVING, "true") == "true",
+        unrouted_at=(metadata.get("annotations") or {}).get(UNROUTED_AT, ""),
     )
 
 

@@ -20,6 +20,7 @@ TYPES = (
     ConditionType(_POOL, "Approved", None, "may the newest spec be live? (of pools whose specs wait for approval)"),
     ConditionType(_POOL, "Drifted", None, "did somebody change what was applied?"),
     ConditionType(_POOL, "ReplicasOwner", None, "have the replicas the writer that is declared?"),
+    ConditionType(_POOL, "Standby", None, "do the engines sleep that are to sleep? (of pools with idle: standby)"),
 )
 
 _CLUSTER = "Look at the cluster's page (`lamp preflight cluster`) and at its API server; what runs keeps running."
@@ -187,6 +188,16 @@ REASONS = (
             ("ScaledObject", "KEDA writes the replicas; Lamplight does not.", _SCALER),
             ("ScaledByHand", "A person wrote the replicas; Lamplight does not.", "`lamp scale` takes them back."),
             ("OtherManager", "Another manager writes the replicas; Lamplight does not.", _SCALER),
+        ),
+    ),
+    *_rows(
+        "Standby",
+        (
+            ("Awake", "No engine is to sleep."),
+            ("Asleep", "As many engines sleep as are to; the first request wakes one."),
+            ("FallingAsleep", "An engine leaves the routing, ends its work, and is put to sleep."),
+            ("Waking", "An engine is being woken."),
+            ("StateUnread", "An engine does not tell whether it sleeps.", _LOGS),
         ),
     ),
     *_rows(

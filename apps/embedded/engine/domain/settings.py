@@ -74,6 +74,8 @@ class EngineSettings:
     events: EventsConfig | None
     """Where KV events are published; None: nowhere."""
     events_encoding: Encoding
+    middleware: tuple[str, ...]
+    """--middleware: import paths of ASGI middlewares, the last of them outermost."""
     not_modelled: tuple[str, ...]
     """Options on the command line that change nothing here."""
 
@@ -144,6 +146,7 @@ def settings_from(
         most_queued_tokens=parsed["max_num_queued_tokens"],
         events=_events(parsed),
         events_encoding=_events_encoding(environment),
+        middleware=tuple(parsed["middleware"] or ()),
         not_modelled=_not_modelled(parsed),
     )
 

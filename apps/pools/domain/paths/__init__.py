@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from apps.catalog.domain.dialects import Dialect
+from apps.pools.domain.guarded import with_sleep
 from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
 from apps.pools.domain.monitoring import prometheus_rule
 from apps.pools.domain.paths import optimized_baseline
@@ -25,7 +26,7 @@ def render(
 
     Pure. Raises PlanRefused with a sentence when an invariant of the path is broken: then nothing is applied.
     """
-    objects = PATHS[spec.path](pool, spec, model, inputs, dialect)
+    objects = with_sleep(PATHS[spec.path](pool, spec, model, inputs, dialect), pool, spec, inputs)
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)

@@ -1,0 +1,243 @@
+"""Putting engines to sleep and waking them: the pool controller's part that speaks to engines instead of the cluster.
+
+Called after replicas are settled. It reads what each engine says of itself, takes the next step of each (see
+domain/standby), and reports. A worker that dies between two steps leaves what the next look goes on from: a pod out of
+the routing, an engine that sleeps. An engine that cannot be woken is started anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from apps.clusters.errors import Conflict, NotFound
+from apps.clusters.kube import Kube
+from apps.core import clock
+from apps.core.domain.conditions import Condition
+from apps.pools import selectors, tokens
+from apps.pools.domain.engines import COMPONENT_ENGINE, ENGINE_PORT
+from apps.pools.domain.guarded import sleeps
+from apps.pools.domain.picker import COMPONENT_PICKER, METRICS_PORT
+from apps.pools.domain.pods import SERVING, UNROUTED_AT, Replica, read_pod
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.standby import EnginePod, Step, condition, page_of, steps
+from apps.pools.models import Pool
+from apps.pools.observing import Observed, everything
+from apps.pools.recording import Note
+from apps.reconcile.services import Fence
+
+__all__ = ["NOTHING", "Held", "Stood", "held_requests", "settle"]
+
+log = logging.getLogger(__name__)
+
+MANAGER = "lamplight-standby"
+SOON_SECONDS = 0.5
+_READ = (1.0, 2.0)
+# level 1 copies the weights to host memory and back; the measured 7 s and 1 s are of 16 GB
+_SLEEP = (1.0, 60.0)
+_WAKE = (1.0, 20.0)
+_AT_ONCE = 16
+_QUEUE = ("llm_d_epp_flow_control_queue_size", "llm_d_epp_flow_control_queue_bytes")
+_SERIES = ("vllm:engine_sleep_state", "vllm:num_requests_running", "vllm:num_requests_waiting")
+
+
+@dataclass(frozen=True)
+class Stood:
+    """What was done. `again`: seconds until the next look, None where nothing is on its way."""
+
+    notes: tuple[Note, ...] = ()
+    condition: Condition | None = None
+    again: float | None = None
+
+
+NOTHING = Stood()
+
+
+def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fence) -> Stood:
+    """Take the next step of every engine that is to sleep or to wake. Raises KubeError, LeaseLost."""
+    if not sleeps(spec):
+        return NOTHING
+    targets = selectors.replica_targets(pool)
+    notes: list[Note] = []
+    seen: list[EnginePod] = []
+    moving = False
+    awake = asleep = 0
+    for variant in spec.variants:
+        target = targets.get(variant.name)
+        wanted = selectors.effective_replicas(variant, target)
+        resting = min(selectors.asleep_wanted(target), max(variant.replicas.max - wanted, 0))
+        awake, asleep = awake + wanted, asleep + resting
+        mine = [pod for pod in observed.pods if pod.variant == variant.name and _serves(pod)]
+        if not resting and all(pod.routed for pod in mine):
+            # whoever is routed is awake: a sleeper has left the routing before it slept
+            continue
+        pods = _look(mine)
+        patience = spec.rollout.shutdown_timeout.total_seconds()
+        todo = steps(pods, awake=wanted, asleep=resting, patience=patience)
+        for step in todo:
+            fence.check()
+            notes += _take(kube, pool, next(pod for pod in mine if pod.name == step.pod), step)
+        seen += pods
+        moving = moving or bool(todo) or _on_the_way(pods)
+    said = condition(seen, awake=awake, asleep=asleep, generation=pool.generation)
+    return Stood(tuple(notes), said, SOON_SECONDS if moving else None)
+
+
+def _serves(pod: Replica) -> bool:
+    return pod.component == COMPONENT_ENGINE and pod.ready and not pod.terminating and bool(pod.ip)
+
+
+def _on_the_way(pods: Sequence[EnginePod]) -> bool:
+    """Whether engines, which tell the cluster nothing of it, are about to change."""
+    return any(pod.state == "unknown" or (pod.state == "awake" and not pod.routed) for pod in pods)
+
+
+def _look(pods: Sequence[Replica]) -> list[EnginePod]:
+    if not pods:
+        return []
+    with ThreadPoolExecutor(min(len(pods), _AT_ONCE), thread_name_prefix="standby") as threads:
+        return list(threads.map(_seen, pods))
+
+
+def _seen(pod: Replica) -> EnginePod:
+    state, busy = _page(pod)
+    left = None
+    if not pod.routed:
+        try:
+            left = max(0.0, (clock.now() - datetime.fromisoformat(pod.unrouted_at)).total_seconds())
+        except ValueError:
+            left = 0.0
+    return EnginePod(pod.name, pod.routed, left, state, busy)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Requests that a pool's endpoint picker holds, and the bytes of their bodies."""
+
+    requests: float
+    size: float
+
+
+def held_requests(kube: Kube, pool: Pool) -> Held | None:
+    """What waits at the pool's picker now; None where it cannot be read. Raises KubeError."""
+    objects, _ = everything(kube, pool)
+    pods = [read_pod(obj) for obj in objects if obj["kind"] == "Pod"]
+    found = None
+    for pod in pods:
+        if pod.component != COMPONENT_PICKER or not pod.ready or pod.terminating or not pod.ip:
+            continue
+        try:
+            samples = list(_samples(_url(pod, "/metrics", METRICS_PORT), _QUEUE))
+        except (requests.RequestException, ValueError):
+            continue
+        sums = {name: sum(value for sample, _, value in samples if sample == name) for name in _QUEUE}
+        before = found or Held(0.0, 0.0)
+        found = Held(before.requests + sums[_QUEUE[0]], before.size + sums[_QUEUE[1]])
+    return found
+
+
+def _samples(url: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Raises RequestException, ValueError."""
+    answer = requests.get(url, params=[("name[]", name) for name in names], timeout=_READ, allow_redirects=False)
+    answer.raise_for_status()
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value
+
+
+def _page(pod: Replica) -> Any:
+    try:
+        return page_of(_samples(_url(pod, "/metrics"), _SERIES))
+    except (requests.RequestException, ValueError) as error:
+        log.warning("engine %s does not tell whether it sleeps: %s", pod.name, error)
+        return "unknown", None
+
+
+def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
+    actions: dict[str, Callable[[Kube, Pool, Replica], str]] = {
+        "unroute": _unroute,
+        "route": _route,
+        "sleep": _abort_and_sleep if step.abort else _sleep,
+        "wake": _wake,
+        "restart": _restart,
+    }
+    try:
+        failed = actions[step.verb](kube, pool, pod)
+    except (NotFound, Conflict):
+        return []  # gone or another by now: the next look sees what is there
+    if not failed:
+        return [] if step.verb == "unroute" else [Note("Normal", _REASONS[step.verb], step.why)]
+    if step.verb == "wake":
+        _restart(kube, pool, pod)
+        return [Note("Warning", "WakeFailed", f"{pod.name} was not woken ({failed}); it is started anew")]
+    return [Note("Warning", "SleepFailed", f"{pod.name} was not put to sleep ({failed}); it is tried again")]
+
+
+_REASONS = {"route": "Woken", "sleep": "Asleep", "wake": "Waking", "restart": "WakeFailed"}
+
+
+def _unroute(kube: Kube, pool: Pool, pod: Replica) -> str:
+    _label(kube, pool, pod, "false", {UNROUTED_AT: clock.now().isoformat()})
+    return ""
+
+
+def _route(kube: Kube, pool: Pool, pod: Replica) -> str:
+    _label(kube, pool, pod, "true", {})
+    return ""
+
+
+def _label(kube: Kube, pool: Pool, pod: Replica, serving: str, annotations: dict[str, str]) -> None:
+    metadata = {
+        "name": pod.name,
+        "namespace": pool.namespace,
+        "uid": pod.uid,
+        "labels": {SERVING: serving},
+        "annotations": annotations,
+    }
+    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata}, manager=MANAGER, force=True)
+
+
+def _sleep(_kube: Kube, pool: Pool, pod: Replica) -> str:
+    # a request that came since the engine was seen idle is let finish
+    return _put_to_sleep(pool, pod, "wait")
+
+
+def _abort_and_sleep(_kube: Kube, pool: Pool, pod: Replica) -> str:
+    return _put_to_sleep(pool, pod, "abort")
+
+
+def _put_to_sleep(pool: Pool, pod: Replica, mode: str) -> str:
+    failed = _post(pool, pod, f"/sleep?level=1&mode={mode}", _SLEEP)
+    return failed or ("" if _page(pod)[0] == "asleep" else "it is awake")
+
+
+def _wake(kube: Kube, pool: Pool, pod: Replica) -> str:
+    failed = _post(pool, pod, "/wake_up", _WAKE) or ("" if _page(pod)[0] == "awake" else "it still sleeps")
+    return failed or _route(kube, pool, pod)
+
+
+def _restart(kube: Kube, pool: Pool, pod: Replica) -> str:
+    kube.delete(kube.resource("Pod"), pod.name, pool.namespace, uid=pod.uid)
+    return ""
+
+
+def _post(pool: Pool, pod: Replica, path: str, timeout: tuple[float, float]) -> str:
+    """What went wrong, "" for nothing."""
+    try:
+        headers = {tokens.HEADER: tokens.token(pool.uid)}
+        answer = requests.post(_url(pod, path), headers=headers, timeout=timeout, allow_redirects=False)
+    except requests.RequestException as error:
+        return f"{path.partition('?')[0]} failed: {type(error).__name__}"
+    return "" if answer.status_code == 200 else f"{path.partition('?')[0]} answered {answer.status_code}"
+
+
+def _url(pod: Replica, path: str, port: int = ENGINE_PORT) -> str:
+    host = f"[{pod.ip}]" if pod.ip and ":" in pod.ip else pod.ip
+    return f"http://{host}:{port}{path}"
