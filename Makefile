@@ -8,6 +8,9 @@ DATA ?= .lamplight
 DEMO ?= 1
 ENGINE ?= sim
 NAME ?=
+# tests run in so many processes, each with servers of its own; a file stays on one of them (0: in this process, for a debugger)
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console schema format conformance
@@ -15,7 +18,7 @@ NAME ?=
 help:
 	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 ENGINE=sim|vllm); Ctrl-C stops it"
 	@echo "make down        stop a running instance (DATA=)"
-	@echo "make test        lint, types, imports, all tests"
+	@echo "make test        lint, types, imports, all tests (WORKERS=2)"
 	@echo "make conformance what Lamplight relies on, tried on any cluster (KUBECONFIG=)"
 	@echo "make check       lint, types, imports, schema only"
 	@echo "make e2e         the browser tests only"
@@ -80,10 +83,10 @@ check: $(VENV)/.dev
 
 test: check console
 	cd frontend && PATH="$$(cd .. && $(BIN)/python -m controlplane.supervisor node-path):$$PATH" npm test --silent
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" $(PARALLEL)
 
 test-python: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(PARALLEL) $(ARGS)
 
 e2e: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m browser tests/e2e

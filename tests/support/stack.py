@@ -190,7 +190,7 @@ def run_stack(
             shutil.rmtree(data.parent, ignore_errors=True)
 
 
-def _wait_up(stack: RunningStack, timeout: float = 120) -> None:
+def _wait_up(stack: RunningStack, timeout: float = 180) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if stack.process.poll() is not None:
