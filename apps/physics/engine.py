@@ -5,19 +5,21 @@ chunk of prompt otherwise), then on waiting ones. A running request that finds n
 arrival, which loses its blocks and is computed again later. Sources: vLLM's documentation (optimization and tuning,
 prefix caching) and the flags' help of `vllm serve`.
 
-A slower tier of KV memory has its place in `_admit`: the prompt's blocks behind the device hit are what it is asked
-for, and what it holds is counted under its own `Source`.
+With slower tiers of KV memory (`apps.physics.tiers`) a request that finds blocks there is set aside until they are on
+the device, while others go on: vLLM's waiting for remote KV, which its gauges call deferred.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from bisect import insort
 from dataclasses import dataclass
 from operator import attrgetter
 
 from apps.physics.blocks import BlockPool
 from apps.physics.steptime import StepLoad, StepTimeModel
+from apps.physics.tiers import Tiers
 from apps.physics.types import (
     BlockEvent,
     BlocksCleared,
@@ -42,11 +44,13 @@ class _Sequence:
     computed: tokens whose KV is in the blocks, or will be after the steps composed so far.
     target: tokens known, prompt and output, counting the output that composed steps will bring.
     end: target once the last output token is planned. room: tokens that the blocks hold. stored: blocks in the cache.
+    external: prompt tokens that came from slower tiers, by source. loaded: they are on the device, or on their way.
+    offered: chunks that slower tiers were given. asked: the metrics know what the caches had.
     """
 
     __slots__ = (
-        "blocks", "cached", "computed", "done", "end", "first_token", "hashes", "key", "output", "preemptions",
-        "request", "request_id", "room", "scheduled", "stored", "target",
+        "asked", "blocks", "cached", "computed", "done", "end", "external", "first_token", "hashes", "key", "loaded",
+        "offered", "output", "preemptions", "request", "request_id", "room", "scheduled", "stored", "target",
     )  # fmt: skip
 
     def __init__(self, request: Request, key: tuple[int, int], end: int) -> None:
@@ -66,6 +70,10 @@ class _Sequence:
         self.scheduled: float | None = None
         self.first_token: float | None = None
         self.done = False
+        self.external: dict[Source, int] = {}
+        self.loaded = False
+        self.offered = 0
+        self.asked = False
 
 
 @dataclass(slots=True)
@@ -78,11 +86,13 @@ class Engine:
     """One engine replica. Not thread-safe; time is whatever the caller says, in seconds, never decreasing.
 
     The caller's loop: `plan = next_step(now)`; wait `plan.duration`; `finish_step(now)`; again. `next_step` gives None
-    when there is nothing to do until the next `submit`. `submit` and `abort` are welcome at any moment.
+    when there is nothing to do until the next `submit`, or until `wake_at`, when a transfer between tiers ends (then
+    `settle` tells what it did to blocks). `submit` and `abort` are welcome at any moment.
     """
 
-    def __init__(self, config: EngineConfig, step_time: StepTimeModel) -> None:
+    def __init__(self, config: EngineConfig, step_time: StepTimeModel, tiers: Tiers | None = None) -> None:
         self.config = config
+        self.tiers = tiers
         self.step_time = step_time
         self.counters = Counters()
         self._pool = BlockPool(config.num_blocks - 1)
@@ -94,6 +104,9 @@ class Engine:
         self._ahead: _Step | None = None
         self._preempted: list[str] = []
         self._events: list[BlockEvent] = []
+        self._deferred: list[tuple[float, tuple[int, int], _Sequence]] = []
+        self._offering: dict[str, _Sequence] = {}
+        self._leaving: list[str] = []
         self.admitting = True
         """False holds back what waits: running requests go on, no other starts (vLLM's paused scheduler)."""
 
@@ -164,6 +177,7 @@ class Engine:
                 result.finished.append(self._end(sequence, Finish.LENGTH, now))
         if result.finished:
             self._running = [sequence for sequence in self._running if not sequence.done]
+        self._offload(now)
         self.counters.steps += 1
         self.counters.generation_tokens += len(tokens)
         result.preempted, self._preempted = self._preempted, []
@@ -183,6 +197,25 @@ class Engine:
             self._ahead = None
         while self._running:
             self._preempt(self._running.pop())
+        for _at, _key, sequence in self._deferred:
+            if sequence.blocks and not sequence.done:
+                self._pool.release(sequence.blocks)
+                sequence.blocks = []
+                sequence.computed = sequence.room = sequence.stored = 0
+                sequence.loaded = False
+
+    @property
+    def wake_at(self) -> float:
+        """When next_step is worth another try although nothing was submitted; infinity: never."""
+        deferred = self._deferred[0][0] if self._deferred else math.inf
+        return min(deferred, self.tiers.next_done) if self.tiers is not None else deferred
+
+    def settle(self, now: float) -> list[BlockEvent]:
+        """End the transfers that are due, between steps; what became of blocks since the last step."""
+        if self.tiers is None:
+            return []
+        self._offload(now)
+        return self._block_events()
 
     def reset_prefix_cache(self) -> bool:
         """Forget all cached blocks; False, and nothing happens, while requests hold blocks."""
@@ -196,7 +229,8 @@ class Engine:
     def gauges(self) -> Gauges:
         """The gauges of this moment."""
         running = len(self._running)
-        return Gauges(running, len(self._sequences) - running, 0, self._pool.usage)
+        deferred = sum(1 for _at, _key, sequence in self._deferred if not sequence.done)
+        return Gauges(running, len(self._sequences) - running - deferred, deferred, self._pool.usage)
 
     @property
     def idle(self) -> bool:
@@ -204,6 +238,8 @@ class Engine:
         return not self._sequences and self._current is None and self._ahead is None
 
     def _compose(self, now: float) -> _Step | None:
+        if self.tiers is not None:
+            self._resume(now)
         budget = self.config.max_num_batched_tokens
         emitting: list[_Sequence] = []
         prefills: list[tuple[str, int]] = []
@@ -245,6 +281,8 @@ class Engine:
                 continue
             if len(self._running) >= self.config.max_num_seqs:
                 break
+            if self.tiers is not None and not sequence.loaded and not self._fetched(sequence, self.tiers, now):
+                continue
             count = self._admit(sequence, budget, now)
             if not count:
                 break
@@ -265,13 +303,11 @@ class Engine:
 
     def _admit(self, sequence: _Sequence, budget: int, now: float) -> int:
         """Start a waiting sequence; the number of tokens it computes in this step, 0 when its KV does not fit yet."""
+        if sequence.loaded:
+            return self._continue_loaded(sequence, budget, now)
         block_size = self.config.block_size
-        cached: list[int] = []
-        if self.config.enable_prefix_caching:
-            # The last token is always computed: its logits are what the first output token is drawn from.
-            cached = self._pool.find_prefix(sequence.hashes, (sequence.target - 1) // block_size)
-        whole = -(-sequence.target // block_size) - len(cached) + self._pool.reclaimable(cached)
-        if whole > self._pool.free:
+        cached = self._cached(sequence)
+        if not self._fits(sequence, cached):
             return 0
         self._pool.take(cached)
         found = len(cached) * block_size
@@ -281,13 +317,114 @@ class Engine:
         sequence.room = len(sequence.blocks) * block_size
         sequence.stored = len(cached)
         self._store(sequence)
+        self._ask(sequence, found)
+        self._schedule(sequence, now)
+        return count
+
+    def _cached(self, sequence: _Sequence) -> list[int]:
+        if not self.config.enable_prefix_caching:
+            return []
+        # The last token is always computed: its logits are what the first output token is drawn from.
+        return self._pool.find_prefix(sequence.hashes, (sequence.target - 1) // self.config.block_size)
+
+    def _fits(self, sequence: _Sequence, cached: list[int]) -> bool:
+        whole = -(-sequence.target // self.config.block_size) - len(cached) + self._pool.reclaimable(cached)
+        return whole <= self._pool.free
+
+    def _schedule(self, sequence: _Sequence, now: float) -> None:
         if sequence.scheduled is None:
             sequence.scheduled = now
-            sequence.cached = found
-            if self.config.enable_prefix_caching:
-                self.counters.prefix_cache_queries += sequence.request.prompt_tokens
-                self.counters.prefix_cache_hits += found
+
+    def _ask(self, sequence: _Sequence, found: int, external: dict[Source, int] | None = None) -> None:
+        """Count what the caches had of a prompt when it was first looked up: `found` tokens on the device, the others
+        by source."""
+        if sequence.asked:
+            return
+        sequence.asked = True
+        sequence.external = external or {}
+        more = sum(sequence.external.values())
+        sequence.cached = found + more
+        if self.config.enable_prefix_caching:
+            self.counters.prefix_cache_queries += sequence.request.prompt_tokens
+            self.counters.prefix_cache_hits += found
+        if self.tiers is not None:
+            self.counters.external_queries += sequence.request.prompt_tokens - found
+            self.counters.external_hits += more
+
+    def _fetched(self, sequence: _Sequence, tiers: Tiers, now: float) -> bool:
+        """Whether a waiting sequence needs nothing from slower tiers; otherwise it is set aside until that is there,
+        unless its KV does not fit yet."""
+        block_size, chunk = self.config.block_size, tiers.config.chunk_blocks
+        cached = self._cached(sequence)
+        keys = sequence.hashes[chunk - 1 : sequence.target // block_size : chunk]
+        start = len(cached) // chunk
+        if start >= len(keys) or not self._fits(sequence, cached):
+            return True
+        lookup = tiers.find(sequence.request_id, keys, start, now)
+        if lookup.wait is not None:
+            self._defer(sequence, lookup.wait)
+            return False
+        blocks = (start + lookup.chunks) * chunk - len(cached)
+        if not lookup.chunks or blocks <= 0:
+            return True
+        pool = self._pool
+        pool.take(cached)
+        # room for the whole prompt: who waits for a load must not wait for blocks behind others that do
+        sequence.blocks = cached + pool.allocate(-(-sequence.target // block_size) - len(cached))
+        sequence.room = len(sequence.blocks) * block_size
+        sequence.stored = len(cached)
+        loaded = keys[start : start + lookup.chunks]
+        done, sources = tiers.load(sequence.request_id, loaded, blocks, len(cached), now)
+        sequence.computed = (len(cached) + blocks) * block_size
+        sequence.loaded = True
+        external = {source: count * block_size for source, count in sources.items() if count}
+        self._ask(sequence, len(cached) * block_size, external)
+        self._defer(sequence, done)
+        return False
+
+    def _continue_loaded(self, sequence: _Sequence, budget: int, now: float) -> int:
+        """Start a sequence whose blocks came from a slower tier; it has room for its whole prompt."""
+        sequence.loaded = False
+        past = min(sequence.computed, sequence.target - 1)
+        count = min(sequence.target - past, budget)
+        sequence.computed = past + count
+        self._store(sequence)
+        self._schedule(sequence, now)
         return count
+
+    def _defer(self, sequence: _Sequence, until: float) -> None:
+        heapq.heappop(self._waiting)
+        heapq.heappush(self._deferred, (until, sequence.key, sequence))
+
+    def _resume(self, now: float) -> None:
+        """Put back into the queue what has waited for transfers that are over."""
+        assert self.tiers is not None
+        self.tiers.advance(now)
+        while self._deferred and self._deferred[0][0] <= now:
+            _at, key, sequence = heapq.heappop(self._deferred)
+            if not sequence.done:
+                heapq.heappush(self._waiting, (key, sequence))
+
+    def _offload(self, now: float) -> None:
+        """Offer the chunks that were computed to the slower tiers."""
+        tiers = self.tiers
+        if tiers is None:
+            return
+        tiers.advance(now)
+        chunk, block_size = tiers.config.chunk_blocks, self.config.block_size
+        for sequence in self._offering.values():
+            most = len(sequence.hashes)
+            if tiers.config.prompt_only:
+                most = min(most, sequence.request.prompt_tokens // block_size)
+            whole, first = min(sequence.stored, most) // chunk, sequence.offered
+            if whole > first:
+                keys = sequence.hashes[chunk - 1 : whole * chunk : chunk][first:]
+                tiers.offer(sequence.request_id, keys, first, now)
+                sequence.offered = whole
+        self._offering.clear()
+        for request_id in self._leaving:
+            tiers.ended(request_id)
+        self._leaving.clear()
 
     def _make_room(self, sequence: _Sequence, reached: int) -> bool:
         """Give a running sequence blocks for `reached` tokens, pushing out later ones; False when it went itself."""
@@ -314,6 +451,8 @@ class Engine:
 
     def _store(self, sequence: _Sequence) -> None:
         """Put the sequence's full blocks that have a hash into the prefix cache."""
+        if self.tiers is not None:
+            self._offering[sequence.request_id] = sequence
         full = min(sequence.computed // self.config.block_size, len(sequence.hashes))
         first = sequence.stored
         if full <= first or not self.config.enable_prefix_caching:
@@ -330,6 +469,8 @@ class Engine:
         self._pool.release(sequence.blocks)
         sequence.blocks = []
         sequence.done = True
+        if self.tiers is not None:
+            self._leaving.append(sequence.request_id)
         del self._sequences[sequence.request_id]
         return Finished(
             sequence.request_id,
@@ -347,8 +488,12 @@ class Engine:
     def _count_prompt(self, sequence: _Sequence) -> None:
         prompt, counters = sequence.request.prompt_tokens, self.counters
         counters.prompt_tokens += prompt
-        counters.prompt_tokens_by_source[Source.COMPUTED] += prompt - sequence.cached
-        counters.prompt_tokens_by_source[Source.DEVICE] += sequence.cached
+        external = sum(sequence.external.values())
+        # a prompt that was found whole still had its last token computed
+        counters.prompt_tokens_by_source[Source.COMPUTED] += max(prompt - sequence.cached, 1)
+        counters.prompt_tokens_by_source[Source.DEVICE] += sequence.cached - external
+        for source, tokens in sequence.external.items():
+            counters.prompt_tokens_by_source[source] += tokens
 
     def _note_removed(self) -> None:
         """What the pool has evicted goes before what comes next: an index that follows the events must end up with
@@ -364,4 +509,4 @@ class Engine:
             return []
         self._note_removed()
         events, self._events = self._events, []
-        return events
+        return events + self.tiers.take_events() if self.tiers is not None else events

@@ -119,10 +119,20 @@ class BlocksRemoved(NamedTuple):
 
 
 class BlocksCleared(NamedTuple):
-    """Every block was forgotten, whatever its medium."""
+    """Every block on the device was forgotten."""
 
 
-BlockEvent = BlocksStored | BlocksRemoved | BlocksCleared
+class ChunkStored(NamedTuple):
+    """A request's blocks `first_block` to `first_block + blocks` are in a slower tier, under the last one's hash."""
+
+    request_id: str
+    first_block: int
+    blocks: int
+    key: int
+    medium: str
+
+
+BlockEvent = BlocksStored | BlocksRemoved | BlocksCleared | ChunkStored
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +184,17 @@ class Gauges:
 
 @dataclass(slots=True)
 class Counters:
-    """The engine's counters, in tokens unless named otherwise."""
+    """The engine's counters, in tokens unless named otherwise.
+
+    external_queries, external_hits: prompt tokens behind the device hit that slower tiers were asked for, and had.
+    """
 
     prompt_tokens: int = 0
     generation_tokens: int = 0
     prompt_tokens_by_source: dict[Source, int] = field(default_factory=lambda: dict.fromkeys(Source, 0))
     prefix_cache_queries: int = 0
     prefix_cache_hits: int = 0
+    external_queries: int = 0
+    external_hits: int = 0
     preemptions: int = 0
     steps: int = 0

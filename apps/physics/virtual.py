@@ -68,7 +68,7 @@ class Session:
             plan = self.engine.next_step(self.now)
             if plan is None:
                 arrival = self._arrivals[0][0] + self._half if self._arrivals else float("inf")
-                upcoming = min(self.frontend.next_through, arrival)
+                upcoming = min(self.frontend.next_through, arrival, self.engine.wake_at)
                 if upcoming == float("inf"):
                     break
                 self.now = max(self.now, upcoming)

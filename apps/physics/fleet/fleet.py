@@ -22,6 +22,8 @@ from apps.physics.fleet.router import Router, Routing
 from apps.physics.fleet.types import Arrival, Load, Seen
 from apps.physics.frontend import FrontendModel
 from apps.physics.steptime import StepTimeModel
+from apps.physics.stores import ChunkStore
+from apps.physics.tiers import OffloadConfig, Tiers
 from apps.physics.types import EngineConfig
 
 INFINITY = math.inf
@@ -49,7 +51,8 @@ class StartUp:
 @dataclass(frozen=True, slots=True)
 class FleetVariant:
     """One kind of replica. accelerators: of one replica. price: of one accelerator per hour. quota: accelerators that
-    the cluster has for it, None: enough. fall_asleep, wake: seconds (measured: 7 and 0.9 on an H200)."""
+    the cluster has for it, None: enough. fall_asleep, wake: seconds (measured: 7 and 0.9 on an H200). offload: tiers of
+    each replica, which only an exact fleet plays; store: what they share, where offload has storage."""
 
     name: str
     engine: EngineConfig
@@ -61,6 +64,8 @@ class FleetVariant:
     quota: int | None = None
     fall_asleep: float = 7.0
     wake: float = 0.9
+    offload: OffloadConfig | None = None
+    store: ChunkStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +333,14 @@ class Fleet:
     # --- life of a replica ----------------------------------------------------------------------------------------
 
     def _make(self, variant: FleetVariant) -> Replica:
-        make = ExactEngine if self._exact else JumpEngine
-        engine = make(variant.engine, variant.step_time, variant.frontend, self._faults.slow.get(self._made, 1.0))
+        slow = self._faults.slow.get(self._made, 1.0)
+        times = (variant.engine, variant.step_time, variant.frontend, slow)
+        engine: ReplicaEngine
+        if self._exact:
+            below = Tiers(variant.offload, variant.store) if variant.offload is not None else None
+            engine = ExactEngine(*times, below)
+        else:
+            engine = JumpEngine(*times)
         replica = Replica(self._made, variant, engine, self.now)
         self._made += 1
         self.replicas.append(replica)

@@ -9,6 +9,7 @@ from apps.physics.engine import Engine
 from apps.physics.fleet.types import Load, Seen
 from apps.physics.frontend import Frontend, FrontendModel
 from apps.physics.steptime import StepTimeModel
+from apps.physics.tiers import Tiers
 from apps.physics.types import EngineConfig, Request, StepPlan
 
 INFINITY = math.inf
@@ -40,11 +41,16 @@ class ExactEngine:
     """`Engine` behind its frontend, step by step: prefix cache, priorities, everything."""
 
     def __init__(
-        self, config: EngineConfig, step_time: StepTimeModel, frontend: FrontendModel, slow: float = 1.0
+        self,
+        config: EngineConfig,
+        step_time: StepTimeModel,
+        frontend: FrontendModel,
+        slow: float = 1.0,
+        tiers: Tiers | None = None,
     ) -> None:
         self.load = Load()
         self.ended: list[Seen] = []
-        self._engine = Engine(config, step_time)
+        self._engine = Engine(config, step_time, tiers)
         self._frontend: Frontend[Seen] = Frontend(frontend)
         self._half = frontend.latency / 2
         self._slow = slow
@@ -61,7 +67,7 @@ class ExactEngine:
     def advance(self, until: float) -> None:
         while True:
             if self._plan is None:
-                begin = max(self._ends, self._frontend.next_through)
+                begin = max(self._ends, min(self._frontend.next_through, self._engine.wake_at))
                 if begin >= until:
                     return
                 self._deliver(begin)
