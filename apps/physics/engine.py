@@ -229,8 +229,10 @@ class Engine:
     def gauges(self) -> Gauges:
         """The gauges of this moment."""
         running = len(self._running)
-        deferred = sum(1 for _at, _key, sequence in self._deferred if not sequence.done)
-        return Gauges(running, len(self._sequences) - running - deferred, deferred, self._pool.usage)
+        deferred = [sequence for _at, _key, sequence in self._deferred if not sequence.done]
+        loading = sum(1 for sequence in deferred if sequence.loaded)
+        capacity = len(self._sequences) - running - len(deferred)
+        return Gauges(running, capacity, len(deferred), self._pool.usage, loading)
 
     @property
     def idle(self) -> bool:

@@ -16,6 +16,7 @@ import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from apps.physics.data import read
@@ -87,11 +88,13 @@ class Activity:
     """What the tiers did since it was last taken.
 
     queries, hits: chunks looked up and found by tier number (0 host, 1 store), each chunk of a request once.
-    allocations: chunks asked for by each store. failed_*: jobs that brought nothing; refused_*: for want of room in
-    host memory.
+    lookups: prompts that were looked up. allocations: chunks asked for by each store. deferred_seconds: how long
+    prompts waited for a lookup to be answered. failed_*: jobs that brought nothing; refused_*: for want of room in host
+    memory.
     """
 
     transfers: list[Transfer] = field(default_factory=list)
+    lookups: int = 0
     queries: dict[int, int] = field(default_factory=lambda: {0: 0, 1: 0})
     hits: dict[int, int] = field(default_factory=lambda: {0: 0, 1: 0})
     allocations: list[int] = field(default_factory=list)
@@ -183,6 +186,10 @@ class Tiers:
         """Transfers under way."""
         return sum(1 for job in self._jobs if job.direction == direction)
 
+    def moved_chunks(self, direction: Direction) -> int:
+        """Chunks of the transfers under way."""
+        return sum(len(job.chunks) for job in self._jobs if job.direction == direction)
+
     def moving(self, request_id: str) -> bool:
         """Whether a transfer of this request is under way."""
         request = self._requests.get(request_id)
@@ -191,6 +198,7 @@ class Tiers:
     def find(self, request_id: str, keys: Sequence[int], start: int, now: float) -> Lookup:
         """How many chunks of `keys` from `start` on can be loaded for a request; what the store has is promoted."""
         request = self._requests[request_id]
+        self.activity.lookups += 1
         found, wait = 0, -math.inf
         promoting: list[tuple[int, int]] = []
         protected = set(keys)
@@ -302,8 +310,10 @@ class Tiers:
                 self._cascade(job)
         elif job.direction == "read":
             assert self._store is not None
-            read = [(key, first) for key, first in job.chunks if self._store.read(key, self.config.chunk_bytes)]
-            lost = {key for key, _first in job.chunks} - {key for key, _first in read}
+            store, whole = self._store, self.config.chunk_bytes
+            # reading stops at the first chunk that fails
+            read = list(takewhile(lambda chunk: store.read(chunk[0], whole), job.chunks))
+            lost = {key for key, _first in job.chunks[len(read) :]}
             for key in lost:
                 self._host.pop(key, None)
             request.unreadable |= lost

@@ -170,12 +170,14 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """The engine's gauges; `waiting` is the sum of its two reasons."""
+    """The engine's gauges; `waiting` is the sum of its two reasons. loading: those deferred whose KV is on its way to
+    the device."""
 
     running: int
     waiting_capacity: int
     waiting_deferred: int
     kv_usage: float
+    loading: int = 0
 
     @property
     def waiting(self) -> int:

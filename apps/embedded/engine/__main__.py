@@ -14,6 +14,7 @@ from pathlib import Path
 from apps.catalog.domain.vllm import flags, parse_args
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.event_feed import EventFeed
+from apps.embedded.engine.file_store import FileStore, layout_of
 from apps.embedded.engine.hardware import startup_seconds, timing
 from apps.embedded.engine.kv_events import Publisher
 from apps.embedded.engine.loop import EngineLoop, ModelClock
@@ -21,8 +22,10 @@ from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
 from apps.embedded.engine.report import report_forever
 from apps.embedded.engine.server import EngineServer, run_until
+from apps.embedded.engine.tier_recorder import TierRecorder
 from apps.physics import Engine
 from apps.physics.catalogue import Timing, frontend
+from apps.physics.tiers import Tiers
 
 
 def main(argv: list[str]) -> int:
@@ -71,18 +74,24 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         model_name=settings.served_names[0],
         max_model_len=settings.max_model_len,
         custom_buckets=settings.custom_buckets,
-        features=frozenset(),
+        features=features(settings),
         cache_config=settings.cache_config,
     )
     try:
+        below = _tiers(settings)
         events = _events(settings)
     except OSError as error:
-        print(f"ERROR: {error.strerror}", file=sys.stderr)
+        print(f"ERROR: {error.strerror}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
         return 1
+    clock = ModelClock(settings.time_scale)
+    offload = settings.transfer.offload if settings.transfer else None
+    tiers = None
+    if offload is not None:
+        tiers = TierRecorder(metrics, offload, version=settings.version, scale=settings.time_scale, now=clock.now)
     loop = EngineLoop(
-        Engine(settings.engine, timed.step_time),
-        ModelClock(settings.time_scale),
-        Recorder(metrics, settings.time_scale),
+        Engine(settings.engine, timed.step_time, below),
+        clock,
+        Recorder(metrics, settings.time_scale, tiers),
         frontend(),
         most_queued_tokens=settings.most_queued_tokens,
         events=events,
@@ -109,7 +118,34 @@ def _events(settings: EngineSettings) -> EventFeed | None:
         return None
     host = "*" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - every address, said in ZeroMQ's way
     publisher = Publisher(settings.events, host=host, encoding=settings.events_encoding)
-    return EventFeed(publisher, settings.engine.block_size)
+    return EventFeed(publisher, settings.engine.block_size, settings.transfer.offload if settings.transfer else None)
+
+
+def _tiers(settings: EngineSettings) -> Tiers | None:
+    offload = settings.transfer.offload if settings.transfer else None
+    if offload is None:
+        return None
+    store = None
+    if offload.root is not None:
+        layout = layout_of(
+            settings.model,
+            settings.cache_dtype,
+            settings.engine.block_size,
+            offload.physics.chunk_blocks,
+            settings.shape.layers,
+        )
+        store = FileStore(offload.root, layout)
+    return Tiers(offload.physics, store, events=settings.events is not None)
+
+
+def features(settings: EngineSettings) -> frozenset[str]:
+    """Which conditional metrics the page has."""
+    found = set()
+    if settings.transfer is not None:
+        found.add("kv_connector")
+        if settings.transfer.offload is not None and settings.transfer.offload.tiering:
+            found.add("tiering")
+    return frozenset(found)
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from apps.embedded.engine.event_feed import EventFeed
 from apps.embedded.engine.recorder import Asked, Recorder
 from apps.embedded.engine.sequences import Sequence
-from apps.physics import Engine, Finish, Finished, Request, StepPlan
+from apps.physics import BlockEvent, Engine, Finish, Finished, Request, StepPlan
 from apps.physics.frontend import Frontend, FrontendModel
 
 log = logging.getLogger(__name__)
@@ -151,14 +152,20 @@ class EngineLoop:
             if forget:
                 self.engine.preempt_all()
                 self.engine.reset_prefix_cache()
+                if self.engine.tiers is not None:
+                    self.engine.tiers.forget()
 
-    async def reset_prefix_cache(self, *, preempt: bool) -> bool:
+    async def reset_prefix_cache(self, *, preempt: bool, external: bool) -> bool:
         """Forget all cached blocks between two steps; False, and nothing happens, while requests hold some. `preempt`
-        throws running requests back to the queue first."""
+        throws running requests back to the queue first; `external` empties host memory too."""
         async with self._between_steps:
             if preempt:
                 self.engine.preempt_all()
-            return self.engine.reset_prefix_cache()
+            if not self.engine.reset_prefix_cache():
+                return False
+            if external and self.engine.tiers is not None:
+                self.engine.tiers.forget()
+            return True
 
     def resume(self) -> None:
         """Go on with what waits."""
@@ -222,8 +229,25 @@ class EngineLoop:
                     self._finish(plan, free_at)
             if plan is None:
                 self._wake.clear()
-                await self._wake.wait()
+                await self._work_to_do()
                 free_at = -math.inf
+
+    async def _work_to_do(self) -> None:
+        """Returns when there may be something to compute: a request came, or a transfer between tiers ended."""
+        wake_at = math.inf if self._stopped else self.engine.wake_at
+        delay = self.clock.machine_seconds(wake_at - self.clock.now()) if wake_at < math.inf else None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), delay)
+        if self.engine.tiers is not None:
+            self._tell(self.engine.settle(self.clock.now()))
+
+    def _tell(self, block_events: list[BlockEvent]) -> None:
+        """What happened to blocks, and in the tiers below them."""
+        tiers = self.engine.tiers
+        if tiers is not None:
+            self.recorder.offloaded(tiers.take_activity())
+        if self._events is not None:
+            self._events.step(block_events, tiers.moving if tiers is not None else lambda identity: False)
 
     def _finish(self, plan: StepPlan, now: float) -> None:
         result = self.engine.finish_step(now)
@@ -243,8 +267,7 @@ class EngineLoop:
             progress.append((sequence, None if end is None else sequence.reason))
             if end is not None:
                 self._end(sequence, end, sequence.reason, out)
-        if self._events is not None:
-            self._events.step(result.block_events)
+        self._tell(result.block_events)
         if progress:
             self._outbox.append((out + self._half, progress))
             if self._outbox_timer is None:

@@ -20,6 +20,9 @@ from prometheus_client import (
 from apps.catalog.domain.vllm import Metric, metrics
 from apps.embedded.engine.domain.buckets import bounds
 
+# vLLM makes these series when there is something to say
+_SHOWN_WHEN_SEEN = ("vllm:kv_offload_",)
+
 
 class EngineMetrics:
     """All metric families of an engine of one version, by the names of its page.
@@ -74,6 +77,8 @@ class EngineMetrics:
         return Histogram(metric.name, metric.help, buckets=bucket_bounds, **common)
 
     def _show(self, metric: Metric, family: Any) -> None:
+        if metric.name.startswith(_SHOWN_WHEN_SEEN) and "transfer_type" not in metric.labels:
+            return
         if not set(metric.labels) <= {*self._fixed, *metric.label_values} or not metric.labels:
             return
         for values in _combinations(metric):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from apps.embedded.engine.metrics import EngineMetrics
+from apps.embedded.engine.tier_recorder import TierRecorder
 from apps.physics import Counters, Engine, Finished, Source
+from apps.physics.tiers import Activity
 
 _HITS = {Source.DEVICE: "device", Source.HOST: "host", Source.DISK: "disk", Source.P2P: "p2p"}
 
@@ -23,8 +25,9 @@ class Asked:
 class Recorder:
     """Writes into EngineMetrics; `scale` turns model seconds into machine seconds."""
 
-    def __init__(self, metrics: EngineMetrics, scale: float) -> None:
+    def __init__(self, metrics: EngineMetrics, scale: float, tiers: TierRecorder | None = None) -> None:
         one = metrics.one
+        self._tiers = tiers
         self._seconds = 1 / scale
         self._seen = Counters()
         self._one = one
@@ -52,6 +55,11 @@ class Recorder:
 
     def next_token(self, after: float) -> None:
         self._itl.observe(after * self._seconds)
+
+    def offloaded(self, activity: Activity) -> None:
+        """What the tiers did since they were last asked."""
+        if self._tiers is not None:
+            self._tiers.did(activity)
 
     def rejected(self, reason: str) -> None:
         self._one("vllm:admission_rejections_total", reason=reason).inc()
@@ -88,11 +96,15 @@ class Recorder:
         for name, value, old in (
             ("prefix_cache_queries", now.prefix_cache_queries, before.prefix_cache_queries),
             ("prefix_cache_hits", now.prefix_cache_hits, before.prefix_cache_hits),
+            ("external_prefix_cache_queries", now.external_queries, before.external_queries),
+            ("external_prefix_cache_hits", now.external_hits, before.external_hits),
             ("prompt_tokens", now.prompt_tokens, before.prompt_tokens),
             ("generation_tokens", now.generation_tokens, before.generation_tokens),
             ("num_preemptions", now.preemptions, before.preemptions),
         ):
             one(f"vllm:{name}_total").inc(value - old)
+        if self._tiers is not None and engine.tiers is not None:
+            self._tiers.refresh(engine.tiers, gauges)
         gained = {
             source: now.prompt_tokens_by_source[source] - before.prompt_tokens_by_source[source] for source in Source
         }
@@ -112,5 +124,7 @@ class Recorder:
             prompt_tokens_by_source=dict(now.prompt_tokens_by_source),
             prefix_cache_queries=now.prefix_cache_queries,
             prefix_cache_hits=now.prefix_cache_hits,
+            external_queries=now.external_queries,
+            external_hits=now.external_hits,
             preemptions=now.preemptions,
         )

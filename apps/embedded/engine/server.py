@@ -96,8 +96,9 @@ class EngineServer:
         return web.json_response({"is_sleeping": self.sleeper.is_sleeping})
 
     async def reset_prefix_cache(self, request: web.Request) -> web.Response:
-        preempt = request.query.get("reset_running_requests", "false").lower() in ("true", "1")
-        return web.json_response({"success": await self.loop.reset_prefix_cache(preempt=preempt)})
+        preempt, external = (_asked(request, name) for name in ("reset_running_requests", "reset_external"))
+        success = await self.loop.reset_prefix_cache(preempt=preempt, external=external)
+        return web.json_response({"success": success})
 
     async def kv_event_sources(self, request: web.Request) -> web.Response:
         events = self.settings.events
@@ -335,6 +336,10 @@ def _writer(request: web.Request) -> Callable[[bytes], None]:
 def _chunked(request: web.Request) -> bool:
     """HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer."""
     return request.version >= HttpVersion11
+
+
+def _asked(request: web.Request, name: str) -> bool:
+    return request.query.get(name, "false").lower() in ("true", "1")
 
 
 async def _json(request: web.Request) -> object:

@@ -29,6 +29,7 @@ PASSED_ON = (
     "HF_HOME",
     "LAMPLIGHT_ENGINE",
     "LAMPLIGHT_ENGINE_STARTUP",
+    "LAMPLIGHT_STORAGE_BANDWIDTH",
     "LAMPLIGHT_TIME_SCALE",
 )
 """What of the kubelet's own environment every container sees; nothing else, so that no secret leaks into pods."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from apps.catalog.domain.vllm import ParsedArgs
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.kv_events import ENCODINGS, Encoding, EventsConfig, read_events_config
+from apps.embedded.engine.domain.offload import Transfer, read_transfer
 from apps.embedded.engine.domain.shapes import (
     GIB,
     OVERHEAD_BYTES,
@@ -20,6 +21,7 @@ from apps.embedded.engine.domain.shapes import (
     shape_from_config,
 )
 from apps.physics import EngineConfig
+from apps.physics.tiers import StorageLink, filesystem_link
 
 DEFAULT_ACCELERATOR = "nvidia-h200"
 DEFAULT_VERSION = "0.33.0"
@@ -27,7 +29,7 @@ DEFAULT_VERSION = "0.33.0"
 LARGE_MEMORY_BYTES = 70 * GIB
 # what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
 CPU_CACHE_BYTES = 4 * GIB
-NOT_MODELLED = ("enable_lora", "speculative_config", "spec_method", "kv_transfer_config", "kv_offloading_size")
+NOT_MODELLED = ("enable_lora", "speculative_config", "spec_method")
 
 
 class SettingsError(ValueError):
@@ -65,6 +67,8 @@ class EngineSettings:
     """--enable-sleep-mode: sleeping moves the weights, and takes its time."""
     dev_mode: bool
     """VLLM_SERVER_DEV_MODE: the development endpoints are served, among them those of sleeping."""
+    cache_dtype: str
+    """Data type of the KV cache, as vLLM names it in an `fs` tier's folder."""
     weight_bytes: float
     """Weights on each accelerator."""
     time_scale: float
@@ -76,6 +80,8 @@ class EngineSettings:
     events_encoding: Encoding
     middleware: tuple[str, ...]
     """--middleware: import paths of ASGI middlewares, the last of them outermost."""
+    transfer: Transfer | None
+    """KV connectors, and the tiers of the one that offloads."""
     not_modelled: tuple[str, ...]
     """Options on the command line that change nothing here."""
 
@@ -99,7 +105,8 @@ def settings_from(
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
     LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
     LAMPLIGHT_BIND_HOST, LAMPLIGHT_KV_EVENTS_ENCODING ("map", or "array" as before vLLM 0.32), VLLM_API_KEY,
-    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED. `config_json`: the text of the model's
+    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED, LAMPLIGHT_STORAGE_BANDWIDTH (bytes/s of the
+    volume behind an `fs` tier). `config_json`: the text of the model's
     config.json where the model is a local folder.
     Raises SettingsError.
     """
@@ -109,6 +116,7 @@ def settings_from(
     accelerator = environment.get("LAMPLIGHT_ACCELERATOR") or DEFAULT_ACCELERATOR
     ranks = parsed["tensor_parallel_size"] * parsed["pipeline_parallel_size"]
     engine, bytes_of_cache = _engine(parsed, shape, accelerator, ranks)
+    transfer = _transfer(parsed, environment, shape, engine.block_size, accelerator, ranks)
     try:
         custom = buckets.checked(parsed["custom_histogram_buckets"] or {})
     except ValueError as error:
@@ -140,6 +148,7 @@ def settings_from(
         eager=parsed["enforce_eager"],
         sleep_mode=_sleep_mode(parsed, accelerator),
         dev_mode=_switched_on(environment, "VLLM_SERVER_DEV_MODE"),
+        cache_dtype=_cache_dtype(parsed),
         weight_bytes=shape.weight_bytes(1 if parsed["quantization"] else 2) / ranks,
         time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
         startup=_startup(environment),
@@ -147,7 +156,8 @@ def settings_from(
         events=_events(parsed),
         events_encoding=_events_encoding(environment),
         middleware=tuple(parsed["middleware"] or ()),
-        not_modelled=_not_modelled(parsed),
+        transfer=transfer,
+        not_modelled=_not_modelled(parsed) + (transfer.not_modelled if transfer else ()),
     )
 
 
@@ -155,6 +165,43 @@ def _sleep_mode(parsed: ParsedArgs, accelerator: str) -> bool:
     if parsed["enable_sleep_mode"] and not memory_bytes(accelerator):
         raise SettingsError("Sleep mode is not supported on current platform.")
     return bool(parsed["enable_sleep_mode"])
+
+
+def _transfer(
+    parsed: ParsedArgs,
+    environment: Mapping[str, str],
+    shape: ModelShape,
+    block_size: int,
+    accelerator: str,
+    ranks: int,
+) -> Transfer | None:
+    bandwidth = _positive(environment, "LAMPLIGHT_STORAGE_BANDWIDTH", 0.0, least=0.0)
+    measured = filesystem_link()
+    try:
+        return read_transfer(
+            parsed["kv_transfer_config"],
+            offloading_gib=parsed["kv_offloading_size"],
+            backend=parsed["kv_offloading_backend"],
+            block_size=block_size,
+            token_bytes=shape.kv_bytes_per_token(_element_bytes(parsed)),
+            accelerator=accelerator,
+            ranks=ranks,
+            storage=StorageLink(bandwidth, bandwidth, measured.latency) if bandwidth else measured,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _element_bytes(parsed: ParsedArgs) -> int:
+    return 1 if str(parsed["kv_cache_dtype"]).startswith("fp8") else 2
+
+
+def _cache_dtype(parsed: ParsedArgs) -> str:
+    """The cache's own type, or that of the weights; `auto` is bfloat16, as it is for all models that we know."""
+    kind = str(parsed["kv_cache_dtype"])
+    if kind == "auto":
+        kind = str(parsed["dtype"])
+    return "bfloat16" if kind == "auto" else kind
 
 
 def _events(parsed: ParsedArgs) -> EventsConfig | None:
@@ -209,8 +256,7 @@ def _engine(parsed: ParsedArgs, shape: ModelShape, accelerator: str, ranks: int)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     block_size = parsed["block_size"] or 16
-    element = 1 if str(parsed["kv_cache_dtype"]).startswith("fp8") else 2
-    per_token = shape.kv_bytes_per_token(element)
+    per_token = shape.kv_bytes_per_token(_element_bytes(parsed))
     weights = shape.weight_bytes(1 if parsed["quantization"] else 2)
     available = parsed["kv_cache_memory_bytes"] or int(memory * utilization - weights / ranks - OVERHEAD_BYTES)
     if not memory:
