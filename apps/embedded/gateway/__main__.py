@@ -17,11 +17,12 @@ from prometheus_client import generate_latest
 
 from apps.embedded.client import KubeClient
 from apps.embedded.gateway import flags
-from apps.embedded.gateway.domain.config import DEFAULT, ConfigError, PickerConfig, read_config
+from apps.embedded.gateway.explain import explain_routes
 from apps.embedded.gateway.fleet import Fleet, Intervals, Series
 from apps.embedded.gateway.hold import HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
 from apps.embedded.gateway.proxy import Proxy, client_session
+from apps.physics.routing import ConfigError, PickerConfig, default_document, read_config
 
 log = logging.getLogger("epp")
 # how long running answers may take to end after SIGTERM
@@ -49,7 +50,7 @@ def _config(options: argparse.Namespace) -> PickerConfig:
     text = options.config_text
     if text is None and options.config_file is not None:
         text = Path(options.config_file).read_text(encoding="utf-8")
-    return DEFAULT if text is None else read_config(yaml.safe_load(text))
+    return read_config(default_document() if text is None else yaml.safe_load(text))
 
 
 async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: str) -> int:
@@ -65,6 +66,7 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
             options.total_running_requests_metric,
             options.kv_cache_usage_percentage_metric,
         ),
+        host=os.environ.get("LAMPLIGHT_BIND_HOST", "*"),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,7 +78,7 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
     ):
         hold = HoldQueue(fleet, config.flow, metrics.flow)
         proxy = Proxy(fleet, session, metrics, hold)
-        side = _side_application(fleet, metrics)
+        side = _side_application(proxy, metrics)
         fleet.watch(client)
         scraping = asyncio.create_task(fleet.scrape_forever(session))
         ended = asyncio.create_task(stop.wait())
@@ -117,16 +119,16 @@ async def _listen(runners: list[web.AppRunner], app: web.Application, host: str,
     await web.TCPSite(runner, host, port, backlog=1024).start()
 
 
-def _side_application(fleet: Fleet, metrics: PickerMetrics) -> web.Application:
+def _side_application(proxy: Proxy, metrics: PickerMetrics) -> web.Application:
     async def page(request: web.Request) -> web.Response:
         body = generate_latest(metrics.registry)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 
     async def state(request: web.Request) -> web.Response:
-        return web.json_response(fleet.state())
+        return web.json_response(proxy.fleet.state())
 
     app = web.Application()
-    app.add_routes([web.get("/metrics", page), web.get("/debug/plugins/state", state)])
+    app.add_routes([web.get("/metrics", page), web.get("/debug/plugins/state", state), *explain_routes(proxy)])
     return app
 
 

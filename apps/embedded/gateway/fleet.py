@@ -8,22 +8,20 @@ import logging
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 from apps.embedded.client import KubeClient
-from apps.embedded.gateway.domain.config import PickerConfig
-from apps.embedded.gateway.domain.endpoints import Candidate, Endpoint, Load
-from apps.embedded.gateway.domain.flow import saturation
-from apps.embedded.gateway.domain.pages import SLEEP_STATE, read_load
-from apps.embedded.gateway.domain.picker import Decision, pick
+from apps.embedded.gateway.domain.pages import ADAPTERS, SLEEP_STATE, read_load
 from apps.embedded.gateway.domain.pods import ready_endpoints
-from apps.embedded.gateway.domain.prefix import PrefixIndex
+from apps.embedded.gateway.kv_events import KvEventListener
 from apps.embedded.gateway.metrics import PickerMetrics
 from apps.embedded.informer import Informer
+from apps.physics.routing import Candidate, Decision, Endpoint, Load, PickerConfig, Refused, Request, Scheduler
+from apps.physics.routing.plugins.utilization import Utilization
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +44,16 @@ class Replica:
     """Its page was asked for at least once, so that a sleeper is known as one."""
     requests: int = 0
     tokens: int = 0
+    """Uncached prompt tokens whose first token has not come."""
+
+
+@dataclass
+class Sent:
+    """A request at a replica, until it ends."""
+
+    replica: Replica
+    tokens: int
+    prefilled: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Series:
 
     def query(self) -> list[tuple[str, str]]:
         """Asks for these series only, which costs the engine a tenth of the whole page."""
-        names = (self.waiting, self.running, self.usage, "vllm:cache_config_info", SLEEP_STATE)
+        names = (self.waiting, self.running, self.usage, "vllm:cache_config_info", SLEEP_STATE, ADAPTERS)
         return [("name[]", name) for name in names]
 
 
@@ -79,15 +87,19 @@ class Fleet:
     intervals: Intervals
     series: Series = field(default_factory=Series)
     rng: random.Random = field(default_factory=random.Random)
+    host: str = "*"
+    """Where a socket is bound that engines publish KV events to."""
     changed: Callable[[], None] = lambda: None
     """Called when replicas may have got room."""
     held: Callable[[], bool] = lambda: False
     """Whether requests wait for a replica: pages are read often then."""
 
     def __post_init__(self) -> None:
-        self.index = PrefixIndex()
+        self.scheduler = Scheduler(self.config)
+        self.listeners = [KvEventListener(plugin, self.host) for plugin in self.scheduler.precise]
         self.replicas: dict[str, Replica] = {}
         self.last_decision: Decision | None = None
+        self._fullness = Utilization(queue=5, kv=0.8, headroom=0.0)
         self._busy_until = 0.0
         self._busy = asyncio.Event()
         self._informers: list[Informer] = []
@@ -100,6 +112,8 @@ class Fleet:
         for informer in self._informers:
             informer.on_change(lambda _: self._follow(pools, pods))
             informer.start()
+        for listener in self.listeners:
+            listener.start()
 
     @property
     def synced(self) -> bool:
@@ -112,6 +126,8 @@ class Fleet:
     async def close(self) -> None:
         for informer in self._informers:
             await informer.stop()
+        for listener in self.listeners:
+            await listener.close()
 
     def _follow(self, pools: Informer, pods: Informer) -> None:
         self.replace(ready_endpoints(pools.get(self.namespace, self.name), pods.values()))
@@ -122,7 +138,7 @@ class Fleet:
         for key in self.replicas.keys() - wanted.keys():
             log.info("endpoint %s (%s) left", key, self.replicas[key].endpoint.address)
             del self.replicas[key]
-            self.index.forget(key)
+            self.scheduler.forget(key)
             with contextlib.suppress(KeyError):
                 self.metrics.endpoint_queue.remove(self.name, key)
         for key, endpoint in wanted.items():
@@ -131,6 +147,8 @@ class Fleet:
                 log.info("endpoint %s (%s) is ready", key, endpoint.address)
                 self.replicas[key] = Replica(endpoint)
                 self._busy.set()
+        for listener in self.listeners:
+            listener.follow(endpoints)
         self.metrics.ready_endpoints.labels(self.name).set(len(self.replicas))
         self.changed()
 
@@ -148,44 +166,59 @@ class Fleet:
         """How many more requests the serving replicas take before each has `max_concurrency` in flight."""
         return sum(max(0, max_concurrency - replica.requests) for replica in self.serving())
 
-    def choose(self, hashes: tuple[int, ...]) -> Decision | None:
-        """The replica for a request with these prompt hashes; None when there is none."""
+    def choose(self, request: Request) -> Decision | Refused | None:
+        """The replica for a request; None when there is none."""
         begun = time.perf_counter()
         self._busy_until = time.monotonic() + QUIET_S
         self._busy.set()
-        now = time.monotonic()
-        candidates = [
-            Candidate(
-                replica.endpoint,
-                replica.load if now - replica.read_at < max(STALE_S, 3 * self.intervals.idle) else None,
-                replica.requests,
-                replica.tokens,
-                self.index.match(replica.endpoint.key, hashes),
-            )
-            for replica in self.serving()
-        ]
-        decision = pick(self.config, candidates, len(hashes), self.rng)
-        if decision is not None:
+        decision = self.scheduler.schedule(request, self.candidates(), self.rng, time.monotonic())
+        if isinstance(decision, Decision):
             self.last_decision = decision
-            matched = next(each.matched_blocks for each in candidates if each.endpoint == decision.chosen)
-            self.metrics.hit_ratio.observe(matched / len(hashes) if hashes else 0.0)
-            self.metrics.hit_bytes.observe(matched * self.config.block_tokens * 4)
+            found = [match[decision.chosen.key] for match in decision.cycle.matches.values()]
+            best = max(found, key=lambda match: match.share, default=None)
+            self.metrics.hit_ratio.observe(best.share if best else 0.0)
+            self.metrics.hit_bytes.observe(best.tokens * 4 if best else 0)
         self.metrics.scheduling.observe(time.perf_counter() - begun)
         return decision
 
+    def explain(self, request: Request) -> Decision | Refused | None:
+        """Where a request would go; nothing is counted or remembered."""
+        return self.scheduler.schedule(request, self.candidates(), self.rng, time.monotonic())
+
+    def candidates(self) -> list[Candidate]:
+        """The serving replicas as they are known now; a page that is too old tells nothing."""
+        oldest = time.monotonic() - max(STALE_S, 3 * self.intervals.idle)
+        return [
+            Candidate(
+                replica.endpoint,
+                replica.load if replica.read_at > oldest else None,
+                replica.requests,
+                replica.tokens,
+            )
+            for replica in self.serving()
+        ]
+
     @contextlib.contextmanager
-    def sending(self, endpoint: Endpoint, hashes: tuple[int, ...], tokens: int) -> Any:
-        """While a request is at the replica it counts as in flight there; its prompt is recorded in the index."""
+    def sending(self, decision: Decision, endpoint: Endpoint) -> Iterator[Sent]:
+        """While a request is at the replica it counts as in flight there; its prompt is recorded in the indexes."""
         replica = self.replicas.get(endpoint.key) or Replica(endpoint)
-        self.index.record(endpoint.key, hashes)
-        self._inflight(replica, 1, tokens)
+        sent = Sent(replica, self.scheduler.uncached(decision, endpoint))
+        self.scheduler.sent(decision, endpoint)
+        self._inflight(replica, 1, sent.tokens)
         try:
-            yield
+            yield sent
         finally:
-            self._inflight(replica, -1, -tokens)
+            self.prefilled(sent)
+            self._inflight(replica, -1, 0)
             if endpoint.key not in self.replicas:
-                self.index.forget(endpoint.key)
+                self.scheduler.forget(endpoint.key)
             self.changed()
+
+    def prefilled(self, sent: Sent) -> None:
+        """The request's first token came: its prompt is computed."""
+        if not sent.prefilled:
+            sent.prefilled = True
+            self._inflight(sent.replica, 0, -sent.tokens)
 
     def _inflight(self, replica: Replica, requests: int, tokens: int) -> None:
         replica.requests += requests
@@ -226,11 +259,10 @@ class Fleet:
             self.metrics.poll_errors.labels("metrics").inc()
             return
         replica.load, replica.read_at = load, time.monotonic()
-        if load.kv_blocks and load.block_size:
-            self.index.resize(replica.endpoint.key, load.kv_blocks * load.block_size // self.config.block_tokens)
+        self.scheduler.loaded(replica.endpoint.key, load)
 
     def _summarise(self) -> None:
-        self.metrics.index_size.set(self.index.size())
+        self.metrics.index_size.set(self.scheduler.remembered())
         loads = [replica.load for replica in self.replicas.values() if replica.load]
         for name, values in (
             ("queue_size", [float(load.waiting) for load in loads]),
@@ -239,10 +271,8 @@ class Fleet:
         ):
             getattr(self.metrics, f"average_{name}").labels(self.name).set(statistics.fmean(values) if values else 0)
             getattr(self.metrics, f"std_dev_{name}").labels(self.name).set(statistics.pstdev(values) if values else 0)
-        serving = self.serving()
-        self.metrics.flow.fleet(
-            len(serving), saturation([(each.load.waiting, each.load.kv_usage) for each in serving if each.load])
-        )
+        serving = self.candidates()
+        self.metrics.flow.fleet(len(serving), self._fullness.saturation(serving))
         for key, replica in self.replicas.items():
             if replica.load:
                 self.metrics.endpoint_queue.labels(self.name, key).set(replica.load.waiting)
@@ -262,9 +292,19 @@ class Fleet:
                     "awake": replica.load.awake if replica.load else None,
                     "ageSeconds": round(now - replica.read_at, 3) if replica.load else None,
                     "inflightRequests": replica.requests,
-                    "prefixHashes": self.index.size(key),
+                    "inflightTokens": replica.tokens,
+                    "prefixHashes": self.scheduler.remembered(key),
                 }
                 for key, replica in self.replicas.items()
             ],
             "lastScores": self.last_decision.scores if self.last_decision else {},
+            "kvEvents": [
+                {
+                    "plugin": listener.plugin.name,
+                    "batches": listener.batches,
+                    "gaps": listener.gaps,
+                    "problem": listener.plugin.index.problem,
+                }
+                for listener in self.listeners
+            ],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from apps.embedded.gateway.domain.flow import FlowControl, Outcome
+from apps.physics.routing.flow import FlowControl, Outcome
 
 _PREFIX = "llm_d_epp_flow_control_"
 _HELD = ("fairness_id", "priority", "inference_pool", "model_name", "target_model_name")

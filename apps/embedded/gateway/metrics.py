@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, process_collector
 
 from apps.catalog.domain.latency import latency_grid
-from apps.embedded.gateway.domain.flow import FlowControl
 from apps.embedded.gateway.flow_metrics import FlowMetrics
+from apps.physics.routing.flow import FlowControl
 
 PREFIX = "llm_d_epp_"
 MOST_MODELS = 1000

@@ -14,13 +14,16 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from apps.embedded.gateway.domain.endpoints import Endpoint
-from apps.embedded.gateway.domain.flow import FlowControl, Outcome
 from apps.embedded.gateway.domain.measure import TAIL, StreamMeter, read_usage
-from apps.embedded.gateway.domain.prefix import BYTES_PER_TOKEN, block_hashes, prompt_bytes
-from apps.embedded.gateway.fleet import Fleet
+from apps.embedded.gateway.domain.prompt import TextPrompt, prompt_bytes
+from apps.embedded.gateway.fleet import Fleet, Sent
 from apps.embedded.gateway.hold import Held, HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
+from apps.embedded.gateway.routes import HEADER, Route, Routes
+from apps.embedded.gateway.tokenizer import Tokenizer
+from apps.physics.routing import Decision, Endpoint, Refused, Request
+from apps.physics.routing.flow import FlowControl, Outcome
+from apps.physics.routing.scheduler import PREFILL_HEADER
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +48,17 @@ class Exchange:
     """One request on its way: what the picker needs of it and what is measured of it."""
 
     body: bytes
-    model: str
-    hashes: tuple[int, ...]
-    tokens: int
-    fairness: str
-    priority: str
+    request: Request
+    document: Mapping[str, Any]
     begun: float
+
+    @property
+    def model(self) -> str:
+        return self.request.model
+
+    @property
+    def priority(self) -> str:
+        return str(self.request.priority)
 
 
 class Proxy:
@@ -58,6 +66,8 @@ class Proxy:
 
     def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics, hold: HoldQueue) -> None:
         self.fleet, self.session, self.metrics, self.hold = fleet, session, metrics, hold
+        self.routes = Routes()
+        self.tokenizer = Tokenizer(session)
         self.inflight = 0
 
     def application(self) -> web.Application:
@@ -107,7 +117,7 @@ class Proxy:
         except ValueError as error:
             return _problem(400, str(error))
         model = self.metrics.model(exchange.model)
-        labels = (model, model, exchange.fairness, exchange.priority)
+        labels = (model, model, exchange.request.fairness, exchange.priority)
         self.metrics.requests.labels(*labels).inc()
         self.metrics.request_bytes.labels(model, model).observe(len(exchange.body))
         self.inflight += 1
@@ -137,18 +147,21 @@ class Proxy:
                 raise ValueError(f"The body is not JSON: {error}.") from error
         if not isinstance(document, Mapping):
             raise ValueError("The body must be a JSON object.")
-        model, salt = str(document.get("model") or ""), str(document.get("cache_salt") or "")
-        prompt = prompt_bytes(document)
-        config = self.fleet.config
-        hashes = block_hashes(
-            prompt, model=model, salt=salt, block_tokens=config.block_tokens, most_blocks=config.most_blocks
-        )
-        fairness = request.headers.get("x-gateway-inference-fairness-id", "default-flow")[:63]
-        return Exchange(body, model, hashes, len(prompt) // BYTES_PER_TOKEN, fairness, "0", begun)
+        return Exchange(body, request_of(document, request.headers), document, begun)
+
+    async def tokenize(self, request: Request, document: Mapping[str, Any]) -> None:
+        """Where KV events tell what the replicas hold, the prompt's tokens are needed to look it up."""
+        prompt, serving = request.prompt, self.fleet.serving()
+        if not self.fleet.listeners or not serving or not isinstance(prompt, TextPrompt) or not prompt.raw:
+            return
+        if any(request.model in listener.adapters for listener in self.fleet.listeners):
+            prompt.adapter = request.model
+        prompt.token_ids = await self.tokenizer.tokens(serving[0].endpoint.address, document)
 
     async def _attempt(self, request: web.Request, exchange: Exchange, model: str) -> web.StreamResponse:
         if request.method == "POST":
-            held = Held(model, exchange.fairness, exchange.priority, len(exchange.body), exchange.begun)
+            asked = exchange.request
+            held = Held(model, asked.fairness, asked.priority, len(exchange.body), exchange.begun, asked.slo_ttft)
             # the replica that a held request was let go for may be gone again: it is held on, its time running
             while True:
                 outcome = await self.hold.admit(held)
@@ -156,22 +169,28 @@ class Proxy:
                     return self._not_held(outcome)
                 if self.fleet.serving() or self.hold.limits is None:
                     break
-        decision = self.fleet.choose(exchange.hashes)
-        if decision is None:
+        await self.tokenize(exchange.request, exchange.document)
+        decision = self.fleet.choose(exchange.request)
+        if not isinstance(decision, Decision):
             self.metrics.attempts.labels("failure", model, "", "", "").inc()
-            return self._no_endpoint()
+            return self._shed(decision) if isinstance(decision, Refused) else self._no_endpoint()
+        route = self.routes.record(decision)
+        headers = _forwarded(request.headers)
+        if decision.prefill is not None:
+            headers[PREFILL_HEADER] = decision.prefill.chosen.address
         last = ""
         for endpoint in decision.order[:MOST_ATTEMPTS]:
             namespace, _, rest = endpoint.key.partition("/")
             name, _, port = rest.rpartition(":")
             self.metrics.attempts.labels("success", model, name, namespace, port).inc()
-            with self.fleet.sending(endpoint, exchange.hashes, exchange.tokens):
+            route.served = endpoint.key
+            with self.fleet.sending(decision, endpoint) as sent:
                 try:
                     upstream = await self.session.request(
                         request.method,
                         f"http://{endpoint.address}{request.rel_url}",
                         data=exchange.body or None,
-                        headers=_forwarded(request.headers),
+                        headers=headers,
                         allow_redirects=False,
                     )
                 except _NOT_REACHED as error:
@@ -182,14 +201,25 @@ class Proxy:
                 except TimeoutError:
                     return _problem(504, f"{endpoint.key} did not answer within {SILENCE_S:.0f} s.")
                 async with upstream:
-                    return await self._relay(request, exchange, upstream, endpoint, model)
+                    route.status = upstream.status
+                    return await self._relay(request, exchange, upstream, sent, route, model)
+        route.served, route.status = None, 503
         return _problem(503, f"No endpoint could be reached; the last failure was {last}.", dropped="unreachable")
 
     async def _relay(
-        self, request: web.Request, exchange: Exchange, upstream: aiohttp.ClientResponse, endpoint: Endpoint, model: str
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        upstream: aiohttp.ClientResponse,
+        sent: Sent,
+        route: Route,
+        model: str,
     ) -> web.StreamResponse:
+        endpoint = sent.replica.endpoint
         headers = {name: value for name, value in upstream.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers["x-gateway-destination-endpoint-served"] = endpoint.address
+        headers[HEADER] = route.id
+        headers.update(self.fleet.scheduler.answer_headers(endpoint))
         response = web.StreamResponse(status=upstream.status, headers=headers)
         streamed = upstream.content_type == "text/event-stream"
         if streamed:
@@ -203,6 +233,8 @@ class Proxy:
                 size += len(chunk)
                 if streamed:
                     meter.chunk(chunk, time.monotonic() - exchange.begun)
+                    if not sent.prefilled and meter.first is not None:
+                        self.fleet.prefilled(sent)
                 else:
                     tail = (tail + chunk)[-TAIL:]
                 await response.write(chunk)
@@ -218,11 +250,19 @@ class Proxy:
         with contextlib.suppress(ConnectionError):
             await response.write_eof()
         if upstream.status < 400:
-            self._observe(exchange, meter, meter.tail if streamed else tail, size, model, streamed)
+            self._observe(exchange, meter, meter.tail if streamed else tail, size, model, streamed, route, endpoint)
         return response
 
     def _observe(
-        self, exchange: Exchange, meter: StreamMeter, tail: bytes, size: int, model: str, streamed: bool
+        self,
+        exchange: Exchange,
+        meter: StreamMeter,
+        tail: bytes,
+        size: int,
+        model: str,
+        streamed: bool,
+        route: Route,
+        endpoint: Endpoint,
     ) -> None:
         metrics, labels = self.metrics, (model, model)
         usage = read_usage(tail)
@@ -231,6 +271,7 @@ class Proxy:
             metrics.input_tokens.labels(*labels).observe(usage.prompt)
         if usage.cached is not None:
             metrics.cached_tokens.labels(*labels).observe(usage.cached)
+        route.cached = usage.cached
         made = usage.completion if usage.completion is not None else meter.tokens
         if made:
             metrics.output_tokens.labels(*labels).observe(made)
@@ -243,11 +284,16 @@ class Proxy:
             mean = meter.time_per_output_token(usage.completion)
             if mean is not None:
                 metrics.tpot.labels(*labels).observe(mean)
+            route.ttft, route.tpot = meter.first, mean
+            self.fleet.scheduler.seen(route.decision, endpoint, meter.first, mean)
 
     def _no_endpoint(self) -> web.Response:
         asleep = len(self.fleet.replicas) - len(self.fleet.serving())
         why = "only sleeping endpoints; wake one." if asleep else "no ready endpoint; try again when one is."
         return _problem(503, f"The pool {self._pool} has {why}", dropped="no-endpoints")
+
+    def _shed(self, refused: Refused) -> web.Response:
+        return _problem(429, f"The pool {self._pool} does not take the request: {refused.reason}.", dropped="saturated")
 
     def _not_held(self, outcome: Outcome) -> web.Response:
         """The refusal of a request that was not held, or not any longer."""
@@ -287,6 +333,29 @@ def client_session() -> aiohttp.ClientSession:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=SILENCE_S)
     connector = aiohttp.TCPConnector(limit=MOST_INFLIGHT + 64, keepalive_timeout=15)
     return aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+
+
+def request_of(document: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
+    """What scheduling sees of an OpenAI request: its prompt, and what its headers ask for."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    model = str(document.get("model") or "")
+    return Request(
+        TextPrompt(prompt_bytes(document), model=model, salt=str(document.get("cache_salt") or "")),
+        model,
+        lower,
+        fairness=lower.get("x-gateway-inference-fairness-id", "default-flow")[:63],
+        slo_ttft=_milliseconds(lower, "ttft"),
+        slo_tpot=_milliseconds(lower, "tpot"),
+    )
+
+
+def _milliseconds(headers: Mapping[str, str], name: str) -> float:
+    """Seconds that a client allows; the older header's name is read too. What is no number is not said."""
+    text = headers.get(f"x-llm-d-slo-{name}-ms") or headers.get(f"x-slo-{name}-ms") or ""
+    try:
+        return max(0.0, float(text) / 1e3)
+    except ValueError:
+        return 0.0
 
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:

@@ -20,13 +20,27 @@ MOST_BLOCKS = 2_000_000
 """Blocks kept of one replica; the oldest go first."""
 
 
-def block_keys(tokens: Sequence[int], block_tokens: int, extra: str = "", parent: int = 0) -> list[int]:
-    """Keys of the full blocks of `tokens`, each chained over its parent's; `extra`: the adapter's name."""
+def block_keys(
+    tokens: Sequence[int],
+    block_tokens: int,
+    extra: str | Sequence[str] = "",
+    parent: int = 0,
+    *,
+    first: str | None = None,
+) -> list[int]:
+    """Keys of the full blocks of `tokens`, each chained over its parent's.
+
+    extra: what tells blocks apart beside their tokens (the adapter's name), of all or one a block. first: the same of
+    the first block, where it differs (a cache salt).
+    """
     raw = array("I", tokens).tobytes()
     width = 4 * block_tokens
-    keys, salt = [], extra.encode()
-    for start in range(0, len(raw) - width + 1, width):
-        parent = xxhash.xxh64_intdigest(parent.to_bytes(8, "big") + raw[start : start + width] + salt)
+    keys: list[int] = []
+    for index, start in enumerate(range(0, len(raw) - width + 1, width)):
+        salt = extra if isinstance(extra, str) else extra[index] if index < len(extra) else ""
+        if first is not None and not index:
+            salt = first
+        parent = xxhash.xxh64_intdigest(parent.to_bytes(8, "big") + raw[start : start + width] + salt.encode())
         keys.append(parent)
     return keys
 
@@ -52,7 +66,7 @@ class BlockIndex:
         parent: int | None = None,
         tokens: Sequence[int] = (),
         block_size: int = 0,
-        extra: str = "",
+        extra: str | Sequence[str] = "",
     ) -> None:
         """A replica stored consecutive blocks that it calls `names`, behind its block `parent`.
 

@@ -56,7 +56,8 @@ class FlowControl:
 
     max_requests, max_bytes: more than this is refused. request_ttl, no_endpoint_ttl: seconds that a request is held
     while there are replicas that serve (but are full), and while there is none. max_concurrency: requests in flight per
-    replica up to which held ones are let go. bands: by priority; any other priority is a `default` band.
+    replica up to which held ones are let go. bands: by priority; any other priority is a `default` band. detector: what
+    tells that the pool is full, where the configuration names one; None: it is never full.
     """
 
     max_requests: int = 1000
@@ -66,6 +67,7 @@ class FlowControl:
     max_concurrency: int = 100
     bands: Mapping[int, Band] = field(default_factory=dict)
     default: Band = field(default_factory=Band)
+    detector: Concurrency | Utilization | None = field(default=None, compare=False)
 
     def band(self, priority: int) -> Band:
         return self.bands.get(priority, self.default)
@@ -183,14 +185,16 @@ def read_flow_control(document: Mapping[str, Any], plugins: Mapping[str, tuple[s
         if band["priority"] in bands:
             raise ConfigError(f"{where}: the priority {band['priority']} has a band already")
         bands[band["priority"]] = _band(where, band, plugins)
+    detector = _detector(section.get("saturationDetector"), plugins)
     return FlowControl(
         max_requests=_count("flowControl", section, "maxRequests") or default.max_requests,
         max_bytes=_count("flowControl", section, "maxBytes") or default.max_bytes,
         request_ttl=ttl,
         no_endpoint_ttl=_seconds(section, "noEndpointRequestTTL", ttl),
-        max_concurrency=_concurrency(section.get("saturationDetector"), plugins, default.max_concurrency),
+        max_concurrency=detector.most if isinstance(detector, Concurrency) else default.max_concurrency,
         bands=bands,
         default=_band("flowControl.defaultPriorityBand", section.get("defaultPriorityBand") or {}, plugins),
+        detector=detector,
     )
 
 
@@ -253,11 +257,11 @@ def _count(where: str, section: Mapping[str, Any], name: str) -> int | None:
     return number
 
 
-def _concurrency(reference: object, plugins: Mapping[str, tuple[str, Any]], default: int) -> int:
+def _detector(reference: object, plugins: Mapping[str, tuple[str, Any]]) -> Concurrency | Utilization | None:
     if reference is None:
-        return default
+        return None
     name = str(reference.get("pluginRef")) if isinstance(reference, Mapping) else ""
     detector = plugins.get(name, ("", None))[1]
     if not isinstance(detector, Concurrency | Utilization):
         raise ConfigError(f"flowControl.saturationDetector: no plugin of a detector is named {name!r}")
-    return detector.most if isinstance(detector, Concurrency) else default
+    return detector

@@ -8,7 +8,9 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.embedded.gateway.domain.prefix import PrefixIndex, block_hashes, prompt_bytes
+from apps.embedded.gateway.domain.prompt import TextPrompt, block_hashes, prompt_bytes
+from apps.physics.routing.blocks import block_keys
+from apps.physics.routing.lru import PrefixIndex
 
 
 def hashes(
@@ -74,3 +76,12 @@ def test_a_replica_that_went_is_forgotten() -> None:
     index.forget("a")
     assert index.match("a", hashes(b"x" * 80)) == 0
     assert index.size() == 0
+
+
+def test_tokens_once_known_count_and_are_keyed_with_adapter_and_salt() -> None:
+    prompt = TextPrompt(b"x" * 40, model="sql", salt="tenant")
+    assert (prompt.tokens, prompt.keys(2)) == (10, None)
+    prompt.token_ids, prompt.adapter = [1, 2, 3, 4, 5], "sql"
+    assert prompt.tokens == 5
+    assert prompt.keys(2) == block_keys([1, 2, 3, 4], 2, ["sql\x1ftenant", "sql"])
+    assert prompt.hashes(2, 100) is prompt.hashes(2, 100)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
-from apps.embedded.gateway.domain.config import read_config
+from apps.physics.routing import read_config
 from apps.pools.domain.manifests import GENERATION, POOL_UID, SPEC_HASH, Manifest, ModelFacts, PlanRefused
 from apps.pools.domain.paths import render
 from tests.unit.pools.rendering import CORE, EVERYTHING, MODEL, POOL, by_name, inputs_of, spec_of, variant

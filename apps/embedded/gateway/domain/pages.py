@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from apps.embedded.gateway.domain.endpoints import Load
+from apps.physics.routing import Adapters, Load
 
 SLEEP_STATE = "vllm:engine_sleep_state"
+ADAPTERS = "vllm:lora_requests_info"
 _SERIES = re.compile(rb"^(vllm:[a-z_]+)\{([^}\n]*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(rb'(\w+)="([^"]*)"')
 
@@ -24,6 +25,7 @@ def read_load(
     blocks: int | None = None
     block_size: int | None = None
     awake = True
+    adapters, told = None, -1.0
     for name, labels, value in _SERIES.findall(page):
         series = name.decode()
         if series in values:
@@ -33,6 +35,9 @@ def read_load(
             blocks, block_size = _integer(config.get(b"num_gpu_blocks")), _integer(config.get(b"block_size"))
         elif series == SLEEP_STATE and dict(_LABEL.findall(labels)).get(b"sleep_state") == b"awake":
             awake = awake and float(value) > 0
+        elif series == ADAPTERS and float(value) >= told:
+            # one series for each state that there was; its value is when that was
+            adapters, told = _adapters(dict(_LABEL.findall(labels))), float(value)
     if not all(values.values()):
         return None
     return Load(
@@ -42,7 +47,16 @@ def read_load(
         blocks,
         block_size,
         awake,
+        adapters,
     )
+
+
+def _adapters(labels: dict[bytes, bytes]) -> Adapters:
+    running, waiting = (
+        frozenset(name for name in labels.get(label, b"").decode().split(",") if name)
+        for label in (b"running_lora_adapters", b"waiting_lora_adapters")
+    )
+    return Adapters(running, waiting, _integer(labels.get(b"max_lora")) or 0)
 
 
 def _integer(text: bytes | None) -> int | None:

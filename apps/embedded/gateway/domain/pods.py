@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.embedded.gateway.domain.endpoints import Endpoint
+from apps.physics.routing import Endpoint
 
 Object = Mapping[str, Any]
 

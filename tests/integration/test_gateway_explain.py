@@ -1,0 +1,156 @@
+"""What the picker knows and tells: KV events of real engine simulators, the reason of each choice, a session's pod."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.engines import EngineProcess, run_engine
+from tests.support.gateways import ENGINE_PORT, Cluster, GatewayProcess, loopback_address, run_cluster, run_gateway
+from tests.support.wait import wait_until
+
+BLOCK = 16
+PROMPT = "the quick brown fox jumps over the lazy dog " * 20
+EVENTS = {"enable_kv_cache_events": True, "publisher": "zmq", "endpoint": "tcp://*:5557",
+          "replay_endpoint": "tcp://*:5558", "topic": "kv@pod@llama"}  # fmt: skip
+PRECISE = "precise-prefix-cache-producer"
+CONFIG = {
+    "apiVersion": "llm-d.ai/v1alpha1",
+    "kind": "EndpointPickerConfig",
+    "plugins": [
+        {
+            "type": PRECISE,
+            "parameters": {
+                "tokenProcessorConfig": {"blockSizeTokens": BLOCK},
+                "kvEventsConfig": {
+                    "discoverPods": True,
+                    "podDiscoveryConfig": {"socketPort": 5557, "replaySocketPort": 5558},
+                },
+            },
+        },
+        {"type": "prefix-cache-scorer", "parameters": {"prefixMatchInfoProducerName": PRECISE}},
+        {"type": "queue-scorer"},
+        {"type": "session-affinity-scorer"},
+    ],
+    "schedulingProfiles": [
+        {
+            "name": "default",
+            "plugins": [
+                {"pluginRef": "prefix-cache-scorer", "weight": 3},
+                {"pluginRef": "queue-scorer", "weight": 2},
+                {"pluginRef": "session-affinity-scorer", "weight": 10},
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with run_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        running.create_pool()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[dict[str, EngineProcess]]:
+    directory = tmp_path_factory.mktemp("engines")
+    flags = ("--served-model-name", "llama", "--max-model-len", "8192", "--block-size", str(BLOCK),
+             "--enable-prompt-tokens-details", "--kv-events-config", json.dumps(EVENTS))  # fmt: skip
+    with ExitStack() as stack:
+        found = {}
+        for name in ("a", "b"):
+            address = loopback_address()
+            found[name] = stack.enter_context(
+                run_engine(directory, *flags, host=address, port=ENGINE_PORT, environment={"VLLM_SERVER_DEV_MODE": "1"})
+            )
+            cluster.create_pod(name, address)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def picker(
+    tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, engines: dict[str, EngineProcess]
+) -> Iterator[GatewayProcess]:
+    with run_gateway(tmp_path_factory.mktemp("picker"), cluster, "--config-text", json.dumps(CONFIG)) as running:
+        running.wait_for_endpoints(2)
+        yield running
+
+
+def side(picker: GatewayProcess, path: str) -> Any:
+    return requests.get(f"http://{picker.address}:9090/debug/routes{path}", timeout=10).json()
+
+
+def explain(picker: GatewayProcess, **body: Any) -> dict[str, Any]:
+    answer = requests.post(f"http://{picker.address}:9090/debug/routes/explain", json=body, timeout=10)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def held(told: dict[str, Any]) -> dict[str, int]:
+    """Pod -> tokens of the prompt that it is known to hold."""
+    return {
+        row["endpoint"].split("/")[1].split(":")[0]: row["prefix"].get(PRECISE, {}).get("matchedTokens", 0)
+        for row in told["profiles"][0]["candidates"]
+    }
+
+
+def body(prompt: str, **more: Any) -> dict[str, Any]:
+    return {"model": "llama", "prompt": prompt, "max_tokens": 4, "ignore_eos": True, **more}
+
+
+def test_what_an_engine_holds_is_known_though_another_door_filled_it(
+    picker: GatewayProcess, engines: dict[str, EngineProcess], cluster: Cluster, tmp_path: Path
+) -> None:
+    assert held(explain(picker, prompt=PROMPT, model="llama")) == {"a": 0, "b": 0}
+    assert engines["b"].post("/v1/completions", body(PROMPT)).ok
+    wait_until(lambda: held(explain(picker, prompt=PROMPT, model="llama"))["b"] > 0, message="the picker heard of it")
+    told = explain(picker, prompt=PROMPT, model="llama")
+    whole = told["promptTokens"] // BLOCK * BLOCK
+    assert held(told) == {"a": 0, "b": whole}
+    assert told["winner"] == f"default/b:{ENGINE_PORT}"
+    assert f"It holds {whole} of the prompt's {told['promptTokens']} tokens." in told["reason"]
+    assert (told["id"], told["served"], told["outcome"], told["dialect"]) == (None, None, None, "current")
+
+    answer = picker.post("/v1/completions", body(PROMPT, stream=True, stream_options={"include_usage": True}))
+    assert answer.ok
+    assert answer.headers["x-gateway-destination-endpoint-served"] == engines["b"].url.removeprefix("http://")
+    route = side(picker, "/" + answer.headers["x-lamplight-route"])
+    assert (route["winner"], route["served"], route["outcome"]["status"]) == (told["winner"], told["winner"], 200)
+    assert route["outcome"]["ttftSeconds"] > 0
+    assert route["outcome"]["cachedTokens"] > 0
+    assert side(picker, "?limit=1")["items"][0]["id"] == route["id"]
+    assert side(picker, "?endpoint=a")["items"] == []
+
+    # a picker that comes later is told by replay what happened before
+    with run_gateway(tmp_path, cluster, "--config-text", json.dumps(CONFIG)) as later:
+        later.wait_for_endpoints(2)
+        wait_until(lambda: held(explain(later, prompt=PROMPT, model="llama"))["b"] == whole, message="it caught up")
+
+    assert engines["b"].post("/reset_prefix_cache", {}).ok
+    # the engine tells with its next step
+    assert engines["b"].post("/v1/completions", body("x")).ok
+    wait_until(lambda: held(explain(picker, prompt=PROMPT, model="llama"))["b"] == 0, message="the blocks are gone")
+
+
+def test_a_session_comes_back_to_its_pod(picker: GatewayProcess) -> None:
+    first = picker.post("/v1/completions", body("hello there"))
+    token = first.headers["x-session-token"]
+    served = first.headers["x-gateway-destination-endpoint-served"]
+    for _ in range(3):
+        again = picker.post("/v1/completions", body("hello there"), headers={"x-session-token": token})
+        assert again.headers["x-gateway-destination-endpoint-served"] == served
+
+
+def test_questions_that_cannot_be_answered_are_told(picker: GatewayProcess) -> None:
+    url = f"http://{picker.address}:9090/debug/routes"
+    assert "only the last ones" in requests.get(f"{url}/none", timeout=5).json()["error"]["message"]
+    assert requests.get(url, params={"limit": "0"}, timeout=5).status_code == 400
+    assert requests.post(f"{url}/explain", data=b"{", timeout=5).status_code == 400
