@@ -87,7 +87,7 @@ def target() -> int | None:
 def test_load_that_grows_is_met_through_the_pools_room_and_explained(api: Api) -> None:
     pool = make()
     traffic = Traffic(pool)
-    ramp(traffic, [5.0] * 6 + [120.0] * 6)
+    ramp(traffic, [5.0] * 6 + [60.0] * 3)
     assert (target() or 0) >= 2
     written = ReplicaTarget.objects.get()
     assert written.source == "autoscaler"
@@ -108,7 +108,7 @@ def test_load_that_grows_is_met_through_the_pools_room_and_explained(api: Api) -
 
 def test_a_decision_replays_from_the_database_to_the_last_bit(api: Api) -> None:
     traffic = Traffic(make())
-    ramp(traffic, [5.0, 7.5, 11.1] * 4 + [120.0] * 6)
+    ramp(traffic, [5.0, 7.5, 11.1] * 4 + [60.0] * 6)
     assert Decision.objects.count() >= 2
     for row in Decision.objects.all():
         answer = api.get(f"{URL}/decisions/{row.id}/replay")
@@ -143,7 +143,7 @@ def test_a_run_of_holds_tells_what_it_rests_on_now(api: Api) -> None:
 
 def test_advice_is_stored_and_told_and_nothing_is_written(api: Api) -> None:
     pool = make("advisory")
-    ramp(Traffic(pool), [5.0] * 6 + [120.0] * 6)
+    ramp(Traffic(pool), [5.0] * 6 + [60.0] * 3)
     assert target() is None
     moves = api.get(f"{URL}/decisions?verb=up")["items"]
     assert moves
@@ -200,7 +200,7 @@ def test_start_up_times_are_learned_from_counts(api: Api) -> None:
 
 def test_the_budget_is_a_clamp(api: Api) -> None:
     traffic = Traffic(make(budget="4.00 USD/h"))
-    ramp(traffic, [5.0] * 6 + [120.0] * 6)
+    ramp(traffic, [5.0] * 6 + [60.0] * 3)
     assert target() in (None, 1)
     rules = {c["rule"] for row in Decision.objects.all() for c in row.record["clamps"]}
     assert "budget" in rules

@@ -28,6 +28,9 @@ _LONGEST_TREND = 180.0
 # of a forecast's verdict, per verdict
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
 _QUANTILE = 0.6
+# a step: so many ticks in a row, each so many deviations above what was expected
+_SHIFT_TICKS, _SHIFT_DEVIATIONS = 2, 4.0
+_MOST_NOISE = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,22 @@ class Forecast:
 
 def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, known: Bools) -> None:
     """Take in the work (replica-seconds a second) and arrivals (requests/s) of a tick where they are known."""
+    stepped = _stepped(memory, work, arrivals, seconds, known)
     for name, time in _TIMES.items():
         keep = np.exp(-seconds / time)
         memory[name] = np.where(known, keep * memory[name] + (1 - keep) * work, memory[name])
         weight = memory[f"weight_{name}"]
         memory[f"weight_{name}"] = np.where(known, keep * weight + (1 - keep), weight)
+    for name in ("fast", "near", "far", "slow"):
+        # the level before the step says nothing any more
+        risen = memory["shift_work"] / _SHIFT_TICKS * memory[f"weight_{name}"]
+        memory[name] = np.where(stepped, risen, memory[name])
+    # nor is a step a burst
+    memory["dispersion"] = np.where(stepped, memory["shift_noise"], memory["dispersion"])
+    # forecasts of before it are not judged by what nobody could know
+    memory["ring_for"] = np.where(stepped[:, None], -1.0, memory["ring_for"])
+    for name in ("shift", "shift_work"):
+        memory[name] = np.where(stepped, 0.0, memory[name])
     keep = np.exp(-seconds / 30.0)
     memory["rate"] = np.where(known, keep * memory["rate"] + (1 - keep) * arrivals, memory["rate"])
     # arrivals in a tick against what the last minutes led to expect
@@ -77,6 +91,29 @@ def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, kno
         busy, keep * memory["dispersion"] + (1 - keep) * np.clip(relative, 0.0, 400.0), memory["dispersion"]
     )
     memory["ticks"] = np.where(known, ticks + 1, ticks)
+
+
+def _stepped(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, known: Bools) -> Bools:
+    """Whether the load has just stepped up: some ticks in a row with far more arrivals than noise and bursts explain.
+
+    An average takes a minute to believe what two ticks prove; a replica that is asked for a minute later is a minute
+    of misses.
+    """
+    fresh = memory["shift"] <= 0
+    before = np.where(fresh, level(memory, "fast"), memory["shift_from"])
+    dispersion = np.where(fresh, np.clip(memory["dispersion"], 1.0, _MOST_NOISE), memory["shift_noise"])
+    per_second = np.where(arrivals > 0, arrivals / np.maximum(work, 1e-12), 0.0)
+    expected = before * per_second * seconds
+    excess = arrivals * seconds - expected
+    high = (
+        known & (memory["ticks"] > 3) & (excess > _SHIFT_DEVIATIONS * np.sqrt(dispersion * np.maximum(expected, 1.0)))
+    )
+    shift = np.where(high, memory["shift"] + 1, np.where(known, 0.0, memory["shift"]))
+    total = np.where(high, memory["shift_work"] + work, np.where(known, 0.0, memory["shift_work"]))
+    stepped = high & (shift >= _SHIFT_TICKS)
+    memory["shift"], memory["shift_work"] = shift, total
+    memory["shift_from"], memory["shift_noise"] = before, dispersion
+    return np.asarray(stepped, dtype=np.bool_)
 
 
 def level(memory: Memory, name: str) -> Floats:

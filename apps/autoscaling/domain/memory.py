@@ -16,7 +16,7 @@ __all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "T
 Floats = NDArray[np.float64]
 
 # bumped whenever a name below changes its meaning: an older state then starts anew
-LAYOUT = 1
+LAYOUT = 2
 # lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
@@ -47,6 +47,8 @@ _POOL = (
     Field("near"), Field("far"),           # the same, 60 s and 180 s: their difference is the trend
     Field("weight_fast"), Field("weight_slow"), Field("weight_near"), Field("weight_far"),  # bias corrections, 0..1
     Field("dispersion", 1, 1.0),           # variance over mean of arrivals in a tick
+    Field("shift"), Field("shift_work"),   # ticks in a row with far more work than expected, and the sum of it
+    Field("shift_from"), Field("shift_noise", 1, 1.0),         # level and dispersion before the first of them
     Field("ring_at", RING, -1.0),          # when the forecasts below were made
     Field("ring_for", RING, -1.0),         # and for when
     Field("ring", RING * len(EXPERTS)),    # log work by expert

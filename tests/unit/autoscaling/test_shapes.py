@@ -98,3 +98,21 @@ def test_an_idle_pool_goes_to_zero_and_comes_back_for_what_waits() -> None:
     assert back.verb == "from-zero"
     assert back.total >= 1
     assert "requests wait" in back.sentence
+
+
+@pytest.mark.parametrize("before", [2.0, 6.0])
+def test_a_jump_is_believed_after_two_ticks_and_not_carried_on(before: float) -> None:
+    decisions = run(POLICY, [before] * 60 + [6 * before] * 12, start=2)
+    standing = decisions[59].total
+    assert decisions[60].total == standing, "one tick may be a burst"
+    believed = decisions[61]
+    assert believed.quantiles["p50"] >= 0.95 * 6 * before
+    carries = next(given.value for given in believed.inputs if given.name == "carries")
+    assert carries is not None
+    assert believed.total * carries >= 6 * before
+    assert max(d.total for d in decisions) <= believed.total + 1, "a step is no slope to be carried on"
+
+
+def test_a_burst_of_one_tick_is_no_jump() -> None:
+    decisions = run(POLICY, [8.0] * 60 + [40.0] + [8.0] * 30, start=2)
+    assert max(d.total for d in decisions[60:]) <= decisions[59].total + 1
