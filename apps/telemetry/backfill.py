@@ -18,6 +18,8 @@ from apps.telemetry.domain.history import KnownPool, Pasts, minutes
 from apps.telemetry.domain.promql import query_of
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.models import Outage, PoolSummary, Progress, SignalMinute
+from apps.telemetry.partitions import MINUTES
+from apps.telemetry.rows import fetch
 
 __all__ = ["fill"]
 
@@ -85,10 +87,19 @@ def _fill(cluster: Cluster, since: datetime, until: datetime) -> int:
 
 def _store(rows: Mapping[tuple[UUID, str], Sequence[Signals]], *, after: datetime) -> int:
     made = []
+    moments = [row.at for found in rows.values() for row in found]
+    if not moments:
+        return 0
+    last = services.moment(max(moments))
+    # what a tick saw stays, packed or not
+    known = {
+        (pool, variant, row.at)
+        for pool, variant, row in fetch(MINUTES.name, [pool for pool, _ in rows], after=after, until=last, want={})
+    }
     for (pool, variant), found in rows.items():
         for row in found:
             at = services.moment(row.at)
-            if at <= after:
+            if at <= after or (pool, variant, row.at) in known:
                 continue
             partitions.ensure(partitions.MINUTES, at)
             made.append(services.minute_row(pool, variant, at, row, source="prometheus"))

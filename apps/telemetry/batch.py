@@ -6,21 +6,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
+from apps.telemetry import rows
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import Progress, SignalMinute
-from apps.telemetry.services import signals_from
+from apps.telemetry.models import Progress
+from apps.telemetry.partitions import MINUTES
 
 __all__ = ["minutes_of_pools", "minutes_until"]
 
 
 def minutes_of_pools(pools: Iterable[UUID], *, after: datetime, until: datetime) -> Iterator[tuple[UUID, Signals]]:
     """(pool, row) of whole pools in (after, until], each pool's in the order of time."""
-    wanted = list(pools)
-    if not wanted:
-        return
-    found = SignalMinute.objects.filter(pool__in=wanted, variant="", at__gt=after, at__lte=until).order_by("at")
-    for row in found.iterator(chunk_size=2000):
-        yield row.pool, signals_from(row)
+    for pool, _, row in rows.fetch(MINUTES.name, list(pools), after=after, until=until, variant=""):
+        yield pool, row
 
 
 def minutes_until() -> datetime | None:

@@ -68,6 +68,48 @@ class SignalHour(SignalColumns):
         return f"{self.pool} {self.variant or '(pool)'} {self.at:%Y-%m-%d %H}h"
 
 
+class BlockColumns(models.Model):
+    """Rows of a pool and its variants in (start, start + span], packed: apps.telemetry.domain.blocks."""
+
+    pk = models.CompositePrimaryKey("pool", "start")
+    pool = models.UUIDField()
+    start = models.DateTimeField()
+    data = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+
+class BlockMinute(BlockColumns):
+    """Minutes of four hours. Partitioned by day."""
+
+    class Meta:
+        db_table = "telemetry_block_minute"
+
+    def __str__(self) -> str:
+        return f"{self.pool} from {self.start:%Y-%m-%d %H:%M}"
+
+
+class BlockTen(BlockColumns):
+    """Tens of minutes of four hours. Partitioned by day."""
+
+    class Meta:
+        db_table = "telemetry_block_ten"
+
+    def __str__(self) -> str:
+        return f"{self.pool} from {self.start:%Y-%m-%d}"
+
+
+class BlockHour(BlockColumns):
+    """Hours of four days. Partitioned by ten days."""
+
+    class Meta:
+        db_table = "telemetry_block_hour"
+
+    def __str__(self) -> str:
+        return f"{self.pool} from {self.start:%Y-%m-%d}"
+
+
 class ScrapeState(models.Model):
     """The totals of one engine at its last scrape, which the next one is compared with."""
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
-from apps.telemetry.models import Signal, SignalHour, SignalMinute, SignalTen
+from apps.telemetry.models import BlockHour, BlockMinute, BlockTen, Signal, SignalHour, SignalMinute, SignalTen
 
-__all__ = ["ALL", "HOURS", "MINUTES", "RAW", "TENS", "PartitionedTable", "drop_old", "ensure"]
+__all__ = [
+    "ALL",
+    "BLOCKS",
+    "HOURS",
+    "MINUTES",
+    "RAW",
+    "TENS",
+    "YOUNGEST_BLOCK",
+    "BlockTable",
+    "PartitionedTable",
+    "drop_empty",
+    "drop_old",
+    "ensure",
+]
 
+# a span is packed when it has been over for so long: what is asked for most is still there as rows
+YOUNGEST_BLOCK = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,7 +50,31 @@ RAW = PartitionedTable(Signal._meta.db_table, timedelta(hours=1), timedelta(hour
 MINUTES = PartitionedTable(SignalMinute._meta.db_table, timedelta(days=1), timedelta(days=14), "%Y%m%d")
 TENS = PartitionedTable(SignalTen._meta.db_table, timedelta(days=1), timedelta(days=14), "%Y%m%d")
 HOURS = PartitionedTable(SignalHour._meta.db_table, timedelta(days=10), timedelta(days=400), "%Y%m%d")
-ALL = (RAW, MINUTES, TENS, HOURS)
+
+
+@dataclass(frozen=True)
+class BlockTable:
+    """Where the rows of a table go when they are no longer new. `span`: of one block, which begins at a multiple."""
+
+    table: PartitionedTable
+    span: timedelta
+
+    def start_of(self, at: datetime) -> datetime:
+        """Start of the block that a row of `at` is in: a row at the very end of a span still belongs to it."""
+        return _EPOCH + (at - timedelta(microseconds=1) - _EPOCH) // self.span * self.span
+
+
+def _blocks(name: str, like: PartitionedTable, span: timedelta) -> BlockTable:
+    return BlockTable(PartitionedTable(name, like.span, like.kept, like.stamp), span)
+
+
+# name of the table of rows -> its blocks; ticks are gone before it would be worth it
+BLOCKS = {
+    MINUTES.name: _blocks(BlockMinute._meta.db_table, MINUTES, timedelta(hours=4)),
+    TENS.name: _blocks(BlockTen._meta.db_table, TENS, timedelta(hours=4)),
+    HOURS.name: _blocks(BlockHour._meta.db_table, HOURS, timedelta(days=4)),
+}
+ALL = (RAW, MINUTES, TENS, HOURS, *(block.table for block in BLOCKS.values()))
 
 
 def ensure(table: PartitionedTable, at: datetime) -> None:
@@ -64,6 +103,31 @@ def drop_old(table: PartitionedTable, now: datetime) -> list[str]:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {name}")
     return gone
+
+
+def drop_empty(table: PartitionedTable, before: datetime) -> list[str]:
+    """Drop partitions that end before a moment and have no row left; the names of what went."""
+    newest = table.partition(table.start_of(before))
+    gone = []
+    for name in _partitions(table):
+        if name >= newest:
+            continue
+        if _empty(name):
+            with transaction.atomic(), connection.cursor() as cursor:
+                # nobody puts a row in while it is looked at; the parent first, as everybody else locks them
+                cursor.execute(f"LOCK TABLE ONLY {table.name} IN ACCESS EXCLUSIVE MODE")
+                cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+                if _empty(name):
+                    cursor.execute(f"DROP TABLE {name}")
+                    gone.append(name)
+    return gone
+
+
+def _empty(partition: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {partition})")  # noqa: S608
+        row = cursor.fetchone()
+    return row is not None and not row[0]
 
 
 def _partitions(table: PartitionedTable) -> list[str]:

@@ -1,11 +1,12 @@
 """Rows of signals out of Postgres: whole ones, or only the names that somebody reads.
 
-A row holds some sixty names; a chart of a day reads 1,440 rows for the sake of three.
+A row holds some two hundred names, and a chart reads three of them. New rows stand in tables of rows, older ones in
+blocks (apps.telemetry.packing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,14 +14,15 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from apps.core import clock
+from apps.telemetry.domain.blocks import FIELDS, Wanted, unpack
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals, rates_of
+from apps.telemetry.partitions import BLOCKS, YOUNGEST_BLOCK
 
-__all__ = ["COLUMNS", "Wanted", "fetch", "wanted"]
+__all__ = ["COLUMNS", "Wanted", "fetch", "fetch_rows", "oldest_row", "pools_with_rows", "wanted"]
 
-COLUMNS = ("counts", "rates", "histograms", "gauges", "replicas", "sources")
-# column -> names, or None for the whole of it; columns that are not there are not read
-Wanted = Mapping[str, Sequence[str] | None]
+COLUMNS = FIELDS
 
 _PLAIN = "pool, variant, extract(epoch from at)::float8, seconds, targets, scraped, reason"
 _NUMBERS = {"counts": "float8", "rates": "float8", "gauges": "float8", "replicas": "int"}
@@ -53,6 +55,69 @@ def fetch(
 
     `table`: the name of one of the signals tables, never from outside.
     """
+    if table not in BLOCKS or after >= clock.now() - YOUNGEST_BLOCK:
+        yield from fetch_rows(table, pools, after=after, until=until, variant=variant, want=want)
+        return
+    # rows first: what is packed between the two questions is found twice, never missed
+    rows = list(fetch_rows(table, pools, after=after, until=until, variant=variant, want=want))
+    packed = list(_fetch_blocks(table, pools, after=after, until=until, variant=variant, want=want))
+    if packed:
+        seen = {(pool, of, row.at) for pool, of, row in rows}
+        rows += [found for found in packed if (found[0], found[1], found[2].at) not in seen]
+        rows.sort(key=lambda found: found[2].at)
+    yield from rows
+
+
+def pools_with_rows(table: str, *, after: datetime, until: datetime) -> list[UUID]:
+    """Pools that have rows in (after, until], in a fixed order; those of a block that only may have some, too."""
+    blocks = BLOCKS[table]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT pool FROM {table} WHERE at > %s AND at <= %s "  # noqa: S608
+            f"UNION SELECT pool FROM {blocks.table.name} WHERE start > %s AND start < %s ORDER BY pool",
+            [after, until, after - blocks.span, until],
+        )
+        return [pool for (pool,) in cursor.fetchall()]
+
+
+def oldest_row(table: str) -> datetime | None:
+    """When the oldest row that is not packed was."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT min(at) FROM {table}")  # noqa: S608
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _fetch_blocks(
+    table: str, pools: Sequence[UUID], *, after: datetime, until: datetime, variant: str | None, want: Wanted | None
+) -> Iterator[tuple[UUID, str, Signals]]:
+    if not pools:
+        return
+    blocks = BLOCKS[table]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT pool, data FROM {blocks.table.name} "  # noqa: S608
+            "WHERE pool = ANY(%s) AND start > %s AND start < %s ORDER BY start",
+            [list(pools), after - blocks.span, until],
+        )
+        while found := cursor.fetchmany(50):
+            for pool, data in found:
+                several = unpack(data, variant=variant, want=want, after=after.timestamp(), until=until.timestamp())
+                for name, rows in several.items():
+                    for row in rows:
+                        yield pool, name, row
+
+
+def fetch_rows(
+    table: str,
+    pools: Sequence[UUID],
+    *,
+    after: datetime,
+    until: datetime,
+    variant: str | None = None,
+    want: Wanted | None = None,
+) -> Iterator[tuple[UUID, str, Signals]]:
+    """As `fetch`, of what is not packed yet."""
     if not pools:
         return
     columns = dict.fromkeys(COLUMNS) if want is None else dict(want)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +29,7 @@ from apps.telemetry.models import (
     SignalMinute,
     SignalTen,
 )
-from apps.telemetry.rows import fetch, wanted
+from apps.telemetry.rows import fetch, oldest_row, pools_with_rows, wanted
 
 __all__ = [
     "FIGURES",
@@ -76,6 +75,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPANS_AT_ONCE = 48
 # of those runs in a row; 400 days of tens
 _MOST_RUNS = 1_300
+_POOLS_AT_ONCE = 50
 # times that an outage is asked for before it is left as it is
 _ATTEMPTS = 12
 
@@ -135,11 +135,6 @@ _IMPORTED: Mapping[str, tuple[type[SignalColumns], partitions.PartitionedTable]]
     "minute": (SignalMinute, partitions.MINUTES),
     "ten": (SignalTen, partitions.TENS),
     "hour": (SignalHour, partitions.HOURS),
-}
-_MARKS = {
-    "hour": ("hours_until", "tens_until", "minutes_until"),
-    "ten": ("tens_until", "minutes_until"),
-    "minute": ("minutes_until",),
 }
 
 
@@ -229,13 +224,13 @@ class _Level:
     partitions: partitions.PartitionedTable
     length: timedelta
     mark: str
-    finer: type[SignalColumns]
+    finer: str
     finer_mark: str
 
 
 _LEVELS = (
-    _Level(SignalTen, partitions.TENS, timedelta(minutes=10), "tens_until", SignalMinute, "minutes_until"),
-    _Level(SignalHour, partitions.HOURS, timedelta(hours=1), "hours_until", SignalTen, "tens_until"),
+    _Level(SignalTen, partitions.TENS, timedelta(minutes=10), "tens_until", partitions.MINUTES.name, "minutes_until"),
+    _Level(SignalHour, partitions.HOURS, timedelta(hours=1), "hours_until", partitions.TENS.name, "tens_until"),
 )
 
 
@@ -248,7 +243,7 @@ def roll_up_longer() -> None:
             return
         since: datetime | None = getattr(progress, level.mark)
         if since is None:
-            first = level.finer._default_manager.order_by("at").values_list("at", flat=True).first()
+            first = oldest_row(level.finer)
             if first is None:
                 return
             # a row's time is its end: one at the very end of a span still belongs to it
@@ -267,11 +262,15 @@ def _floor(at: datetime, length: timedelta) -> datetime:
 def _merge_span(level: _Level, since: datetime) -> datetime:
     end = since + level.length
     partitions.ensure(level.partitions, end)
-    found = level.finer._default_manager.filter(at__gt=since, at__lte=end).order_by("pool", "variant", "at")
+    merged = []
+    pools = pools_with_rows(level.finer, after=since, until=end)
+    for first in range(0, len(pools), _POOLS_AT_ONCE):
+        groups: dict[tuple[UUID, str], list[Signals]] = {}
+        some = pools[first : first + _POOLS_AT_ONCE]
+        for pool, variant, row in fetch(level.finer, some, after=since, until=end):
+            groups.setdefault((pool, variant), []).append(row)
+        merged += [_row(level.table, pool, variant, end, merge(rows)) for (pool, variant), rows in groups.items()]
     with transaction.atomic():
-        merged = []
-        for (pool, variant), rows in groupby(found.iterator(chunk_size=2000), key=lambda row: (row.pool, row.variant)):
-            merged.append(_row(level.table, pool, variant, end, merge([signals_from(row) for row in rows])))
         level.table._default_manager.bulk_create(
             merged,
             update_conflicts=True,
@@ -437,12 +436,12 @@ def _hours(before: Mapping[UUID, PoolSummary], pools: Sequence[UUID], until: dat
 def _observed(pools: Sequence[UUID], since: datetime, until: datetime) -> dict[UUID, dict[str, Histogram]]:
     if not pools:
         return {}
-    rows = SignalMinute.objects.filter(pool__in=pools, variant="", at__gt=since, at__lte=until)
     parts: dict[UUID, dict[str, list[Histogram]]] = {}
-    for pool, histograms in rows.values_list("pool", "histograms").iterator(chunk_size=2000):
+    minutes = fetch(partitions.MINUTES.name, pools, after=since, until=until, variant="", want={"histograms": None})
+    for pool, _, row in minutes:
         of_pool = parts.setdefault(pool, {})
-        for family, packed in histograms.items():
-            of_pool.setdefault(family, []).append(Histogram.from_json(packed))
+        for family, histogram in row.histograms.items():
+            of_pool.setdefault(family, []).append(histogram)
     return {
         pool: {family: Histogram.sum(found) for family, found in families.items()} for pool, families in parts.items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.telemetry import backfill, collect, services
+from apps.telemetry import backfill, collect, packing, services
 
 
 @shared_task(ignore_result=True)
@@ -15,7 +15,8 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def retention() -> None:
-    """Every few minutes: fill what ticks missed, merge minutes into longer rows, make partitions, drop what is old."""
+    """Every few minutes: fill what ticks missed, merge minutes into longer rows, pack them, drop what is old."""
     backfill.fill()
     services.roll_up_longer()
+    packing.pack_old()
     services.retire()

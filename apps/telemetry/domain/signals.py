@@ -11,7 +11,7 @@ from apps.telemetry.domain.deltas import Delta
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["ROLE", "AcceleratorUse", "Reading", "Signals", "combine", "merge", "rates_of"]
+__all__ = ["ROLE", "AcceleratorUse", "Reading", "Signals", "combine", "merge", "own_rates", "rates_of"]
 
 # rows of all variants of one role have this and the role in the place of the variant's name
 ROLE = "role:"
@@ -60,19 +60,24 @@ class Signals:
 
     def to_json(self) -> dict[str, Any]:
         """The columns of the signals table that hold JSON. Of the rates only those that counts do not tell."""
-        told = rates_of(self.counts, self.seconds, {})
         return {
             "counts": dict(self.counts),
-            "rates": {
-                name: rate
-                for name, rate in self.rates.items()
-                if name not in told or not math.isclose(rate, told[name], rel_tol=1e-9, abs_tol=1e-12)
-            },
+            "rates": own_rates(self),
             "histograms": {family: h.pack() for family, h in self.histograms.items() if h.counts},
             "gauges": dict(self.gauges),
             "replicas": dict(self.replicas),
             "sources": dict(self.sources),
         }
+
+
+def own_rates(row: Signals) -> dict[str, float]:
+    """Rates that counts over seconds do not tell: what has to be stored beside the counts."""
+    told = rates_of(row.counts, row.seconds, {})
+    return {
+        name: rate
+        for name, rate in row.rates.items()
+        if name not in told or not math.isclose(rate, told[name], rel_tol=1e-9, abs_tol=1e-12)
+    }
 
 
 def rates_of(counts: Mapping[str, float], seconds: float, stored: Mapping[str, float]) -> dict[str, float]:
