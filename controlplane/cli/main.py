@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "Make a stored decision again and compare."),
     "rollback": ("rollback", "Declare an earlier spec of a pool anew."),
     "rollout": ("rollout", "Show, pause, resume or abort a pool's roll-out."),
+    "route": ("route", "Show why requests of a pool go to which replica."),
     "scale": ("scale", "Set the replica target of a pool's variant."),
     "simulate": ("simulate", "Play a trace or a pool's history through policies, in virtual time."),
     "tree": ("tree", "Show a pool's objects down to containers, and events."),

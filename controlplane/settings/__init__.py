@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.slos",
     "apps.autoscaling",
     "apps.whatif",
+    "apps.gateways",
     "apps.console",
 ]
 

@@ -96,6 +96,9 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/simulate": {"POST": N.WRITE},  # it costs processor time
     "teams/<slug:team>/pools/<slug:name>/simulations": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/simulations/<uuid:simulation>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/routes": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/routes/explain": {"POST": N.READ},  # nothing is sent
+    "teams/<slug:team>/pools/<slug:name>/routes/<slug:route>": _READ_ONLY,
     "fleet": {"GET": N.LOGIN},
     "timeline": {"GET": N.LOGIN},
     # it costs accelerator time
@@ -130,6 +133,7 @@ ARGUMENTS = {
     "panel": "ttft",
     "pod": "thing-a-1",
     "number": "1",
+    "route": "6c1f-000012",
     "before": "1",
     "after": "1",
     "generation": "1",

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,17 @@ class Cluster:
         }
         self.run(lambda client: client.create(*POOLS, body, namespace=NAMESPACE))
 
-    def create_pod(self, name: str, ip: str, *, ready: bool = True, app: str = POOL) -> None:
+    def create_pod(
+        self, name: str, ip: str, *, ready: bool = True, app: str = POOL, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """An engine's pod of a pool; with `labels` one that has these instead, its first port an endpoint picker's."""
+        port = {"name": "metrics", "containerPort": 9090} if labels else {"name": "http", "containerPort": ENGINE_PORT}
+        container = {"name": "vllm", "image": "vllm/vllm-openai:v0.33.0", "ports": [port]}
         body = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": app}},
-            "spec": {"containers": [{"name": "vllm", "image": "vllm/vllm-openai:v0.33.0"}]},
+            "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(labels or {"app": app})},
+            "spec": {"containers": [container]},
         }
         self.run(lambda client: client.create(*PODS, body, namespace=NAMESPACE))
         self.set_ready(name, ready, ip=ip)

@@ -1,0 +1,13 @@
+"""Routes of this room below /api/v1/."""
+
+from django.urls import path
+
+from apps.gateways import api
+
+_POOL = "teams/<slug:team>/pools/<slug:name>"
+
+urlpatterns = [
+    path(f"{_POOL}/routes", api.RoutesView.as_view(), name="pools-routes"),
+    path(f"{_POOL}/routes/explain", api.ExplainView.as_view(), name="pools-routes-explain"),
+    path(f"{_POOL}/routes/<slug:route>", api.RouteView.as_view(), name="pools-route"),
+]
