@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -21,6 +22,24 @@ _COALESCE = timedelta(minutes=10)
 _CHAIN_LOCK = 0x6C616D70_63686169
 
 
+@dataclass(frozen=True)
+class Happening:
+    """What is to be a line on an object's timeline.
+
+    `reason` is one CamelCase word, `message` a sentence (cut at 2,000 characters), `source` the part that saw it
+    ("pool-controller").
+    """
+
+    kind: str
+    uid: UUID
+    team: str
+    name: str
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    source: str
+
+
 @transaction.atomic
 def record_event(
     *,
@@ -35,35 +54,53 @@ def record_event(
 ) -> Event:
     """Put a line on an object's timeline; the same line again within ten minutes of its last time raises its count.
 
-    `reason` is one CamelCase word, `message` a sentence (cut at 2,000 characters), `source` the part that saw it
-    ("pool-controller"). Publishes `event` on the outbox, so call it late in a transaction.
+    As Happening has it. Publishes `event` on the outbox, so call it late in a transaction.
     """
-    now = clock.now()
-    message = message[:2000]
-    last = (
-        Event.objects.select_for_update()
-        .filter(uid=uid, type=type, reason=reason, source=source, message=message, last_at__gte=now - _COALESCE)
-        .order_by("-last_at")
-        .first()
-    )
-    if last is not None:
-        Event.objects.filter(pk=last.pk).update(count=F("count") + 1, last_at=now)
-        last.refresh_from_db()
-    else:
-        last = Event.objects.create(
-            kind=kind,
-            uid=uid,
-            team=team,
-            name=name,
-            type=type,
-            reason=reason,
-            message=message,
-            source=source,
-            first_at=now,
-            last_at=now,
-        )
+    (event,) = keep_events([Happening(kind, uid, team, name, type, reason, message, source)])
     outbox.publish(kind=kind, uid=uid, team=team, name=name, verb="event", fields=["events"])
-    return last
+    return event
+
+
+def keep_events(happenings: Sequence[Happening]) -> list[Event]:
+    """As record_event, of several lines of one object, and nothing is published: the caller does, within its
+    transaction."""
+    if not happenings:
+        return []
+    now = clock.now()
+    rows = Event.objects.select_for_update().filter(
+        uid__in={one.uid for one in happenings},
+        reason__in={one.reason for one in happenings},
+        last_at__gte=now - _COALESCE,
+    )
+    known: dict[tuple[object, ...], Event] = {}
+    for row in rows.order_by("last_at"):
+        known[(row.uid, row.type, row.reason, row.source, row.message)] = row
+    kept, new = [], []
+    for one in happenings:
+        message = one.message[:2000]
+        key = (one.uid, one.type, one.reason, one.source, message)
+        event = known.get(key)
+        if event is None:
+            event = known[key] = Event(
+                kind=one.kind,
+                uid=one.uid,
+                team=one.team,
+                name=one.name,
+                type=one.type,
+                reason=one.reason,
+                message=message,
+                source=one.source,
+                first_at=now,
+                last_at=now,
+            )
+            new.append(event)
+        else:
+            event.count, event.last_at = event.count + 1, now
+            if event.pk is not None:
+                Event.objects.filter(pk=event.pk).update(count=F("count") + 1, last_at=now)
+        kept.append(event)
+    Event.objects.bulk_create(new)
+    return kept
 
 
 def record_changes(changes: Sequence[Change]) -> None:

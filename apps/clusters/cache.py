@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
@@ -168,7 +169,33 @@ def lost(cluster: UUID, holder: str, scope: Scope, error: str, *, synced: bool) 
 
 
 # --- what controllers write and read ----------------------------------------------------------------------------
-@transaction.atomic
+_UNLESS_NEWER = """
+ON CONFLICT (cluster, kind, namespace, name) DO UPDATE SET
+    uid = EXCLUDED.uid, owner = EXCLUDED.owner, revision = EXCLUDED.revision, body = EXCLUDED.body
+WHERE o.revision < EXCLUDED.revision
+"""
+
+_STORE = f"""
+INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
+SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::jsonb[])
+{_UNLESS_NEWER}
+RETURNING owner
+"""  # noqa: S608  (constants only)
+
+# the lock keeps the watch where it is: what it deletes later is newer than this, what it deleted is known
+_PUT = f"""
+WITH seen AS MATERIALIZED (
+    SELECT revision FROM clusters_watch
+    WHERE cluster = %(cluster)s AND kind = %(kind)s AND namespace IN ('', %(namespace)s) AND synced
+    ORDER BY id FOR SHARE
+)
+INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
+SELECT %(cluster)s, %(kind)s, %(namespace)s, %(name)s, %(uid)s, %(owner)s, %(revision)s, %(body)s::jsonb
+WHERE (SELECT max(revision) FROM seen) < %(revision)s
+{_UNLESS_NEWER}
+"""  # noqa: S608  (constants only)
+
+
 def put(cluster: UUID, obj: Mapping[str, Any]) -> None:
     """Keep the answer of a write of ours. Nothing happens where nobody watches, or the watch has seen more already."""
     group, _, _ = obj["apiVersion"].rpartition("/")
@@ -178,33 +205,36 @@ def put(cluster: UUID, obj: Mapping[str, Any]) -> None:
         return
     change = change_of(obj, kind, obj["apiVersion"], entry.label)
     with connection.cursor() as cursor:
-        # the lock keeps the watch where it is: what it deletes later is newer than this, what it deleted is known
         cursor.execute(
-            "SELECT max(revision) FROM (SELECT revision FROM clusters_watch WHERE cluster = %s AND kind = %s"
-            " AND namespace IN ('', %s) AND synced ORDER BY id FOR SHARE) w",
-            [cluster, kind, change.namespace],
+            _PUT,
+            {
+                "cluster": cluster,
+                "kind": kind,
+                "namespace": change.namespace,
+                "name": change.name,
+                "uid": change.uid,
+                "owner": change.owner,
+                "revision": change.revision,
+                "body": orjson.dumps(change.body).decode(),
+            },
         )
-        (seen,) = cursor.fetchone()
-    if seen is not None and seen < change.revision:
-        _store(cluster, [change])
 
 
 def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> list[dict[str, Any]] | None:
     """Objects of one owner, as the informers last saw them; None when any of the kinds is not in sync: list live."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(DISTINCT kind) FROM clusters_watch WHERE cluster = %s AND kind = ANY(%s)"
-            " AND namespace IN ('', %s) AND synced AND confirmed_at > clock_timestamp() - %s * interval '1 second'",
-            [cluster, list(kinds), namespace, STALE_SECONDS],
+            "SELECT w.kinds, o.body::text FROM (SELECT count(DISTINCT kind) AS kinds FROM clusters_watch"
+            " WHERE cluster = %(cluster)s AND kind = ANY(%(kinds)s) AND namespace IN ('', %(namespace)s) AND synced"
+            " AND confirmed_at > clock_timestamp() - %(stale)s * interval '1 second') w"
+            " LEFT JOIN clusters_cached_object o ON o.owner = %(owner)s AND o.cluster = %(cluster)s"
+            " AND o.kind = ANY(%(kinds)s) AND o.namespace = %(namespace)s ORDER BY o.kind, o.name",
+            {"cluster": cluster, "owner": owner, "kinds": list(kinds), "namespace": namespace, "stale": STALE_SECONDS},
         )
-        if cursor.fetchone()[0] < len(set(kinds)):
-            return None
-        cursor.execute(
-            "SELECT body::text FROM clusters_cached_object WHERE owner = %s AND cluster = %s AND kind = ANY(%s)"
-            " AND namespace = %s ORDER BY kind, name",
-            [owner, cluster, list(kinds), namespace],
-        )
-        return [_read_json(row[0]) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    if rows[0][0] < len(set(kinds)):
+        return None
+    return [_read_json(body) for _, body in rows if body is not None]
 
 
 def unwatched(kind: str) -> set[UUID]:
@@ -251,11 +281,7 @@ def _store(cluster: UUID, changes: Sequence[Change]) -> set[UUID]:
     with connection.cursor() as cursor:
         if kept:
             cursor.execute(
-                "INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)"
-                " SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[],"
-                " %s::jsonb[]) ON CONFLICT (cluster, kind, namespace, name) DO UPDATE SET uid = EXCLUDED.uid,"
-                " owner = EXCLUDED.owner, revision = EXCLUDED.revision, body = EXCLUDED.body"
-                " WHERE o.revision < EXCLUDED.revision RETURNING owner",
+                _STORE,
                 [
                     cluster,
                     [c.kind for c in kept],
@@ -293,6 +319,4 @@ def _ask(cluster: UUID, owners: set[UUID]) -> set[UUID]:
 
 
 def _read_json(text: str) -> Any:
-    import orjson
-
     return orjson.loads(text)

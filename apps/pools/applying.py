@@ -161,7 +161,7 @@ def _prospect(plan: PoolPlan, pool: Pool | None, by: By) -> Prospect:
 
 def _moved_rendering(plan: PoolPlan, prospect: Prospect, kinds: Collection[str]) -> list[Fault]:
     try:
-        now = desired_of(prospect.declared, kinds).rendered_hash
+        now = desired_of(prospect.declared, kinds).declared_hash
     except PlanRefused as refused:
         return [Fault("/base/renderedHash", f"it cannot be rendered any more: {refused}")]
     if now == plan.base.get("renderedHash"):

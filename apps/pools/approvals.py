@@ -46,7 +46,7 @@ def condition(pool: Pool, standing: Standing, sync: Sync | None) -> Condition | 
 
 
 def _pending(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube, observed: Observed) -> PoolPlan:
-    rendered = desired_of(gather(pool, selectors.spec_of(pool), cluster), kube.resources()).rendered_hash
+    rendered = desired_of(gather(pool, selectors.spec_of(pool), cluster), kube.resources()).declared_hash
     rows = PoolPlan.objects.filter(pool=pool, origin=plans.APPROVAL, state=plans.OPEN)
     plan: PoolPlan | None = rows.filter(generation=pool.generation).order_by("-id").first()
     if plan is not None and _holds(plan, pool, rendered, observed):

@@ -35,6 +35,7 @@ from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, observe
 from apps.pools.ownership import Owners, owners_of
+from apps.pools.reading import Known, read
 from apps.pools.recording import Note, Report, record
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded
@@ -53,10 +54,10 @@ QUIET_TRIES = 3
 
 def reconcile_pool(lease: Lease) -> Outcome:
     """Bring one pool's objects to what is declared, and its status to what is."""
-    pool = Pool.objects.filter(uid=lease.uid).first()
-    if pool is None:
+    known = read(lease.uid)
+    if known is None:
         return Done()
-    cluster = selectors.cluster_of(pool)
+    pool, cluster = known.pool, known.cluster
     if cluster is None:
         sync = Sync("Unknown", "ClusterMissing", f"cluster {pool.spec['cluster']} is not declared any more")
         record(lease, pool, Report(sync, Health("Unknown", sync.reason, sync.message)))
@@ -65,38 +66,39 @@ def reconcile_pool(lease: Lease) -> Outcome:
         kube = kube_for(cluster)
         if pool.deletion_requested_at is not None:
             return delete_pool(lease, pool, kube, read_only=cluster_spec(cluster).read_only)
-        return _bring(lease, pool, cluster, kube)
+        return _bring(lease, known, cluster, kube)
     except KubeError as error:
         return _failed(lease, pool, error)
 
 
-def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
-    standing = selectors.standing_of(pool)
+def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
+    pool, standing = known.pool, known.standing
     fence = reconcile.Fence(lease)
     observed = observe(kube, pool)
     if standing.spec is None:
         nothing_yet = approvals.waits(lease, pool, standing, cluster, kube, observed)
         report = _report(kube, pool, selectors.spec_of(pool), None, observed, nothing_yet, [])
         approved = approvals.condition(pool, standing, nothing_yet)
-        return _settle(lease, pool, replace(report, conditions=_present(approved)), observed)
+        return _settle(lease, known, replace(report, conditions=_present(approved)), observed)
     spec = standing.spec
     try:
-        desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
+        desired = _desired(known, spec, cluster, kube)
         todo = plan(desired.objects, observed.live)
         # what somebody else rolls out is drift, and no roll-out of ours to steer
         ours = not any(write.why == "drift" and write.manifest["kind"] == "Deployment" for write in todo.writes)
         if not cluster_spec(cluster).read_only and ours and rollouts.steered(pool, spec, cluster, desired, observed):
-            desired = desired_of(gather(pool, spec, cluster, generation=standing.generation), kube.resources())
+            desired = _desired(known, spec, cluster, kube)
             todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
-            return _settle(lease, pool, report, observed)
-        consents = selectors.consents_of(pool)
+            return _settle(lease, known, report, observed)
+        consents = known.consents
         live = {address_of(obj): obj for obj in observed.live}
         drift = drifting.look(pool, spec, desired, todo, live, consents)
         drifting.remember(lease, pool, drift)
         if drift.todo.writes:
-            ensure_namespace(kube, pool.namespace, fence)
+            if not observed.live:
+                ensure_namespace(kube, pool.namespace, fence)
             adopted = refuse_foreign(kube, pool, drift.todo.writes)
             observed = replace(observed, live=[*observed.live, *adopted])
             live |= {address_of(obj): obj for obj in adopted}
@@ -125,7 +127,13 @@ def _bring(lease: Lease, pool: Pool, cluster: Cluster, kube: Kube) -> Outcome:
         return Retry(blocked.message)
     if consents is not None:
         services.plan_carried_out(lease, pool)
-    return _sooner(_sooner(_settle(lease, pool, report, observed), drift.look_again()), stood.again)
+    return _sooner(_sooner(_settle(lease, known, report, observed), drift.look_again()), stood.again)
+
+
+def _desired(known: Known, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:
+    kinds = kube.resources()
+    found = gather(known.pool, spec, cluster, generation=known.standing.generation, model=known.model, kinds=kinds)
+    return desired_of(found, kinds)
 
 
 def _beside(pool: Pool, desired: Desired, drift: drifting.Look, owners: Owners, *, applied: bool) -> dict[str, Any]:
@@ -213,7 +221,7 @@ def _report(
         variants=tuple(variants),
         endpoint=endpoint_of(pool, observed),
         served_name=desired.served_name if desired else None,
-        rendered_hash=desired.rendered_hash if desired else "",
+        rendered_hash=desired.declared_hash if desired else "",
         notes=tuple(notes),
         rollout=found,
     )
@@ -245,10 +253,10 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
     return replace(health, message=f'{health.message}; it last said: "{lines[-1][:300]}"')
 
 
-def _settle(lease: Lease, pool: Pool, report: Report, observed: Observed) -> Outcome:
-    if not record(lease, pool, report):
+def _settle(lease: Lease, known: Known, report: Report, observed: Observed) -> Outcome:
+    if not record(lease, known.pool, report, known.stored):
         return Superseded()
-    if report.rollout is not None and report.rollout.news:
+    if report.rollout is not None and report.rollout.to_render:
         # what was decided is rendered by the next look: at once
         return Done(requeue_after=0.0, priority=Priority.ROLLOUT)
     if observed.cached and not _due_by_the_clock(report):

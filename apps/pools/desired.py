@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from apps.catalog.domain.dialects import dialect
@@ -12,13 +13,25 @@ from apps.catalog.domain.latency import latency_grid
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors, tokens
-from apps.pools.domain.manifests import SPEC_HASH, Inputs, Manifest, ModelFacts, PlanRefused, PoolIdentity
+from apps.pools.domain.manifests import (
+    SPEC_HASH,
+    Inputs,
+    Manifest,
+    ModelFacts,
+    PlanRefused,
+    PoolIdentity,
+    declared_hash,
+)
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan, plan_of
-from apps.pools.models import Pool, Rollout
+from apps.pools.models import Pool
 from apps.pools.rules import rules_of
+
+# what rules about a pool are rendered to
+RULES_KIND = "PrometheusRule.monitoring.coreos.com"
+_ASK: Any = object()
 
 
 @dataclass(frozen=True)
@@ -40,23 +53,43 @@ class Declared:
 
 @dataclass(frozen=True)
 class Desired:
-    """What a pool should be: its objects, and the replicas of each variant."""
+    """What a pool should be: its objects, and the replicas of each variant. `steered`: its roll-outs choose how many
+    replicas are replaced at once."""
 
     objects: tuple[Manifest, ...]
     replicas: dict[str, int]
     served_name: str
+    steered: bool = True
 
-    @property
+    @cached_property
+    def declared_hash(self) -> str:
+        """Of what was declared: the same whenever the same is declared."""
+        return declared_hash(self.objects, steered=self.steered)
+
+    @cached_property
     def rendered_hash(self) -> str:
+        """Of all that is applied, with what roll-outs have decided."""
         hashes = sorted(obj["metadata"]["labels"][SPEC_HASH] for obj in self.objects)
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | None = None) -> Declared:
-    """Read what rendering `spec` as the pool's needs; `generation` where it is not the newest one."""
-    model = selectors.model_of(pool, spec)
+def gather(
+    pool: Pool,
+    spec: PoolSpec,
+    cluster: Cluster,
+    *,
+    generation: int | None = None,
+    model: Any = _ASK,
+    kinds: Container[str] | None = None,
+) -> Declared:
+    """Read what rendering `spec` as the pool's needs; `generation` where it is not the newest one.
+
+    `model`: the one that `spec` names (None: it is not declared), where it has been read already. `kinds`: what the
+    cluster knows, where that has been asked already: what would not be rendered there is not read.
+    """
+    model = selectors.model_of(pool, spec) if model is _ASK else model
     targets = selectors.replica_targets(pool)
-    row = Rollout.objects.filter(pool_id=pool.uid).first()
+    row = selectors.rollout_of(pool)
     return Declared(
         identity=PoolIdentity(
             uid=str(pool.uid),
@@ -71,7 +104,7 @@ def gather(pool: Pool, spec: PoolSpec, cluster: Cluster, *, generation: int | No
         dialect=cluster_spec(cluster).dialect,
         strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
-        rules=rules_of(pool),
+        rules=rules_of(pool) if kinds is None or RULES_KIND in kinds else (),
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
         guard=tokens.digest(pool.uid),
     )
@@ -97,4 +130,4 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):
         objects = render(declared.identity, spec, model, replace(inputs, paused=True), dialect(declared.dialect))
-    return Desired(objects, declared.replicas, model.served_name)
+    return Desired(objects, declared.replicas, model.served_name, spec.rollout.declared == (None, None))

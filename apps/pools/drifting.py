@@ -78,7 +78,8 @@ def look(
     memory = drift.read_memory(stored)
     if pool.status.get("appliedHash") != rendered or not todo.writes:
         decision = drift.decide(policy, [], memory, rendered, clock.now())
-        return Look(todo, {}, (), decision, policy, policy == "heal" or consented, rendered)
+        # a change that people declare is their word against edits by hand that stand in its way, as a plan of it says
+        return Look(todo, {}, (), decision, policy, hands=True, rendered=rendered)
     found = drift.drifted_of(todo, live)
     claimed = [one for one in found if one.name in live and not drift.hand_edited(live[one.name], one.managers)]
     others = [one for one in found if one not in claimed]

@@ -112,7 +112,7 @@ def make_plan(prospect: Prospect) -> Made:
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
     return Made(
         review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing),
-        rendered_hash=desired.rendered_hash,
+        rendered_hash=desired.declared_hash,
         objects=[fingerprint(obj) for obj in live.values()],
     )
 

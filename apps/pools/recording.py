@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from apps.audit.services import record_event
+import orjson
+
+from apps.audit.services import Happening, keep_events
 from apps.core import clock, outbox
 from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
@@ -47,7 +49,15 @@ class Report:
     rollout: Look | None = None
 
 
-def record(lease: Lease, pool: Pool, report: Report) -> bool:
+@dataclass(frozen=True)
+class Stored:
+    """What is known to be stored of the pool's revision, so that it need not be stored again."""
+
+    revision_hash: str = ""
+    served: bool = False
+
+
+def record(lease: Lease, pool: Pool, report: Report, known: Stored = Stored()) -> bool:
     """Store the report if the pool is still of the generation that it is about and the lease is held.
 
     Returns False (nothing written) when the pool has moved on. Raises LeaseLost.
@@ -62,33 +72,36 @@ def record(lease: Lease, pool: Pool, report: Report) -> bool:
     unchanged = _written(conditions) == pool.conditions and _status(pool.status, pool, report) == pool.status
     if unchanged and not notes and not told:
         return True
-    with reconcile.holding(lease, Pool):
-        row = Pool.objects.filter(uid=pool.uid, generation=pool.generation)
-        stored = row.values("conditions", "status").first()
-        if stored is None:
+    with reconcile.holding(lease, Pool, "generation", "conditions::text", "status::text") as row:
+        if not row or row[0] != pool.generation:
             return False
+        stored = orjson.loads(row[1]), orjson.loads(row[2])
         # other loops say things of a pool too: what they wrote since we read it stays
-        written = _written(_with(read_conditions(stored["conditions"]), said, now))
-        status = _status(stored["status"], pool, report)
-        row.update(conditions=written, status=status)
-        if report.rendered_hash:
+        written = _written(_with(read_conditions(stored[0]), said, now))
+        status = _status(stored[1], pool, report)
+        Pool.objects.filter(uid=pool.uid).update(conditions=written, status=status)
+        if report.rendered_hash and report.rendered_hash != known.revision_hash:
             PoolRevision.objects.filter(pool=pool, generation=pool.generation).exclude(
                 rendered_hash=report.rendered_hash
             ).update(rendered_hash=report.rendered_hash)
-        if report.rollout is not None:
-            store(pool, report.rollout)
-        if report.sync.state == "Synced" and report.health.state == "Healthy":
-            mark_healthy(pool)
         named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
-        for note in notes:
-            record_event(
+        happened = [*store(pool, report.rollout)] if report.rollout is not None else []
+        if report.sync.state == "Synced" and report.health.state == "Healthy" and not known.served:
+            mark_healthy(pool)
+        happened += [
+            Happening(
                 **named,
                 type="Warning" if note.type == "Warning" else "Normal",
                 reason=note.reason,
                 message=note.message,
                 source=SOURCE,
             )
-        outbox.publish(**named, verb="status", generation=pool.generation, fields=["conditions", "status"])
+            for note in notes
+        ]
+        keep_events(happened)
+        lines = [outbox.Line(**named, verb="event", fields=["events"])] if happened else []
+        lines.append(outbox.Line(**named, verb="status", generation=pool.generation, fields=["conditions", "status"]))
+        outbox.publish_all(lines)
     pool.conditions, pool.status = written, status
     return True
 

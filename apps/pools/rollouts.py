@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django.db import transaction
 
-from apps.audit.services import record_event
+from apps.audit.services import Happening, record_event
 from apps.clusters import selectors as clusters
 from apps.clusters.errors import KubeError
 from apps.clusters.kube import Kube
@@ -54,7 +54,7 @@ def held_of(row: Rollout | None) -> Held:
 # --- what a reconcile does --------------------------------------------------------------------------------------
 def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, observed: Observed) -> bool:
     """Choose the strategy that fits the cluster's stock, anew only as a roll-out begins. True: render once more."""
-    row = Rollout.objects.filter(pool=pool).first()
+    row = selectors.rollout_of(pool)
     stored = dict(row.strategies) if row else {}
     chosen = {
         name: [strategy.max_surge, strategy.max_unavailable]
@@ -62,7 +62,7 @@ def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, obse
     }
     if chosen == stored:
         return False
-    Rollout.objects.update_or_create(pool=pool, defaults={"strategies": chosen})
+    pool.rollout, _ = Rollout.objects.update_or_create(pool=pool, defaults={"strategies": chosen})
     return True
 
 
@@ -95,7 +95,8 @@ def _strategies(
             needed=variant.accelerators_per_pod if selectors.accelerators()[variant.accelerator].resource else 0,
             no_room=rollout.waiting_for_room(progress) is not None,
         )
-        if differs and situation.needed and spec.rollout.declared == (None, None):
+        replaces = present is not None and int((present.get("status") or {}).get("replicas") or 0) > 0
+        if differs and replaces and situation.needed and spec.rollout.declared == (None, None):
             stock = stock if stock is not None else _stock(cluster)
             situation = replace(situation, free=stock.get(variant.accelerator))
         found[variant.name] = rollout.choose(*spec.rollout.declared, situation)
@@ -129,6 +130,11 @@ class Look:
     def news(self) -> bool:
         return self.before != self.after
 
+    @property
+    def to_render(self) -> bool:
+        """Whether what was decided changes what is rendered: a template begins to stand still, or goes on."""
+        return _standing(self.before) != _standing(self.after)
+
     def to_json(self) -> dict[str, Any]:
         """For the pool's status."""
         rows = [
@@ -147,7 +153,7 @@ class Look:
 
 def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Observed) -> Look:
     """How far the roll-out is, judged by what the cluster shows. Reads logs only of replicas that are in trouble."""
-    row = Rollout.objects.filter(pool=pool).first()
+    row = selectors.rollout_of(pool)
     deployments = observed.engine_deployments()
     variants = tuple(
         _progress(v.name, deployments.get(v.name), observed, _wanted(spec, desired, deployments, v.name))
@@ -172,6 +178,10 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
         deadline=spec.rollout.progress_deadline,
     )
     return Look(before, rollout.step(before, seen, clock.now()), variants, blames)
+
+
+def _standing(held: Held) -> str:
+    return held.template if held.holds else ""
 
 
 def _explained(stored: Any, live: Strategy | None) -> Strategy | None:
@@ -218,30 +228,29 @@ def _lines(kube: Kube, pool: Pool, pod: Replica) -> list[str]:
         return []
 
 
-def store(pool: Pool, found: Look) -> None:
-    """Keep what a look came to; within the transaction that records the rest. Events tell people of turns."""
+def store(pool: Pool, found: Look) -> list[Happening]:
+    """Keep what a look came to; within the transaction that records the rest. Returns what tells people of turns."""
     if not found.news:
-        return
+        return []
     before, held = found.before, found.after
-    Rollout.objects.update_or_create(
-        pool=pool,
-        defaults={
-            "template": held.template,
-            "generation": held.generation,
-            "state": held.state,
-            "reason": held.reason,
-            "message": held.message,
-            "started_at": held.started_at,
-            "resumed_at": held.resumed_at,
-            "finished_at": held.finished_at,
-            **({"paused_by": "", "paused_at": None} if before.template != held.template else {}),
-        },
-    )
+    kept = {
+        "template": held.template,
+        "generation": held.generation,
+        "state": held.state,
+        "reason": held.reason,
+        "message": held.message,
+        "started_at": held.started_at,
+        "resumed_at": held.resumed_at,
+        "finished_at": held.finished_at,
+        **({"paused_by": "", "paused_at": None} if before.template != held.template else {}),
+    }
+    row = Rollout(pool_id=pool.uid, **kept)
+    Rollout.objects.bulk_create([row], update_conflicts=True, unique_fields=["pool"], update_fields=list(kept))
     if (before.state, before.template) == (held.state, held.template):
-        return
+        return []
     told = {"Progressing": "RolloutStarted", "Stopped": "RolloutStopped", "Complete": "RolloutComplete"}
     if held.state in told and before.template:
-        record_event(
+        said = Happening(
             kind="Pool",
             uid=pool.uid,
             team=pool.team,
@@ -251,6 +260,8 @@ def store(pool: Pool, found: Look) -> None:
             message=held.message or f"the spec of generation {held.generation} is on its way to the replicas",
             source=SOURCE,
         )
+        return [said]
+    return []
 
 
 def mark_healthy(pool: Pool) -> None:

@@ -17,7 +17,7 @@ from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.domain.validation import Offer, Shape
-from apps.pools.models import Pool, PoolRevision, ReplicaTarget, TierPlanRow
+from apps.pools.models import Pool, PoolRevision, ReplicaTarget, Rollout, TierPlanRow
 
 
 def spec_of(pool: Pool) -> PoolSpec:
@@ -141,6 +141,14 @@ def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable
     """Other pools of a namespace of a cluster, those that are being deleted too."""
     rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace)
     return list(rows.exclude(uid=but.uid) if but is not None else rows)
+
+
+def rollout_of(pool: Pool) -> Rollout | None:
+    """What is stored of a pool's roll-out, as it was when this instance of the pool was first asked."""
+    try:
+        return pool.rollout
+    except Rollout.DoesNotExist:
+        return None
 
 
 def replica_targets(pool: Pool) -> dict[str, ReplicaTarget]:

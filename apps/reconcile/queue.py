@@ -52,7 +52,7 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
-# costs the same however many keys wait.
+# costs the same however many keys wait. (The statement's time is a constant that an index can be searched for.)
 _CLAIM = """
 WITH RECURSIVE shards AS (
     (SELECT shard FROM reconcile_queue ORDER BY shard LIMIT 1)
@@ -62,21 +62,22 @@ WITH RECURSIVE shards AS (
 ), rooms AS (
     SELECT s.shard, LEAST(
         CASE WHEN b.failures >= %(tripped)s THEN 1 ELSE COALESCE(l.concurrency, %(limit)s) END
-            - (SELECT count(*) FROM reconcile_queue h WHERE h.shard = s.shard AND h.lease_until > clock_timestamp()),
+            - (SELECT count(*) FROM reconcile_queue h
+               WHERE h.shard = s.shard AND h.lease_until > statement_timestamp()),
         COALESCE((SELECT f.room FROM unnest(%(shards)s::text[], %(spare)s::int[]) AS f(shard, room)
                   WHERE f.shard = s.shard), %(share)s)) AS room
     FROM shards s
     LEFT JOIN reconcile_shard b ON b.name = s.shard
     LEFT JOIN reconcile_shard_limit l ON l.name = s.shard
-    WHERE s.shard IS NOT NULL AND (b.name IS NULL OR b.open_until <= clock_timestamp())
+    WHERE s.shard IS NOT NULL AND (b.name IS NULL OR b.open_until <= statement_timestamp())
 ), due AS MATERIALIZED (
     SELECT d.id, d.priority, d.due_at, r.shard, r.room
     FROM (SELECT * FROM rooms WHERE room > 0) r
     CROSS JOIN unnest(%(priorities)s::smallint[]) AS p(priority)
     CROSS JOIN LATERAL (
         SELECT q.id, q.priority, q.due_at FROM reconcile_queue q
-        WHERE q.shard = r.shard AND q.priority = p.priority AND q.due_at <= clock_timestamp()
-          AND (q.lease_until IS NULL OR q.lease_until <= clock_timestamp())
+        WHERE q.shard = r.shard AND q.priority = p.priority AND q.due_at <= statement_timestamp()
+          AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
           AND q.kind = ANY(%(kinds)s)
         ORDER BY q.due_at, q.id
         LIMIT LEAST(GREATEST(r.room, 0), %(most)s)

@@ -104,17 +104,21 @@ def renew(lease: Lease, *, seconds: float = queue.LEASE_SECONDS) -> bool:
 
 
 @contextmanager
-def holding(lease: Lease, of: type[models.Model]) -> Iterator[None]:
+def holding(lease: Lease, of: type[models.Model], *columns: str) -> Iterator[tuple[Any, ...]]:
     """A transaction in which the lease cannot be lost; raises LeaseLost when it already is, and nothing is written.
 
     `of`: the table of the leased object. Its row is locked first and the key after it: in the order of people's
     writes, which change an object and then enqueue it, so that the two wait for each other and never deadlock.
+    Yields `columns` of that row (SQL, constants only) as they are now, () when there is none.
     """
     with transaction.atomic():
-        list(of._default_manager.select_for_update().filter(pk=lease.uid).values_list("pk"))
+        with connection.cursor() as cursor:
+            table, key, read = of._meta.db_table, of._meta.pk.column, ", ".join(columns or ("1",))
+            cursor.execute(f'SELECT {read} FROM "{table}" WHERE "{key}" = %s FOR UPDATE', [lease.uid])  # noqa: S608
+            row = cursor.fetchone()
         if not queue.hold(lease):
             raise LeaseLost(f"the lease on {lease.kind} {lease.uid} is lost")
-        yield
+        yield tuple(row or ())
 
 
 def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fields: Any) -> bool:

@@ -30,6 +30,8 @@ def slos_of_pools(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], 
     """(SLO, spec) by pool, for pools given as (team, name), in one query."""
     wanted = set(pools)
     rows = SLO.objects.living().filter(team__in={team for team, _ in wanted}).order_by("team", "name")
+    if len(wanted) == 1:
+        rows = rows.filter(spec__targetRef__name__in=[name for _, name in wanted])
     found: dict[tuple[str, str], list[tuple[Any, SLOSpec]]] = {}
     for row in rows[:10_000]:
         spec = SLOSpec.from_document(row.spec)

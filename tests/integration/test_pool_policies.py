@@ -224,6 +224,30 @@ def test_drift_that_is_to_be_reported_is_reported_and_put_right_by_a_plan(
     assert condition("chat", "Synced")["status"] == "True"
 
 
+def test_a_change_that_is_declared_takes_back_edits_by_hand_as_its_plan_says(
+    api: Api, cluster: EmbeddedCluster, kube: Kube
+) -> None:
+    declare(chat(drift="report"))
+    drain()
+    right = grace_of(cluster)
+    edit(kube, terminationGracePeriodSeconds=5)
+    drain()
+    assert condition("chat", "Synced")["reason"] == "Drifted"
+    changed = chat(drift="report", engine={"args": ["--max-model-len=8192"]})
+    planned = json_of(api.send("POST", "teams/default/pools/chat/plan", {**changed, "apiVersion": "lamplight.dev/v1"}))
+    deployment = next(one for one in planned["objects"] if one["name"] == "chat-h200")
+    fields = {field["path"]: (field["before"], field["after"]) for field in deployment["fields"]}
+    assert (5, right) in fields.values(), "the plan says that the edit is taken back"
+    declare(changed)
+    drain()
+    assert condition("chat", "Synced")["status"] == "True"
+    assert (grace_of(cluster), "--max-model-len=8192" in args_of(cluster)) == (right, True)
+    edit(kube, terminationGracePeriodSeconds=6)
+    drain()
+    assert grace_of(cluster) == 6, "what is edited afterwards is drift again, and only reported"
+    assert condition("chat", "Synced")["reason"] == "Drifted"
+
+
 def test_who_edits_again_and_again_is_answered_three_times_and_then_left(
     cluster: EmbeddedCluster, kube: Kube, api: Api
 ) -> None:

@@ -79,10 +79,10 @@ def _arm(at: int, sent: bool) -> None:
             die()
         return answer
 
-    def deadly_holding(lease: Any, of: Any) -> Any:
+    def deadly_holding(lease: Any, of: Any, *columns: str) -> Any:
         if reached():
             die()
-        return holding(lease, of)
+        return holding(lease, of, *columns)
 
     kube_module.Kube._send = deadly_send  # type: ignore[method-assign]
     reconcile.holding = deadly_holding  # type: ignore[assignment]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +115,25 @@ def stamped(manifest: Manifest, generation: int) -> Manifest:
         GENERATION: str(generation),
     }
     return {**manifest, "metadata": metadata}
+
+
+def declared_hash(objects: Iterable[Manifest], *, steered: bool) -> str:
+    """64 hex digits over what a declaration renders to, the same whenever it is rendered.
+
+    Left out is what roll-outs decide: a pause, and where they are `steered` (the declaration leaves it open) how many
+    replicas are replaced at once.
+    """
+    hashes = sorted(spec_hash(_undecided(one, steered)) for one in objects)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _undecided(manifest: Manifest, steered: bool) -> Manifest:
+    if manifest["kind"] != "Deployment":
+        return manifest
+    spec = {key: value for key, value in manifest["spec"].items() if key != "paused"}
+    if steered and "rollingUpdate" in (spec.get("strategy") or {}):
+        spec["strategy"] = {key: value for key, value in spec["strategy"].items() if key != "rollingUpdate"}
+    return {**manifest, "spec": spec}
 
 
 def spec_hash(manifest: Manifest) -> str:

@@ -175,7 +175,7 @@ def test_an_expired_lease_is_taken_over_and_the_first_holder_can_write_nothing()
     assert row(uid).fence == heir.fence
     assert row(uid).last_error == ""
     with pytest.raises(services.LeaseLost):
-        services.guarded_status_write(dead, QueueItem, generation=1)
+        services.guarded_status_write(dead, Cluster, generation=1)
     assert services.finish(heir, Done())
 
 

@@ -1,0 +1,138 @@
+"""All that a reconcile has to know of one pool, in one question to the database."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models
+
+from apps.clusters.models import Cluster
+from apps.core import kinds
+from apps.core.domain.access import SHARED_TEAM
+from apps.pools import selectors
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.models import Pool, ReplicaTarget, Rollout
+from apps.pools.recording import Stored
+from apps.pools.selectors import Standing
+
+_SQL = """
+SELECT {pool}, {cluster}, {rollout}, {model},
+       r.generation, CASE WHEN r.generation <> p.generation THEN r.spec::text END, r.rendered_hash, r.healthy_at,
+       EXISTS (SELECT 1 FROM pools_revision v WHERE v.pool_id = p.uid),
+       (SELECT json_agg(t)::text FROM pools_replica_target t WHERE t.pool_id = p.uid),
+       (SELECT json_agg(a.consent)::text
+        FROM (SELECT n.consent FROM pools_plan n WHERE n.pool_id = p.uid AND n.state = 'applied'
+              AND n.carried_out_at IS NULL AND n.generation = p.generation LIMIT 50) a)
+FROM pools_pool p
+LEFT JOIN clusters_cluster c ON c.uid = p.cluster_uid
+LEFT JOIN pools_rollout o ON o.pool_id = p.uid
+LEFT JOIN LATERAL (
+    SELECT v.generation, v.spec, v.rendered_hash, v.healthy_at FROM pools_revision v
+    WHERE v.pool_id = p.uid AND v.approved_at IS NOT NULL ORDER BY v.generation DESC LIMIT 1
+) r ON true
+LEFT JOIN LATERAL (
+    SELECT m.* FROM {models} m
+    WHERE m.name = COALESCE(r.spec, p.spec) ->> 'model' AND m.team IN (p.team, %s)
+      AND m.deletion_requested_at IS NULL
+    ORDER BY m.team = p.team DESC LIMIT 1
+) m ON true
+WHERE p.uid = %s
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A pool as it is declared, with its targets and roll-out (kept on `pool`), and what stands beside it.
+
+    `cluster` None: it is not declared any more. `model`: what the standing spec names, or None. `consents`: as
+    selectors.consents_of. `stored`: of the newest revision, where it stands.
+    """
+
+    pool: Pool
+    cluster: Cluster | None
+    standing: Standing
+    model: Any | None
+    consents: frozenset[str] | None
+    stored: Stored
+
+
+def read(uid: UUID) -> Known | None:
+    """None: there is no such pool."""
+    sql, tables = _statement()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [SHARED_TEAM, uid])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    found: list[Any] = [_instance(table, row[start:end]) for table, start, end in tables]
+    pool, cluster, rollout, model = found
+    generation, older, rendered, healthy_at, revised, targets, consents = row[tables[-1][2] :]
+    _keep(pool, rollout, _read_json(targets) or [])
+    if generation is None:
+        # a pool of before there were revisions has none at all, and nothing to wait for
+        standing = Standing(None if revised else selectors.spec_of(pool), pool.generation, bool(revised))
+    elif older is None:
+        standing = Standing(selectors.spec_of(pool), pool.generation, False)
+    else:
+        standing = Standing(PoolSpec.from_document(_read_json(older)), generation, True)
+    held = _read_json(consents)
+    return Known(
+        pool=pool,
+        cluster=cluster,
+        standing=standing,
+        model=model,
+        consents=frozenset(word for consent in held for word in consent) if held else None,
+        stored=Stored(rendered, healthy_at is not None) if generation == pool.generation else Stored(),
+    )
+
+
+def _keep(pool: Pool, rollout: Rollout | None, targets: list[Any]) -> None:
+    """Where Django keeps what it has read of an object's relations."""
+    relation: Any = Pool._meta.get_field("rollout")
+    relation.set_cached_value(pool, rollout)
+    fields = ReplicaTarget._meta.concrete_fields
+    rows = [ReplicaTarget(**{f.attname: f.to_python(target[f.column]) for f in fields}) for target in targets]
+    held: Any = pool.targets.all()
+    held._result_cache = rows
+    of: Any = pool
+    of._prefetched_objects_cache = {"targets": held}
+
+
+@functools.cache
+def _statement() -> tuple[str, tuple[tuple[type[models.Model], int, int], ...]]:
+    found: dict[str, str] = {}
+    tables = []
+    at = 0
+    declared = kinds.get("Model").model
+    of: dict[str, tuple[str, type[models.Model]]] = {
+        "pool": ("p", Pool),
+        "cluster": ("c", Cluster),
+        "rollout": ("o", Rollout),
+        "model": ("m", declared),
+    }
+    for name, (alias, table) in of.items():
+        columns = [field.column for field in table._meta.concrete_fields]
+        found[name] = ", ".join(f'{alias}."{column}"' for column in columns)
+        tables.append((table, at, at + len(columns)))
+        at += len(columns)
+    return _SQL.format(**found, models=declared._meta.db_table), tuple(tables)
+
+
+def _instance(table: type[models.Model], values: tuple[Any, ...]) -> Any | None:
+    fields = table._meta.concrete_fields
+    if any(field.primary_key and value is None for field, value in zip(fields, values, strict=True)):
+        return None
+    read = [
+        _read_json(value) if isinstance(field, models.JSONField) else value
+        for field, value in zip(fields, values, strict=True)
+    ]
+    return table.from_db(connection.alias, [field.attname for field in fields], read)
+
+
+def _read_json(text: str | None) -> Any:
+    import orjson
+
+    return orjson.loads(text) if text is not None else None
