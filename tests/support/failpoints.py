@@ -2,7 +2,9 @@
 
 A boundary is a request to an API server, or a statement or commit to the database that writes. Between two of them a
 worker changes nothing outside of itself, so dying after the Nth is every way to die between the Nth and the next: after
-its answer was read, while it was on its way, or before anything more was sent.
+its answer was read, while it was on its way, or before anything more was sent. With `lasting` only those count that
+leave something behind: writes to the API server, commits, statements outside of a transaction. Dying after any other
+one leaves what dying before it leaves.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from django.db import connection
 from apps.clusters import kube as kube_module
 
 _READS = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT")
+# begins a statement of the test itself, which is none of the worker's work
+ASIDE = "/* aside */ "
 
 
-def recorded(work: Callable[[], Any]) -> list[str]:
+def recorded(work: Callable[[], Any], *, lasting: bool = False) -> list[str]:
     """The boundaries of `work`, in order, as a worker process of its own meets them."""
     read_end, write_end = os.pipe()
-    child = _forked(lambda: _write(write_end, _armed(work, None)))
+    child = _forked(lambda: _write(write_end, _armed(work, None, lasting)))
     os.close(write_end)
     with os.fdopen(read_end) as pipe:
         said = pipe.read()
@@ -32,12 +36,12 @@ def recorded(work: Callable[[], Any]) -> list[str]:
     return list(json.loads(said))
 
 
-def killed_after(work: Callable[[], Any], count: int) -> bool:
+def killed_after(work: Callable[[], Any], count: int, *, lasting: bool = False) -> bool:
     """Do `work` in a process of its own that is killed after `count` boundaries (0: before the first).
 
     Returns whether it died; it did not when there are fewer.
     """
-    child = _forked(lambda: _armed(work, count))
+    child = _forked(lambda: _armed(work, count, lasting))
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
@@ -60,7 +64,7 @@ def _write(pipe: int, seen: list[str]) -> None:
         json.dump(seen, out)
 
 
-def _armed(work: Callable[[], Any], count: int | None) -> list[str]:
+def _armed(work: Callable[[], Any], count: int | None, lasting: bool) -> list[str]:
     """Do `work` and return the boundaries that it met, unless it is killed at one."""
     seen: list[str] = []
 
@@ -71,6 +75,8 @@ def _armed(work: Callable[[], Any], count: int | None) -> list[str]:
     send = kube_module.Kube._send
 
     def watched_send(self: Any, method: str, path: str, *rest: Any) -> Any:
+        if lasting and method == "GET":
+            return send(self, method, path, *rest)
         before()
         answer = send(self, method, path, *rest)
         seen.append(f"{method} {path}")
@@ -78,7 +84,7 @@ def _armed(work: Callable[[], Any], count: int | None) -> list[str]:
 
     def watched_sql(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         text = " ".join(str(sql).split())
-        if text.startswith(_READS):
+        if text.startswith((*_READS, ASIDE)) or (lasting and connection.in_atomic_block):
             return execute(sql, params, many, context)
         before()
         answer = execute(sql, params, many, context)
