@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.catalog.domain.dialects import dialect
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core import clock
@@ -34,7 +35,14 @@ class PoolKind(KindHandler):
         cluster = self._cluster(context)
         context.faults += unknown_accelerators(spec, selectors.accelerators())
         offers = selectors.offers(cluster) if cluster is not None else None
-        context.faults += faults_of(context.name, spec, selectors.shape_of(model), offers)
+        context.faults += faults_of(
+            context.name,
+            spec,
+            selectors.shape_of(model),
+            offers,
+            model=selectors.model_facts(model) if model is not None else None,
+            dialect=dialect(cluster_spec(cluster).dialect) if cluster is not None else None,
+        )
         if cluster is not None:
             self._check_place(context, cluster)
 

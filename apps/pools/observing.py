@@ -30,6 +30,14 @@ OWNED_KINDS = (
     "HTTPRoute.gateway.networking.k8s.io",
     "PodMonitor.monitoring.coreos.com",
     "PrometheusRule.monitoring.coreos.com",
+    "PersistentVolumeClaim.",
+    "Job.batch",
+    "ResourceClaimTemplate.resource.k8s.io",
+    "LeaderWorkerSet.leaderworkerset.x-k8s.io",
+    "InferenceObjective.llm-d.ai",
+    "InferenceModelRewrite.llm-d.ai",
+    "InferenceObjective.inference.networking.x-k8s.io",
+    "InferenceModelRewrite.inference.networking.x-k8s.io",
 )
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from apps.catalog.domain.accelerators import accelerators as catalogue
+from apps.catalog.domain.model import Shape as ShapeSpec
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.units import HourlyPrice
 from apps.core.kinds import find_reference
-from apps.pools.domain.manifests import AcceleratorFacts, ModelFacts
+from apps.pools.domain.manifests import AcceleratorFacts, AdapterFacts, ModelFacts
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.domain.validation import Offer, Shape
@@ -83,6 +84,10 @@ def model_facts(model: Any) -> ModelFacts:
         source=spec["source"],
         served_name=spec.get("servedName") or model.name,
         revision=spec.get("revision"),
+        shape=ShapeSpec.from_document(spec["shape"]) if spec.get("shape") else None,
+        adapters=tuple(
+            AdapterFacts(row["name"], row["source"], row.get("rank")) for row in spec.get("loraAdapters") or ()
+        ),
     )
 
 
@@ -94,7 +99,22 @@ def shape_of(model: Any | None) -> Shape:
 def accelerators() -> Mapping[str, AcceleratorFacts]:
     """The accelerators of the catalogue, by name."""
     return {
-        name: AcceleratorFacts(name, row.vendor, row.resource, dict(row.node_selector))
+        name: AcceleratorFacts(
+            name=name,
+            vendor=row.vendor,
+            resource=row.resource,
+            node_selector=dict(row.node_selector),
+            title=row.title,
+            memory=row.memory,
+            family=row.family,
+            variant=row.variant,
+            device_class=row.device_class,
+            topologies=row.topologies,
+            env=row.env,
+            args=row.args,
+            fabrics=row.fabrics,
+            sleep=row.sleep,
+        )
         for name, row in catalogue().items()
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import cel
 import jsonschema
-import kubernetes_validate
+import kubernetes_validate.utils
 import yaml
 from kubernetes_validate.utils import InvalidSchemaError, ValidationError, VersionNotSupportedError
 
@@ -24,6 +24,8 @@ from tests.support.shared import shared_file
 
 Manifest = Mapping[str, Any]
 KUBERNETES = "1.36"
+# the library reads a megabyte of schemas for each object that it looks at
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 # metadata is the API server's own: a CRD says nothing of it
 _METADATA = {"type": "object"}
 
@@ -44,6 +46,11 @@ def command_faults(manifest: Manifest, version: str) -> list[str]:
     found = []
     for container in _containers(manifest):
         words = [*container.get("command", ()), *container.get("args", ())]
+        if words[:2] == ["/bin/sh", "-c"]:
+            # sh -c 'exec vllm serve "$@" --more' name args...
+            script = re.sub(r"\$\(\(.*?\)\)", "1", words[2].removeprefix("exec "))
+            before, _, after = script.partition(' "$@"')
+            words = [*before.split(), *words[4:], *after.split()]
         if words[:2] != ["vllm", "serve"]:
             continue
         parsed = parse_args(version, [_expanded(word) for word in words[2:]])

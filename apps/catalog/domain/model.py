@@ -15,7 +15,7 @@ _SOURCES = {
     "oci": (r"[A-Za-z0-9][\w./:-]{1,300}(@sha256:[a-f0-9]{64})?", "oci://registry/repository:tag"),
     "s3": (r"[a-z0-9][a-z0-9.-]{1,62}(/[\w./-]{0,400})?", "s3://bucket/path"),
 }
-_BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
+BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
 
 
 class Shape(Spec):
@@ -27,11 +27,25 @@ class Shape(Spec):
     dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = "bfloat16"
     heads: Annotated[int, Field(ge=1, le=4096)] | None = None
     parameters: Annotated[int, Field(ge=1, le=10**14)] | None = None
+    experts: Annotated[int, Field(ge=0, le=4096)] | None = None
 
     @property
     def kv_bytes_per_token(self) -> int:
         """Bytes of keys and values of one token over all layers: 2 x layers x kvHeads x headDim x bytes of dtype."""
-        return 2 * self.layers * self.kv_heads * self.head_dim * _BYTES_PER_VALUE[self.dtype]
+        return 2 * self.layers * self.kv_heads * self.head_dim * BYTES_PER_VALUE[self.dtype]
+
+
+class Adapter(Spec):
+    """A LoRA adapter of a model, served under its own name. `rank`: of its matrices, where it is known."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]*$", max_length=200)]
+    source: Annotated[str, StringConstraints(max_length=500)]
+    rank: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        return known_source(value, ("hf", "pvc"))
 
 
 class ModelSpec(Spec):
@@ -44,15 +58,30 @@ class ModelSpec(Spec):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./:-]*$", max_length=200)] | None
     ) = None
     shape: Shape | None = None
+    lora_adapters: Annotated[tuple[Adapter, ...], Field(max_length=256)] | None = None
 
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        scheme, separator, rest = value.partition("://")
-        forms = ", ".join(form for _, form in _SOURCES.values())
-        if not separator or scheme not in _SOURCES:
-            raise ValueError(f'"{value[:80]}" names no source of weights: write one of {forms}')
-        pattern, form = _SOURCES[scheme]
-        if not re.fullmatch(pattern, rest, re.ASCII) or ".." in rest.split("/"):
-            raise ValueError(f'"{value[:80]}" does not have the form {form}')
-        return value
+        return known_source(value)
+
+    @field_validator("lora_adapters")
+    @classmethod
+    def _distinct(cls, adapters: tuple[Adapter, ...] | None) -> tuple[Adapter, ...] | None:
+        names = [adapter.name for adapter in adapters or ()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two adapters are named {twice[0]}: give each its own name")
+        return adapters
+
+
+def known_source(value: str, schemes: tuple[str, ...] = tuple(_SOURCES)) -> str:
+    """The value, when it names a source of one of `schemes` in its form. Raises ValueError with a sentence."""
+    scheme, separator, rest = value.partition("://")
+    forms = ", ".join(_SOURCES[name][1] for name in schemes)
+    if not separator or scheme not in schemes:
+        raise ValueError(f'"{value[:80]}" names no source of weights: write one of {forms}')
+    pattern, form = _SOURCES[scheme]
+    if not re.fullmatch(pattern, rest, re.ASCII) or ".." in rest.split("/"):
+        raise ValueError(f'"{value[:80]}" does not have the form {form}')
+    return value

@@ -6,7 +6,7 @@ Probes, shutdown order and volumes follow the model-server recipes of llm-d; the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.catalog.domain.dialects import Dialect
@@ -27,7 +27,7 @@ from apps.pools.domain.manifests import (
 )
 from apps.pools.domain.parts import EVENT_PORTS, NOTHING, EngineParts, event_args, transfer_args
 from apps.pools.domain.sources import served_from
-from apps.pools.domain.spec import PoolSpec, Variant
+from apps.pools.domain.spec import DEFAULT_IMAGE, PoolSpec, Variant
 
 ENGINE_PORT = 8000
 COMPONENT_ENGINE = "engine"
@@ -37,6 +37,8 @@ HASH_SEED = "42"
 TEARDOWN_SECONDS = 15
 CACHE_PATH = "/var/cache/engine"
 SHARED_MEMORY = 20 * 2**30
+CLAIM = "accelerators"
+TPU_TOPOLOGY = "cloud.google.com/gke-tpu-topology"
 
 RENDERED_ENV = frozenset({"PYTHONHASHSEED", "HF_HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "POD_IP"})
 # flags that Lamplight renders, or that would blind or lock out what watches the engine: flag -> why
@@ -65,14 +67,16 @@ def engine_labels(
     pool: PoolIdentity, spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts
 ) -> dict[str, str]:
     """Ours, and those of llm-d that routers, dashboards and autoscalers look for."""
+    queue = {"kueue.x-k8s.io/queue-name": variant.queue} if variant.queue else {}
     return {
         **labels_of(pool, COMPONENT_ENGINE, variant.name),
+        **queue,
         "llm-d.ai/inference-serving": "true",
         "llm-d.ai/guide": spec.path,
         "llm-d.ai/model": spec.model,
         "llm-d.ai/role": variant.role,
         "llm-d.ai/variant": variant.name,
-        "llm-d.ai/accelerator-variant": "gpu" if accelerator.resource else "cpu",
+        "llm-d.ai/accelerator-variant": accelerator.variant if accelerator.resource else "cpu",
         "llm-d.ai/accelerator-vendor": accelerator.vendor,
     }
 
@@ -141,8 +145,12 @@ def engine_template(
             *(dict(volume) for volume in parts.volumes),
         ],
     }
+    if variant.devices == "claim":
+        pod["resourceClaims"] = [{"name": CLAIM, "resourceClaimTemplateName": deployment_name(pool.name, variant.name)}]
     if accelerator.node_selector:
-        pod["nodeSelector"] = dict(accelerator.node_selector)
+        topology = accelerator.topologies.get(str(variant.accelerators_per_pod))
+        shape = {TPU_TOPOLOGY: topology} if topology else {}
+        pod["nodeSelector"] = {**accelerator.node_selector, **shape}
     marks = capacity_labels(variant.capacity_type)
     if marks:
         pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": _any_of(marks)}}
@@ -176,27 +184,32 @@ def _container(
     memory = quantity(variant.resources.memory + parts.memory)
     requests: dict[str, Any] = {"cpu": variant.resources.cpu, "memory": memory}
     limits: dict[str, Any] = {"memory": memory}
-    if accelerator.resource:
+    if accelerator.resource and variant.devices != "claim":
         requests[accelerator.resource] = limits[accelerator.resource] = str(variant.accelerators_per_pod)
+    for resource in parts.resources:
+        requests[resource] = limits[resource] = "1"
+    claims = {"claims": [{"name": CLAIM}]} if variant.devices == "claim" else {}
     # behind a routing sidecar the engine has a port of its own, and probes ask the engine, not the sidecar
     port_name = dialect.model_server_port_name if parts.port is None else "engine"
     models = {"path": "/v1/models", "port": port_name}
     health = {"path": "/health", "port": port_name}
     return {
         "name": "vllm",
-        "image": spec.engine.image,
-        "command": ["vllm", "serve"],
-        "args": engine_args(spec, variant, model, inputs, dialect, parts),
-        "env": [
-            {"name": "PYTHONHASHSEED", "value": HASH_SEED},
-            {"name": "HF_HOME", "value": f"{CACHE_PATH}/huggingface"},
-            {"name": "VLLM_CACHE_ROOT", "value": f"{CACHE_PATH}/vllm"},
-            {"name": "TRITON_CACHE_DIR", "value": f"{CACHE_PATH}/triton"},
-            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-            *source.env,
-            *(dict(variable) for variable in parts.env),
-            *({"name": name, "value": value} for name, value in sorted(spec.engine.env.items())),
-        ],
+        "image": engine_image(spec, variant, accelerator, dialect),
+        **_command(engine_args(spec, variant, model, inputs, dialect, parts), parts.first_rank),
+        "env": _last_of_each(
+            [
+                {"name": "PYTHONHASHSEED", "value": HASH_SEED},
+                {"name": "HF_HOME", "value": f"{CACHE_PATH}/huggingface"},
+                {"name": "VLLM_CACHE_ROOT", "value": f"{CACHE_PATH}/vllm"},
+                {"name": "TRITON_CACHE_DIR", "value": f"{CACHE_PATH}/triton"},
+                {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                *source.env,
+                *({"name": name, "value": value} for name, value in sorted(accelerator.env.items())),
+                *(dict(variable) for variable in parts.env),
+                *({"name": name, "value": value} for name, value in sorted(spec.engine.env.items())),
+            ]
+        ),
         "ports": [
             {"name": port_name, "containerPort": parts.port or ENGINE_PORT, "protocol": "TCP"},
             *(dict(port) for port in parts.ports),
@@ -209,7 +222,8 @@ def _container(
         "readinessProbe": {"httpGet": models, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3},
         # while it drains, vLLM refuses new requests and still looks healthy: it must have left the routing before
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(seconds(spec.rollout.drain_delay))]}}},
-        "resources": {"requests": requests, "limits": limits},
+        "resources": {"requests": requests, "limits": limits, **claims},
+        **({"securityContext": {"capabilities": {"add": list(parts.capabilities)}}} if parts.capabilities else {}),
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  (a path in the container)
             {"name": "cache", "mountPath": CACHE_PATH},
@@ -243,7 +257,78 @@ def engine_args(
         args.append(f"--custom-histogram-buckets={json.dumps(buckets, separators=(',', ':'))}")
     if parts.kv_events:
         args += event_args(model.served_name, topic_has_port=dialect.kv_topic_has_port, port=ENGINE_PORT)
-    return [*args, *transfer_args(parts.connectors), *parts.args, *dialect.engine_quiet_flags, *spec.engine.args]
+    args += [*transfer_args(parts.connectors), *parts.args]
+    # what the guides set for the accelerator gives way to what the path or the pool says
+    said = {flag_of(word) for word in (*args, *spec.engine.args)}
+    usual = [word for word in _accelerator(variant, inputs).args if flag_of(word) not in said]
+    return [*args, *usual, *dialect.engine_quiet_flags, *spec.engine.args]
+
+
+def flag_of(word: str) -> str:
+    """The flag of a word of a command line, as vLLM reads it: `--max_model_len=1` is `--max-model-len`."""
+    return word.partition("=")[0].replace("_", "-")
+
+
+def given(args: Sequence[str], flag: str) -> str | None:
+    """The value of a flag among arguments (`--flag=value` or `--flag value`), "" for a switch, None when absent."""
+    for i, word in enumerate(args):
+        if flag_of(word) == flag:
+            _, equals, value = word.partition("=")
+            follows = args[i + 1] if i + 1 < len(args) and not args[i + 1].startswith("-") else ""
+            return value if equals else follows
+    return None
+
+
+def engine_image(spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts, dialect: Dialect) -> str:
+    """The image of a variant's engines: its own, the pool's, or where nobody chose one, the build of the release for
+    the accelerator's family."""
+    if variant.image is not None:
+        return variant.image
+    chosen = spec.engine.image != DEFAULT_IMAGE
+    if chosen or (accelerator.family in ("nvidia", "cpu") and dialect.name == "current"):
+        return spec.engine.image
+    return dialect.engine_images.get(accelerator.family, spec.engine.image)
+
+
+def device_claims(pool: PoolIdentity, spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts) -> Manifest:
+    """The template of the claim by which each pod of a variant asks for its accelerators."""
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": object_meta(
+            pool, deployment_name(pool.name, variant.name), engine_labels(pool, spec, variant, accelerator)
+        ),
+        "spec": {
+            "spec": {
+                "devices": {
+                    "requests": [
+                        {
+                            "name": "accelerators",
+                            "exactly": {
+                                "deviceClassName": accelerator.device_class,
+                                "allocationMode": "ExactCount",
+                                "count": variant.accelerators_per_pod,
+                            },
+                        }
+                    ]
+                }
+            }
+        },
+    }
+
+
+def _command(args: list[str], first_rank: str | None) -> dict[str, Any]:
+    """What the container runs. A first rank is computed by a shell: Kubernetes replaces variables and cannot count."""
+    if first_rank is None:
+        return {"command": ["vllm", "serve"], "args": args}
+    script = f'exec vllm serve "$@" --data-parallel-start-rank={first_rank}'
+    return {"command": ["/bin/sh", "-c", script, "vllm"], "args": args}
+
+
+def _last_of_each(env: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Variables by name, each as the last one has it: the API server refuses two of a name when it merges them."""
+    by_name = {variable["name"]: variable for variable in env}
+    return list(by_name.values())
 
 
 def engine_disruption_budget(

@@ -154,7 +154,7 @@ def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str) -
         return trouble
     if picker is None:
         return Health("Healthy", "NoEndpointPicker", "no endpoint picker: the Service spreads requests")
-    if not rolled_out(picker, 1):
+    if not rolled_out(picker, int((picker.get("spec") or {}).get("replicas", 1))):
         return Health("Progressing", "EndpointPickerStarting", f"{counted}; the endpoint picker is starting")
     return Health("Healthy", "EndpointPickerReady", "the endpoint picker is ready")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.catalog.domain.model import Shape
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan
 
 Manifest = dict[str, Any]
@@ -17,6 +18,8 @@ GENERATION = "lamplight.dev/generation"
 SPEC_HASH = "lamplight.dev/spec-hash"
 VARIANT = "lamplight.dev/variant"
 COMPONENT = "app.kubernetes.io/component"
+# kinds that make pods by a number of replicas with a writer of its own
+WORKLOADS = ("Deployment", "LeaderWorkerSet")
 
 
 class PlanRefused(Exception):
@@ -39,23 +42,47 @@ class PoolIdentity:
 
 
 @dataclass(frozen=True)
+class AdapterFacts:
+    """A LoRA adapter of a model: under which name it is served, where it lies, its rank where that is known."""
+
+    name: str
+    source: str
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
 class ModelFacts:
-    """What rendering needs to know of a Model: `source` with its scheme (hf://, pvc://, oci://, s3://)."""
+    """What rendering needs to know of a Model: `source` with its scheme (hf://, pvc://, oci://, s3://).
+
+    `shape`: of its layers and heads, None where it is not declared.
+    """
 
     name: str
     source: str
     served_name: str
     revision: str | None = None
+    shape: Shape | None = None
+    adapters: tuple[AdapterFacts, ...] = ()
 
 
 @dataclass(frozen=True)
 class AcceleratorFacts:
-    """An accelerator as a cluster offers it. `resource` None: a CPU node."""
+    """An accelerator as a cluster offers it; fields as in the catalogue's Accelerator. `resource` None: a CPU node."""
 
     name: str
     vendor: str
     resource: str | None
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    memory: int = 0
+    family: str = "nvidia"
+    variant: str = "gpu"
+    device_class: str | None = None
+    topologies: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+    fabrics: tuple[str, ...] = ("tcp",)
+    sleep: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +94,7 @@ class Inputs:
     `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
     stand still. `rules`: groups of Prometheus rules about the pool. `tiers`: where engines keep KV blocks
     beside the device. `guard`: SHA-256 of the token that opens the engines' development endpoints, where they are to
-    sleep.
+    sleep. `start_up`: seconds that a replica was measured to take from nothing to ready, None where none has been.
     """
 
     replicas: Mapping[str, int]
@@ -80,6 +107,7 @@ class Inputs:
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
     guard: str = ""
+    start_up: float | None = None
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds
@@ -140,7 +168,7 @@ def spec_hash(manifest: Manifest) -> str:
     """16 hex digits over the manifest's canonical JSON, without its stamp and replicas."""
     labels = {k: v for k, v in manifest["metadata"]["labels"].items() if k not in (SPEC_HASH, GENERATION)}
     content = {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
-    if manifest["kind"] == "Deployment":
+    if manifest["kind"] in WORKLOADS:
         content["spec"] = {k: v for k, v in manifest["spec"].items() if k != "replicas"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -20,7 +20,9 @@ class EngineParts:
     `connectors`: KV connectors; one `--kv-transfer-config` is rendered from all of them. `kv_events`: the engine
     publishes what happens to its KV blocks. `memory`, `shared_memory`: bytes of the host beyond what the variant asks
     for, and beyond the usual size of /dev/shm. `annotations`: of the pod. `port`: where the engine listens when
-    something else in the pod takes the usual port. `own_data_parallelism`: the arguments say how ranks are spread.
+    something else in the pod takes the usual port. `own_data_parallelism`: the arguments say how ranks are spread;
+    `first_rank` of them in a pod, as a shell expression over its environment.
+    `resources`: extended resources of which each pod gets one. `capabilities`: of Linux, added to the engine's.
     """
 
     args: tuple[str, ...] = ()
@@ -36,6 +38,9 @@ class EngineParts:
     shared_memory: int = 0
     port: int | None = None
     own_data_parallelism: bool = False
+    first_rank: str | None = None
+    resources: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
     def __add__(self, other: EngineParts) -> EngineParts:
         return EngineParts(
@@ -51,6 +56,9 @@ class EngineParts:
             memory=self.memory + other.memory,
             shared_memory=self.shared_memory + other.shared_memory,
             port=self.port if other.port is None else other.port,
+            first_rank=self.first_rank if other.first_rank is None else other.first_rank,
+            resources=self.resources + other.resources,
+            capabilities=self.capabilities + other.capabilities,
             own_data_parallelism=self.own_data_parallelism or other.own_data_parallelism,
         )
 

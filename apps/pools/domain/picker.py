@@ -6,19 +6,15 @@ InferencePool.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from apps.catalog.domain.dialects import Dialect
-from apps.catalog.domain.picker_config import misfits
 from apps.pools.domain.dataplane import envoy_config
 from apps.pools.domain.engines import ENGINE_PORT
-from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PlanRefused, PoolIdentity, labels_of, object_meta
-from apps.pools.domain.spec import PoolSpec, Weights
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, Manifest, PoolIdentity, labels_of, object_meta
 
 COMPONENT_PICKER = "endpoint-picker"
 DATA_PORT = 8081
@@ -29,8 +25,6 @@ FRONT_PORT = 8000
 CONFIG_PATH = "/config"
 # a picker may hold requests this long while it leaves; the reference recipe's value
 GRACE_SECONDS = 130
-# a request is held so long for a replica where a pool may have none: a cold start takes one to seven minutes
-HOLD_SECONDS = 900
 _UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -42,68 +36,28 @@ def picker_name(pool: str) -> str:
     return f"{pool}-epp"
 
 
-def holds(spec: PoolSpec, dialect: Dialect) -> bool:
-    """Whether requests are held while no replica can serve: in a pool that may be without replicas, where the picker's
-    configuration can say so (llm-d 0.5 has flow control behind an environment variable, as an experiment)."""
-    return dialect.picker_flow_control and all(variant.replicas.min == 0 for variant in spec.variants)
+@dataclass(frozen=True)
+class PickerParts:
+    """What a path adds to the picker's pod. `replicas`: pickers side by side."""
+
+    args: tuple[str, ...] = ()
+    env: tuple[Mapping[str, Any], ...] = ()
+    containers: tuple[Mapping[str, Any], ...] = ()
+    volumes: tuple[Mapping[str, Any], ...] = ()
+    replicas: int = 1
 
 
-def picker_config(weights: Weights, dialect: Dialect, *, hold: bool = False) -> str:
-    """The EndpointPickerConfig as YAML: load and prefix affinity, weighted; with `hold`, flow control.
+def picker_objects(
+    pool: PoolIdentity, dialect: Dialect, config: str, parts: PickerParts, *, rbac: bool
+) -> list[Manifest]:
+    """ServiceAccount (with its Role where the cluster has RBAC), ConfigMap, Service, Deployment.
 
-    Raises PlanRefused for what the picker of the dialect would refuse or overlook.
+    `config`: the EndpointPickerConfig as YAML.
     """
-    scorers = [
-        ("queue-scorer", weights.queue),
-        ("kv-cache-utilization-scorer", weights.kv_cache_utilization),
-        ("prefix-cache-scorer", weights.prefix_cache),
-    ]
-    names = [*dialect.picker_plugins, *(name for name, _ in scorers), "max-score-picker"]
-    document: dict[str, Any] = {
-        "apiVersion": dialect.picker_config_api_version,
-        "kind": "EndpointPickerConfig",
-        "plugins": [{"type": name} for name in names],
-        "schedulingProfiles": [
-            {
-                "name": "default",
-                "plugins": [
-                    *({"pluginRef": name, "weight": _number(weight)} for name, weight in scorers),
-                    {"pluginRef": "max-score-picker"},
-                ],
-            }
-        ],
-    }
-    if hold:
-        document["featureGates"] = ["flowControl"]
-        document["flowControl"] = {
-            "maxRequests": "1k",
-            "maxBytes": "1Gi",
-            "defaultRequestTTL": f"{HOLD_SECONDS}s",
-            "noEndpointRequestTTL": f"{HOLD_SECONDS}s",
-        }
-    text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
-    for said in _misfits(text, dialect.name):
-        raise PlanRefused(
-            "PickerConfigInvalid", f"the endpoint picker would not read its configuration as meant: {said}"
-        )
-    return text
-
-
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-@functools.lru_cache(maxsize=1024)
-def _misfits(text: str, dialect: str) -> tuple[str, ...]:
-    document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (a safe loader)
-    return tuple(f"{misfit.sentence} ({misfit.pointer})" for misfit in misfits(document, dialect))
-
-
-def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac: bool) -> list[Manifest]:
-    """ServiceAccount (with its Role where the cluster has RBAC), ConfigMap, Service, Deployment."""
     name = picker_name(pool.name)
     labels = labels_of(pool, COMPONENT_PICKER)
     files = {
-        "config.yaml": picker_config(spec.routing.weights, dialect, hold=holds(spec, dialect)),
+        "config.yaml": config,
         "envoy.yaml": envoy_config(port=DATA_PORT, picker_port=GRPC_PORT),
     }
     return [
@@ -127,20 +81,24 @@ def picker_objects(pool: PoolIdentity, spec: PoolSpec, dialect: Dialect, *, rbac
                 ],
             },
         },
-        _deployment(pool, name, labels, _digest(files), dialect),
+        _deployment(pool, name, labels, _digest(files), dialect, parts),
     ]
 
 
-def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config_hash: str, dialect: Dialect) -> Manifest:
+def _deployment(
+    pool: PoolIdentity, name: str, labels: dict[str, str], config_hash: str, dialect: Dialect, parts: PickerParts
+) -> Manifest:
+    # two pickers at once would each know half of what was routed where, unless each learns all of it from the engines
+    alone: dict[str, Any] = {"type": "Recreate"}
+    several: dict[str, Any] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": object_meta(pool, name, labels),
         "spec": {
-            "replicas": 1,
+            "replicas": parts.replicas,
             "selector": {"matchLabels": picker_selector(pool)},
-            # two pickers at once would each know half of what was routed where
-            "strategy": {"type": "Recreate"},
+            "strategy": alone if parts.replicas == 1 else several,
             "template": {
                 "metadata": {
                     "labels": labels,
@@ -150,15 +108,22 @@ def _deployment(pool: PoolIdentity, name: str, labels: dict[str, str], config_ha
                     "serviceAccountName": name,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": GRACE_SECONDS,
-                    "containers": [_container(pool, dialect), _data_plane(dialect)],
-                    "volumes": [{"name": "config", "configMap": {"name": name}}],
+                    "containers": [
+                        _container(pool, dialect, parts),
+                        _data_plane(dialect),
+                        *(dict(container) for container in parts.containers),
+                    ],
+                    "volumes": [
+                        {"name": "config", "configMap": {"name": name}},
+                        *(dict(volume) for volume in parts.volumes),
+                    ],
                 },
             },
         },
     }
 
 
-def _container(pool: PoolIdentity, dialect: Dialect) -> dict[str, Any]:
+def _container(pool: PoolIdentity, dialect: Dialect, parts: PickerParts) -> dict[str, Any]:
     health = {"tcpSocket": {"port": "grpc-health"}}
     return {
         "name": "epp",
@@ -178,7 +143,9 @@ def _container(pool: PoolIdentity, dialect: Dialect) -> dict[str, Any]:
             "--v",
             "2",
             "--tracing=false",
+            *parts.args,
         ],
+        **({"env": [dict(variable) for variable in parts.env]} if parts.env else {}),
         "ports": [
             {"name": "grpc-ext-proc", "containerPort": GRPC_PORT, "protocol": "TCP"},
             {"name": "grpc-health", "containerPort": HEALTH_PORT, "protocol": "TCP"},
@@ -232,15 +199,16 @@ def _rights(pool: PoolIdentity, name: str, labels: dict[str, str], dialect: Dial
     ]
 
 
-def inference_pool(pool: PoolIdentity, dialect: Dialect) -> Manifest:
-    """The set of endpoints that the picker chooses from. It fails open: without a picker, requests still flow."""
+def inference_pool(pool: PoolIdentity, dialect: Dialect, ports: Sequence[int] = (ENGINE_PORT,)) -> Manifest:
+    """The set of endpoints that the picker chooses from; each of `ports` of a pod is one. It fails open: without a
+    picker, requests still flow."""
     return {
         "apiVersion": dialect.inference_pool_api_version,
         "kind": "InferencePool",
         "metadata": object_meta(pool, pool.name, labels_of(pool, COMPONENT_PICKER)),
         "spec": {
             "selector": {"matchLabels": {POOL_UID: pool.uid, "llm-d.ai/inference-serving": "true"}},
-            "targetPorts": [{"number": ENGINE_PORT}],
+            "targetPorts": [{"number": port} for port in ports],
             "endpointPickerRef": {
                 "group": "",
                 "kind": "Service",
@@ -258,7 +226,3 @@ def picker_selector(pool: PoolIdentity) -> dict[str, str]:
 
 def _digest(files: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(files.values()).encode()).hexdigest()[:16]
-
-
-def _number(weight: float) -> float | int:
-    return int(weight) if weight == int(weight) else weight

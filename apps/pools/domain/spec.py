@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
 from apps.core.domain.units import ByteSize, Duration, MoneyRate
+from apps.pools.domain.path_settings import (
+    Adapters,
+    Disaggregation,
+    ExpertParallel,
+    FlowControl,
+    ModelCache,
+    PrecisePrefix,
+    Prediction,
+    Rewrite,
+    Speculative,
+)
 from apps.pools.domain.tiers.declared import Offload
 
 # an object's name is pool and variant with a suffix of ours or of a controller behind it, within 63 characters
@@ -21,16 +32,28 @@ _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _IMAGE = r"^[a-z0-9][A-Za-z0-9._:/-]{0,200}(@sha256:[a-f0-9]{64})?$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,100}$"
 
+DEFAULT_IMAGE = "vllm/vllm-openai:v0.33.0"
+
 Cpu = Annotated[str, StringConstraints(pattern=_CPU)]
 Image = Annotated[str, StringConstraints(pattern=_IMAGE, max_length=300)]
 Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]
 Count = Annotated[int, Field(ge=1, le=1024)]
+PathName = Literal[
+    "optimized-baseline",
+    "precise-prefix-cache",
+    "pd-disaggregation",
+    "wide-ep",
+    "tiered-prefix-cache",
+    "predicted-latency",
+    "flow-control",
+    "scale-to-zero",
+]
 
 
 class Engine(Spec):
     """The engine's image, and what is added to the command line and environment that Lamplight renders."""
 
-    image: Image = "vllm/vllm-openai:v0.33.0"
+    image: Image = DEFAULT_IMAGE
     args: Annotated[tuple[Annotated[str, StringConstraints(max_length=2000)], ...], Field(max_length=100)] = ()
     env: Annotated[dict[Variable, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=100)] = {}
 
@@ -84,7 +107,12 @@ class Resources(Spec):
 
 
 class Variant(Spec):
-    """Replicas of one shape: accelerator, parallelism, role."""
+    """Replicas of one shape: accelerator, parallelism, role.
+
+    `image`: in place of the engine's, where one build does not serve all variants. `devices`: how accelerators are
+    asked for: as a resource of the device plugin, or by a claim (dynamic resource allocation). `queue`: the Kueue
+    queue that admits its pods.
+    """
 
     name: Name
     accelerator: Name
@@ -94,6 +122,9 @@ class Variant(Spec):
     capacity_type: Literal["on-demand", "spot", "reserved"] = "on-demand"
     replicas: ReplicaBounds = ReplicaBounds()
     resources: Resources = Resources()
+    image: Image | None = None
+    devices: Literal["plugin", "claim"] | None = None
+    queue: Name | None = None
 
     @property
     def accelerators_per_pod(self) -> int:
@@ -119,20 +150,34 @@ class Weights(Spec):
 
 
 class GatewayRef(Spec):
-    """The Gateway (Gateway API) that an HTTPRoute attaches the pool to."""
+    """The Gateway (Gateway API) that an HTTPRoute attaches the pool to; `provider` where its kind of route differs."""
 
     name: Name
     namespace: Name | None = None
     section_name: Name | None = None
     hostnames: Annotated[tuple[Annotated[str, StringConstraints(max_length=253)], ...], Field(max_length=16)] = ()
+    provider: Literal["istio", "kgateway", "agentgateway", "gke"] | None = None
 
 
 class Routing(Spec):
-    """How requests reach a replica: through an endpoint picker or spread by the Service; from a Gateway or directly."""
+    """How requests reach a replica: through an endpoint picker or spread by the Service; from a Gateway or directly.
+
+    `picker_replicas`: how many pickers run side by side (left out: one); only a precise prefix index may, because each
+    of several keeps all of it. `scheduler`: an EndpointPickerConfig of one's own in place of the rendered one.
+    `precise`, `disaggregation`, `expertParallel`, `prediction`, `flowControl`: settings of the paths of these names.
+    """
 
     picker: bool = True
+    picker_replicas: Annotated[int, Field(ge=1, le=8)] | None = None
     weights: Weights = Weights()
     gateway: GatewayRef | None = None
+    scheduler: dict[str, Any] | None = None
+    precise: PrecisePrefix | None = None
+    disaggregation: Disaggregation | None = None
+    expert_parallel: ExpertParallel | None = None
+    prediction: Prediction | None = None
+    flow_control: FlowControl | None = None
+    rewrites: Annotated[tuple[Rewrite, ...], Field(max_length=32)] | None = None
 
     @model_validator(mode="after")
     def _gateway_needs_picker(self) -> Routing:
@@ -283,10 +328,13 @@ class PoolSpec(Spec):
     model: Name
     cluster: Name
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-    path: Literal["optimized-baseline"] = "optimized-baseline"
+    path: PathName = "optimized-baseline"
     engine: Engine = Engine()
     variants: tuple[Variant, ...]
     routing: Routing = Routing()
+    adapters: Adapters | None = None
+    speculative: Speculative | None = None
+    model_cache: ModelCache | None = None
     autoscaling: Autoscaling = Autoscaling()
     offload: Offload = Offload()
     rollout: Rollout = Rollout()

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from apps.catalog.domain.dialects import Dialect
+from apps.catalog.domain.picker_config import misfits
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Fault
 from apps.pools.domain.engines import RENDERED_ENV, RESERVED_FLAGS, deployment_name
-from apps.pools.domain.manifests import PlanRefused
-from apps.pools.domain.paths import CHECKS
+from apps.pools.domain.invariants import Question
+from apps.pools.domain.manifests import ModelFacts
+from apps.pools.domain.paths import broken_of
 from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT, PoolSpec, Variant
 
 # flags are checked against the newest table when the image's tag does not name a version
@@ -38,15 +41,23 @@ class Offer:
     largest_node: int
 
 
-def faults_of(name: str, spec: PoolSpec, shape: Shape, offers: Mapping[str, Offer | None] | None) -> list[Fault]:
-    """Faults of a pool named `name`.
+def faults_of(
+    name: str,
+    spec: PoolSpec,
+    shape: Shape,
+    offers: Mapping[str, Offer | None] | None,
+    *,
+    model: ModelFacts | None = None,
+    dialect: Dialect | None = None,
+) -> list[Fault]:
+    """Faults of a pool named `name`. `model`, `dialect`: of its cluster; None where they are not known.
 
     `offers`: by accelerator name, what the cluster has of it (None: nothing); None as a whole: not known.
     """
     return [
         *_names(name, spec),
         *_engine(spec),
-        *_path(spec),
+        *_invariants(spec, model, dialect),
         *(fault for i, variant in enumerate(spec.variants) for fault in _variant(i, variant, shape, offers)),
     ]
 
@@ -111,12 +122,15 @@ def _engine(spec: PoolSpec) -> list[Fault]:
     return found
 
 
-def _path(spec: PoolSpec) -> list[Fault]:
-    try:
-        CHECKS[spec.path](spec)
-    except PlanRefused as refused:
-        return [Fault("/spec/variants", str(refused))]
-    return []
+def _invariants(spec: PoolSpec, model: ModelFacts | None, dialect: Dialect | None) -> list[Fault]:
+    """What the path and the options insist on, as far as it can be told before there is a plan."""
+    found = [Fault(i.at, sentence) for i, sentence in broken_of(Question(spec, model, None, dialect))]
+    if spec.routing.scheduler is not None and dialect is not None:
+        found += [
+            Fault(f"/spec/routing/scheduler{misfit.pointer}", misfit.sentence)
+            for misfit in misfits(spec.routing.scheduler, dialect.name)
+        ]
+    return found
 
 
 def _variant(i: int, variant: Variant, shape: Shape, offers: Mapping[str, Offer | None] | None) -> list[Fault]:

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 7f5b22c0554dc55b75c9480de4db266c99d6876443038dfbd7c6eee8f5726a56
+// schema-sha256: 35323bad4829ce89d2cf3f9f4c3e34b88a1e640c577ff9305358681b223c81ea
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -1628,6 +1628,21 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * Adapter
+         * @description A LoRA adapter of a model, served under its own name. `rank`: of its matrices, where it is known.
+         */
+        ModelAdapter: {
+            /** Name */
+            name: string;
+            /**
+             * Rank
+             * @default null
+             */
+            rank?: number | null;
+            /** Source */
+            source: string;
+        };
         ModelList: {
             items: components["schemas"]["Model"][];
             next: string | null;
@@ -1643,6 +1658,11 @@ export interface components {
              * @enum {string}
              */
             dtype?: "float32" | "bfloat16" | "float16" | "fp8" | "int8";
+            /**
+             * Experts
+             * @default null
+             */
+            experts?: number | null;
             /** Headdim */
             headDim: number;
             /**
@@ -1665,6 +1685,11 @@ export interface components {
          * @description One model. `served_name` is what clients name in requests; without it the document's own name.
          */
         ModelSpecDocument: {
+            /**
+             * Loraadapters
+             * @default null
+             */
+            loraAdapters?: components["schemas"]["ModelAdapter"][] | null;
             /**
              * Revision
              * @default main
@@ -1713,6 +1738,41 @@ export interface components {
             };
         };
         /**
+         * Adapters
+         * @description LoRA adapters of the Model on the engines of the pool.
+         *
+         *     `max_loaded`: on the device at once. `max_rank`: the largest rank. `max_on_host`: kept in host memory. `runtime`:
+         *     adapters may be loaded and unloaded while the engine runs. `affinity`: what a loaded adapter counts in routing.
+         */
+        PoolAdapters: {
+            /**
+             * Affinity
+             * @default 1
+             */
+            affinity?: number;
+            /**
+             * Maxloaded
+             * @default 4
+             */
+            maxLoaded?: number;
+            /**
+             * Maxonhost
+             * @default null
+             */
+            maxOnHost?: number | null;
+            /**
+             * Maxrank
+             * @default 16
+             * @enum {integer}
+             */
+            maxRank?: 1 | 8 | 16 | 32 | 64 | 128 | 256 | 320 | 512;
+            /**
+             * Runtime
+             * @default false
+             */
+            runtime?: boolean;
+        };
+        /**
          * Autoscaling
          * @description Who decides on replicas. `active`: Lamplight. `advisory`: it decides, explains and stores, but people act through
          *     replica targets. `external`: another scaler (HPA, KEDA) writes them. `off`: people alone.
@@ -1755,6 +1815,28 @@ export interface components {
              * @enum {string}
              */
             standby?: "reserved" | "shared";
+        };
+        /**
+         * Decider
+         * @description When a prompt is prefilled elsewhere: `always`, or when more than `non_cached_tokens` of it are not cached where
+         *     it is decoded (`prompt_tokens`: and it has at least so many).
+         */
+        PoolDecider: {
+            /**
+             * Always
+             * @default false
+             */
+            always?: boolean;
+            /**
+             * Noncachedtokens
+             * @default 512
+             */
+            nonCachedTokens?: number;
+            /**
+             * Prompttokens
+             * @default 0
+             */
+            promptTokens?: number;
         };
         /**
          * DeclaredTier
@@ -1805,6 +1887,46 @@ export interface components {
             ttl?: string | null;
         };
         /**
+         * Disaggregation
+         * @description Prefill apart from decode: who decides, what carries KV blocks from one to the other, and over which fabric.
+         *
+         *     `fabric`: auto takes what the accelerator's nodes have. `block_size`: of both roles. `transport`: NIXL's backend.
+         */
+        PoolDisaggregation: {
+            /**
+             * Blocksize
+             * @default 128
+             * @enum {integer}
+             */
+            blockSize?: 16 | 32 | 64 | 128 | 256;
+            /**
+             * Connector
+             * @default nixl
+             * @enum {string}
+             */
+            connector?: "nixl" | "mooncake" | "tpu";
+            /**
+             * @default {
+             *       "always": false,
+             *       "nonCachedTokens": 512,
+             *       "promptTokens": 0
+             *     }
+             */
+            decider?: components["schemas"]["PoolDecider"];
+            /**
+             * Fabric
+             * @default auto
+             * @enum {string}
+             */
+            fabric?: "auto" | "infiniband" | "roce" | "efa" | "tcp";
+            /**
+             * Transport
+             * @default ucx
+             * @enum {string}
+             */
+            transport?: "ucx" | "uccl" | "libfabric";
+        };
+        /**
          * Engine
          * @description The engine's image, and what is added to the command line and environment that Lamplight renders.
          */
@@ -1828,6 +1950,98 @@ export interface components {
             image?: string;
         };
         /**
+         * ExpertParallel
+         * @description A mixture of experts over many accelerators: attention by data parallelism, experts by expert parallelism.
+         *
+         *     `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill. `balance`:
+         *     experts are copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap
+         *     communication and computation, from `dual_batch_tokens` decode tokens on.
+         */
+        PoolExpertParallel: {
+            /**
+             * Backend
+             * @default auto
+             * @enum {string}
+             */
+            backend?: "auto" | "deepep_low_latency" | "deepep_high_throughput" | "allgather_reducescatter" | "naive" | "pplx";
+            /**
+             * Balance
+             * @default true
+             */
+            balance?: boolean;
+            /**
+             * Dualbatch
+             * @default true
+             */
+            dualBatch?: boolean;
+            /**
+             * Dualbatchtokens
+             * @default 32
+             */
+            dualBatchTokens?: number;
+            /**
+             * Redundantexperts
+             * @default 32
+             */
+            redundantExperts?: number;
+        };
+        /**
+         * FlowControl
+         * @description The queue in the picker: its size, how long a request waits, and for what.
+         *
+         *     `ttl`: how long it waits while replicas are busy. `hold`: how long it waits while there is no replica at all; at
+         *     least as long as a replica takes to start. `saturation`: by queue and cache of the replicas, or by requests in
+         *     flight (`max_concurrency` for each replica).
+         */
+        PoolFlowControl: {
+            /**
+             * Bands
+             * @default []
+             */
+            bands?: components["schemas"]["PoolPriorityBand"][];
+            /**
+             * Hold
+             * @description A length of time with its unit.
+             * @default PT15M
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            hold?: string;
+            /**
+             * Maxbytes
+             * @description An amount of memory or storage with its unit.
+             * @default 1073741824
+             * @example 64Gi
+             */
+            maxBytes?: string;
+            /**
+             * Maxconcurrency
+             * @default 100
+             */
+            maxConcurrency?: number;
+            /**
+             * Maxrequests
+             * @default 1000
+             */
+            maxRequests?: number;
+            /**
+             * Saturation
+             * @default utilization
+             * @enum {string}
+             */
+            saturation?: "utilization" | "concurrency";
+            /**
+             * Ttl
+             * @description A length of time with its unit.
+             * @default PT1M
+             * @example 500ms
+             * @example 10m
+             * @example 28d
+             */
+            ttl?: string;
+        };
+        /**
          * Freeze
          * @description Nothing is scaled between two instants (RFC 3339, with an offset).
          */
@@ -1841,7 +2055,7 @@ export interface components {
         };
         /**
          * GatewayRef
-         * @description The Gateway (Gateway API) that an HTTPRoute attaches the pool to.
+         * @description The Gateway (Gateway API) that an HTTPRoute attaches the pool to; `provider` where its kind of route differs.
          */
         PoolGatewayRef: {
             /**
@@ -1857,6 +2071,11 @@ export interface components {
              */
             namespace?: string | null;
             /**
+             * Provider
+             * @default null
+             */
+            provider?: ("istio" | "kgateway" | "agentgateway" | "gke") | null;
+            /**
              * Sectionname
              * @default null
              */
@@ -1865,6 +2084,35 @@ export interface components {
         PoolList: {
             items: components["schemas"]["Pool"][];
             next: string | null;
+        };
+        /**
+         * ModelCache
+         * @description Where weights are kept between starts, so that a replica need not download them again.
+         *
+         *     `claim`: a ReadWriteMany volume claim that all replicas share; `size` and `storage_class` make one. `prefetch`: a
+         *     Job fetches the weights into it before the first replica starts.
+         */
+        PoolModelCache: {
+            /**
+             * Claim
+             * @default null
+             */
+            claim?: string | null;
+            /**
+             * Prefetch
+             * @default true
+             */
+            prefetch?: boolean;
+            /**
+             * Size
+             * @default null
+             */
+            size?: string | null;
+            /**
+             * Storageclass
+             * @default null
+             */
+            storageClass?: string | null;
         };
         /**
          * Offload
@@ -1946,6 +2194,112 @@ export interface components {
             drift?: "report" | "heal";
         };
         /**
+         * PrecisePrefix
+         * @description The index of KV blocks that the picker keeps from the engines' events.
+         *
+         *     `block_size`: tokens of a block, the same on engine and picker. `tier_weights`: what a block on the host counts
+         *     beside one on the device. `speculative`: blocks count as present from the routing on, before the event comes.
+         *     `peak_prefill_throughput`: prompt tokens a second of one replica, measured for this model on this accelerator; it
+         *     decides when a shorter queue beats a cached prefix.
+         */
+        PoolPrecisePrefix: {
+            /**
+             * Blocksize
+             * @default 64
+             * @enum {integer}
+             */
+            blockSize?: 16 | 32 | 64 | 128 | 256;
+            /**
+             * Hostweight
+             * @default 0.8
+             */
+            hostWeight?: number;
+            /**
+             * Peakprefillthroughput
+             * @default null
+             */
+            peakPrefillThroughput?: number | null;
+            /**
+             * Speculative
+             * @default true
+             */
+            speculative?: boolean;
+        };
+        /**
+         * Prediction
+         * @description Balancing by predicted latency: how many servers predict, and how much a cached prefix binds.
+         *
+         *     `affinity`: share of a prompt that must be cached for its replica to be preferred. `ttft_weight`: what headroom of
+         *     TTFT counts beside that of TPOT (they sum to 1). `admission`: requests of negative priority that no replica can
+         *     serve within their latency are refused.
+         */
+        PoolPrediction: {
+            /**
+             * Admission
+             * @default false
+             */
+            admission?: boolean;
+            /**
+             * Affinity
+             * @default 0.8
+             */
+            affinity?: number;
+            /**
+             * Servers
+             * @default 1
+             */
+            servers?: number;
+            /**
+             * Slobuffer
+             * @default 1
+             */
+            sloBuffer?: number;
+            /**
+             * Streaming
+             * @default true
+             */
+            streaming?: boolean;
+            /**
+             * Ttftweight
+             * @default 0.8
+             */
+            ttftWeight?: number;
+        };
+        /**
+         * PriorityBand
+         * @description A class of traffic by priority: what it may hold back in the queue, and how its queue is ordered.
+         *
+         *     Clients name it in the objective header. Requests of a negative priority are shed first.
+         */
+        PoolPriorityBand: {
+            /**
+             * Fairness
+             * @default round-robin
+             * @enum {string}
+             */
+            fairness?: "round-robin" | "global-strict" | "program-aware";
+            /**
+             * Maxbytes
+             * @default null
+             */
+            maxBytes?: string | null;
+            /**
+             * Maxrequests
+             * @default null
+             */
+            maxRequests?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Ordering
+             * @default fcfs
+             * @enum {string}
+             */
+            ordering?: "fcfs" | "edf" | "slo-deadline";
+            /** Priority */
+            priority: number;
+        };
+        /**
          * ReplicaBounds
          * @description The only bounds of a variant's replicas; a replica target is clamped to them.
          */
@@ -1978,6 +2332,29 @@ export interface components {
              * @example 64Gi
              */
             memory?: string;
+        };
+        /**
+         * Rewrite
+         * @description Requests for `model` are served by `targets`, by weight: canaries of adapters, and names that stay.
+         */
+        PoolRewrite: {
+            /** Model */
+            model: string;
+            /** Targets */
+            targets: components["schemas"]["PoolRewriteTarget"][];
+        };
+        /**
+         * RewriteTarget
+         * @description A model that a share of the requests is sent to instead.
+         */
+        PoolRewriteTarget: {
+            /** Model */
+            model: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
         };
         /**
          * Rollout
@@ -2029,8 +2406,18 @@ export interface components {
         /**
          * Routing
          * @description How requests reach a replica: through an endpoint picker or spread by the Service; from a Gateway or directly.
+         *
+         *     `picker_replicas`: how many pickers run side by side (left out: one); only a precise prefix index may, because each
+         *     of several keeps all of it. `scheduler`: an EndpointPickerConfig of one's own in place of the rendered one.
+         *     `precise`, `disaggregation`, `expertParallel`, `prediction`, `flowControl`: settings of the paths of these names.
          */
         PoolRouting: {
+            /** @default null */
+            disaggregation?: components["schemas"]["PoolDisaggregation"] | null;
+            /** @default null */
+            expertParallel?: components["schemas"]["PoolExpertParallel"] | null;
+            /** @default null */
+            flowControl?: components["schemas"]["PoolFlowControl"] | null;
             /** @default null */
             gateway?: components["schemas"]["PoolGatewayRef"] | null;
             /**
@@ -2038,6 +2425,27 @@ export interface components {
              * @default true
              */
             picker?: boolean;
+            /**
+             * Pickerreplicas
+             * @default null
+             */
+            pickerReplicas?: number | null;
+            /** @default null */
+            precise?: components["schemas"]["PoolPrecisePrefix"] | null;
+            /** @default null */
+            prediction?: components["schemas"]["PoolPrediction"] | null;
+            /**
+             * Rewrites
+             * @default null
+             */
+            rewrites?: components["schemas"]["PoolRewrite"][] | null;
+            /**
+             * Scheduler
+             * @default null
+             */
+            scheduler?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * @default {
              *       "queue": 2,
@@ -2082,6 +2490,8 @@ export interface components {
          * @description What `spec` of a Pool says. Cluster and namespace cannot change afterwards.
          */
         PoolSpecDocument: {
+            /** @default null */
+            adapters?: components["schemas"]["PoolAdapters"] | null;
             /**
              * @default {
              *       "mode": "off",
@@ -2104,6 +2514,8 @@ export interface components {
             engine?: components["schemas"]["PoolEngine"];
             /** Model */
             model: string;
+            /** @default null */
+            modelCache?: components["schemas"]["PoolModelCache"] | null;
             /** Namespace */
             namespace: string;
             /**
@@ -2119,9 +2531,9 @@ export interface components {
             /**
              * Path
              * @default optimized-baseline
-             * @constant
+             * @enum {string}
              */
-            path?: "optimized-baseline";
+            path?: "optimized-baseline" | "precise-prefix-cache" | "pd-disaggregation" | "wide-ep" | "tiered-prefix-cache" | "predicted-latency" | "flow-control" | "scale-to-zero";
             /**
              * @default {
              *       "apply": "automatic",
@@ -2150,12 +2562,50 @@ export interface components {
              *     }
              */
             routing?: components["schemas"]["PoolRouting"];
+            /** @default null */
+            speculative?: components["schemas"]["PoolSpeculative"] | null;
             /** Variants */
             variants: components["schemas"]["PoolVariant"][];
         };
         /**
+         * Speculative
+         * @description Tokens are guessed and checked together. `ngram` guesses from the prompt, `draft` by a smaller model, `mtp` by
+         *     the model's own extra layers, `eagle` and `eagle3` by a head trained for the model.
+         */
+        PoolSpeculative: {
+            /**
+             * Lookupmax
+             * @default 4
+             */
+            lookupMax?: number;
+            /**
+             * Lookupmin
+             * @default 2
+             */
+            lookupMin?: number;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "ngram" | "draft" | "mtp" | "eagle" | "eagle3";
+            /**
+             * Model
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * Tokens
+             * @default 3
+             */
+            tokens?: number;
+        };
+        /**
          * Variant
          * @description Replicas of one shape: accelerator, parallelism, role.
+         *
+         *     `image`: in place of the engine's, where one build does not serve all variants. `devices`: how accelerators are
+         *     asked for: as a resource of the device plugin, or by a claim (dynamic resource allocation). `queue`: the Kueue
+         *     queue that admits its pods.
          */
         PoolVariant: {
             /** Accelerator */
@@ -2167,10 +2617,20 @@ export interface components {
              */
             capacityType?: "on-demand" | "spot" | "reserved";
             /**
+             * Devices
+             * @default null
+             */
+            devices?: ("plugin" | "claim") | null;
+            /**
              * Groupsize
              * @default 1
              */
             groupSize?: number;
+            /**
+             * Image
+             * @default null
+             */
+            image?: string | null;
             /** Name */
             name: string;
             /**
@@ -2181,6 +2641,11 @@ export interface components {
              *     }
              */
             parallelism?: components["schemas"]["PoolParallelism"];
+            /**
+             * Queue
+             * @default null
+             */
+            queue?: string | null;
             /**
              * @default {
              *       "min": 1,

@@ -158,6 +158,15 @@ def _make_score(parameters: Parameters, wiring: Wiring) -> LatencyScore:
     )
 
 
+def _make_now(parameters: Parameters, wiring: Wiring) -> LatencyScore:
+    return LatencyScore(
+        parameters["headroomSelectionStrategy"],
+        parameters["ttftWeight"],
+        parameters["tpotWeight"],
+        parameters["prefixMatchInfoProducerName"] or wiring.prefix_producer,
+    )
+
+
 def _make_both(parameters: Parameters, wiring: Wiring) -> Any:
     return PredictedLatencyScore(wiring.prefix_producer, _make_score(parameters, wiring))
 
@@ -171,6 +180,15 @@ PREDICT = (
     Parameter("samplingMean", "number", 1000.0, least=0),
     Parameter("maxSampledTokens", "integer", 20, least=1),
     Parameter("sloBufferFactor", "number", 1.0, least=0),
+)
+# the streamed answers alone teach it
+STREAMED = Parameter("streamingMode", "boolean", False)
+NOW = (
+    Parameter("headroomSelectionStrategy", "string", "least", choices=("least", "most", "composite")),
+    Parameter("ttftWeight", "number", 0.8, least=0),
+    Parameter("tpotWeight", "number", 0.2, least=0),
+    Parameter("prefixMatchInfoProducerName", "string", ""),
+    Parameter("latencyPredictionInfoProducerName", "string", ""),
 )
 OLD = (
     Parameter("negHeadroomTTFTWeight", "number", 0.8, least=0),
@@ -190,7 +208,7 @@ PLUGINS = (
         lambda parameters, wiring: LatencyPredictor(
             parameters["prefixMatchInfoProducerName"] or wiring.prefix_producer
         ),
-        (*PREDICT, Parameter("prefixMatchInfoProducerName", "string", "")),
+        (*PREDICT, STREAMED, Parameter("prefixMatchInfoProducerName", "string", "")),
         releases=("current",),
         instead="predicted-latency-scorer",
     ),
@@ -198,8 +216,8 @@ PLUGINS = (
         "latency-scorer",
         "scorer",
         "Foretold latency against what the client allows",
-        _make_score,
-        SCORE,
+        _make_now,
+        NOW,
         releases=("current",),
         instead="predicted-latency-scorer",
     ),
@@ -208,7 +226,7 @@ PLUGINS = (
         "scorer",
         "Foretells latency and scores it against what the client allows",
         _make_both,
-        (*PREDICT, *SCORE, *OLD),
+        (*PREDICT, STREAMED, *SCORE, *OLD),
         releases=("0.5",),
         instead="predicted-latency-producer with latency-scorer",
     ),

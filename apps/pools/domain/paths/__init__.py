@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from apps.catalog.domain.dialects import Dialect
+from apps.pools.domain.composing import compose, invariants_of
+from apps.pools.domain.context import Context
 from apps.pools.domain.guarded import with_sleep
+from apps.pools.domain.invariants import Invariant, Question, broken
 from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
 from apps.pools.domain.monitoring import prometheus_rule
-from apps.pools.domain.paths import optimized_baseline
+from apps.pools.domain.paths import (
+    flow_control,
+    optimized_baseline,
+    pd_disaggregation,
+    precise_prefix_cache,
+    predicted_latency,
+    scale_to_zero,
+    tiered_prefix_cache,
+    wide_ep,
+)
+from apps.pools.domain.paths.path import Path
 from apps.pools.domain.spec import PoolSpec
 
-Render = Callable[[PoolIdentity, PoolSpec, ModelFacts, Inputs, Dialect], tuple[Manifest, ...]]
-
-Check = Callable[[PoolSpec], None]
-
-PATHS: dict[str, Render] = {optimized_baseline.NAME: optimized_baseline.render}
-CHECKS: dict[str, Check] = {optimized_baseline.NAME: optimized_baseline.check}
+PATHS: dict[str, Path] = {
+    module.PATH.name: module.PATH
+    for module in (
+        optimized_baseline,
+        precise_prefix_cache,
+        pd_disaggregation,
+        wide_ep,
+        tiered_prefix_cache,
+        predicted_latency,
+        flow_control,
+        scale_to_zero,
+    )
+}
 
 
 def render(
@@ -26,7 +46,13 @@ def render(
 
     Pure. Raises PlanRefused with a sentence when an invariant of the path is broken: then nothing is applied.
     """
-    objects = with_sleep(PATHS[spec.path](pool, spec, model, inputs, dialect), pool, spec, inputs)
+    context = Context(pool, spec, model, inputs, dialect)
+    objects = with_sleep(tuple(compose(context, PATHS[spec.path])), pool, spec, inputs)
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)
+
+
+def broken_of(question: Question) -> Iterator[tuple[Invariant, str]]:
+    """The invariants of a pool's path and options that do not hold, as far as the question lets tell."""
+    return broken(invariants_of(PATHS[question.spec.path], question.spec), question)
