@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from numpy.random import Generator
 
 from apps.physics.fleet.jump import JumpEngine
+from apps.physics.fleet.picker import PickerRouter
 from apps.physics.fleet.replica import ExactEngine, ReplicaEngine
 from apps.physics.fleet.router import Router, Routing
 from apps.physics.fleet.types import Arrival, Load, Seen
@@ -176,7 +178,7 @@ class Fleet:
         *,
         initial: Mapping[str, int],
         chance: Generator,
-        routing: Routing = "least-loaded",
+        routing: Routing | PickerRouter = "least-loaded",
         exact: bool = False,
         hold: float = 300.0,
         faults: Faults | None = None,
@@ -190,7 +192,7 @@ class Fleet:
         self.accelerator_seconds = dict.fromkeys(self.variants, 0.0)
         self.standby_seconds = dict.fromkeys(self.variants, 0.0)
         self._chance = chance
-        self._router = Router(routing)
+        self._router = routing if isinstance(routing, PickerRouter) else Router(routing)
         self._exact = exact
         self._hold = hold
         self._faults = faults or Faults()
@@ -457,9 +459,10 @@ class Fleet:
         if self._router.routing != "round-robin":
             for each in self._ready:
                 each.engine.advance(self.now)
-        chosen = self._router.choose(seen.arrival, self._ready)
+        chosen: Any = self._router.choose(seen.arrival, self._ready, self.now)
         seen.replica = chosen.number
-        chosen.engine.send(seen)  # type: ignore[attr-defined]
+        chosen.engine.send(seen)
+        self._router.sent(seen, chosen)
 
     def _give_up(self) -> None:
         while self._held and self._held[0].arrival.time + self._hold <= self.now:

@@ -10,7 +10,7 @@ from apps.physics.fleet.types import Load, Seen
 from apps.physics.frontend import Frontend, FrontendModel
 from apps.physics.steptime import StepTimeModel
 from apps.physics.tiers import Tiers
-from apps.physics.types import EngineConfig, Request, StepPlan
+from apps.physics.types import BlockEvent, EngineConfig, Request, StepPlan
 
 INFINITY = math.inf
 
@@ -58,6 +58,7 @@ class ExactEngine:
         self._plan: StepPlan | None = None
         self._ends = 0.0
         self._in_flight = 0
+        self._events: list[BlockEvent] = []
 
     def send(self, seen: Seen) -> None:
         self.advance(seen.sent + self._half)
@@ -76,6 +77,11 @@ class ExactEngine:
             if self._ends >= until:
                 return
             self._finish(self._ends)
+
+    def take_events(self) -> list[BlockEvent]:
+        """What happened to the cache since it was last asked, where the engine's settings say `kv_events`."""
+        events, self._events = self._events, []
+        return events
 
     def kill(self) -> list[Seen]:
         lost = list(self._seen.values()) + [seen for _at, seen in self._frontend.through(INFINITY)]
@@ -122,6 +128,7 @@ class ExactEngine:
         self._deliver(now)
         result = self._engine.finish_step(now)
         visible = self._frontend.stream(now, len(result.tokens))
+        self._events += result.block_events
         load = self.load
         load.steps += 1
         load.busy_seconds += plan.duration * self._slow

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from apps.physics.fleet.types import Arrival
+from apps.physics.fleet.types import Arrival, Seen
 
 Routing = Literal["round-robin", "least-loaded", "prefix"]
 QUEUE, KV, PREFIX = 2.0, 2.0, 3.0
@@ -36,7 +36,7 @@ class Router:
         self._turn = 0
         self._index: dict[int, OrderedDict[int, None]] = {}
 
-    def choose(self, arrival: Arrival, candidates: Sequence[Candidate]) -> Candidate:
+    def choose(self, arrival: Arrival, candidates: Sequence[Candidate], now: float = 0.0) -> Candidate:
         """The replica for a request; `candidates` must not be empty."""
         if self.routing == "round-robin":
             self._turn += 1
@@ -54,6 +54,9 @@ class Router:
                 best, best_score = each, key
         self._remember(best.number, arrival)
         return best
+
+    def sent(self, seen: Seen, chosen: Candidate) -> None:
+        """The request is at the chosen replica: what was remembered of it when it was chosen is enough here."""
 
     def forget(self, number: int) -> None:
         """A replica is gone."""

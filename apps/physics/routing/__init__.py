@@ -8,11 +8,12 @@ from apps.physics.routing.config import PickerConfig, default_document, read_con
 from apps.physics.routing.explain import explain, sentence
 from apps.physics.routing.parameters import ConfigError
 from apps.physics.routing.scheduler import Decision, Refused, Scheduler
-from apps.physics.routing.types import Adapters, Candidate, Endpoint, Load, Prompt, Request
+from apps.physics.routing.types import Adapters, Candidate, Chance, Endpoint, Load, Prompt, Request
 
 __all__ = [
     "Adapters",
     "Candidate",
+    "Chance",
     "ConfigError",
     "Decision",
     "Endpoint",
