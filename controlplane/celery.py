@@ -65,6 +65,9 @@ app.conf.beat_schedule = {
     # a request that is held for a sleeping pool is not kept until signals come; without such pools it is one query
     "autoscaling-wake": _tick("apps.autoscaling.tasks.wake", 1.0),
     "autoscaling-retention": _tick("apps.autoscaling.tasks.retention", 300.0),
+    "offload-tick": _tick("apps.offload.tasks.tick", 30.0),
+    "offload-probes": _tick("apps.offload.tasks.probe", 15.0),
+    "offload-retention": _tick("apps.offload.tasks.retention", 300.0),
     "slos-tick": _tick("apps.slos.tasks.tick", 15.0),
     "slos-integrity": _tick("apps.slos.tasks.probe", 60.0),
     "slos-deliver": _tick("apps.slos.tasks.deliver", 5.0),

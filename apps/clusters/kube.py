@@ -32,6 +32,7 @@ _GROUP_VERSIONS = (
     "v1",
     "apps/v1",
     "autoscaling/v2",
+    "batch/v1",
     "policy/v1",
     "rbac.authorization.k8s.io/v1",
     "inference.networking.k8s.io/v1",

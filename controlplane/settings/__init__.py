@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "apps.telemetry",
     "apps.slos",
     "apps.autoscaling",
+    "apps.offload",
     "apps.whatif",
     "apps.gateways",
     "apps.console",

@@ -169,6 +169,7 @@ class Stack:
             Spec(name="worker", argv=worker, env=self.env, stop_timeout=15),
             Spec(name="beat", argv=beat, env=self.env, stop_timeout=5),
             Spec(name="informers", argv=[PYTHON, "manage.py", "informers"], env=self.env, stop_timeout=5),
+            Spec(name="kvevents", argv=[PYTHON, "manage.py", "kvevents"], env=self.env, stop_timeout=5),
         ]
 
     def demo_traffic(self) -> Spec:

@@ -19,6 +19,10 @@ from apps.autoscaling.domain.types import Objective, Policy, Replicas, Signals, 
 from apps.autoscaling.models import Decision
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
+from apps.offload.domain import types as offload
+from apps.offload.domain.decide import decide as decide_tiers
+from apps.offload.domain.sketch import Sketch
+from apps.offload.models import OffloadDecision, ReuseState
 from apps.physics.catalogue import ModelSize, step_time_for
 from apps.pools.models import Pool, PoolPlan, PoolRevision
 from apps.whatif.models import Simulation
@@ -93,6 +97,13 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/decisions/<int:number>": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/decisions/<int:number>/replay": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/autoscaling": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/curve": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/what-if": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/decisions": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/decisions/<int:number>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/decisions/<int:number>/replay": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/offload/probe": {"POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/simulate": {"POST": N.WRITE},  # it costs processor time
     "teams/<slug:team>/pools/<slug:name>/simulations": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/simulations/<uuid:simulation>": _READ_ONLY,
@@ -198,6 +209,8 @@ def people() -> People:
     )
     named: dict[str, Any] = {"pool": thing.uid, "team": "default", "name": "thing"}
     Decision.objects.create(pk=1, **named, **decision_columns(now))
+    OffloadDecision.objects.create(pk=1, **named, **offload_columns(now))
+    ReuseState.objects.create(pool=thing.uid, at=now, sketches={"replica": {"": Sketch().to_json()}})
     Simulation.objects.create(id=ARGUMENTS["simulation"], **named, request={}, created_at=now)
     return People(
         {
@@ -235,6 +248,28 @@ def decision_columns(now: datetime) -> dict[str, Any]:
         "policy": to_json(policy),
         "signals": to_json(signals),
         "state": to_json(State()),
+    }
+
+
+def offload_columns(now: datetime) -> dict[str, Any]:
+    """A decision on tiers as the tick stores it, made of nothing known."""
+    policy = offload.Policy("advisory", 131072.0, 2e-5, 8e-10, 3.2, (offload.TierPolicy("host", 2**36),), "a")
+    empty = Sketch().to_json()
+    signals = offload.Signals(0.0, empty, empty, 0.0, 0.0, 0.0, 1.0, {}, offload.Configuration())
+    made = decide_tiers(policy, signals, offload.State(), now.timestamp())
+    record = to_json(made)
+    del record["state"]
+    return {
+        "mode": "advisory",
+        "first_at": now,
+        "last_at": now,
+        "verb": made.verb,
+        "binding": made.binding,
+        "sentence": made.sentence,
+        "record": record,
+        "policy": to_json(policy),
+        "signals": to_json(signals),
+        "state": to_json(offload.State()),
     }
 
 

@@ -183,10 +183,10 @@ def _choose(draft: _Draft) -> Decision:
 def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
     """The rule by which the best configuration is not worth a change, "" when it is."""
     policy, signals = draft.policy, draft.signals
+    if not best.configuration.tiers and not draft.everywhere.tiers:
+        return "bandwidth" if signals.bandwidths else "unmeasured"
     if best.configuration == draft.everywhere:
         return "gain"
-    if not best.configuration.tiers and not draft.everywhere.tiers:
-        return "bandwidth" if any(s is not None for s in signals.bandwidths.values()) else "unmeasured"
     more = best.gain.net - present.net
     if more <= 0:
         return "gain"

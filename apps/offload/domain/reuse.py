@@ -75,8 +75,9 @@ class Reuse:
         """Share of all blocks that are sampled."""
         return self.threshold / FULL
 
-    def apply(self, name: str, events: Sequence[Event], now: float) -> None:
-        """What an engine told of one step at `now` (seconds; never going back).
+    def apply(self, name: str, events: Sequence[Event], now: float, *, counted: bool = True) -> None:
+        """What an engine told of one step at `now` (seconds); with `counted` false it was in the sketches before,
+        and only tells what the engine holds.
 
         What is evicted in a step makes room for what is stored in it, and was less recently used than all of that. So
         all that is stored is looked for as things were before the step, and removals are taken last.
@@ -105,7 +106,7 @@ class Reuse:
                 change = len(event.hashes) if isinstance(event, BlockStored) else -len(event.hashes)
                 engine.tiers[event.medium] = max(0, engine.tiers.get(event.medium, 0) + change)
             elif isinstance(event, BlockStored):
-                self._stored(engine, event, next(found), now, removed)
+                self._stored(engine, event, next(found), now, removed, counted)
         for block in removed:
             self._release(engine, block)
         if len(engine.stack) > self.most or len(self.shared) > self.most:
@@ -140,6 +141,9 @@ class Reuse:
                 if now - stack.stored_at.get(block, now) <= self.oldest:
                     break
                 stack.forget(block)
+            # a device keeps few blocks that long: most of these are removals that were lost
+            for block in [b for b in stack.held if now - stack.stored_at.get(b, now) > self.oldest]:
+                stack.forget(block)
         for name in [n for n, s in self.replica.items() if n != ALL and s.stored < 1.0]:
             del self.replica[name]
             self.pool.pop(name, None)
@@ -164,7 +168,13 @@ class Reuse:
         ]
 
     def _stored(
-        self, engine: Engine, event: BlockStored, found: list[_Found], now: float, removed: dict[int, None]
+        self,
+        engine: Engine,
+        event: BlockStored,
+        found: list[_Found],
+        now: float,
+        removed: dict[int, None],
+        counted: bool,
     ) -> None:
         size = event.block_size or engine.block_size
         engine.block_size = size
@@ -176,7 +186,7 @@ class Reuse:
         generated = count == 1 and chain is not None
         before, run = chain or (0.0, 0.0)
         weight, tokens = size * FULL / self.threshold, float(count * size)
-        local, shared = self._sketches(event.klass)
+        local, shared = self._sketches(event.klass) if counted else ([], [])
         for sketch in (*local, *shared):
             sketch.stored += tokens
             sketch.sampled += len(found) * weight

@@ -22,7 +22,7 @@ def size_text(size: float) -> str:
     return f"{size / GIB / 1024:.3g} TiB" if size >= 1024 * GIB else f"{size / GIB:.3g} GiB"
 
 
-def typical_length(policy: Policy, measured: Measured) -> float:
+def typical_length(measured: Measured) -> float:
     """Tokens of the prefixes that most tokens wanted again belong to; 8,192 where nothing was."""
     lengths = measured.pool.again.sum(axis=0)
     if float(lengths.sum()) <= 0:
@@ -36,8 +36,7 @@ def typical_length(policy: Policy, measured: Measured) -> float:
 
 def tier_sentence(policy: Policy, measured: Measured, kind: str, bandwidth: Bandwidth) -> str:
     """What loading from a tier takes against computing, with its numbers."""
-    least = shortest(policy, bandwidth)
-    tokens = 32768.0 if least is None else max(typical_length(policy, measured), float(least))
+    least, tokens = shortest(policy, bandwidth), typical_length(measured)
     load, compute = load_seconds(policy, tokens, bandwidth), recompute_seconds(policy, tokens)
     text = (
         f"From {_NAMES.get(kind, kind)} at {bandwidth.load / 1e9:.3g} GB/s ({bandwidth.source}) a prefix of "
@@ -45,8 +44,8 @@ def tier_sentence(policy: Policy, measured: Measured, kind: str, bandwidth: Band
         f"{break_even(policy, tokens) / 1e9:.3g} GB/s"
     )
     if least is None:
-        return text + "."
-    return text + (f", and prefixes from {least:,} tokens on pay." if least > 64 else ".")
+        return text + ", and no prefix is so long that it pays."
+    return text + (f", and prefixes from {least:,} tokens on pay." if least > tokens else ".")
 
 
 def sentence(
@@ -95,7 +94,7 @@ def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str,
     refusals = [
         tier_sentence(policy, measured, tier.kind, bandwidth)
         for tier in policy.tiers
-        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None and shortest(policy, bandwidth) is None
+        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None and _slow(policy, measured, bandwidth)
     ]
     numbers = (" " + " ".join(refusals)) if refusals else ""
     text = {
@@ -108,6 +107,11 @@ def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str,
         "restarts.",
     }.get(binding, f"{_first(standing)} stays: {why}.")
     return text + numbers
+
+
+def _slow(policy: Policy, measured: Measured, bandwidth: Bandwidth) -> bool:
+    tokens = typical_length(measured)
+    return load_seconds(policy, tokens, bandwidth) >= recompute_seconds(policy, tokens)
 
 
 def inputs(policy: Policy, signals: Signals, measured: Measured) -> tuple[Input, ...]:

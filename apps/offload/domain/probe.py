@@ -1,0 +1,147 @@
+"""The Job that measures a volume before any tier is on it: on the node type and from the image of the pool's
+engines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["PROGRAM", "Unreadable", "job_manifest", "job_name", "read_result"]
+
+_MOUNT = "/mnt/kv"
+_THREADS, _MIB, _SECONDS = 4, 64, 8
+
+# Writes and reads `threads` files of `mib` MiB at once, as an engine's tier threads do, for at most `seconds` each
+# way; reads go past the page cache (O_DIRECT, else pages are dropped before). Standard library only; leaves nothing
+# behind.
+PROGRAM = r"""
+import json, mmap, os, shutil, sys, threading, time
+root, threads, mib, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+home = os.path.join(root, ".lamplight-probe-%d-%d" % (os.getpid(), int(time.time())))
+os.makedirs(home)
+step, size = 4 << 20, mib << 20
+data = os.urandom(step)
+done, first, direct, failed = [0] * threads, [0.0] * threads, [True] * threads, []
+def write(i):
+    fd = os.open(os.path.join(home, str(i)), os.O_CREAT | os.O_WRONLY, 0o600)
+    try:
+        end = time.monotonic() + limit
+        while done[i] < size and time.monotonic() < end:
+            done[i] += os.write(fd, data)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
+def read(i):
+    path, buffer, start = os.path.join(home, str(i)), mmap.mmap(-1, step), time.monotonic()
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        os.preadv(fd, [buffer], 0)
+    except OSError:
+        direct[i] = False
+        fd = os.open(path, os.O_RDONLY)
+        os.preadv(fd, [buffer], 0)
+    first[i] = time.monotonic() - start
+    at, end = step, start + limit
+    while at < done[i] and time.monotonic() < end:
+        got = os.preadv(fd, [buffer], at)
+        if got <= 0:
+            break
+        at += got
+    os.close(fd)
+    moved[i] = at
+def run(work):
+    def kept(i):
+        try:
+            work(i)
+        except Exception as error:
+            failed.append("%s: %s" % (type(error).__name__, error))
+    start = time.monotonic()
+    all_ = [threading.Thread(target=kept, args=(i,)) for i in range(threads)]
+    [t.start() for t in all_]
+    [t.join() for t in all_]
+    return max(time.monotonic() - start, 1e-6)
+moved = [0] * threads
+try:
+    stored = run(write)
+    loaded = run(read)
+finally:
+    shutil.rmtree(home, ignore_errors=True)
+if failed:
+    sys.exit("cannot measure %s: %s" % (root, failed[0]))
+print(json.dumps({"load": sum(moved) / loaded, "store": sum(done) / stored, "latency": min(first), "direct":
+all(direct)}))
+"""
+
+
+class Unreadable(ValueError):
+    """What the Job printed is no measurement."""
+
+
+def job_name(pool: str, uid: str, number: int) -> str:
+    return f"{pool[:30]}-kv-probe-{uid[:6]}-{number}"
+
+
+def job_manifest(
+    *,
+    name: str,
+    namespace: str,
+    image: str,
+    claim: str,
+    node_selector: Mapping[str, str],
+    toleration: str | None,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    """One pod, one attempt, gone five minutes after its end; at most half a GiB is written and read, within two
+    minutes."""
+    marked = {**labels, "app.kubernetes.io/component": "kv-probe", "app.kubernetes.io/managed-by": "lamplight"}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [
+            {
+                "name": "probe",
+                "image": image,
+                "command": ["python3", "-c", PROGRAM, _MOUNT, str(_THREADS), str(_MIB), str(_SECONDS)],
+                "resources": {
+                    "requests": {"cpu": "1", "memory": "256Mi"},
+                    "limits": {"memory": "512Mi"},
+                },
+                "volumeMounts": [{"name": "kv", "mountPath": _MOUNT}],
+            }
+        ],
+        "volumes": [{"name": "kv", "persistentVolumeClaim": {"claimName": claim}}],
+    }
+    if node_selector:
+        pod["nodeSelector"] = dict(node_selector)
+    if toleration is not None:
+        pod["tolerations"] = [{"key": toleration, "operator": "Exists", "effect": "NoSchedule"}]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": namespace, "labels": marked},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": 120,
+            "ttlSecondsAfterFinished": 300,
+            "template": {"metadata": {"labels": marked}, "spec": pod},
+        },
+    }
+
+
+def read_result(log: str) -> dict[str, float]:
+    """Bytes per second {load, store}, seconds {latency}, from the log of the Job's pod. Raises Unreadable."""
+    for line in reversed(log.splitlines()):
+        if not line.startswith("{"):
+            continue
+        try:
+            found = json.loads(line)
+            result = {name: float(found[name]) for name in ("load", "store", "latency")}
+        except (ValueError, KeyError, TypeError):
+            continue
+        if result["load"] > 0 and result["store"] > 0 and result["latency"] >= 0:
+            return result
+    tail = log.strip().splitlines()[-1:] or ["it printed nothing"]
+    raise Unreadable(f"the probe measured nothing: {tail[0][:300]}")

@@ -1,0 +1,82 @@
+"""The policy of a pool: its declaration, and the facts about its model, accelerators, node memory and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.autoscaling.domain.types import Policy as ScalingPolicy
+from apps.autoscaling.policies import Facts
+from apps.autoscaling.policies import policy_of as scaling_policy
+from apps.offload.domain.budget import host_budget
+from apps.offload.domain.types import Policy, TierPolicy
+from apps.pools.domain.spec import PoolSpec, Variant
+
+__all__ = ["KV_BYTES", "policy_of", "serving_variant"]
+
+# of a model whose shape nobody declared: that of one with 8 billion parameters
+KV_BYTES = 131_072
+
+
+def serving_variant(spec: PoolSpec) -> Variant:
+    """The variant that prefills, and is tried first: the first that does."""
+    return next((v for v in spec.variants if v.role != "decode"), spec.variants[0])
+
+
+def policy_of(
+    spec: PoolSpec,
+    facts: Facts,
+    *,
+    learned: Mapping[str, Any] | None,
+    node_memory: int | None,
+    slept_bytes: int,
+    replicas_a_node: int,
+) -> Policy:
+    """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `node_memory`:
+    bytes of host memory of a node of the kind that the pool runs on, None where nobody knows."""
+    variant = serving_variant(spec)
+    scaling: ScalingPolicy = scaling_policy(spec, facts, tick=10.0)
+    told = next(v for v in scaling.variants if v.name == variant.name)
+    # fixed, per token, attention, KV
+    factors = (1.0, 1.0, 1.0, 1.0)
+    if learned is not None and variant.name in learned["variants"]:
+        factors = tuple(learned["variants"][variant.name]["factors"])
+    step = told.step_time
+    startup = told.startup
+    if learned is not None and learned["variants"].get(variant.name, {}).get("startup", -1.0) > 0:
+        startup = learned["variants"][variant.name]["startup"]
+    shape = facts.model.shape if facts.model is not None else None
+    tiers = []
+    for tier in spec.offload.tiers:
+        most = int(tier.bytes or 0)
+        if tier.kind == "host":
+            most = host_budget(
+                declared=most,
+                node_memory=node_memory,
+                engine_memory=variant.resources.memory,
+                replicas_a_node=replicas_a_node,
+                slept=slept_bytes,
+            )
+        tiers.append(
+            TierPolicy(
+                kind=tier.kind,
+                most=most,
+                gib_hour=float(tier.gib_price.amount) if tier.gib_price is not None else 0.0,
+                claim=tier.claim,
+                ttl=int(tier.ttl.total_seconds()) if tier.ttl is not None else None,
+            )
+        )
+    return Policy(
+        mode="auto" if spec.offload.mode == "auto" else "advisory",
+        kv_bytes=float(shape.kv_bytes_per_token if shape is not None else KV_BYTES),
+        token=step.compute_token * factors[1] + step.compute * factors[0] / told.max_num_batched_tokens,
+        pair=step.attention_pair * factors[2],
+        price=told.price,
+        currency=scaling.currency,
+        tiers=tuple(tiers),
+        variant=variant.name,
+        restart=startup,
+        spare=told.available is not None and told.available >= told.accelerators,
+        prefix_aware=spec.routing.picker and spec.routing.weights.prefix_cache > 0,
+        prompt_only=spec.offload.prompt_only,
+    )

@@ -1,0 +1,240 @@
+"""Writes of the room: what the collector learned, decisions, memories, tier plans through the pools room."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.audit.services import record_event
+from apps.autoscaling.domain.record import to_json
+from apps.core import clock, outbox
+from apps.core.domain.refusals import Clash
+from apps.offload.domain.types import Configuration
+from apps.offload.domain.types import Decision as Decided
+from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
+from apps.pools.domain.tiers.plan import Tier, TierPlan
+from apps.pools.models import Pool
+from apps.pools.selectors import spec_of
+from apps.pools.services import set_tier_plan
+
+if TYPE_CHECKING:
+    from apps.offload.ticking import Entry
+
+__all__ = ["ask_for_probe", "load_reuse", "plan_from", "record", "retire", "store_reuse", "write_plan"]
+
+ACTOR = "system:offload"
+SOURCE = "offload"
+PROBE_AGAIN = timedelta(minutes=10)
+_LONGEST_RUN = timedelta(minutes=10)
+_KEPT = timedelta(days=90)
+_HOLDS = ("hold", "blind")
+
+
+# --- what the collector learned --------------------------------------------------------------------------------------
+
+
+def store_reuse(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what the collector knows of each pool over what it knew before."""
+    if not rows:
+        return
+    fields = ["at", "window", "sketches", "engines", "counters", "rate", "samples", "one_hit"]
+    ReuseState.objects.bulk_create(
+        [ReuseState(**row) for row in rows], update_conflicts=True, unique_fields=["pool"], update_fields=fields
+    )
+
+
+def load_reuse(pool: UUID) -> dict[str, Any] | None:
+    """What a collector that starts anew goes on from."""
+    row = ReuseState.objects.filter(pool=pool).first()
+    if row is None:
+        return None
+    sequences = {name: e["sequence"] for name, e in row.engines.items() if e.get("sequence") is not None}
+    # time without a collector counts for nothing, and what was seen before it fades as if it had run
+    return {"window": row.window, "sketches": row.sketches, "sequences": sequences}
+
+
+# --- what is decided -------------------------------------------------------------------------------------------------
+
+
+def plan_from(configuration: Configuration, pool: Pool, *, canary: str | None, reason: str) -> TierPlan:
+    """The pools room's document for what was decided, with what only the declaration knows of its tiers."""
+    declared = spec_of(pool).offload
+    tiers = []
+    for placed in configuration.tiers:
+        tier = declared.tier(placed.kind)
+        tiers.append(
+            Tier(
+                placed.kind,
+                placed.bytes,
+                tier.claim if tier is not None else placed.claim,
+                placed.ttl,
+                tier.bucket if tier is not None else None,
+                tier.endpoint if tier is not None else None,
+                tier.secret if tier is not None else None,
+            )
+        )
+    return TierPlan(
+        tiers=tuple(tiers),
+        chunk_tokens=configuration.chunk,
+        prompt_only=configuration.prompt_only,
+        connector=declared.connector,
+        canary=canary,
+        events=True,
+        source=SOURCE,
+        reason=reason,
+    )
+
+
+def write_plan(pool: Pool, decision: Decided, variant: str) -> bool:
+    """Have the pools room take the plan over; a roll-out follows. Raises Refusal where it will not."""
+    plan = plan_from(decision.plan, pool, canary=variant if decision.canary else None, reason=decision.sentence)
+    return set_tier_plan(pool=pool, plan=plan, actor=ACTOR, generation=pool.generation)
+
+
+@transaction.atomic
+def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Mapping[UUID, str], now: datetime) -> None:
+    """Store what was decided and each pool's memory. Equal holds lengthen the row before."""
+    lines = []
+    for entry, decision in zip(entries, decisions, strict=True):
+        key = json.dumps([entry.mode, decision.verb, decision.binding, [c.rule for c in decision.clamps]])
+        before = entry.before
+        run = (
+            OffloadDecision.objects.filter(id=before.decision).only("id", "first_at").first()
+            if before is not None and before.decision is not None and before.key == key and decision.verb in _HOLDS
+            else None
+        )
+        row = _row(entry, decision, outcomes.get(entry.pool.uid, ""), now)
+        if run is not None and now - run.first_at < _LONGEST_RUN:
+            columns = {name: getattr(row, name) for name in ("sentence", "record", "policy", "signals", "state")}
+            OffloadDecision.objects.filter(id=run.id).update(last_at=now, count=F("count") + 1, **columns)
+            row.id = run.id
+        else:
+            row.save(force_insert=True)
+            lines.append(_line(entry))
+            _tell(entry, decision, row.actuation)
+        PoolState.objects.update_or_create(
+            pool=entry.pool.uid,
+            defaults={
+                "at": now,
+                "row_at": entry.row_at,
+                "state": to_json(decision.state),
+                "window": entry.window,
+                "counts": entry.counts,
+                "baseline": entry.baseline,
+                "decision": row.id,
+                "key": key,
+            },
+        )
+    if lines:
+        outbox.publish_all(lines)
+
+
+def _line(entry: Entry) -> outbox.Line:
+    pool = entry.pool
+    return outbox.Line(
+        kind="Pool",
+        uid=pool.uid,
+        team=pool.team,
+        name=pool.name,
+        verb="status",
+        generation=pool.generation,
+        fields=["offload"],
+    )
+
+
+_REASONS: Mapping[str, tuple[Literal["Normal", "Warning"], str]] = {
+    "canary": ("Normal", "TierCanary"),
+    "keep": ("Normal", "TierKept"),
+    "roll-back": ("Warning", "TierRolledBack"),
+    "retire": ("Normal", "TierRetired"),
+    "advise": ("Normal", "TierAdvised"),
+}
+
+
+def _tell(entry: Entry, decision: Decided, actuation: str) -> None:
+    told = _REASONS.get(decision.verb)
+    if told is None:
+        return
+    pool = entry.pool
+    named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
+    message = f"{decision.sentence} {actuation}".strip() if actuation.startswith("Not") else decision.sentence
+    record_event(**named, type=told[0], reason=told[1], message=message, source=SOURCE)
+
+
+def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> OffloadDecision:
+    stored = to_json(decision)
+    del stored["state"]
+    return OffloadDecision(
+        pool=entry.pool.uid,
+        team=entry.pool.team,
+        name=entry.pool.name,
+        mode=entry.mode,
+        first_at=now,
+        last_at=now,
+        verb=decision.verb,
+        binding=decision.binding,
+        sentence=decision.sentence,
+        actuation=actuation,
+        record=stored,
+        policy=to_json(entry.policy),
+        signals=to_json(entry.signals),
+        state=to_json(entry.state),
+    )
+
+
+# --- probes ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def ask_for_probe(*, pool: Pool, again: bool = False) -> list[Probe]:
+    """Have the bandwidth of the pool's declared volumes measured. `again`: also of those that were measured before.
+    Raises Clash for a pool without a volume, and within ten minutes of the last time."""
+    tiers = [tier for tier in spec_of(pool).offload.tiers if tier.kind == "filesystem"]
+    if not tiers:
+        raise Clash(f"{pool.key} declares no filesystem tier: there is no volume to measure.")
+    now = clock.now()
+    held = {row.kind: row for row in Probe.objects.select_for_update().filter(pool=pool.uid)}
+    asked = []
+    for tier in tiers:
+        row = held.get(tier.kind)
+        if row is not None and row.claim == (tier.claim or "") and now - row.asked_at < PROBE_AGAIN:
+            if again:
+                at = (row.asked_at + PROBE_AGAIN).strftime("%H:%M:%S")
+                raise Clash(f"The volume {row.claim} was measured less than ten minutes ago: again from {at} UTC on.")
+            continue
+        if row is not None and not again and row.claim == (tier.claim or "") and row.state == "done":
+            continue
+        asked.append(
+            Probe.objects.update_or_create(
+                pool=pool.uid,
+                kind=tier.kind,
+                defaults={
+                    "claim": tier.claim or "",
+                    "state": "asked",
+                    "asked_at": now,
+                    "finished_at": None,
+                    "job": "",
+                    "problem": "",
+                    # a figure of the same volume stands until there is a newer one
+                    "result": row.result if row is not None and row.claim == (tier.claim or "") else {},
+                },
+            )[0]
+        )
+    return asked
+
+
+def retire(limit: int = 10_000) -> int:
+    """Delete old decisions, oldest first, and what belongs to pools that are gone."""
+    now = clock.now()
+    old = OffloadDecision.objects.filter(last_at__lt=now - _KEPT).order_by("id").values("id")[:limit]
+    deleted, _ = OffloadDecision.objects.filter(id__in=old).delete()
+    pools = Pool.objects.values("uid")
+    for model in (ReuseState, PoolState, Probe):
+        model.objects.exclude(pool__in=pools).delete()
+    return deleted

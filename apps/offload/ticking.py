@@ -1,0 +1,374 @@
+"""One tick: read what is known of all pools that decide on tiers, decide, write plans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from apps.autoscaling.domain.record import from_json
+from apps.autoscaling.policies import Facts
+from apps.autoscaling.selectors import memory_of
+from apps.autoscaling.ticking import facts_of
+from apps.core import clock
+from apps.core.domain.refusals import Refusal
+from apps.core.locks import advisory
+from apps.offload import services
+from apps.offload.domain.decide import decide
+from apps.offload.domain.sketch import Sketch
+from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, Window
+from apps.offload.engines import Publishers, find_publishers
+from apps.offload.models import PoolState, Probe, ReuseState
+from apps.offload.policies import policy_of
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.plan import TierPlan, plan_of
+from apps.pools.models import Pool, Rollout
+from apps.pools.selectors import tier_plan
+from apps.telemetry.domain.signals import Signals as Row
+from apps.telemetry.selectors import recent, signals_of
+from apps.telemetry.services import totals_of
+
+__all__ = ["BLIND_AFTER", "Entry", "bandwidths_of", "entry_of", "run_tick"]
+
+log = logging.getLogger(__name__)
+
+_LOCK = 0x6C616D70_6F66666C
+_MODES = ("auto", "advisory")
+# as the collector fades
+_FADE_SECONDS = 3600.0
+# a collector that has not written for so long is not there
+BLIND_AFTER = timedelta(seconds=60)
+# engines that have told nothing for so long tell nothing
+_SILENT_AFTER = 300.0
+_CONTROL_SECONDS = 900.0
+# counters of a tier are believed from so many bytes on
+_LEAST_BYTES = 64 * 2**20
+# a copy to pinned host memory over PCIe 4 x16, until it is measured
+_ASSUMED_HOST = Bandwidth(load=20e9, store=20e9, latency=0.001, source="assumed")
+_COUNTS = ("device_hits", "wanted", "requests")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pool in a tick, before and after the decision."""
+
+    pool: Pool
+    mode: str
+    policy: Policy
+    signals: Signals
+    state: State
+    before: PoolState | None
+    row_at: datetime | None
+    window: float
+    counts: dict[str, float]
+    baseline: dict[str, Any]
+
+
+def run_tick() -> int | None:
+    """Decide for all pools whose mode is auto or advisory; how many, None when another tick runs."""
+    with advisory(_LOCK) as held:
+        if not held:
+            return None
+        now = clock.now()
+        pools = list(Pool.objects.living().filter(spec__offload__mode__in=_MODES).order_by("uid"))
+        if not pools:
+            return 0
+        publishers = {one.pool: one for one in find_publishers(pools)}
+        entries = []
+        for pool in pools:
+            services_asked(pool)
+            entries.append(entry_of(pool, publishers.get(pool.uid), now))
+        decisions = [decide(e.policy, e.signals, e.state, now.timestamp()) for e in entries]
+        outcomes = {e.pool.uid: _act(e, d) for e, d in zip(entries, decisions, strict=True)}
+        services.record(entries, decisions, outcomes, now)
+        return len(entries)
+
+
+def services_asked(pool: Pool) -> None:
+    """A volume that nobody has measured yet is measured."""
+    try:
+        services.ask_for_probe(pool=pool)
+    except Refusal:
+        return
+
+
+def _act(entry: Entry, decision: Decision) -> str:
+    if decision.verb == "advise":
+        return "Advice only: offload.mode is advisory."
+    if (decision.plan, decision.canary) == (entry.signals.standing, entry.signals.canaried):
+        return ""
+    if entry.mode != "auto":
+        return "Advice only: offload.mode is advisory."
+    try:
+        services.write_plan(entry.pool, decision, entry.policy.variant)
+    except Refusal as refused:
+        return f"Not written: {refused.detail}"
+    except Exception:
+        log.exception("writing the tier plan of pool %s", entry.pool.uid)
+        return "Not written; the worker's log says why."
+    return "Plan written."
+
+
+def entry_of(pool: Pool, publishers: Publishers | None, now: datetime) -> Entry:
+    """All that the decision of one pool rests on."""
+    before = PoolState.objects.filter(pool=pool.uid).first()
+    reuse = ReuseState.objects.filter(pool=pool.uid).first()
+    rows = recent([pool.uid], seconds=60.0).get(pool.uid, {})
+    spec, facts = facts_of([pool], {pool.uid: rows})[pool.uid]
+    since = before.row_at if before is not None and before.row_at is not None else now - timedelta(minutes=15)
+    fresh = [row for row in _pool_rows(pool.uid, since, now) if row.at > since.timestamp() + 1e-3]
+    window, counts = _fold(before, fresh)
+    state = _state(before)
+    plan = plan_of(spec.offload, tier_plan(pool))
+    policy = _policy(pool, spec, facts)
+    rolling = Rollout.objects.filter(pool_id=pool.uid, state__in=("Progressing", "Paused", "Stopped")).exists()
+    control, canary, baseline = _windows(pool, publishers, state, plan, before, rolling, now)
+    sketches = reuse.sketches if reuse is not None else {}
+    events = reuse.window if reuse is not None else 0.0
+    ready = len(publishers.ready) if publishers is not None and publishers.ready is not None else 0
+    scale = events / window if window > 0 else 0.0
+    signals = Signals(
+        window=events,
+        replica=sketches.get("replica", {}).get("") or Sketch().to_json(),
+        pool=sketches.get("pool", {}).get("") or Sketch().to_json(),
+        device_hits=counts["device_hits"] * scale,
+        wanted=counts["wanted"] * scale,
+        requests=counts["requests"] * scale,
+        replicas=float(max(ready, 1)),
+        bandwidths=bandwidths_of(pool, spec, now),
+        standing=configuration_of(plan),
+        canaried=plan.canary is not None,
+        rolling=rolling,
+        canary=canary,
+        control=control,
+        blind=_blind(reuse, publishers, now),
+        one_hit=reuse.one_hit if reuse is not None else None,
+    )
+    newest = fresh[-1].at if fresh else None
+    return Entry(
+        pool=pool,
+        mode=spec.offload.mode,
+        policy=policy,
+        signals=signals,
+        state=state,
+        before=before,
+        row_at=datetime.fromtimestamp(newest, now.tzinfo) if newest is not None else before.row_at if before else None,
+        window=window,
+        counts=counts,
+        baseline=baseline,
+    )
+
+
+def configuration_of(plan: TierPlan) -> Configuration:
+    """What the engines have, as the domain knows it."""
+    return (
+        Configuration(
+            tuple(Placed(t.kind, t.bytes, t.claim, t.ttl_seconds) for t in plan.tiers),
+            plan.chunk_tokens,
+            plan.prompt_only,
+        )
+        if plan.tiers
+        else Configuration(prompt_only=plan.prompt_only)
+    )
+
+
+def _pool_rows(pool: UUID, since: datetime, now: datetime) -> list[Row]:
+    start = max(since, now - timedelta(hours=1))
+    return signals_of(pool, start=start, end=now, step=10.0, columns=("counts",))
+
+
+def _fold(before: PoolState | None, rows: Sequence[Row]) -> tuple[float, dict[str, float]]:
+    """Counters as the collector's sketches are kept: faded sums, and the seconds that they stand for."""
+    window = before.window if before is not None else 0.0
+    counts = {name: float((before.counts if before is not None else {}).get(name, 0.0)) for name in _COUNTS}
+    for row in rows:
+        found = _counts(row)
+        if found is None:
+            continue
+        keep = 0.5 ** (row.seconds / _FADE_SECONDS)
+        window = window * keep + row.seconds
+        counts = {name: counts[name] * keep + found[name] for name in _COUNTS}
+    return window, counts
+
+
+def _counts(row: Row) -> dict[str, float] | None:
+    """Tokens found on devices and looked up, requests; None where the engines did not tell."""
+    counts = row.counts
+    wanted = counts.get("prefix_queries", counts.get("prompt_tokens"))
+    hits = counts.get("prefix_hits", counts.get("source_device"))
+    if wanted is None or hits is None:
+        return None
+    return {"device_hits": hits, "wanted": wanted, "requests": counts.get("requests", 0.0)}
+
+
+def _state(before: PoolState | None) -> State:
+    if before is None:
+        return State()
+    try:
+        return from_json(State, before.state)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        log.warning("the offload memory of pool %s cannot be read; it starts anew", before.pool)
+        return State()
+
+
+def _policy(pool: Pool, spec: PoolSpec, facts: Facts) -> Policy:
+    return policy_of(
+        spec,
+        facts,
+        learned=memory_of(pool.uid),
+        node_memory=None,
+        slept_bytes=_slept(spec, facts),
+        replicas_a_node=1,
+    )
+
+
+def _slept(spec: PoolSpec, facts: Facts) -> int:
+    """Bytes of weights that sleepers of this pool keep in host memory (level 1)."""
+    shape = facts.model.shape if facts.model is not None else None
+    if spec.autoscaling.idle != "standby" or shape is None or shape.parameters is None:
+        return 0
+    return int(2 * shape.parameters)
+
+
+def _blind(reuse: ReuseState | None, publishers: Publishers | None, now: datetime) -> str:
+    if publishers is not None and publishers.problem:
+        return publishers.problem
+    if publishers is not None and publishers.silent and not publishers.endpoints:
+        return (
+            f"No engine publishes KV events ({publishers.silent[0]} has no --kv-events-config): they come with the "
+            "next roll-out of a pool whose offload.mode is auto or advisory."
+        )
+    if reuse is None or now - reuse.at > BLIND_AFTER:
+        age = "never" if reuse is None else f"not for {(now - reuse.at).total_seconds():.0f} s"
+        return f"The collector of KV events has {age} written: is `manage.py kvevents` running?"
+    heard = [e.get("heard_at") for e in reuse.engines.values()]
+    if publishers is not None and publishers.endpoints and not any(heard) and reuse.window > _SILENT_AFTER:
+        return "Engines publish KV events, but none has arrived: are their ports (5557, 5558) reachable from here?"
+    return ""
+
+
+# --- bandwidth -------------------------------------------------------------------------------------------------------
+
+
+def bandwidths_of(pool: Pool, spec: PoolSpec, now: datetime) -> dict[str, Bandwidth]:
+    """Of declared tiers: from the engines' counters of the last hour, else from a probe, else (host memory) assumed."""
+    rows = signals_of(pool.uid, start=now - timedelta(hours=1), end=now, step=60.0, columns=("counts",))
+    sums: dict[str, float] = {}
+    newest: dict[str, float] = {}
+    for row in rows:
+        for name, value in row.counts.items():
+            if name.startswith(("offload_", "tier_")) and value > 0:
+                sums[name] = sums.get(name, 0.0) + value
+                newest[name] = row.at
+    probes = {probe.kind: probe for probe in Probe.objects.filter(pool=pool.uid)}
+    found: dict[str, Bandwidth] = {}
+    for tier in spec.offload.tiers:
+        measured = _measured(tier.kind, sums, newest, now.timestamp())
+        if measured is not None:
+            found[tier.kind] = measured
+        elif (probe := probes.get(tier.kind)) is not None and probe.result.get("load"):
+            age = (now - (probe.finished_at or probe.asked_at)).total_seconds()
+            found[tier.kind] = Bandwidth(
+                probe.result["load"], probe.result["store"], probe.result.get("latency", 0.005), "probe", age
+            )
+        elif tier.kind == "host":
+            found[tier.kind] = _ASSUMED_HOST
+    return found
+
+
+def _measured(kind: str, sums: Mapping[str, float], newest: Mapping[str, float], now: float) -> Bandwidth | None:
+    if kind == "host":
+        names = ("offload_load_bytes", "offload_load_seconds", "offload_store_bytes", "offload_store_seconds")
+    else:
+        mark = {"filesystem": "fs", "object": "obj", "peer": "p2p"}[kind]
+        tier = next((n.split(":", 1)[1] for n in sums if n.startswith("tier_read_bytes:") and n.endswith(mark)), None)
+        if tier is None:
+            return None
+        names = tuple(f"tier_{n}:{tier}" for n in ("read_bytes", "read_seconds", "write_bytes", "write_seconds"))  # type: ignore[assignment]
+    loaded, loading, stored, storing = (sums.get(name, 0.0) for name in names)
+    if loaded < _LEAST_BYTES or loading <= 0:
+        return None
+    store = stored / storing if stored >= _LEAST_BYTES and storing > 0 else loaded / loading
+    return Bandwidth(loaded / loading, store, 0.002, "measured", now - newest[names[0]])
+
+
+# --- what the canary and the others did ------------------------------------------------------------------------------
+
+
+def _windows(
+    pool: Pool,
+    publishers: Publishers | None,
+    state: State,
+    plan: TierPlan,
+    before: PoolState | None,
+    rolling: bool,
+    now: datetime,
+) -> tuple[Window | None, Window | None, dict[str, Any]]:
+    """What the others (or the pool before) and what the canary (or the pool since) did; and the totals to compare
+    with."""
+    baseline = dict(before.baseline) if before is not None else {}
+    if plan.canary is not None:
+        ready = dict(publishers.ready or {}) if publishers is not None else {}
+        named = publishers.canary if publishers is not None else ()
+        if not any(name in ready for name in named):
+            return None, None, {}
+        totals = {uid: found.reading.counters for uid, found in totals_of(ready.values()).items()}
+        held = baseline.get("totals")
+        if not held:
+            return None, None, {"at": now.timestamp(), "totals": {uid: _kept(c) for uid, c in totals.items()}}
+        seconds = now.timestamp() - baseline["at"]
+        with_ = [uid for name, uid in ready.items() if name in named]
+        canary = _window([(totals[u], held.get(u, {})) for u in with_ if u in totals], seconds)
+        control = _window([(c, held[u]) for u, c in totals.items() if u not in with_ and u in held], seconds)
+        return control, canary, baseline
+    since = state.ready_at if state.phase == "watching" and state.ready_at is not None else None
+    start = now - timedelta(seconds=_CONTROL_SECONDS)
+    rows = signals_of(pool.uid, start=start, end=now, step=10.0, columns=("counts",))
+    sums: dict[str, float] = {}
+    for row in rows:
+        if since is None or row.at > since:
+            for name, value in row.counts.items():
+                sums[name] = sums.get(name, 0.0) + value
+    window = _window([(sums, {})], sum(row.seconds for row in rows)) if sums else None
+    if state.phase == "watching":
+        return None, None if rolling else window, {}
+    return window, None, {}
+
+
+_KEPT = (
+    "prompt_tokens", "source_computed", "source_device", "source_host", "source_disk", "source_p2p", "source_external",
+    "offload_load_seconds", "requests", "ttft_sum", "errors",
+)  # fmt: skip
+
+
+def _kept(counters: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in counters.items() if name in _KEPT or name.startswith("tier_read_seconds:")}
+
+
+def _window(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], seconds: float) -> Window | None:
+    """Sums of what counters grew by; None without any."""
+    if not pairs:
+        return None
+    grown: dict[str, float] = {}
+    for now, before in pairs:
+        for name, value in _kept(now).items():
+            grown[name] = grown.get(name, 0.0) + max(0.0, value - before.get(name, 0.0))
+    loaded = sum(grown.get(name, 0.0) for name in ("source_host", "source_disk", "source_p2p", "source_external"))
+    prompt = grown.get("prompt_tokens", 0.0)
+    device = grown.get("source_device", 0.0)
+    waits = grown.get("offload_load_seconds", 0.0)
+    waits += sum(value for name, value in grown.items() if name.startswith("tier_read_seconds:"))
+    return Window(
+        seconds=seconds,
+        prompt=prompt,
+        computed=grown.get("source_computed", max(0.0, prompt - device - loaded)),
+        device=device,
+        loaded=loaded,
+        load_seconds=waits,
+        requests=grown.get("requests", 0.0),
+        ttft_sum=grown.get("ttft_sum", 0.0),
+        errors=grown.get("errors", 0.0),
+    )

@@ -1,0 +1,204 @@
+"""Offload over a real Postgres: what collector and telemetry wrote goes in; plans, decisions and replays come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.audit.models import Event
+from apps.core import clock
+from apps.core.domain.access import Role
+from apps.core.models import OutboxEvent
+from apps.offload import services, ticking
+from apps.offload.engines import Endpoint, Publishers
+from apps.offload.models import OffloadDecision, Probe
+from apps.pools.domain.tiers.plan import TierPlan
+from apps.pools.models import Pool, TierPlanRow
+from apps.reconcile.models import QueueItem
+from apps.telemetry.domain.signals import Signals
+from apps.telemetry.services import Tick, record_tick
+from tests.support.people import Api, api_of, person, team
+from tests.unit.offload.pools import GIB, SIZE, watched
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
+URL = "teams/default/pools/chat"
+TIERS = [
+    {"kind": "host", "bytes": "256Gi"},
+    {"kind": "filesystem", "bytes": "500Gi", "claim": "kv-cache"},
+]
+
+
+class World:
+    """A pool, and time that goes on by half a minute a tick."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, mode: str = "auto") -> None:
+        spec = {
+            "model": "m",
+            "cluster": "c",
+            "namespace": "n",
+            "variants": [{"name": "h200", "accelerator": "nvidia-h200", "replicas": {"min": 1, "max": 1}}],
+            "offload": {"mode": mode, "tiers": TIERS},
+        }
+        self.pool = Pool.objects.create(team="default", name="chat", spec=spec, created_at=START, updated_at=START)
+        self.now = START
+        self.publishers = Publishers(
+            self.pool.uid, (Endpoint("u/0", "chat-h200-1", "tcp://127.0.0.1:1", ""),), ready={"chat-h200-1": "u"}
+        )
+        monkeypatch.setattr(ticking, "find_publishers", lambda pools=None: [self.publishers])
+
+    def tick(self, *, collected: bool = True) -> OffloadDecision:
+        self.now += timedelta(seconds=30)
+        reuse, device = watched()
+        share = 30.0 / 1800.0
+        hits, wanted = device.hits * SIZE * share, device.wanted * SIZE * share
+        counts = {
+            "prefix_queries": wanted, "prefix_hits": hits, "prompt_tokens": wanted, "requests": 20.0,
+            "source_device": hits, "source_computed": wanted - hits, "ttft_sum": 5.0,
+        }  # fmt: skip
+        row = Signals(at=self.now.timestamp(), seconds=30.0, targets=1, scraped=1, counts=counts, replicas={"ready": 1})
+        with clock.frozen(self.now):
+            record_tick(Tick(at=self.now, rows={(self.pool.uid, ""): row, (self.pool.uid, "h200"): row}, totals={}))
+            if collected:
+                services.store_reuse(
+                    [
+                        {
+                            "pool": self.pool.uid,
+                            "at": self.now,
+                            "window": 1800.0,
+                            "sketches": {
+                                scope: {name: sketch.to_json() for name, sketch in sketches.items()}
+                                for scope, sketches in (("replica", reuse.replica), ("pool", reuse.pool))
+                            },
+                            "engines": {"u/0": {"pod": "chat-h200-1", "sequence": 9, "heard_at": self.now.timestamp()}},
+                            "counters": {"events": 9, "dropped": 0, "gaps": 0, "restarts": 0, "silent": []},
+                            "rate": 1.0,
+                            "samples": 2400,
+                            "one_hit": 0.1,
+                        }
+                    ]
+                )
+            assert ticking.run_tick() == 1
+        return OffloadDecision.objects.latest("id")
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    team("platform")
+    team("default")
+    yield api_of(person("eve", default=Role.EDITOR))
+
+
+@pytest.fixture
+def world(api: Api, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_a_tier_that_pays_goes_through_the_pools_room_as_a_plan(world: World, api: Api) -> None:
+    for _ in range(3):
+        decision = world.tick()
+    # nobody has said that an accelerator is free: the pool is compared with itself
+    assert decision.verb in ("keep", "hold")
+    moved = api.get(f"{URL}/offload/decisions?verb=moves")["items"]
+    assert [one["verb"] for one in moved] == ["keep"]
+    assert moved[0]["actuation"] == "Plan written."
+    plan = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+    assert [tier.kind for tier in plan.tiers] == ["host"]
+    assert 150 * GIB < plan.tiers[0].bytes <= 256 * GIB
+    assert plan.events
+    assert QueueItem.objects.filter(uid=world.pool.uid).exists()
+    assert Event.objects.filter(uid=world.pool.uid, reason="TiersSet", source="offload").exists()
+    assert Event.objects.filter(uid=world.pool.uid, reason="TierKept").exists()
+    assert OutboxEvent.objects.filter(uid=world.pool.uid, fields=["offload"]).exists()
+    # what was decided makes no revision
+    world.pool.refresh_from_db()
+    assert (world.pool.generation, world.pool.version) == (1, 1)
+
+
+def test_the_standing_the_curve_and_what_else_could_be(world: World, api: Api) -> None:
+    for _ in range(2):
+        world.tick()
+    found = api.get(f"{URL}/offload")
+    assert (found["mode"], found["measured"]["state"], found["measured"]["events"]) == ("auto", "ok", 9)
+    by_kind = {tier["kind"]: tier for tier in found["tiers"]}
+    assert by_kind["host"]["source"] == "assumed"
+    assert by_kind["host"]["gain"]["gpuSecondsPerHour"] > 0
+    assert by_kind["filesystem"]["verdict"] == "not measured"
+    assert by_kind["filesystem"]["probe"] == "asked"
+
+    curve = api.get(f"{URL}/offload/curve")
+    rates = [point["hitRate"] for point in curve["points"]]
+    assert rates == sorted(rates)
+    assert curve["present"]["hitRate"] == pytest.approx(rates[0])
+    assert curve["knee"]["hitRate"] > 0.8
+    assert curve["reuseTime"]["p95"] == pytest.approx(225, rel=0.2)
+    assert api.get(f"{URL}/offload/curve?scope=pool")["scope"] == "pool"
+
+    rows = api.get(f"{URL}/offload/what-if")["rows"]
+    chosen = next(row for row in rows if row["chosen"])
+    assert chosen["accelerators"] < 0
+    assert "hit rate 0 → 8" in chosen["sentence"]
+    (asked,) = api.get(f"{URL}/offload/what-if?host=32Gi")["rows"]
+    assert asked["bytes"] == 32 * GIB
+    assert asked["hitRate"] < chosen["hitRate"]
+
+
+def test_decisions_replay_to_the_last_bit_and_holds_are_one_row(world: World, api: Api) -> None:
+    for _ in range(6):
+        world.tick()
+    rows = list(OffloadDecision.objects.order_by("id"))
+    assert len(rows) < 6
+    assert sum(row.count for row in rows) == 6
+    for row in rows:
+        answer = api.get(f"{URL}/offload/decisions/{row.id}/replay")
+        assert answer["equal"], answer["differs"]
+    rows[0].record["gain"]["net"] += 1e-9
+    rows[0].save()
+    assert api.get(f"{URL}/offload/decisions/{rows[0].id}/replay")["differs"] == ["gain"]
+    whole = api.get(f"{URL}/offload/decisions/{rows[-1].id}")
+    assert {i["name"] for i in whole["inputs"]} >= {"wanted", "held", "bandwidth"}
+    assert whole["options"]
+
+
+def test_a_measured_volume_that_is_too_slow_is_refused_with_its_numbers(world: World, api: Api) -> None:
+    world.tick()
+    Probe.objects.update(state="done", result={"load": 2e9, "store": 1e9, "latency": 0.02}, finished_at=world.now)
+    world.tick()
+    tier = next(t for t in api.get(f"{URL}/offload")["tiers"] if t["kind"] == "filesystem")
+    assert (tier["verdict"], tier["source"]) == ("refused", "probe")
+    assert tier["gain"]["gpuSecondsPerHour"] < 0
+    assert "at 2 GB/s (probe)" in tier["sentence"]
+
+
+def test_without_a_collector_the_loop_is_blind_says_so_and_keeps_what_stands(world: World, api: Api) -> None:
+    for _ in range(3):
+        world.tick()
+    before = TierPlanRow.objects.get(pool=world.pool).plan
+    world.now += timedelta(minutes=5)
+    decision = world.tick(collected=False)
+    assert "is `manage.py kvevents` running?" in decision.sentence or decision.binding == "canary"
+    world.publishers = Publishers(world.pool.uid, silent=("chat-h200-1",), ready={"chat-h200-1": "u"})
+    found = api.get(f"{URL}/offload")
+    assert found["measured"]["state"] == "blind"
+    assert TierPlanRow.objects.get(pool=world.pool).plan == before
+
+
+def test_advice_writes_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, mode="advisory")
+    for _ in range(3):
+        decision = world.tick()
+    assert decision.verb == "advise"
+    assert not TierPlanRow.objects.exists()
+    assert Event.objects.filter(uid=world.pool.uid, reason="TierAdvised").exists()
+
+
+def test_a_probe_is_asked_for_once_in_ten_minutes_by_people(world: World, api: Api) -> None:
+    with clock.frozen(START):
+        asked = api.send("POST", f"{URL}/offload/probe")
+        again = api.send("POST", f"{URL}/offload/probe")
+    assert (asked.status_code, again.status_code) == (202, 409)
+    assert asked.json()["tiers"] == [{"kind": "filesystem", "claim": "kv-cache"}]
+    assert "less than ten minutes ago" in again.json()["detail"]

@@ -1,0 +1,200 @@
+"""Which tiers are decided on, what a canary has to show, and that a record gives the same decision again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.autoscaling.domain.record import from_json, to_json
+from apps.offload.domain.benefit import Measured, break_even, evaluate, load_seconds, recompute_seconds, shortest
+from apps.offload.domain.budget import host_budget
+from apps.offload.domain.decide import decide
+from apps.offload.domain.options import best_of, options
+from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State
+from tests.unit.offload.pools import GIB, HOST, POLICY, SLOW, signals, window
+
+NOW = 1_000_000.0
+
+
+def settled(policy: Policy, seen: Signals, state: State | None = None, now: float = NOW) -> Decision:
+    """The decision after two ticks that agree."""
+    first = decide(policy, seen, state or State(), now)
+    return decide(policy, seen, first.state, now + 30)
+
+
+def test_the_numbers_of_the_calibration() -> None:
+    """Of the calibration: break-even 3.5 to 4.8 GB/s; 32,768 tokens 1,257 ms computed, 2,075 loaded at 2 GB/s."""
+    assert 3.4e9 < break_even(POLICY, 32_768) < 5.5e9
+    assert recompute_seconds(POLICY, 32_768) == pytest.approx(1.24, rel=0.03)
+    assert load_seconds(POLICY, 32_768, SLOW) == pytest.approx(2.1, rel=0.1)
+    assert shortest(POLICY, HOST) is not None
+    # at 131,072 tokens computing takes 10 s
+    assert shortest(POLICY, SLOW) == 131_072
+    assert shortest(POLICY, Bandwidth(0.5e9, 0.5e9)) is None
+
+
+@given(st.floats(0.2e9, 80e9), st.floats(0.2e9, 80e9))
+def test_a_faster_tier_is_never_worth_less(one: float, other: float) -> None:
+    slow, fast = sorted((one, other))
+    tier = Configuration((Placed("host", 256 * GIB),))
+    gains = []
+    for bandwidth in (slow, fast):
+        seen = signals({"host": Bandwidth(bandwidth, 50e9)})
+        gains.append(evaluate(POLICY, seen, Measured.of(seen), tier).gpu_seconds)
+    assert gains[0] <= gains[1] + 1e-6
+
+
+def test_host_memory_is_tried_on_one_replica_and_the_slow_volume_is_refused_with_its_numbers() -> None:
+    decision = settled(POLICY, signals())
+    assert (decision.verb, decision.canary) == ("canary", True)
+    assert [tier.kind for tier in decision.plan.tiers] == ["host"]
+    assert 150 * GIB < decision.plan.tiers[0].bytes <= 256 * GIB
+    assert decision.gain.gpu_seconds > 0
+    assert "one replica of h200 first" in decision.sentence
+    alone = replace(POLICY, tiers=POLICY.tiers[1:])
+    refused = settled(alone, signals({"filesystem": SLOW}))
+    assert (refused.verb, refused.binding) == ("hold", "bandwidth")
+    assert "2 GB/s (probe)" in refused.sentence
+    assert "takes 423 ms to load and 163 ms to compute; break-even is" in refused.sentence
+
+
+def test_what_is_not_measured_is_not_decided_on() -> None:
+    decision = settled(POLICY, signals({}))
+    assert (decision.verb, decision.binding) == ("hold", "unmeasured")
+    assert [i.state for i in decision.inputs if i.name == "bandwidth"] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "binding"),
+    [
+        ({"window": 60.0}, {}, "evidence"),
+        ({"rolling": True}, {}, "rollout"),
+        ({}, {"restart": 1e7}, "pay-back"),
+        ({}, {"least_hit": 1.1, "least_work": 9.0}, "minimum-gain"),
+    ],
+)
+def test_what_holds_a_change_back(changes: dict[str, Any], policy: dict[str, Any], binding: str) -> None:
+    decision = settled(replace(POLICY, **policy), signals(**changes))
+    assert (decision.verb, decision.binding, decision.plan) == ("hold", binding, Configuration())
+
+
+def test_blind_is_said_and_nothing_moves() -> None:
+    standing = Configuration((Placed("host", 64 * GIB),))
+    decision = settled(POLICY, signals(blind="No engine publishes KV events.", standing=standing))
+    assert (decision.verb, decision.plan) == ("blind", standing)
+    assert "No engine publishes" in decision.sentence
+
+
+def test_advice_changes_nothing() -> None:
+    decision = settled(replace(POLICY, mode="advisory"), signals())
+    assert (decision.verb, decision.plan, decision.canary) == ("advise", Configuration(), False)
+    assert "Advice only" in decision.sentence
+
+
+def begun() -> Decision:
+    decision = settled(POLICY, signals())
+    assert decision.verb == "canary"
+    return decision
+
+
+def watch(start: Decision, hit: float, *, seconds: float = 4000.0, **changes: Any) -> Decision:
+    """The decision when the canary has been watched for so long."""
+    seen = signals(
+        standing=start.plan,
+        canaried=True,
+        canary=window(hit),
+        control=window(0.0),
+        **changes,
+    )
+    first = decide(POLICY, seen, start.state, NOW + 200)
+    assert (first.verb, first.binding, first.canary) == ("hold", "canary", True)
+    return decide(POLICY, seen, first.state, NOW + 200 + seconds)
+
+
+def test_a_canary_that_shows_its_gain_becomes_the_plan_of_all_replicas() -> None:
+    start = begun()
+    kept = watch(start, 0.8)
+    assert (kept.verb, kept.canary, kept.plan) == ("keep", False, start.plan)
+    assert "1,000 prompt tokens took" in kept.sentence
+    assert kept.state.phase == "steady"
+    later = decide(POLICY, signals(standing=kept.plan), kept.state, NOW + 9000)
+    assert later.verb == "hold"
+
+
+def test_a_canary_that_does_not_is_taken_back_and_not_tried_again_soon() -> None:
+    start = begun()
+    back = watch(start, 0.01)
+    assert (back.verb, back.plan.tiers, back.state.failures) == ("roll-back", (), 1)
+    assert "were expected" in back.sentence
+    soon = decide(POLICY, signals(), back.state, NOW + 8000)
+    soon = decide(POLICY, signals(), soon.state, NOW + 8030)
+    assert soon.plan != start.plan
+    again = back.state
+    for _ in range(2):
+        decision = decide(POLICY, signals(), again, NOW + 40_000)
+        again = decision.state
+    assert decision.verb == "canary"
+
+
+def test_a_slower_ttft_or_failing_requests_take_it_back() -> None:
+    start = begun()
+    for bad in (window(0.8, ttft_sum=100.0), window(0.8, errors=60.0)):
+        seen = signals(standing=start.plan, canaried=True, canary=bad, control=window(0.0))
+        first = decide(POLICY, seen, start.state, NOW + 200)
+        assert decide(POLICY, seen, first.state, NOW + 4500).verb == "roll-back"
+
+
+def test_a_canary_that_never_gets_ready_is_taken_back() -> None:
+    start = begun()
+    seen = signals(standing=start.plan, canaried=True)
+    assert decide(POLICY, seen, start.state, NOW + 100).verb == "hold"
+    back = decide(POLICY, seen, start.state, NOW + 2000)
+    assert (back.verb, "did not become ready" in back.sentence) == ("roll-back", True)
+
+
+def test_without_a_spare_accelerator_the_pool_is_compared_with_itself() -> None:
+    policy = replace(POLICY, spare=False)
+    start = settled(policy, signals(control=window(0.0)))
+    assert (start.verb, start.canary, start.state.phase) == ("keep", False, "watching")
+    seen = signals(standing=start.plan, canary=window(0.0, prompt=1e6))
+    first = decide(policy, seen, start.state, NOW + 300)
+    assert decide(policy, seen, first.state, NOW + 6000).verb == "roll-back"
+
+
+def test_tiers_that_pay_no_more_go() -> None:
+    standing = Configuration((Placed("host", 256 * GIB),))
+    slow = {"host": Bandwidth(0.5e9, 0.5e9)}
+    decision = settled(replace(POLICY, tiers=POLICY.tiers[:1]), signals(slow, standing=standing))
+    assert (decision.verb, decision.plan.tiers) == ("retire", ())
+
+
+def test_a_price_of_memory_keeps_the_tier_small() -> None:
+    free, dear = POLICY, replace(POLICY, tiers=(replace(POLICY.tiers[0], gib_hour=0.02),))
+    seen = signals({"host": HOST})
+    sizes = [best_of(options(p, seen, Measured.of(seen))).configuration.bytes_of("host") for p in (free, dear)]
+    assert sizes[1] < sizes[0]
+
+
+def test_the_budget_of_host_memory_counts_sleeping_weights() -> None:
+    known = {"declared": 256 * GIB, "engine_memory": 64 * GIB, "replicas_a_node": 2}
+    assert host_budget(node_memory=None, slept=0, **known) == 256 * GIB
+    awake = host_budget(node_memory=512 * GIB, slept=0, **known)
+    asleep = host_budget(node_memory=512 * GIB, slept=100 * GIB, **known)
+    assert awake - asleep == pytest.approx(50 * GIB, rel=0.01)
+    assert host_budget(node_memory=64 * GIB, slept=0, **known) == 0
+
+
+@given(st.sampled_from([0.5e9, 2e9, 5e9, 20e9, 50e9]), st.booleans(), st.floats(0, 5000))
+def test_a_stored_decision_is_made_again_bit_by_bit(bandwidth: float, spare: bool, late: float) -> None:
+    policy = replace(POLICY, spare=spare)
+    seen = signals({"host": HOST, "filesystem": Bandwidth(bandwidth, bandwidth)}, control=window(0.1))
+    state = decide(policy, seen, State(), NOW).state
+    decision = decide(policy, seen, state, NOW + late)
+    stored = json.loads(json.dumps([to_json(x) for x in (policy, seen, state, decision)]))
+    again = decide(from_json(Policy, stored[0]), from_json(Signals, stored[1]), from_json(State, stored[2]), NOW + late)
+    assert json.loads(json.dumps(to_json(again))) == stored[3]
