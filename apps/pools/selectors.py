@@ -93,7 +93,12 @@ def model_facts(model: Any) -> ModelFacts:
 
 def shape_of(model: Any | None) -> Shape:
     shape = (model.spec.get("shape") or {}) if model is not None else {}
-    return Shape(layers=shape.get("layers"), heads=shape.get("heads"), kv_heads=shape.get("kvHeads"))
+    return Shape(
+        layers=shape.get("layers"),
+        heads=shape.get("heads"),
+        kv_heads=shape.get("kvHeads"),
+        weight_bytes=ShapeSpec.from_document(shape).weight_bytes if shape else None,
+    )
 
 
 def accelerators() -> Mapping[str, AcceleratorFacts]:

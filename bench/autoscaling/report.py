@@ -60,9 +60,60 @@ def write(
         "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}</style>"
         "<h1>Autoscaling policies: GPU-hours against attainment</h1>"
         "<p>Attainment is joint: TTFT and TPOT of the same request. Each point is a value of the policy's main knob, "
-        "the mean over seeds; bars are 95 % intervals. Left and up is better.</p>" + sections + "</html>"
+        "the mean over seeds; bars are 95 % intervals. Left and up is better.</p>"
+        + _summary(summary)
+        + sections
+        + "</html>"
     )
     return data, page
+
+
+def _summary(summary: Mapping[str, Any]) -> str:
+    """The verdicts, pools that go to zero beside the ski-rental optimum, and the four pools that share."""
+    verdicts = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{_said(v.get('ok'))}</td><td>{v['seeds']}</td>"
+        f"<td>{_percent(v['attainment'])} ± {_percent(v['attainment_off'])}</td><td>{_ratio(v, 'to_foresight')}</td>"
+        f"<td>{_ratio(v, 'to_static')}</td><td>{_ratio(v, 'to_best_peer')}</td><td>{v['reversals_per_hour']}</td>"
+        f"<td>{html.escape('; '.join(v.get('behind', [])[:6]))}</td></tr>"
+        for name, v in summary["verdicts"].items()
+    )
+    rentals = "".join(f"<li>{_rental(name, found)}</li>" for name, found in summary["rentals"].items() if found)
+    sharing = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
+    return (
+        "<h2>Verdict</h2><p>Hours of ours against foresight, fixed fleets and the best peer at the same attainment; "
+        f"size {summary['size']}, start-up {summary['startup_s']:g} s.</p><table><tr><th>scenario</th><th>holds</th>"
+        "<th>seeds</th><th>attainment</th><th>foresight</th><th>static</th><th>best peer</th><th>reversals/h</th>"
+        f"<th>behind</th></tr>{verdicts}</table><ul>{rentals}{sharing}</ul>"
+    )
+
+
+def _rental(name: str, found: Mapping[str, float]) -> str:
+    return (
+        f"{html.escape(name)}, to zero: {_percent(found['attainment'])} with {found['hours']:.2f} GPU-hours; "
+        f"the ski-rental optimum of one replica {found['optimum_hours']:.2f}, "
+        f"the break-even rule {found['break_even_hours']:.2f}, always on {found['always_on_hours']:.2f} "
+        f"(one replica: {_percent(found['always_on_attainment'])})"
+    )
+
+
+def _sharing(found: Mapping[str, Any]) -> str:
+    return (
+        f"four pools, {html.escape(str(found['name']))}: {_percent(found['attainment'])} with {found['hours']:.2f} "
+        f"GPU-hours, {_percent(found['saved'])} fewer, {found['points_lost']:.1f} points lost, "
+        f"TTFT p95 {found['ttft_p95']:.1f} s, {found['wakes']:.0f} turns"
+    )
+
+
+def _said(ok: bool | None) -> str:
+    return {True: "yes", False: "no", None: "no claim"}[ok]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"
+
+
+def _ratio(verdict: Mapping[str, Any], name: str) -> str:
+    return f"{verdict[name]:.2f} ± {verdict[f'{name}_off']:.2f}" if name in verdict else "–"
 
 
 def _section(scenario: Scenario, points: Sequence[Point]) -> str:

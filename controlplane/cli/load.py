@@ -22,6 +22,8 @@ __all__ = ["load"]
 @click.argument("url", required=False)
 @click.option("--pool", metavar="NAME", help="Play against the endpoint of this pool instead of a URL.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=2.0, show_default=True, help="Requests/s.")
+@click.option("--curve", default=None, metavar="T:RATE,...",
+              help="Rates over time, straight in between: 0s:1,4m:8,5m:1.")  # fmt: skip
 @click.option("--duration", default=None, metavar="TIME", help="How long requests are sent [60s; a trace: all of it].")
 @click.option("--requests", type=click.IntRange(min=1), default=None, help="Send at most so many.")
 @click.option(
@@ -54,7 +56,8 @@ def load(url: str | None, pool: str | None, team: str | None, as_json: bool, **o
     Without --trace, arrivals are a Poisson process and prompts share prefixes. A server that is too slow gets no rest:
     arrivals do not wait for answers. Exit code 1 when no request succeeded.
     """
-    base_url = _base_url(url, pool, team)
+    base_url, served = _target(url, pool, team)
+    options["model"] = options["model"] or served
     plan = _plan(options)
     if not plan:
         raise Failure("Nothing to send: no request falls into that time. Raise --duration or --rate.", USAGE)
@@ -67,20 +70,22 @@ def load(url: str | None, pool: str | None, team: str | None, as_json: bool, **o
         raise Failure("No request succeeded.", REFUSED)
 
 
-def _base_url(url: str | None, pool: str | None, team: str | None) -> str:
+def _target(url: str | None, pool: str | None, team: str | None) -> tuple[str, str | None]:
+    """The address, and of a pool the model it serves: one that sleeps lists none."""
     if (url is None) == (pool is None):
         raise Failure("Give either a URL or --pool NAME.", USAGE)
     if url is not None:
         if not url.startswith(("http://", "https://")):
             raise Failure(f"{url!r} is not a URL; write it like http://127.0.0.1:8000.", USAGE)
-        return url
+        return url, None
     _, found = find(connect(team), Wanted(find_kind("pool"), str(pool)))
-    endpoint = (found.get("status") or {}).get("endpoint")
+    status = found.get("status") or {}
+    endpoint = status.get("endpoint")
     if not endpoint:
         raise Failure(
             f"Pool {pool} has no endpoint yet; wait for it with `lamp wait --for=condition=Ready pool/{pool}`."
         )
-    return str(endpoint)
+    return str(endpoint), status.get("servedName")
 
 
 def _plan(options: dict[str, Any]) -> list[Any]:
@@ -109,8 +114,30 @@ def _plan(options: dict[str, Any]) -> list[Any]:
         question_tokens=options["question_tokens"],
         output_tokens=options["output_tokens"],
     )
-    arrivals = list(workloads.poisson(options["rate"] * scale, duration or 60.0, options["seed"]))
+    if options["curve"]:
+        points = [(at / scale, rate * scale) for at, rate in _points(options["curve"])]
+        arrivals = [at for at in workloads.varying(points, options["seed"]) if duration is None or at < duration]
+    else:
+        arrivals = list(workloads.poisson(options["rate"] * scale, duration or 60.0, options["seed"]))
     return workloads.shared_prefixes(shape, arrivals, options["seed"])[: options["requests"]]
+
+
+def _points(text: str) -> list[tuple[float, float]]:
+    """`0s:1,4m:8` as (seconds, requests/s). Raises Failure."""
+    points: list[tuple[float, float]] = []
+    for part in text.split(","):
+        at, colon, rate = part.strip().partition(":")
+        try:
+            point = (seconds(at), float(rate))
+        except (ValueError, click.UsageError):
+            colon = ""
+        if not colon or point[1] < 0 or (points and point[0] <= points[-1][0]):
+            raise Failure(
+                f"--curve: {part!r} is no point of it. Write times that rise, rates of 0 or more, as 0s:1,4m:8,5m:1.",
+                USAGE,
+            )
+        points.append(point)
+    return points
 
 
 async def _run(base_url: str, plan: list[Any], options: dict[str, Any], *, quiet: bool) -> Any:

@@ -31,9 +31,10 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the console; default 8080 or the next free one.")
 @click.option("--engine", type=click.Choice(["sim", "vllm"]), default="sim", help="What runs as the engine.")
 @click.option("--demo/--no-demo", default=True, help="Send demo traffic to the quickstart pool.")
-def up(data: Path, port: int | None, engine: str, demo: bool) -> None:
+@click.option("--ramp/--no-ramp", default=True, help="With the demo: a second pool, which scales, sleeps and wakes.")
+def up(data: Path, port: int | None, engine: str, demo: bool, ramp: bool) -> None:
     """Start everything in the foreground; Ctrl-C stops it."""
-    sys.exit(run_instance(Options(data=data, port=port, engine=engine, demo=demo)))
+    sys.exit(run_instance(Options(data=data, port=port, engine=engine, demo=demo, ramp=demo and ramp)))
 
 
 @main.command()

@@ -29,6 +29,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 LAMP = str(Path(sys.executable).parent / "lamp")
 ADMIN = "admin"
+# long enough asleep to be seen, a ramp that several replicas have to be started for
+DEMO_CURVE = "0s:0,150s:0,151s:0.5,210s:0.5,390s:7,450s:7,460s:0.5,480s:0"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Options:
     port: int | None
     engine: str
     demo: bool
+    ramp: bool = True
 
 
 class Stack:
@@ -178,6 +181,14 @@ class Stack:
             *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256", "--output-tokens", "96"),
         ]
         return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
+
+    def demo_ramp(self) -> Spec:
+        """A quarter of an hour of the second pool: silence, a first request, a ramp, silence; and again."""
+        argv = [
+            *(LAMP, "load", "--team", "default", "--pool", "assist", "--curve", DEMO_CURVE, "--json"),
+            *("--prefix-groups", "2", "--prefix-tokens", "256", "--question-tokens", "256", "--output-tokens", "256"),
+        ]
+        return Spec(name="demo-ramp", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
 
     @property
     def cli_env(self) -> dict[str, str]:

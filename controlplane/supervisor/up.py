@@ -19,6 +19,7 @@ from controlplane.supervisor.postgres import PostgresError
 from controlplane.supervisor.stack import ADMIN, LAMP, PROJECT, PYTHON, Options, Stack
 
 _QUICKSTART = PROJECT / "examples" / "quickstart"
+_RAMP = PROJECT / "examples" / "standby"
 
 
 class AlreadyRunning(RuntimeError):
@@ -95,7 +96,7 @@ class Instance:
         stack.write_state()
         await self._apply()
         if stack.options.demo:
-            await self._start([stack.demo_traffic()])
+            await self._start([stack.demo_traffic(), *([stack.demo_ramp()] if stack.options.ramp else [])])
         self._print_address()
         await self._report_pools()
 
@@ -124,14 +125,15 @@ class Instance:
         self.say("database is migrated")
 
     async def _apply(self) -> None:
-        """The embedded cluster's document at every start (its address may have moved); the quickstart only once."""
+        """The embedded cluster's document at every start (its address may have moved); examples only once."""
         stack = self.stack
         await self._lamp("apply", "-f", str(stack.cluster_document()))
-        applied = stack.data / "quickstart-applied"
-        if not applied.exists():
-            await self._lamp("apply", "-f", str(_QUICKSTART))
-            applied.touch()
-            self.say("applied examples/quickstart")
+        for folder in (_QUICKSTART, *([_RAMP] if stack.options.ramp else [])):
+            applied = stack.data / f"{folder.name}-applied"
+            if not applied.exists():
+                await self._lamp("apply", "-f", str(folder))
+                applied.touch()
+                self.say(f"applied examples/{folder.name}")
 
     async def _lamp(self, *args: str) -> str:
         return await run_once([LAMP, *args], env=self.stack.cli_env, timeout=60, what=f"`lamp {' '.join(args)}`")
@@ -169,7 +171,12 @@ class Instance:
         self.say("stopping")
         by_name = {child.spec.name: child for child in self._children}
         # clients before servers; the kubelet ends its containers
-        for group in (("demo-traffic",), ("web", "beat", "worker"), ("kubelet", "controllers"), ("apiserver",)):
+        for group in (
+            ("demo-traffic", "demo-ramp"),
+            ("web", "beat", "worker"),
+            ("kubelet", "controllers"),
+            ("apiserver",),
+        ):
             await asyncio.gather(*(by_name.pop(name).stop() for name in group if name in by_name))
         await asyncio.gather(*(child.stop() for child in by_name.values()))
         self.stack.state_file.unlink(missing_ok=True)

@@ -151,9 +151,15 @@ def _name_of(command: str) -> str:
 
 @contextmanager
 def run_stack(
-    *, data: Path | None = None, demo: bool = False, env: dict[str, str] | None = None, healthy: bool = True
+    *,
+    data: Path | None = None,
+    demo: bool = False,
+    ramp: bool = False,
+    env: dict[str, str] | None = None,
+    healthy: bool = True,
 ) -> Iterator[RunningStack]:
-    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one."""
+    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. ramp:
+    with the demo's second pool, which takes a share of the cores."""
     own = data is None
     if data is None:
         base = Path(tempfile.mkdtemp(prefix="lamplight-stack-"))
@@ -165,6 +171,7 @@ def run_stack(
     clean = {k: v for k, v in clean.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
     argv = [sys.executable, "-m", "controlplane.supervisor", "up", "--data", str(data)]
     argv += [] if demo else ["--no-demo"]
+    argv += [] if ramp else ["--no-ramp"]
     with output.open("ab") as log:
         process = subprocess.Popen(
             argv,

@@ -11,6 +11,7 @@ import math
 
 from apps.autoscaling.domain.draft import Draft, Plain
 from apps.autoscaling.domain.memory import GAPS, POOL
+from apps.autoscaling.domain.types import Policy
 
 __all__ = ["apply", "keep_for", "observe"]
 
@@ -93,7 +94,7 @@ def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int
         return
     start = plain.wake(pool) if policy.idle == "standby" else plain.startup[pool.first]
     # a start holds the requests that come meanwhile: as much again
-    keep = max(keep_for(pool.memory[_GAPS], 2 * start), 60.0 if policy.idle == "standby" else 30.0)
+    keep = max(keep_for(pool.memory[_GAPS], 2 * start), _shortest(policy))
     if rest < keep:
         return
     pool.target = [0] * len(pool.target)
@@ -104,6 +105,13 @@ def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int
     else:
         pool.verb = "zero"
     pool.binding = "idle"
+
+
+def _shortest(policy: Policy) -> float:
+    """Seconds that an idle replica is kept at least. One that shares its accelerators keeps others waiting."""
+    if policy.idle == "standby":
+        return policy.tick if policy.standby == "shared" else 60.0
+    return 30.0
 
 
 def _cheapest(pool: Draft) -> int:

@@ -60,6 +60,19 @@ def poisson(rate: float, duration: float, seed: int) -> Iterator[float]:
         yield at
 
 
+def varying(curve: Sequence[tuple[float, float]], seed: int) -> Iterator[float]:
+    """Arrival times (s) of a Poisson process whose rate runs straight between points (seconds, requests/s)."""
+    at = np.array([moment for moment, _ in curve])
+    rate = np.array([value for _, value in curve])
+    most = float(rate.max(initial=0.0))
+    if most <= 0:
+        return
+    chance = np.random.default_rng([seed, 2])
+    for moment in poisson(most, float(at[-1]), seed):
+        if chance.uniform() * most < np.interp(moment, at, rate):
+            yield moment
+
+
 def shared_prefixes(shape: SharedPrefixes, arrivals: Sequence[float], seed: int) -> list[PlannedRequest]:
     """One request for each arrival; group and question are drawn evenly. The same seed gives the same requests."""
     chance = np.random.default_rng([seed, 1])

@@ -34,6 +34,11 @@ class Shape(Spec):
         """Bytes of keys and values of one token over all layers: 2 x layers x kvHeads x headDim x bytes of dtype."""
         return 2 * self.layers * self.kv_heads * self.head_dim * BYTES_PER_VALUE[self.dtype]
 
+    @property
+    def weight_bytes(self) -> int | None:
+        """Bytes of the weights in `dtype`; None where the parameters are not known."""
+        return self.parameters * BYTES_PER_VALUE[self.dtype] if self.parameters else None
+
 
 class Adapter(Spec):
     """A LoRA adapter of a model, served under its own name. `rank`: of its matrices, where it is known."""

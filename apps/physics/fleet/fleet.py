@@ -170,7 +170,8 @@ class Observation:
 
 
 class Fleet:
-    """See the module. `exact`: prefixes are shared, every step is played."""
+    """See the module. `exact`: prefixes are shared, every step is played. `initial`, `asleep`: replicas that serve, and
+    that sleep, at the beginning."""
 
     def __init__(
         self,
@@ -182,6 +183,7 @@ class Fleet:
         exact: bool = False,
         hold: float = 300.0,
         faults: Faults | None = None,
+        asleep: Mapping[str, int] | None = None,
     ) -> None:
         self.variants = {variant.name: variant for variant in variants}
         self.now = 0.0
@@ -211,6 +213,12 @@ class Fleet:
                 replica = self._make(self.variants[name])
                 replica.placed = replica.ready_at = 0.0
                 self._to_ready(replica)
+        for name, count in (asleep or {}).items():
+            self.asleep[name] = count
+            for _ in range(count):
+                sleeper = self._make(self.variants[name])
+                sleeper.placed = sleeper.asleep_since = 0.0
+                sleeper.phase = Phase.ASLEEP
         for at in self._faults.kills:
             self._at(at, self._kill_oldest)
         for edge in (self._faults.unschedulable, self._faults.quota):
@@ -326,6 +334,11 @@ class Fleet:
         for seen in self._held:
             seen.failed = "no replica became ready"
         self._held.clear()
+
+    @property
+    def held(self) -> int:
+        """Requests that wait at the gateway."""
+        return len(self._held)
 
     @property
     def busy(self) -> bool:

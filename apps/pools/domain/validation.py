@@ -13,7 +13,9 @@ from apps.catalog.domain.picker_config import misfits
 from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Fault
+from apps.core.domain.units import format_bytes
 from apps.pools.domain.engines import RENDERED_ENV, RESERVED_FLAGS, deployment_name
+from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.invariants import Question
 from apps.pools.domain.manifests import ModelFacts
 from apps.pools.domain.paths import broken_of
@@ -21,16 +23,19 @@ from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT, PoolSpec, Variant
 
 # flags are checked against the newest table when the image's tag does not name a version
 _NEWEST = "99.0"
+# what an engine takes of its host beside weights that sleep there
+ENGINE_MEMORY = 8 * 2**30
 _SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIALS?)(_|$)")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is known of a model's shape, for counting heads and layers."""
+    """What is known of a model's shape, for counting heads, layers and bytes."""
 
     layers: int | None = None
     heads: int | None = None
     kv_heads: int | None = None
+    weight_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def faults_of(
         *_names(name, spec),
         *_engine(spec),
         *_invariants(spec, model, dialect),
+        *_standby(spec, shape),
         *(fault for i, variant in enumerate(spec.variants) for fault in _variant(i, variant, shape, offers)),
     ]
 
@@ -130,6 +136,34 @@ def _invariants(spec: PoolSpec, model: ModelFacts | None, dialect: Dialect | Non
             Fault(f"/spec/routing/scheduler{misfit.pointer}", misfit.sentence)
             for misfit in misfits(spec.routing.scheduler, dialect.name)
         ]
+    return found
+
+
+def _standby(spec: PoolSpec, shape: Shape) -> list[Fault]:
+    """What a pool whose engines sleep must have: a place for the weights, and accelerators of its own."""
+    if not sleeps(spec):
+        return []
+    found = []
+    if spec.autoscaling.standby == "shared":
+        found.append(
+            Fault(
+                "/spec/autoscaling/standby",
+                "shared is not carried out by the pool controller yet: write reserved, where a sleeper keeps its "
+                "accelerators, or idle: zero, where none are held",
+            )
+        )
+    for i, variant in enumerate(spec.variants):
+        needed = (shape.weight_bytes or 0) // max(variant.group_size, 1) + ENGINE_MEMORY
+        if shape.weight_bytes and variant.resources.memory < needed:
+            found.append(
+                _at(
+                    i,
+                    "resources/memory",
+                    f"an engine that sleeps keeps its weights in host memory: with the {format_bytes(ENGINE_MEMORY)} "
+                    f"that it needs itself that is {format_bytes(-(-needed // 2**30) * 2**30)} or more, "
+                    f"not {format_bytes(variant.resources.memory)}",
+                )
+            )
     return found
 
 

@@ -14,9 +14,12 @@ from bench.autoscaling import traces
 from bench.autoscaling.foresight import foresight
 from bench.autoscaling.frontier import frontier, hours_at
 from bench.autoscaling.peers import aibrix, hpa, keda, knative, ray, wva
+from bench.autoscaling.plan import SIZES
 from bench.autoscaling.play import Production, play
 from bench.autoscaling.policies import POLICIES
+from bench.autoscaling.rental import rental
 from bench.autoscaling.scenarios import Scenario, scenarios, variant
+from bench.autoscaling.sharing import _shared
 
 
 def seen(now, *pods, desired=None, held=0, arrived=0, readable=True):
@@ -143,3 +146,33 @@ def test_a_renewal_process_has_the_rate_and_the_spread_it_was_given():
     assert len(trace) - len(early) == pytest.approx(20_000, rel=0.06)
     gaps = np.diff(early)
     assert gaps.std() / gaps.mean() == pytest.approx(2.0, rel=0.1)
+
+
+def test_every_size_names_scenarios_and_policies_that_exist():
+    every = scenarios(90.0)
+    for size, parts in SIZES.items():
+        for part in parts:
+            assert part.scenario in every, size
+            assert set(part.names) <= set(POLICIES), size
+    claimed = {part.scenario: part for part in SIZES["whole"]}
+    for scenario in every.values():
+        if scenario.name in claimed and (scenario.swing or scenario.flat):
+            assert claimed[scenario.name].seeds >= 5, f"{scenario.name}: an interval is claimed"
+        if scenario.name in claimed and scenario.swing:
+            assert claimed[scenario.name].search > 0, f"{scenario.name}: the bound is claimed"
+
+
+def test_the_ski_rental_optimum_keeps_short_gaps_and_leaves_long_ones():
+    trace = [Arrival(0, 10.0, 100, 10), Arrival(1, 40.0, 100, 10), Arrival(2, 1040.0, 100, 10)]
+    found = rental(trace, start=90.0, work=1.0, seconds=1100.0)
+    # gaps of 10, 29, 999 and 59 s, and three seconds of work
+    assert found.optimum * 3600 == pytest.approx(10 + 29 + 90 + 59 + 3)
+    assert found.break_even * 3600 == pytest.approx(10 + 29 + 180 + 59 + 3)
+    assert found.always * 3600 == pytest.approx(1100.0)
+
+
+def test_pools_that_never_meet_share_an_accelerator_without_loss():
+    bursts = [[Arrival(i, 60.0 + 200 * pool + 0.5 * i, 500, 20) for i in range(40)] for pool in range(2)]
+    shared = _shared("shared", variant("nvidia-h200", 90.0), bursts, [(0, 1)], seed=1)
+    assert shared.attainment >= 0.95
+    assert shared.wakes >= 2

@@ -124,3 +124,15 @@ def test_published_traces(name: str, requests: int, span: float) -> None:
         found = traces.read_trace(lines)
     assert len(found) == requests
     assert found[-1].at == pytest.approx(span, abs=6)
+
+
+def test_arrivals_follow_a_curve_and_are_the_same_for_the_same_seed():
+    curve = [(0.0, 0.0), (100.0, 0.0), (101.0, 4.0), (200.0, 4.0), (300.0, 12.0), (301.0, 0.0), (400.0, 0.0)]
+    found = list(workloads.varying(curve, seed=3))
+    assert found == list(workloads.varying(curve, seed=3))
+    assert min(found) >= 100 and max(found) <= 301
+    flat = sum(101 <= at < 200 for at in found)
+    ramp = sum(200 <= at < 300 for at in found)
+    assert flat == pytest.approx(4 * 99, rel=0.2)
+    assert ramp == pytest.approx(8 * 100, rel=0.15)
+    assert list(workloads.varying([(0.0, 0.0), (9.0, 0.0)], seed=1)) == []

@@ -17,6 +17,7 @@ from apps.pools.domain.guarded import with_sleep
 from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.paths import render
 from apps.pools.domain.standby import EnginePod, condition, page_of, steps
+from apps.pools.domain.validation import Shape, faults_of
 from tests.unit.pools import rendering
 
 PODS = st.lists(
@@ -143,3 +144,19 @@ def test_a_pool_that_may_sleep_is_rendered_with_sleep_mode_and_its_guard() -> No
     )
     with pytest.raises(PlanRefused, match="PYTHONPATH"):
         with_sleep((), rendering.POOL, taken, inputs)
+
+
+def test_a_sleeper_needs_room_for_its_weights_and_accelerators_of_its_own() -> None:
+    def faults(memory: str, standby: str = "reserved") -> list[str]:
+        spec = rendering.spec_of(
+            variants=[rendering.variant(replicas={"min": 0, "max": 1}, resources={"memory": memory})],
+            autoscaling={"mode": "active", "idle": "standby", "standby": standby},
+        )
+        return [fault.detail for fault in faults_of("chat", spec, Shape(weight_bytes=15 * 2**30), None)]
+
+    assert faults("64Gi") == []
+    (told,) = faults("16Gi")
+    assert "host memory" in told
+    assert "23Gi or more, not 16Gi" in told
+    (told,) = faults("64Gi", standby="shared")
+    assert "not carried out" in told

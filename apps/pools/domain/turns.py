@@ -1,0 +1,72 @@
+"""Shared standby: pools of one team take turns on the same accelerators; at most one of them is awake.
+
+One `Turn` belongs to one group of accelerators. A pool may wake only while it holds the turn, and the turn leaves it
+only once all of its engines are known to sleep. Who waits longest is next. A holder gives way when it does not want the
+turn any more, when others wait and it has had nothing to do for a moment, or when its slice is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+__all__ = ["QUIET", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "ruled"]
+
+# a holder without work gives way after so long, one with work after a slice, while others wait (seconds)
+QUIET = 2.0
+SLICE = 30.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a pool of the group says of itself. `wants`: it is to serve, or requests wait for it; `quiet`: seconds that
+    its engine has been without work, None where that is not known; `resting`: all of its engines are known to sleep, or
+    it has none."""
+
+    wants: bool
+    quiet: float | None
+    resting: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who holds the accelerators since when ("" nobody), whether it is to give way, and who waits since when."""
+
+    holder: str = ""
+    since: float = 0.0
+    yielding: bool = False
+    waiting: tuple[tuple[str, float], ...] = ()
+
+
+def may_be_awake(turn: Turn, pool: str) -> bool:
+    """Whether a pool may wake an engine, start one, or leave one awake."""
+    return turn.holder == pool and not turn.yielding
+
+
+def ruled(turn: Turn, members: Mapping[str, Member], now: float, *, slice_seconds: float = SLICE) -> Turn:
+    """The turn after a look at the members. A holder that nobody speaks for keeps it: its engines may be awake."""
+    waiting = [(pool, since) for pool, since in turn.waiting if pool != turn.holder and _wants(members, pool)]
+    known = {pool for pool, _ in waiting}
+    waiting += [(pool, now) for pool in sorted(members) if members[pool].wants and pool not in known | {turn.holder}]
+    turn = replace(turn, waiting=tuple(waiting))
+    holder = members.get(turn.holder)
+    if holder is not None:
+        if holder.resting and (turn.yielding or not holder.wants):
+            again = ((turn.holder, now),) if holder.wants else ()
+            turn = Turn(waiting=(*turn.waiting, *again))
+        elif turn.waiting and not turn.yielding:
+            idle = holder.quiet is not None and holder.quiet >= QUIET
+            turn = replace(turn, yielding=not holder.wants or idle or now - turn.since >= slice_seconds)
+    if not turn.holder and turn.waiting:
+        (pool, _), *rest = turn.waiting
+        turn = Turn(pool, now, False, tuple(rest))
+    return turn
+
+
+def _wants(members: Mapping[str, Member], pool: str) -> bool:
+    return pool in members and members[pool].wants
+
+
+def longest_wait(pools: int, *, slice_seconds: float, drain: float, sleep: float, wake: float) -> float:
+    """Seconds after which a pool that waits has the turn, whatever the others do."""
+    return max(0, pools - 1) * (slice_seconds + drain + sleep + wake)
