@@ -69,7 +69,9 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     lengths = LENGTH_EDGES * 0.75
     whole = np.floor(lengths / configuration.chunk) * configuration.chunk
     usable = whole / lengths
-    compute = policy.token * whole + policy.pair * whole * whole / 2
+    # what is loaded follows what the device has of the same prompt
+    past = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
+    compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
     cost = 0.0
     for tier in configuration.tiers:
         bandwidth = signals.bandwidths.get(tier.kind)

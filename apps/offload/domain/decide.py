@@ -30,6 +30,8 @@ __all__ = ["cost_of", "decide", "name_of"]
 _AGREE = 2
 # a canary has to show this share of what it should save
 _SHOWN = 0.25
+# with this share of it, seen in so many prompt tokens, nobody waits until it is warm
+_CLEAR, _CLEAR_TOKENS = 0.5, 500_000.0
 # its TTFT may be worse by this much
 _SLOWER = 1.05
 # starts that take longer than this many expected restarts have failed
@@ -228,7 +230,9 @@ def _watch(draft: _Draft) -> Decision:
     control = signals.control if state.phase == "canary" else state.before
     need = _watch_seconds(draft)
     enough = signals.canary.prompt >= 1000.0 and (control is None or control.prompt >= 1000.0)
-    if watched < need or (not enough and watched < policy.watch[1]):
+    if watched < need and not (watched >= policy.watch[0] and _clear(state, policy, signals.canary, control)):
+        return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
+    if not enough and watched < policy.watch[1]:
         return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
     if control is None or not enough:
         return _back(draft, "there was too little traffic to compare it by")
@@ -257,6 +261,13 @@ def _watch(draft: _Draft) -> Decision:
     if state.phase == "canary":
         return draft.done("keep", trial, False, "canary", why, **{**done, "changed_at": now})
     return draft.hold("canary", why=why, **done)
+
+
+def _clear(state: State, policy: Policy, canary: Window, control: Window | None) -> bool:
+    """Whether a canary that is not warm yet shows half of what it should already: it only gets better."""
+    if control is None or min(canary.prompt, control.prompt) < _CLEAR_TOKENS:
+        return False
+    return cost_of(policy, control) - cost_of(policy, canary) >= _CLEAR * state.expected
 
 
 def _watch_seconds(draft: _Draft) -> float:

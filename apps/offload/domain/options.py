@@ -43,9 +43,9 @@ def best_of(found: Sequence[Option]) -> Option:
     return min(near, key=_size_and_loss)
 
 
-def _size_and_loss(option: Option) -> tuple[int, int, float]:
-    tiers = option.configuration.tiers
-    return len(tiers), sum(tier.bytes for tier in tiers), -option.gain.net
+def _size_and_loss(option: Option) -> tuple[int, int, int, float]:
+    tiers, chunk = option.configuration.tiers, option.configuration.chunk
+    return len(tiers), sum(tier.bytes for tier in tiers), chunk, -option.gain.net
 
 
 def ttl_of(measured: Measured) -> int | None:

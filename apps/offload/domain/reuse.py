@@ -204,9 +204,11 @@ class Reuse:
             for which, above in enumerate((own_above, shared_above)):
                 if above is not None:
                     hits[which].append((index, above, seconds[which]))
-        for sketches, again in ((local, hits[0]), (shared, hits[1])):
-            # a prefix is as long as its last block that was wanted again; what the steps before stored belongs to it
-            length = max(run, before + (again[-1][0] + 1) * size) if again else run
+        for sketches, which in ((local, 0), (shared, 1)):
+            again = hits[which]
+            # what was wanted again ends between the last sampled block that was and the first that was not; what the
+            # steps before stored belongs to it
+            length = max(run, before + _end_of(found, which, count) * size) if again else run
             for _, above, ago in again:
                 distance = (above + 0.5) * weight if above else 0.0
                 for sketch in sketches:
@@ -242,3 +244,14 @@ class Reuse:
             klass = _OTHER
         local = self.replica.setdefault(klass, Sketch())
         return [self.replica[ALL], local], [self.pool[ALL], self.pool.setdefault(klass, Sketch())]
+
+
+def _end_of(found: Sequence[_Found], which: int, count: int) -> float:
+    """How many blocks of an event of `count` were wanted again, told from those that are sampled."""
+    last, after = -1, count
+    for index, _, *above in found:
+        if above[which] is not None:
+            last, after = index, count
+        elif after == count:
+            after = index
+    return (last + 1 + after) / 2
