@@ -1,0 +1,74 @@
+"""Which chunks go: decided from what is there, when it was used, and what the quota leaves. No clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .chunks import Chunks
+from .settings import Settings
+
+
+@dataclass
+class Plan:
+    """Rows of chunks to remove, in order, by reason: `purge` (another model's, engine's or accelerator's), `ttl`,
+    `quota`; `forced`: those of `quota` that were used within the measured reuse time. `kept`: bytes that remain."""
+
+    purge: list[int] = field(default_factory=list)
+    ttl: list[int] = field(default_factory=list)
+    quota: list[int] = field(default_factory=list)
+    forced: int = 0
+    kept: int = 0
+
+    def __len__(self) -> int:
+        return len(self.purge) + len(self.ttl) + len(self.quota)
+
+
+def plan(
+    chunks: Chunks,
+    settings: Settings,
+    now: float,
+    *,
+    reuse_time: float | None,
+    depth: Callable[[int], int] = lambda key: 0,
+) -> Plan:
+    """What is to go at `now` (Unix seconds).
+
+    Over `high` of the quota, chunks go until `low` of it is left, least recently used first and, of those used
+    together, the end of the prompt first: a chunk without those before it is never found. What was used within
+    `reuse_time` (seconds, None when nobody has measured it) stays, unless the quota itself would be broken.
+    """
+    found = Plan()
+    newest: dict[str, float] = {}
+    for row in range(len(chunks)):
+        top = chunks.top(row)
+        newest[top] = max(newest.get(top, 0.0), chunks.used[row])
+    stale = {
+        top for top, at in newest.items()
+        if settings.live and top not in settings.live and now - at > settings.purge_after
+    }  # fmt: skip
+    total, rest = 0, []
+    for row in range(len(chunks)):
+        if chunks.top(row) in stale:
+            found.purge.append(row)
+        elif settings.ttl and now - chunks.used[row] > settings.ttl:
+            found.ttl.append(row)
+        else:
+            rest.append(row)
+            total += chunks.sizes[row]
+    found.ttl.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
+    found.kept = total
+    if total <= settings.high * settings.quota:
+        return found
+    rest.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
+    protected = now - reuse_time if reuse_time is not None else float("inf")
+    for row in rest:
+        if found.kept <= settings.low * settings.quota:
+            break
+        if chunks.used[row] > protected:
+            if found.kept <= settings.quota:
+                break
+            found.forced += 1
+        found.quota.append(row)
+        found.kept -= chunks.sizes[row]
+    return found
