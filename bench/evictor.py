@@ -20,7 +20,7 @@ from bench.common import PROJECT, finish
 
 WRITERS = 16
 CHUNK = 2**20
-QUOTA = 2**29
+QUOTA = 2**32
 WRITER = """
 import os, sys, time
 root, number, until = sys.argv[1], int(sys.argv[2]), time.time() + float(sys.argv[3])
@@ -72,6 +72,7 @@ def holding(root: Path, seconds: float) -> dict[str, float]:
         cwd=PROJECT, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
+        time.sleep(3)  # it has begun, and said what it would do
         writers = [
             subprocess.Popen(
                 [sys.executable, "-c", WRITER, f"{root}/now/m_0_r0", str(number), str(seconds)], stdout=subprocess.PIPE
@@ -95,7 +96,7 @@ def holding(root: Path, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    files, seconds = int(os.environ.get("FILES", "100000")), float(os.environ.get("SECONDS", "10"))
+    files, seconds = int(os.environ.get("FILES", "100000")), float(os.environ.get("SECONDS", "20"))
     with tempfile.TemporaryDirectory(dir=os.environ.get("DIR")) as name:
         large, small = Path(name) / "large", Path(name) / "small"
         figures: dict[str, float] = {"files": files, **scanning(large, files)}

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
 
 from .evictor import Evictor
@@ -33,12 +32,10 @@ def main(argv: Sequence[str]) -> int:
         # the first look says what it would do; a CronJob's only look acts
         rehearsing = not settings.once
         while not stop.is_set():
-            begun = time.monotonic()
             fine = evictor.once(dry_run=settings.dry_run or rehearsing)
             if settings.once:
                 return 0 if fine else 1
-            took = time.monotonic() - begun
-            stop.wait(min(settings.interval, 2.0) if rehearsing else evictor.pause(took))
+            stop.wait(evictor.pause())
             rehearsing = False
         return 0
     finally:

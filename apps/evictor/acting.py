@@ -18,6 +18,7 @@ from .policy import Plan
 
 # a file aside that is older than this belongs to an engine that died while it wrote
 UNFINISHED_SECONDS = 900.0
+LEAST_SLEEP = 0.02
 # a use is marked on the volume at most this often
 MARK_SECONDS = 120.0
 
@@ -44,7 +45,8 @@ class Pace:
     def wait(self) -> None:
         now = self._clock()
         self._next = max(self._next, now - 0.1) + self._gap
-        if self._next > now:
+        # a sleep costs a turn of the processor, so it is worth one only every now and then
+        if self._next - now > LEAST_SLEEP:
             self._sleep(self._next - now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -19,6 +20,9 @@ from .settings import Settings
 # events that are older than this are no ears
 HEARD_SECONDS = 600.0
 REUSE_SHARE = 0.95
+CANARY_SECONDS = 60.0
+# how fast a folder grows is known after two looks
+FIRST_SECONDS = 0.5
 
 
 class Evictor:
@@ -31,6 +35,9 @@ class Evictor:
         self._pace = Pace(settings.rate)
         self._before: tuple[float, int] | None = None
         self._growth = 0.0
+        self._tried = -CANARY_SECONDS
+        self._looks = 0
+        self._took = 0.0
         self._lost = 0
         self._uses = 0
         self._said = ""
@@ -38,6 +45,9 @@ class Evictor:
     def begin(self) -> None:
         settings, metrics = self._settings, self._metrics
         listening = self._listener.start()
+        with contextlib.suppress(OSError):
+            # the folder comes with the first engine or with us; the volume itself must be there
+            os.mkdir(settings.root)
         metrics.set("quota_bytes", settings.quota)
         metrics.set("blind", 1)
         self._say(
@@ -61,6 +71,8 @@ class Evictor:
             self._tell(f"cannot read {settings.root}: {error.strerror}; nothing is removed")
             return False
         now = time.time()
+        self._looks += 1
+        self._took = time.monotonic() - begun
         metrics.set("up", 1)
         metrics.set("scan_seconds", time.monotonic() - begun)
         self._measure(chunks, now)
@@ -81,12 +93,14 @@ class Evictor:
         self._try_volume()
         return True
 
-    def pause(self, took: float) -> float:
-        """Seconds until the next look, when this one took `took`: half of the time in which the quota would be reached
+    def pause(self) -> float:
+        """Seconds until the next look: half of the time in which the quota would be reached
         by what engines wrote lately, else the interval, and then at most a tenth of the time is spent looking."""
-        calm = max(self._settings.interval, 9 * took)
-        if self._growth <= 0:
+        calm = max(self._settings.interval, 9 * self._took)
+        if self._growth <= 0 and self._looks > 2:
             return calm
+        if self._looks <= 2:
+            return min(calm, FIRST_SECONDS)
         room = self._settings.quota - (self._before[1] if self._before else 0)
         return min(calm, max(room, 0) / self._growth / 2)
 
@@ -132,6 +146,10 @@ class Evictor:
             self._tell(f"{_sentence(decided)} went of {len(chunks)} chunks, {decided.kept / 2**30:.2f} GiB remain")
 
     def _try_volume(self) -> None:
+        # on a volume that is written at full speed this takes seconds: it must not keep the quota waiting each time
+        if time.monotonic() - self._tried < CANARY_SECONDS:
+            return
+        self._tried = time.monotonic()
         tried = try_volume(self._settings.root)
         self._metrics.set("canary_ok", float(not tried.problem))
         if tried.problem:

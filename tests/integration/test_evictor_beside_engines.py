@@ -128,9 +128,9 @@ def test_one_pass_for_a_cron_job(tmp_path: Path) -> None:
 
     command = [sys.executable, "-m", "apps.evictor", "--once", "--quota", "1Gi", "--root"]
     fine = subprocess.run([*command, str(tmp_path)], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True)
-    gone = subprocess.run([*command, "/gone"], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True)
+    gone = subprocess.run([*command, "/gone/store"], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True)
     assert (fine.returncode, gone.returncode) == (0, 1)
-    assert "cannot read /gone: No such file or directory; nothing is removed" in gone.stdout
+    assert "cannot read /gone/store: No such file or directory; nothing is removed" in gone.stdout
 
 
 @pytest.mark.parametrize("dry", [True, False])

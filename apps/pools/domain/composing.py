@@ -71,13 +71,14 @@ def engine_parts(context: Context, path: Path, name: str) -> EngineParts:
     """All that is added to the engines of a variant: by the path, then its options, then the tiers."""
     variant = context.spec.variant(name)
     assert variant is not None
-    parts = [
-        path.parts(context, variant),
-        *(option.parts(context, variant) for option in options_of(context.spec)),
-        tiers.engine_parts(context, variant),
-        EngineParts(kv_events=context.inputs.tiers.events),
-    ]
-    return together(parts)
+    parts = together(
+        [
+            path.parts(context, variant),
+            *(option.parts(context, variant) for option in options_of(context.spec)),
+            EngineParts(kv_events=context.inputs.tiers.events),
+        ]
+    )
+    return parts + tiers.engine_parts(context, variant, parts.args)
 
 
 def picker_document(context: Context, path: Path) -> dict[str, object]:

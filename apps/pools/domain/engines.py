@@ -221,7 +221,10 @@ def _container(
         "livenessProbe": {"httpGet": health, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
         "readinessProbe": {"httpGet": models, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3},
         # while it drains, vLLM refuses new requests and still looks healthy: it must have left the routing before
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(seconds(spec.rollout.drain_delay))]}}},
+        "lifecycle": {
+            **_swept(parts),
+            "preStop": {"exec": {"command": ["sleep", str(seconds(spec.rollout.drain_delay))]}},
+        },
         "resources": {"requests": requests, "limits": limits, **claims},
         **({"securityContext": {"capabilities": {"add": list(parts.capabilities)}}} if parts.capabilities else {}),
         "volumeMounts": [
@@ -277,6 +280,15 @@ def given(args: Sequence[str], flag: str) -> str | None:
             follows = args[i + 1] if i + 1 < len(args) and not args[i + 1].startswith("-") else ""
             return value if equals else follows
     return None
+
+
+def _swept(parts: EngineParts) -> dict[str, Any]:
+    """Shared memory outlives a container that crashed, and with it the mapped file of its host tier: what is older than
+    this container's first process is taken away, or memory runs out at the second crash."""
+    if not parts.shared_memory:
+        return {}
+    sweep = "find /dev/shm -maxdepth 1 -name 'vllm_offload_*' ! -newer /proc/1 -delete || true"
+    return {"postStart": {"exec": {"command": ["sh", "-c", sweep]}}}
 
 
 def engine_image(spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts, dialect: Dialect) -> str:

@@ -83,6 +83,9 @@ def transfer_args(connectors: tuple[Item, ...]) -> list[str]:
     if len(connectors) > 1:
         inner = {"connectors": [dict(connector) for connector in connectors]}
         config = {"kv_connector": "MultiConnector", "kv_role": "kv_both", "kv_connector_extra_config": inner}
+        # what a failed load does is read from the outermost connector only
+        if any(connector.get("kv_load_failure_policy") == "recompute" for connector in connectors):
+            config["kv_load_failure_policy"] = "recompute"
     return [f"--kv-transfer-config={_json(config)}"]
 
 

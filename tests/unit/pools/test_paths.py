@@ -93,7 +93,7 @@ ROWS = pairwise(
     }
 )
 # a refusal of these names is right for some accelerator, path or release; any other would be a fault of rendering
-ALLOWED = {"VendorNotInRelease", "HoldNotInRelease", "ConnectorNotInPlace"}
+ALLOWED = {"VendorNotInRelease", "HoldNotInRelease", "ConnectorNotInPlace", "TierNotOnAccelerator", "TierSpansPods"}
 
 
 def _of_row(row: dict[str, str]) -> PoolSpec:

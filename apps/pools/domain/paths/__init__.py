@@ -23,6 +23,7 @@ from apps.pools.domain.paths import (
 )
 from apps.pools.domain.paths.path import Path
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.canary import with_canary
 
 PATHS: dict[str, Path] = {
     module.PATH.name: module.PATH
@@ -47,7 +48,8 @@ def render(
     Pure. Raises PlanRefused with a sentence when an invariant of the path is broken: then nothing is applied.
     """
     context = Context(pool, spec, model, inputs, dialect)
-    objects = with_sleep(tuple(compose(context, PATHS[spec.path])), pool, spec, inputs)
+    whole = with_canary(context, lambda one: tuple(compose(one, PATHS[spec.path])))
+    objects = with_sleep(whole, pool, spec, inputs)
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)

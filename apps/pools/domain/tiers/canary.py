@@ -1,0 +1,81 @@
+"""A tier plan on trial: one more replica of a variant has the tiers, all others stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from apps.pools.domain.context import Context
+from apps.pools.domain.engines import COMPONENT_ENGINE
+from apps.pools.domain.manifests import COMPONENT, VARIANT, Manifest, PlanRefused
+from apps.pools.domain.tiers.plan import TierPlan
+
+CANARY = "lamplight.dev/canary"
+COMPONENT_CANARY = "engine-canary"
+_WHAT = "tiers"
+
+
+def canary_name(pool: str, variant: str) -> str:
+    return f"{pool}-{variant}-canary"
+
+
+def with_canary(context: Context, render: Callable[[Context], tuple[Manifest, ...]]) -> tuple[Manifest, ...]:
+    """The objects of a path, and the canary's Deployment where the tier plan has one. Raises PlanRefused."""
+    plan = context.inputs.tiers
+    objects = render(_planned(context, plan.everywhere))
+    if plan.canary is None:
+        return objects
+    tried = render(_planned(context, replace(plan, canary=None)))
+    found = next((obj for obj in tried if _is_variant(obj, plan.canary)), None)
+    if found is None:
+        raise PlanRefused(
+            "CanaryNotPossible",
+            f"there is no Deployment of variant {plan.canary} to try the tiers on: name another variant, or apply them "
+            "to all replicas",
+        )
+    # what stands beside the engines (the store's owner) comes with the trial
+    names = {address(obj) for obj in objects}
+    beside = [obj for obj in tried if address(obj) not in names]
+    return (*objects, *beside, _canary(found, canary_name(context.pool.name, plan.canary)))
+
+
+def address(obj: Manifest) -> tuple[str, str]:
+    return obj["kind"], obj["metadata"]["name"]
+
+
+def _planned(context: Context, plan: TierPlan) -> Context:
+    return replace(context, inputs=replace(context.inputs, tiers=plan))
+
+
+def _is_variant(obj: Manifest, variant: str) -> bool:
+    labels = obj["metadata"]["labels"]
+    return obj["kind"] == "Deployment" and labels.get(VARIANT) == variant and labels.get(COMPONENT) == COMPONENT_ENGINE
+
+
+def _canary(deployment: Manifest, name: str) -> Manifest:
+    """The same with one replica and a mark. Its pods keep the variant's labels, so that routers take them; the
+    Deployment does not, so that nobody takes it for the variant's own."""
+    spec: dict[str, Any] = deployment["spec"]
+    template = spec["template"]
+    labels = {key: value for key, value in deployment["metadata"]["labels"].items() if key != VARIANT}
+    return {
+        **deployment,
+        "metadata": {
+            **deployment["metadata"],
+            "name": name,
+            "labels": {**labels, COMPONENT: COMPONENT_CANARY, CANARY: _WHAT},
+        },
+        "spec": {
+            **spec,
+            "replicas": 1,
+            "selector": {"matchLabels": {**spec["selector"]["matchLabels"], CANARY: _WHAT}},
+            "template": {
+                **template,
+                "metadata": {
+                    **template["metadata"],
+                    "labels": {**template["metadata"]["labels"], CANARY: _WHAT},
+                },
+            },
+        },
+    }
