@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-import urllib.request
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import yaml
 
 from apps.pools.models import Pool
 from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.faults import script, struck
 from tests.support.pools import (
     cluster_document,
     condition,
@@ -44,27 +40,6 @@ def declared(cluster: EmbeddedCluster) -> Iterator[None]:
     script(cluster)
     delete("Pool", "chat")
     drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
-
-
-def script(cluster: EmbeddedCluster, *rules: dict[str, Any]) -> None:
-    _page(cluster, "PUT", json.dumps(rules).encode())
-
-
-def struck(cluster: EmbeddedCluster) -> int:
-    return sum(rule["struck"] for rule in _page(cluster, "GET", None))
-
-
-def _page(cluster: EmbeddedCluster, method: str, body: bytes | None) -> Any:
-    config = yaml.safe_load(cluster.kubeconfig.read_text())
-    token = config["users"][0]["user"]["token"]
-    request = urllib.request.Request(
-        config["clusters"][0]["cluster"]["server"] + "/debug/faults", body, {"Authorization": f"Bearer {token}"},
-        method=method,
-    )  # fmt: skip
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:
-        return json.loads(answer.read())
 
 
 def synced() -> bool:

@@ -22,7 +22,7 @@ from tests.support.web import PROJECT, database_url
 
 
 @contextmanager
-def run_informers() -> Iterator[subprocess.Popen[bytes]]:
+def run_informers(**env: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that watches every declared cluster; the test must not run inside a transaction."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "informers"],
@@ -31,6 +31,7 @@ def run_informers() -> Iterator[subprocess.Popen[bytes]]:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "controlplane.settings.test",
             "DATABASE_URL": database_url(),
+            **env,
         },
         stdin=subprocess.DEVNULL,
         preexec_fn=die_with_parent(signal.SIGKILL),

@@ -8,6 +8,8 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from apps.clusters.cache import Scope
 from apps.clusters.domain.watching import (
     Bookmark,
@@ -26,8 +28,6 @@ from apps.clusters.kube import Resource
 
 log = logging.getLogger(__name__)
 
-# each kind is listed anew now and then, and compared: what a watch should have told and did not is found then
-RELIST_SECONDS = 900.0
 # a stream must have been open for a moment before it counts: the past comes first
 SETTLE_SECONDS = 1.0
 
@@ -82,7 +82,7 @@ class ScopeWatch:
         while True:
             error: Exception | None = None
             try:
-                if not self._revision or _now() - self._listed_at > RELIST_SECONDS * random.uniform(0.9, 1.1):  # noqa: S311
+                if not self._revision or self._relist_due():
                     await self._list()
                     failures = 0
                 await self._watch()
@@ -103,6 +103,10 @@ class ScopeWatch:
                 await self._tell(Trouble(self.scope, str(error), synced=step.step == "resume"))
             pause = max(step.pause, error.retry_after if isinstance(error, Throttled) else 0.0)
             await asyncio.sleep(pause)
+
+    def _relist_due(self) -> bool:
+        """Each kind is listed anew now and then, and compared: what a watch did not tell is found then."""
+        return _now() - self._listed_at > settings.INFORMERS_RELIST_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311
 
     async def _list(self) -> None:
         items, metadata = await self._stream.list(self._resource, self._namespace, self._label)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from django.conf import settings
 
 from apps.clusters.errors import Answer, Gone, KubeError, Unreachable, error_of
 from apps.clusters.kube import CONNECT_SECONDS, MOST_PAGES, PAGE, READ_SECONDS, Kube, Resource
@@ -66,7 +67,7 @@ class Stream:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": str(revision),
-            "timeoutSeconds": str(WATCH_SECONDS),
+            "timeoutSeconds": str(min(WATCH_SECONDS, max(1, round(settings.INFORMERS_RELIST_SECONDS)))),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
         path = resource.path(namespace or None)
