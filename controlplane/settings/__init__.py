@@ -93,6 +93,8 @@ _database.setdefault("OPTIONS", {})["pool"] = {
     "max_size": int(os.environ.get("LAMPLIGHT_DB_POOL", "8")),
     "timeout": 10,
 }
+# a process that stands still in a transaction holds locks that all others wait for: the database ends it
+_database["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=60000")
 DATABASES = {"default": _database}
 
 AUTH_USER_MODEL = "accounts.User"

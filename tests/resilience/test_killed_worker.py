@@ -7,12 +7,11 @@ together.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.db import connection
 
 from apps.audit.models import ChangeRecord
 from apps.core.models import OutboxEvent
@@ -20,10 +19,9 @@ from apps.pools import services
 from apps.pools.domain.manifests import POOL_UID
 from apps.pools.models import Pool, PoolRevision
 from apps.pools.observing import OWNED_KINDS
-from apps.reconcile import worker
 from apps.reconcile.models import QueueItem
 from tests.support.cluster import EmbeddedCluster, run_cluster
-from tests.support.failpoints import ASIDE, killed_after, recorded
+from tests.support.failpoints import all_wait, killed_after, lease_runs_out, recorded, resumed, stopped_after, work_on
 from tests.support.pools import (
     cluster_document,
     condition,
@@ -36,9 +34,11 @@ from tests.support.pools import (
     pool_document,
     writes,
 )
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 NEW_FLAG = "--max-model-len=8192"
+NEWER_FLAG = "--max-model-len=16384"
 MOST_ROUNDS = 8
 
 
@@ -69,29 +69,6 @@ def objects_of(cluster: EmbeddedCluster, prefix: str) -> dict[str, Any]:
     found = {f"{obj['kind']}/{obj['metadata']['name']}": obj for obj in ours}
     assert len(found) == len(ours), "none is there twice"
     return found
-
-
-def work_on(uid: UUID) -> Callable[[], None]:
-    """What a worker does about one pool until nothing more is to be done soon; all others wait."""
-
-    def work() -> None:
-        for _ in range(MOST_ROUNDS):
-            with connection.cursor() as cursor:
-                cursor.execute(f"{ASIDE}UPDATE reconcile_queue SET due_at = '2000-01-01' WHERE uid = %s", [uid])
-            worker.drain(budget=0.001)
-            if not Pool.objects.filter(uid=uid).exclude(deletion_requested_at=None).exists():
-                return
-
-    return work
-
-
-def all_wait() -> None:
-    QueueItem.objects.update(due_at="2099-01-01T00:00:00Z")
-
-
-def lease_runs_out(uid: UUID) -> None:
-    """It would keep others of its cluster from being worked on meanwhile."""
-    QueueItem.objects.filter(uid=uid).update(lease_until="2000-01-01T00:00:00Z", due_at="2099-01-01T00:00:00Z")
 
 
 def settle(settled: Callable[[], bool]) -> None:
@@ -210,3 +187,50 @@ def test_killed_at_each_boundary_of_deleting(cluster: EmbeddedCluster) -> None:
         told = ChangeRecord.objects.filter(uid=uid, action="delete").count()
         assert (gone, told >= 1) == (1, True), f"{name}: said once"
     assert not QueueItem.objects.filter(kind="Pool", uid__in=uids.values()).exists()
+
+
+def test_a_worker_that_slept_through_its_lease_changes_no_row(cluster: EmbeddedCluster) -> None:
+    """Stopped at each boundary of a change, overtaken by another worker and by a newer spec, and then let go on."""
+    declare(document("sleep"))
+    drain()
+    declare(document("sleep", NEW_FLAG))
+    all_wait()
+    boundaries = recorded(work_on(pool("sleep").uid), lasting=True)
+    # before the first one nothing is claimed, and after the last one nothing is left to do
+    pools = names("sleep", boundaries)[1:-1]
+    declare(*(document(name) for name in pools))
+    settle(lambda: all(condition(name, "Synced")["status"] == "True" for name in pools))
+    declare(*(document(name, NEW_FLAG) for name in pools))
+    all_wait()
+    asleep = []
+    for count, name in enumerate(pools, 1):
+        asleep.append(stopped_after(work_on(pool(name).uid, rounds=1), count, lasting=True))
+        lease_runs_out(pool(name).uid)
+    stopped_at = time.monotonic()
+    declare(*(document(name, NEWER_FLAG) for name in [*pools, "sleep"]))
+    QueueItem.objects.update(due_at="2000-01-01T00:00:00Z")
+    settle(lambda: all(is_live(name) for name in pools))
+    before = rows()
+    # what a fence has asked a moment ago it does not ask again
+    wait_until(lambda: time.monotonic() - stopped_at > 2.5, message="the fences are stale")
+    for child in asleep:
+        resumed(child)
+    assert rows() == before
+    all_as_declared(cluster, [*pools, "sleep"], NEWER_FLAG, 2)
+
+
+def is_live(name: str) -> bool:
+    one = pool(name)
+    return one.status.get("observedGeneration") == one.generation and condition(name, "Synced")["status"] == "True"
+
+
+def rows() -> dict[str, list[tuple[Any, ...]]]:
+    """What a worker writes of pools."""
+    return {
+        "pools": list(Pool.objects.order_by("uid").values_list("uid", "generation", "status", "conditions")),
+        "queue": list(
+            QueueItem.objects.order_by("uid").values_list("uid", "due_at", "lease_until", "fence", "attempts")
+        ),
+        "outbox": list(OutboxEvent.objects.order_by("id").values_list("id")),
+        "revisions": list(PoolRevision.objects.order_by("id").values_list("id", "rendered_hash", "healthy_at")),
+    }

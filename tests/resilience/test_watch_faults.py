@@ -90,9 +90,10 @@ def cache_is_true(kube: Kube) -> bool:
 
 
 def put_right(kube: Kube) -> bool:
-    """Work on what is due by the news; whether the pool has seen and healed everything."""
+    """Work on what is due once all news have come; whether the pool has then seen and healed everything."""
+    known = cache_is_true(kube)
     worker.drain(2)
-    return cache_is_true(kube) and condition("chat", "Synced")["status"] == "True"
+    return known and cache_is_true(kube) and condition("chat", "Synced")["status"] == "True"
 
 
 def grace(kube: Kube) -> int:

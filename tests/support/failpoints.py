@@ -14,10 +14,14 @@ import os
 import signal
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from apps.clusters import kube as kube_module
+from apps.pools.models import Pool
+from apps.reconcile import worker
+from apps.reconcile.models import QueueItem
 
 _READS = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT")
 # begins a statement of the test itself, which is none of the worker's work
@@ -46,6 +50,48 @@ def killed_after(work: Callable[[], Any], count: int, *, lasting: bool = False) 
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
+def stopped_after(work: Callable[[], Any], count: int, *, lasting: bool = False) -> int:
+    """As killed_after, of a process that is stopped (SIGSTOP) right after them; returns its id once it stands still.
+
+    `resumed` lets it go on.
+    """
+    child = _forked(lambda: _armed(work, count, lasting, signal.SIGSTOP))
+    _, status = os.waitpid(child, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), "it comes to that boundary"
+    return child
+
+
+def resumed(child: int) -> None:
+    """Let a stopped worker go on, and wait for its end."""
+    os.kill(child, signal.SIGCONT)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFEXITED(status)
+
+
+def work_on(uid: UUID, rounds: int = 8) -> Callable[[], None]:
+    """What a worker does about one pool until nothing more is to be done soon; all others wait."""
+
+    def work() -> None:
+        for _ in range(rounds):
+            with connection.cursor() as cursor:
+                cursor.execute(f"{ASIDE}UPDATE reconcile_queue SET due_at = '2000-01-01' WHERE uid = %s", [uid])
+            worker.drain(budget=0.001)
+            if not Pool.objects.filter(uid=uid).exclude(deletion_requested_at=None).exists():
+                return
+
+    return work
+
+
+def all_wait() -> None:
+    """Nothing is due."""
+    QueueItem.objects.update(due_at="2099-01-01T00:00:00Z")
+
+
+def lease_runs_out(uid: UUID) -> None:
+    """The lease of a worker that died would keep others of its cluster from being worked on meanwhile."""
+    QueueItem.objects.filter(uid=uid).update(lease_until="2000-01-01T00:00:00Z", due_at="2099-01-01T00:00:00Z")
+
+
 def _forked(run: Callable[[], Any]) -> int:
     connection.close()
     child = os.fork()
@@ -64,13 +110,21 @@ def _write(pipe: int, seen: list[str]) -> None:
         json.dump(seen, out)
 
 
-def _armed(work: Callable[[], Any], count: int | None, lasting: bool) -> list[str]:
-    """Do `work` and return the boundaries that it met, unless it is killed at one."""
+def _armed(
+    work: Callable[[], Any], count: int | None, lasting: bool, sign: signal.Signals = signal.SIGKILL
+) -> list[str]:
+    """Do `work` and return the boundaries that it met; after `count` of them this process gets the signal."""
     seen: list[str] = []
 
     def before() -> None:
-        if count is not None and len(seen) >= count:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if len(seen) == count and sign == signal.SIGKILL:
+            os.kill(os.getpid(), sign)
+
+    def after(boundary: str) -> None:
+        seen.append(boundary)
+        # whoever stands still in a transaction holds up everybody: it ends by the database's timeout
+        if len(seen) == count and sign == signal.SIGSTOP:
+            os.kill(os.getpid(), sign)
 
     send = kube_module.Kube._send
 
@@ -79,7 +133,7 @@ def _armed(work: Callable[[], Any], count: int | None, lasting: bool) -> list[st
             return send(self, method, path, *rest)
         before()
         answer = send(self, method, path, *rest)
-        seen.append(f"{method} {path}")
+        after(f"{method} {path}")
         return answer
 
     def watched_sql(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -88,7 +142,7 @@ def _armed(work: Callable[[], Any], count: int | None, lasting: bool) -> list[st
             return execute(sql, params, many, context)
         before()
         answer = execute(sql, params, many, context)
-        seen.append(text[:60])
+        after(text[:60])
         return answer
 
     commit = connection._commit
@@ -96,7 +150,7 @@ def _armed(work: Callable[[], Any], count: int | None, lasting: bool) -> list[st
     def watched_commit() -> Any:
         before()
         answer = commit()
-        seen.append("COMMIT")
+        after("COMMIT")
         return answer
 
     # a fresh process knows nothing of a cluster yet
