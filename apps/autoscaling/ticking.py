@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from apps.autoscaling import services
+from apps.autoscaling import seasons, services
 from apps.autoscaling.domain.decide import decide_many
 from apps.autoscaling.domain.observed import BYTES_PER_TOKEN, signals_from
 from apps.autoscaling.domain.record import from_json
+from apps.autoscaling.domain.season import Earlier, expected_at, horizon_of
 from apps.autoscaling.domain.starts import follow
-from apps.autoscaling.domain.types import Decision, Known, Pending, Policy, Signals, State
+from apps.autoscaling.domain.types import Decision, Known, Pending, Policy, Signals, State, Unknown
 from apps.autoscaling.models import PoolState
 from apps.autoscaling.policies import Facts, policy_of
 from apps.catalog.domain.model import ModelSpec
@@ -28,6 +29,7 @@ from apps.core.locks import advisory
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
 from apps.pools.selectors import accelerators, asleep_wanted, effective_replicas
+from apps.pools.services import record_starts
 from apps.pools.standby import Held
 from apps.slos.selectors import slos_of_pools
 from apps.telemetry.domain.signals import Signals as Row
@@ -115,6 +117,9 @@ def run_now(held: Mapping[UUID, Held], *, shard: int = 0) -> int | None:
 def _act(entries: Sequence[Entry], decisions: Sequence[Decision], now: datetime) -> None:
     outcomes: dict[UUID, str] = {}
     for entry, decision in zip(entries, decisions, strict=True):
+        took = {seen.name: seen.startups for seen in entry.signals.variants if seen.startups}
+        if took:
+            record_starts(pool=entry.pool, took=took)
         if entry.mode == "active" and decision.targets != decision.before:
             try:
                 services.write_targets(entry.pool, decision)
@@ -148,7 +153,17 @@ def _entries(now: datetime, shard: int, shards: int) -> list[Entry]:
         if fresh or silent:
             due.append((pool, state, fresh))
     facts = facts_of([pool for pool, _, _ in due], rows)
-    return [_entry(pool, state, fresh, facts[pool.uid], now) for pool, state, fresh in due]
+    earlier = seasons.earlier([pool.uid for pool, _, _ in due], now)
+    entries = [_entry(pool, state, fresh, facts[pool.uid], now) for pool, state, fresh in due]
+    return [_with_season(entry, earlier.get(entry.pool.uid), now) for entry in entries]
+
+
+def _with_season(entry: Entry, earlier: Earlier | None, now: datetime) -> Entry:
+    if earlier is None:
+        return entry
+    expected = expected_at(earlier, now.timestamp() + horizon_of(entry.policy, entry.state))
+    season = Known(expected, 0.0) if expected is not None else Unknown("The pool has no history of this time of day.")
+    return replace(entry, signals=replace(entry.signals, season=season))
 
 
 def _fresh(rows: Mapping[str, Sequence[Row]], state: PoolState | None) -> dict[str, list[Row]]:

@@ -25,6 +25,7 @@ from apps.pools.domain.manifests import (
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.startup import slowest
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan, plan_of
 from apps.pools.models import Pool
 from apps.pools.rules import rules_of
@@ -49,6 +50,7 @@ class Declared:
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
     guard: str = ""
+    start_up: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def gather(
         rules=rules_of(pool) if kinds is None or RULES_KIND in kinds else (),
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
         guard=tokens.digest(pool.uid),
+        start_up=slowest(pool.status.get("startUp") or {}),
     )
 
 
@@ -126,6 +129,7 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         rules=declared.rules,
         tiers=declared.tiers,
         guard=declared.guard,
+        start_up=declared.start_up,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):

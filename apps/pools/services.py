@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Clash, Fault, Invalid
 from apps.core.kinds import Accepted
 from apps.pools import selectors
+from apps.pools.domain.startup import added, slowest
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan
 from apps.pools.models import Pool, PoolPlan, ReplicaTarget, TierPlanRow
 from apps.reconcile import services as reconcile
@@ -165,6 +166,22 @@ def set_tier_plan(*, pool: Pool, plan: TierPlan, actor: str, generation: int) ->
         )
     )
     return True
+
+
+@transaction.atomic
+def record_starts(*, pool: Pool, took: Mapping[str, Sequence[float]]) -> None:
+    """Seconds that replicas took from being asked for to ready, by variant. The status keeps the last of them and their
+    90th percentile (`startUp`): no request may be held for less. Nothing for a pool that is gone."""
+    row = Pool.objects.select_for_update().filter(uid=pool.uid).first()
+    if row is None:
+        return
+    held = row.status.get("startUp") or {}
+    status = {**row.status, "startUp": {**held, **{name: added(held.get(name), more) for name, more in took.items()}}}
+    Pool.objects.filter(uid=pool.uid).update(status=status)
+    before, after = slowest(held), slowest(status["startUp"])
+    if after is not None and (before is None or after > 1.1 * before):
+        # what was rendered may hold requests for too short a time now
+        reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.DRIFT, shard=str(pool.cluster_uid))
 
 
 def plan_carried_out(lease: Lease, pool: Pool) -> None:

@@ -16,8 +16,10 @@ from apps.core.domain.access import Role
 from apps.core.models import OutboxEvent
 from apps.pools.models import Pool, ReplicaTarget
 from apps.reconcile.models import QueueItem
+from apps.telemetry import partitions
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
+from apps.telemetry.models import SignalTen
 from apps.telemetry.services import Tick, record_tick
 from tests.support.people import Api, api_of, person, team
 
@@ -196,6 +198,9 @@ def test_start_up_times_are_learned_from_counts(api: Api) -> None:
     learned = api.get(f"{URL}/autoscaling")["learned"]["variants"]["h200"]["startupSeconds"]
     assert learned is not None
     assert learned > 10
+    measured = Pool.objects.get().status["startUp"]["h200"]
+    assert 60 <= measured["p90"] <= 120
+    assert measured["starts"] == [measured["p90"]]
 
 
 def test_the_budget_is_a_clamp(api: Api) -> None:
@@ -226,3 +231,33 @@ def test_old_decisions_and_memories_go(api: Api) -> None:
         assert services.retire() >= 1
     assert not Decision.objects.exists()
     assert not PoolState.objects.exists()
+
+
+def test_the_same_time_of_yesterday_and_last_week_is_a_forecast(api: Api) -> None:
+    pool = make()
+    for days, rate in ((1, 40.0), (7, 20.0)):
+        store_tens(pool, START - timedelta(days=days, minutes=20), [rate] * 8)
+    traffic = Traffic(pool)
+    ramp(traffic, [5.0] * 3)
+    season = Decision.objects.latest("id").signals["season"]
+    assert season["value"] == pytest.approx(30.0)
+    assert api.get(f"{URL}/decisions/{Decision.objects.latest('id').id}/replay")["equal"]
+
+
+def test_a_pool_without_history_says_so() -> None:
+    traffic = Traffic(make())
+    ramp(traffic, [5.0] * 2)
+    assert "value" not in Decision.objects.latest("id").signals["season"]
+
+
+def store_tens(pool: Pool, begin: datetime, rates: list[float]) -> None:
+    """Ten-minute rows from `begin` on."""
+    made = []
+    for index, rate in enumerate(rates):
+        at = begin.replace(second=0) + timedelta(minutes=10 * (index + 1))
+        partitions.ensure(partitions.TENS, at)
+        row = Signals(at=at.timestamp(), seconds=600.0, targets=1, scraped=1, counts={"requests": rate * 600})
+        made.append(
+            SignalTen(pool=pool.uid, variant="", at=at, seconds=600.0, targets=1, scraped=1, reason="", **row.to_json())
+        )
+    SignalTen.objects.bulk_create(made)

@@ -17,13 +17,23 @@ def _scheduling(context: Context) -> Scheduling:
     scheduling = load_and_prefix(context)
     if not holds(context):
         return scheduling
+    hold = hold_seconds(context.inputs.start_up)
     flow = {
         "maxRequests": "1k",
         "maxBytes": "1Gi",
-        "defaultRequestTTL": f"{HOLD_SECONDS}s",
-        "noEndpointRequestTTL": f"{HOLD_SECONDS}s",
+        "defaultRequestTTL": f"{hold}s",
+        "noEndpointRequestTTL": f"{hold}s",
     }
     return replace(scheduling, gates=("flowControl",), flow=flow)
+
+
+def hold_seconds(start_up: float | None) -> int:
+    """How long a request is held: doubled as long as a start was measured to take nearly that (or longer), so that a
+    start that is a little slower than the last does not change the picker."""
+    hold = HOLD_SECONDS
+    while start_up is not None and hold < 1.25 * start_up:
+        hold *= 2
+    return hold
 
 
 def holds(context: Context) -> bool:
