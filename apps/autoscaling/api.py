@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -26,6 +27,10 @@ _VERB = OpenApiParameter(
     "verb", str, description=f"Only these, separated by commas: {', '.join(_VERBS)}; `moves`: all but hold and frozen."
 )
 _TEAM = OpenApiParameter("team", str, description="Only of this team.")
+_STRETCH = [
+    OpenApiParameter("from", int, description="Unix seconds: only those that still held then or later."),
+    OpenApiParameter("to", int, description="Unix seconds: only those that were first taken by then."),
+]
 
 
 class AllDecisionsView(ApiView):
@@ -34,7 +39,7 @@ class AllDecisionsView(ApiView):
     @extend_schema(
         operation_id="decisions",
         summary="Decisions of the autoscaler, newest first",
-        parameters=[_TEAM, _VERB, LIMIT, CURSOR],
+        parameters=[_TEAM, _VERB, *_STRETCH, LIMIT, CURSOR],
         responses={200: _OBJECT, **problem_responses(400)},
     )
     def get(self, request: Request) -> Response:
@@ -43,7 +48,7 @@ class AllDecisionsView(ApiView):
         if team is not None:
             access.require_read(actor, team)
         rows = selectors.decisions(teams=[team] if team else actor.visible_teams(), verbs=_verbs(request))
-        return answer(_page(request, rows))
+        return answer(_page(request, _within(request, rows)))
 
 
 class DecisionsView(PoolView):
@@ -52,12 +57,13 @@ class DecisionsView(PoolView):
     @extend_schema(
         operation_id="pools_decisions",
         summary="Decisions of the autoscaler for a pool, newest first",
-        parameters=[_VERB, LIMIT, CURSOR],
+        parameters=[_VERB, *_STRETCH, LIMIT, CURSOR],
         responses={200: _OBJECT, **problem_responses(400, 404)},
     )
     def get(self, request: Request, team: str, name: str) -> Response:
         pool = self.pool(request, team, name)
-        return answer(_page(request, selectors.decisions(pool=pool.uid, verbs=_verbs(request))))
+        rows = selectors.decisions(pool=pool.uid, verbs=_verbs(request))
+        return answer(_page(request, _within(request, rows)))
 
 
 class _OneDecision(PoolView):
@@ -181,8 +187,19 @@ def _page(request: Request, rows: Any) -> dict[str, Any]:
     }
 
 
+def _within(request: Request, rows: Any) -> Any:
+    for name, field in (("from", "last_at__gte"), ("to", "first_at__lte")):
+        text = request.query_params.get(name)
+        if text:
+            if not (text.isascii() and text.isdigit() and len(text) <= 10):
+                raise Refusal(f"{name} is a moment in Unix seconds, not {text[:40]}.")
+            rows = rows.filter(**{field: datetime.fromtimestamp(int(text), UTC)})
+    return rows
+
+
 def summary(row: Decision) -> dict[str, Any]:
     """A decision as lists show it."""
+    needed = next((one["replicas"] for one in row.record["proposals"] if one["rule"] == "forecast"), None)
     return {
         "id": row.id,
         "team": row.team,
@@ -198,6 +215,8 @@ def summary(row: Decision) -> dict[str, Any]:
         "costPerHour": {"amount": row.cost, "currency": row.currency},
         "sentence": row.sentence,
         "actuation": row.actuation or None,
+        "forecast": row.record["quantiles"] or None,
+        "needed": needed,
     }
 
 

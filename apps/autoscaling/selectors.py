@@ -11,8 +11,9 @@ from apps.autoscaling.domain.memory import POOL, VARIANT
 from apps.autoscaling.domain.record import from_json, to_json
 from apps.autoscaling.domain.types import Policy, Signals, State
 from apps.autoscaling.models import Decision, PoolState
+from apps.core.domain.conditions import format_time
 
-__all__ = ["decisions", "latest", "memory_of", "replay"]
+__all__ = ["decisions", "last_of", "latest", "memory_of", "replay"]
 
 
 def decisions(*, pool: UUID | None = None, teams: Iterable[str] | None = None, verbs: Iterable[str] = ()) -> Any:
@@ -30,6 +31,26 @@ def latest(pool: UUID) -> Decision | None:
     """The newest decision of a pool."""
     found: Decision | None = decisions(pool=pool).first()
     return found
+
+
+def last_of(pools: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What the scaler of each pool decided last, by pool: one query for all."""
+    rows = (
+        Decision.objects.filter(pool__in=list(pools))
+        .order_by("pool", "-id")
+        .distinct("pool")
+        .values("id", "pool", "first_at", "verb", "sentence", "actuation")
+    )
+    return {
+        row["pool"]: {
+            "id": row["id"],
+            "at": format_time(row["first_at"]),
+            "verb": row["verb"],
+            "sentence": row["sentence"],
+            "actuation": row["actuation"] or None,
+        }
+        for row in rows
+    }
 
 
 def replay(row: Decision) -> dict[str, Any]:

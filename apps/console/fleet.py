@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +12,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.autoscaling.selectors import last_of
 from apps.catalog.domain.accelerators import accelerators
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of
 from apps.console.domain.fleet import SORTS, Facts, Figures, fleet_row, matches, ordered, totals
 from apps.core.api.base import ApiView, actor_of
 from apps.core.api.paging import limit_of
+from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Refusal
 from apps.core.domain.units import HourlyPrice
 from apps.pools.models import Pool
@@ -68,14 +72,28 @@ def fleet_rows(teams: frozenset[str] | None) -> list[dict[str, Any]]:
     prices = _prices({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
     figures = summaries(pool.uid for pool in pools)
     slos = slos_of_pools((pool.team, pool.name) for pool in pools)
+    since = {key: _since(slo for slo, _ in found) for key, found in slos.items()}
+    decided = last_of(pool.uid for pool in pools if since.get((pool.team, pool.name)))
     return [
         fleet_row(
-            _facts(pool, prices.get(pool.cluster_uid, {})),
+            replace(
+                _facts(pool, prices.get(pool.cluster_uid, {})),
+                breached_since=since.get((pool.team, pool.name)),
+                decided=decided.get(pool.uid),
+            ),
             _figures(figures.get(pool.uid)),
             [(slo.name, spec, slo.status) for slo, spec in slos.get((pool.team, pool.name), [])],
         )
         for pool in pools
     ]
+
+
+def _since(slos: Iterable[Any]) -> str | None:
+    """Since when the first of these SLOs is not met; None where all are, or nobody can tell."""
+    conditions = (slo.condition("Met") for slo in slos)
+    broken = [one.last_transition_time for one in conditions if one is not None and one.status == "False"]
+    known = [at for at in broken if at is not None]
+    return format_time(min(known)) if known else None
 
 
 def _facts(pool: Pool, prices: dict[str, HourlyPrice]) -> Facts:

@@ -119,7 +119,8 @@ async def _answer(address: str, body: dict[str, Any]) -> AsyncIterator[bytes]:
             session.post(f"{address}/v1/chat/completions", json=body, allow_redirects=False) as answer,
         ):
             replica = answer.headers.get("x-gateway-destination-endpoint-served")
-            yield _event("start", {"replica": replica, "status": answer.status})
+            route = answer.headers.get("x-lamplight-route")
+            yield _event("start", {"replica": replica, "route": route, "status": answer.status})
             if answer.status != 200:
                 text = (await answer.content.read(2000)).decode(errors="replace")
                 yield _event("problem", {"detail": _refused(answer.status, text)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -438,7 +438,9 @@ def _set_status(pool: Any, story: Story, health: Health, ready: int, desired: in
     """What the pool controller would have written: status and the whole tree of conditions."""
     sync = Sync("Synced", "AllApplied", "the cluster holds what is declared")
     conditions = tuple(read_conditions(pool.conditions))
-    for condition in conditions_of(sync, health, pool.generation):
+    serves = Health("Healthy", "EndpointPickerReady", "the endpoint picker is ready")
+    told = replace(health, parts={"EnginesReady": health, "RoutingReady": serves})
+    for condition in conditions_of(sync, told, pool.generation):
         conditions = set_condition(conditions, condition, clock.now())
     starting = desired - ready
     status = {
@@ -519,8 +521,9 @@ def _many(count: int, end: datetime, by: By) -> None:
 
 
 def _small(n: int) -> Story:
-    model = sorted(_MODELS)[n % 2]
     product = ("h200", "h100", "l40s")[n % 3]
+    # the large model fits the larger accelerators only
+    model = sorted(_MODELS)[n % 2 if product == "h200" else 0]
     price = {"h200": 4.0, "h100": 3.0, "l40s": 1.0}[product]
     return Story(
         f"team-{n % 12:02}", f"pool-{n:04}", model, product, f"nvidia-{product}",

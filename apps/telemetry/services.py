@@ -136,6 +136,12 @@ _IMPORTED: Mapping[str, tuple[type[SignalColumns], partitions.PartitionedTable]]
     "ten": (SignalTen, partitions.TENS),
     "hour": (SignalHour, partitions.HOURS),
 }
+# how far rows of a level, and with them all finer ones, are said to be whole
+_MARKS = {
+    "hour": ("hours_until", "tens_until", "minutes_until"),
+    "ten": ("tens_until", "minutes_until"),
+    "minute": ("minutes_until",),
+}
 
 
 def import_rows(level: str, rows: Sequence[tuple[UUID, str, Signals]], *, until: datetime | None) -> None:
@@ -153,8 +159,8 @@ def import_rows(level: str, rows: Sequence[tuple[UUID, str, Signals]], *, until:
             batch_size=1000,
         )
         if until is not None:
-            marks = {"ten": ("tens_until", "minutes_until"), "minute": ("minutes_until",)}.get(level, ())
-            Progress.objects.update_or_create(id=1, defaults=dict.fromkeys((*marks, "last_tick_at"), until))
+            marks = (*_MARKS.get(level, ()), "last_tick_at")
+            Progress.objects.update_or_create(id=1, defaults=dict.fromkeys(marks, until))
 
 
 def roll_up_minutes() -> None:

@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.stack import PROJECT, RunningStack
+from tests.e2e.browsing import DEADLINE_MS, Tab, chart, chromium, log_in
+from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
 
 # the first test also waits for the whole instance
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-AXE = PROJECT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 POOL_PAGE = "/teams/default/pools/chat"
-DEADLINE_MS = 45_000
-# every address of the console beside the fleet, the pool's overview and the login
-ROUTES = (
-    *(f"{POOL_PAGE}/{part}" for part in ("latency", "cache", "scaling", "objects", "revisions", "yaml")),
-    *("/timeline", "/slos", "/models", "/clusters", "/settings"),
-)
 DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")
-
-
-def chromium_path() -> str | None:
-    """LAMPLIGHT_CHROMIUM, else a Chromium on PATH."""
-    names = [os.environ.get("LAMPLIGHT_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium, or set LAMPLIGHT_CHROMIUM to one")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        # deadlines, not waits: a whole instance shares two cores with this browser
-        expect.set_options(timeout=DEADLINE_MS)
+    with chromium() as started:
         yield started
-        started.close()
-
-
-class Tab:
-    """A page and what its console complained about."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.page: Page = context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda said: self.hear(said.text) if said.type == "error" else None)
-
-    def hear(self, complaint: str) -> None:
-        # a browser reports every 401 by itself, and that is how the console learns that nobody is logged in
-        if "401 (Unauthorized)" not in complaint:
-            self.complaints.append(complaint)
 
 
 @pytest.fixture()
@@ -69,16 +31,6 @@ def tab(browser: Browser, running_stack: RunningStack) -> Iterator[Tab]:
     context.set_default_timeout(DEADLINE_MS)
     yield Tab(context)
     context.close()
-
-
-def log_in(page: Page, stack: RunningStack) -> None:
-    page.get_by_label("User name").fill(stack.username)
-    page.get_by_label("Password").fill(stack.password)
-    page.get_by_role("button", name="Log in").click()
-
-
-def chart(page: Page, title: str) -> Locator:
-    return page.get_by_role("figure", name=title, exact=True)
 
 
 def drawn_pixels(card: Locator) -> int:
@@ -232,79 +184,3 @@ def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack
             assert streams == 0, "the stream belongs to the shared worker, not to a tab"
     finally:
         context.close()
-
-
-def test_pages_have_no_accessibility_violations(browser: Browser, running_stack: RunningStack):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: run `npm ci` in frontend/")
-    running_stack.wait_healthy()
-    # axe is injected by the test; the page's own policy would refuse it
-    context = browser.new_context(base_url=running_stack.base_url, bypass_csp=True)
-    try:
-        page = context.new_page()
-        page.goto("/")
-        page.get_by_label("User name").wait_for()
-        assert violations(page) == []
-        log_in(page, running_stack)
-        page.get_by_role("link", name="chat", exact=True).wait_for()
-        assert violations(page) == []
-        page.goto(POOL_PAGE)
-        page.get_by_role("group", name="Replicas").get_by_role("rowheader").first.wait_for()
-        expect(chart(page, "Time to first token")).to_have_attribute("data-state", re.compile("ok|no_traffic|stale"))
-        assert violations(page) == []
-        for address in ROUTES:
-            settled(page, address)
-            assert {address: violations(page)} == {address: []}
-        page.goto("/")
-        page.get_by_role("link", name="chat", exact=True).wait_for()
-        page.keyboard.press("Control+k")
-        expect(page.get_by_role("combobox")).to_be_focused()
-        assert violations(page) == []
-        page.goto("/nowhere")
-        page.get_by_text("There is no page at this address.").wait_for()
-        assert violations(page) == []
-    finally:
-        context.close()
-
-
-def test_no_page_is_wider_than_its_window(tab: Tab, running_stack: RunningStack):
-    page = tab.page
-    page.goto("/")
-    log_in(page, running_stack)
-    page.get_by_role("link", name="chat", exact=True).wait_for()
-    assert overflows(page) == {}
-    page.goto(POOL_PAGE)
-    page.get_by_role("group", name="Events").get_by_role("row").first.wait_for()
-    assert overflows(page) == {}
-    for address in ROUTES:
-        settled(page, address)
-        assert {address: overflows(page)} == {address: {}}
-
-
-def settled(page: Page, address: str) -> None:
-    """Goes there and waits until nothing is loading any more."""
-    page.goto(address)
-    page.get_by_role("main").get_by_role("heading").first.wait_for()
-    expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
-
-
-def overflows(page: Page) -> dict[int, int]:
-    """CSS pixels by which the page is wider than the window, by the widths where it is."""
-    found = {}
-    for width in (390, 1024, 1440):
-        page.set_viewport_size({"width": width, "height": 800})
-        found[width] = int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
-    return {width: over for width, over in found.items() if over > 0}
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 A and AA in both themes: theme, rule, sentence and the first place of each."""
-    page.evaluate(AXE.read_text())
-    found = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        result = page.evaluate(
-            "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
-        )
-        found += [f"{theme}: {v['id']}: {v['help']} at {v['nodes'][0]['target']}" for v in result["violations"]]
-    return found

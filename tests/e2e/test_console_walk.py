@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_console_browser import DEADLINE_MS, browser, log_in
+from tests.e2e.browsing import DEADLINE_MS, log_in
+from tests.e2e.test_console_browser import browser
 from tests.support.stack import RunningStack
 
 __all__ = ["browser"]

@@ -34,6 +34,9 @@ class Facts:
     updated_at: str
     accelerators: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     prices: Mapping[str, HourlyPrice] = field(default_factory=dict)
+    # of a pool that breaches or burns: since when, and what was decided last ({id, at, verb, sentence, actuation})
+    breached_since: str | None = None
+    decided: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
         "running": _value(known, "running"),
         "waiting": _value(known, "waiting"),
         "slo": attainments(slos),
+        "breachedSince": facts.breached_since,
+        "decided": dict(facts.decided) if facts.decided is not None else None,
         "costPerHour": float(cost) if cost is not None else None,
         "costPerMillionTokens": _per_million_tokens(cost, known),
         "currency": currency,

@@ -104,20 +104,24 @@ STORIES: tuple[Story, ...] = (
 
 def load(story: Story, at: float, end: float) -> float:
     """Requests/s at `at` (Unix seconds): two humps a day, quieter at the weekend, with a slow ripple."""
+    ripple = 1 + 0.05 * math.sin(at / 411) + 0.03 * math.sin(at / 97 + story.shift) + 0.02 * math.sin(at / 31)
+    return _trend(story, at, end) * ripple
+
+
+def _trend(story: Story, at: float, end: float) -> float:
     local = at + story.shift
     hour = (local % DAY) / HOUR
     hump = 0.62 * math.exp(-(((hour - 10.5) / 2.6) ** 2)) + 0.55 * math.exp(-(((hour - 15.5) / 3.2) ** 2))
     # the first of January 1970 was a Thursday
     weekday = int(local // DAY + 3) % 7
     busy = story.weekend if weekday >= 5 else 1.0
-    ripple = 1 + 0.05 * math.sin(at / 411) + 0.03 * math.sin(at / 97 + story.shift) + 0.02 * math.sin(at / 31)
     factor = math.prod(one.load for one in story.incidents if one.holds(end - at))
-    return max(0.0, story.peak * (story.night + (1 - story.night) * min(1.0, hump)) * busy * ripple * factor)
+    return max(0.0, story.peak * (story.night + (1 - story.night) * min(1.0, hump)) * busy * factor)
 
 
 def needed(story: Story, at: float, end: float) -> int:
     """Replicas that carry the load of a moment with some room, within the bounds."""
-    return min(story.maximum, max(story.minimum, math.ceil(load(story, at, end) / (story.carries * _TARGET))))
+    return min(story.maximum, max(story.minimum, math.ceil(_trend(story, at, end) / (story.carries * _TARGET))))
 
 
 def row(story: Story, at: float, seconds: float, *, end: float, ready: int, desired: int) -> Signals:

@@ -1,6 +1,8 @@
 /** Decisions of the autoscaler; shapes are docs/api/decisions.md. */
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { serverNow } from "../lib/serverClock";
+import { fixedWindow, windowAt, type Range, type TimeView } from "../lib/timeRange";
 import { path, request } from "./client";
 import { keys } from "./keys";
 import type { Page } from "./types";
@@ -26,6 +28,10 @@ export interface Entry {
   costPerHour: { amount: number; currency: string } | null;
   sentence: string;
   actuation: string | null;
+  /** Requests/s expected one start-up ahead; null where there was no forecast. */
+  forecast?: Record<string, number> | null;
+  /** The replicas that the forecast asks for, before any clamp. */
+  needed?: number | null;
 }
 
 export interface Decision extends Entry {
@@ -64,6 +70,17 @@ export const decisionsQuery = ({ team, pool, verb }: DecisionFilter) =>
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ next }) => next ?? undefined,
     refetchInterval: 15_000,
+  });
+
+/** What was decided in a stretch of time, for charts: at most 200 of each, moves beside holds. */
+export const decisionsBetween = (team: string, pool: string, view: TimeView, fallback: Range, wanted: "moves" | "hold") =>
+  queryOptions({
+    queryKey: [...keys.decisions, "between", team, pool, wanted, view.range ?? fallback, view.from ?? 0, view.to ?? 0],
+    queryFn: ({ signal }) => {
+      const { from, to } = windowAt(view, fallback, serverNow());
+      return request<Page<Entry>>(path("teams", team, "pools", pool, "decisions"), { signal, query: { verb: wanted, from, to, limit: 200 } });
+    },
+    refetchInterval: fixedWindow(view) === undefined ? 15_000 : false,
   });
 
 export const decisionQuery = (team: string, pool: string, id: number) =>

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 93c786202eed9d355ad06135d8cd6bcbfe1c30b773e252fb436323390f729671
+// schema-sha256: 92a83cbc451a745a0c8fb5b39e2daf9cc8c84eff175210b54e08eca2093f42ea
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -3294,10 +3294,14 @@ export interface operations {
                 /** @description `next` of the page before. */
                 cursor?: string;
                 format?: "json" | "yaml";
+                /** @description Unix seconds: only those that still held then or later. */
+                from?: number;
                 /** @description Items in one answer. */
                 limit?: number;
                 /** @description Only of this team. */
                 team?: string;
+                /** @description Unix seconds: only those that were first taken by then. */
+                to?: number;
                 /** @description Only these, separated by commas: up, down, mix, hold, frozen, zero, from-zero, sleep, wake; `moves`: all but hold and frozen. */
                 verb?: string;
             };
@@ -5385,8 +5389,12 @@ export interface operations {
                 /** @description `next` of the page before. */
                 cursor?: string;
                 format?: "json" | "yaml";
+                /** @description Unix seconds: only those that still held then or later. */
+                from?: number;
                 /** @description Items in one answer. */
                 limit?: number;
+                /** @description Unix seconds: only those that were first taken by then. */
+                to?: number;
                 /** @description Only these, separated by commas: up, down, mix, hold, frozen, zero, from-zero, sleep, wake; `moves`: all but hold and frozen. */
                 verb?: string;
             };

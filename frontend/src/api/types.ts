@@ -109,6 +109,10 @@ export interface FleetRow {
   /** Fraction, 0 to 1. */
   hitRate: number | null;
   slo: Attainment[];
+  /** Since when the first of its SLOs is not met; null where all are, or nobody can tell. */
+  breachedSince?: string | null;
+  /** What the autoscaler decided last, of a pool that breaches. */
+  decided?: { id: number; at: string; verb: string; sentence: string; actuation: string | null } | null;
   costPerHour: number | null;
   /** null: unpriced, or in more than one currency. */
   currency: string | null;
@@ -183,7 +187,7 @@ export interface Panel {
   name: string;
   title: string;
   unit: string;
-  kind: "line" | "stacked";
+  kind: "line" | "stacked" | "heatmap";
   state: DataState;
   reason: string | null;
   /** Seconds between points. */
@@ -191,13 +195,24 @@ export interface Panel {
   lastSampleAt: number | string | null;
   series: PanelSeries[];
   thresholds: Threshold[];
+  /** Of kind heatmap, which has no series. */
+  heatmap?: Heatmap;
+  /** Keys of two series with the room between them filled. */
+  band?: [low: string, high: string];
+}
+
+export interface Heatmap {
+  /** (low, high] in rising order; null: open. */
+  buckets: [low: number | null, high: number | null][];
+  /** A moment, and a count for each bucket. */
+  columns: [unixSeconds: number, counts: number[]][];
 }
 
 export interface PanelEntry {
   name: string;
   title: string;
   unit: string;
-  kind: "line" | "stacked";
+  kind: "line" | "stacked" | "heatmap";
 }
 
 export interface Page<T> {

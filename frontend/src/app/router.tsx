@@ -13,6 +13,7 @@ import {
 import { safeNext, sessionQuery } from "../api/session";
 import { readFleetView } from "../features/fleet/view";
 import { readDecisionFilter } from "../features/decisions/view";
+import { readWhatIf } from "../features/whatif/view";
 import { readTimelineFilter } from "../features/timeline/view";
 import { LoginPage } from "../features/login/LoginPage";
 import { Shell } from "../features/shell/Shell";
@@ -82,6 +83,13 @@ const decisions = createRoute({
   component: lazyRouteComponent(() => import("../features/decisions/DecisionsPage"), "DecisionsPage"),
 });
 
+const whatif = createRoute({
+  getParentRoute: () => shell,
+  path: "/whatif",
+  validateSearch: readWhatIf,
+  component: lazyRouteComponent(() => import("../features/whatif/WhatIfPage"), "WhatIfPage"),
+});
+
 const models = createRoute({
   getParentRoute: () => shell,
   path: "/models",
@@ -127,7 +135,15 @@ const cache = createRoute({
 const scaling = createRoute({
   getParentRoute: () => pool,
   path: "/scaling",
-  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "ScalingTab"),
+  validateSearch: ({ decision }: Record<string, unknown>): { decision?: number } =>
+    Number.isSafeInteger(Number(decision)) && Number(decision) > 0 ? { decision: Number(decision) } : {},
+  component: lazyRouteComponent(() => import("../features/pool/ScalingTab"), "ScalingTab"),
+});
+
+const offload = createRoute({
+  getParentRoute: () => pool,
+  path: "/offload",
+  component: lazyRouteComponent(() => import("../features/offload/OffloadTab"), "OffloadTab"),
 });
 
 const objects = createRoute({
@@ -207,6 +223,7 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         slos,
         slo,
         decisions,
+        whatif,
         models,
         clusters,
         settings,
@@ -214,7 +231,7 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         newPool,
         edit,
         plan,
-        pool.addChildren([overview, latency, cache, scaling, objects, rollout, revisions, yaml]),
+        pool.addChildren([overview, latency, cache, scaling, offload, objects, rollout, revisions, yaml]),
       ]),
     ]),
     context: { client },

@@ -10,7 +10,10 @@ import { Icon } from "../ui/Icon";
 import { Skeleton } from "../ui/Message";
 import { columns, type Columns } from "./data";
 import { DataTable } from "./DataTable";
+import { Heatmap } from "./Heatmap";
+import { inWords, peaks } from "./heat";
 import { Legend, valueAt } from "./Legend";
+import { Marks, type Mark } from "./Marks";
 import { TimeChart } from "./TimeChart";
 import styles from "./Chart.module.css";
 
@@ -23,6 +26,8 @@ interface Props {
   syncKey: string;
   /** A stretch was drawn over with the mouse. */
   onZoom?: (window: TimeWindow) => void;
+  /** Moments to point out, such as decisions. */
+  marks?: readonly Mark[];
 }
 
 const EMPTY = { no_traffic: "No traffic", no_data: "No data" } as const;
@@ -47,10 +52,11 @@ function Trouble({ error, onRetry }: { error: unknown; onRetry: () => void }) {
 }
 
 /** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */
-export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom }: Props) {
+export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom, marks }: Props) {
   const [asTable, setAsTable] = useState(false);
   const [cursor, setCursor] = useState<number | null>(null);
-  const points = useMemo(() => columns(panel?.series ?? []), [panel]);
+  const lines = useMemo(() => (panel?.heatmap === undefined ? panel : { ...panel, series: peaks(panel.heatmap) }), [panel]);
+  const points = useMemo(() => columns(lines?.series ?? []), [lines]);
   const failed = error !== null && error !== undefined;
 
   let body: ReactNode;
@@ -64,7 +70,18 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom 
       </div>
     );
   } else if (asTable) {
-    body = <DataTable panel={panel} columns={points} zone={zone} />;
+    body = <DataTable panel={lines ?? panel} columns={points} zone={zone} />;
+  } else if (panel.heatmap !== undefined) {
+    body = (
+      <Heatmap
+        panel={panel}
+        heatmap={panel.heatmap}
+        zone={zone}
+        at={cursor}
+        onCursor={setCursor}
+        spoken={inWords(panel.heatmap, cursor, panel.unit, (time) => absolute(time * 1000, zone))}
+      />
+    );
   } else {
     body = (
       <TimeChart
@@ -105,8 +122,18 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom 
         </div>
       )}
       {panel !== undefined && failed && <Trouble error={error} onRetry={onRetry} />}
-      <div className={styles.body}>{body}</div>
-      <div className={styles.foot}>{drawn && <Legend panel={panel} columns={points} at={cursor} />}</div>
+      <div className={styles.body}>
+        {body}
+        {drawn && !asTable && marks !== undefined && marks.length > 0 && <Marks marks={marks} from={panel.from} to={panel.to} zone={zone} />}
+      </div>
+      <div className={styles.foot}>
+        {drawn &&
+          (panel.heatmap === undefined ? (
+            <Legend panel={panel} columns={points} at={cursor} />
+          ) : (
+            <p className={styles.legend}>{inWords(panel.heatmap, cursor, panel.unit, (time) => absolute(time * 1000, zone))}</p>
+          ))}
+      </div>
     </figure>
   );
 }

@@ -90,6 +90,12 @@ function strokeOver(chart: uPlot): TimeWindow | undefined {
   return { from, to: Math.max(from + 60, Math.ceil(chart.posToVal(left + width, "x"))) };
 }
 
+function band({ band: keys, series }: Panel): uPlot.Band[] | undefined {
+  const at = (key: string) => series.findIndex((one) => one.key === key) + 1;
+  if (keys === undefined || at(keys[0]) === 0 || at(keys[1]) === 0) return undefined;
+  return [{ series: [at(keys[1]), at(keys[0])], fill: resolveColour("--band") }];
+}
+
 interface Hands {
   onCursor: (chart: uPlot) => void;
   onZoom: (window: TimeWindow) => void;
@@ -106,7 +112,12 @@ function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: 
     cursor: { sync: { key: syncKey, setSeries: false }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 7 } },
     scales: {
       x: { time: true },
-      y: { range: (chart) => [0, scale(drawnValues(chart), panel.thresholds, panel.unit).max] },
+      y: {
+        range: (chart) => {
+          const { min, max } = scale(drawnValues(chart), panel.thresholds, panel.unit);
+          return [min, max];
+        },
+      },
     },
     axes: [
       {
@@ -132,9 +143,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: 
         };
       }),
     ],
-    bands: layers
-      ? panel.series.slice(1).map((_, index): uPlot.Band => ({ series: [index + 2, index + 1] }))
-      : undefined,
+    bands: layers ? panel.series.slice(1).map((_, index): uPlot.Band => ({ series: [index + 2, index + 1] })) : band(panel),
     hooks: {
       draw: [(chart) => drawThresholds(chart, panel)],
       setCursor: [onCursor],

@@ -43,6 +43,8 @@ const FAR = 6;
 const HEADROOM = 1.15;
 
 export interface Scale {
+  /** Zero, or below the lowest value where something is overdrawn. */
+  min: number;
   max: number;
   drawn: Threshold[];
   above: Threshold[];
@@ -54,7 +56,9 @@ export function scale(values: readonly (readonly (number | null)[])[], threshold
   const drawn = thresholds.filter(({ value }) => top === 0 || value <= top * FAR);
   const above = thresholds.filter((threshold) => !drawn.includes(threshold));
   const highest = drawn.reduce((max, { value }) => Math.max(max, value), top);
-  if (unit === "1") return { max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
-  if (unit === "requests" || unit === "replicas") return { max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
-  return { max: highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+  const bottom = values.reduce((least, one) => one.reduce<number>((min, value) => Math.min(min, value ?? 0), least), 0);
+  const min = bottom * HEADROOM;
+  if (unit === "1") return { min, max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+  if (unit === "requests" || unit === "replicas") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
+  return { min, max: highest === 0 ? 1 : highest * HEADROOM, drawn, above };
 }

@@ -30,6 +30,10 @@ const BY_KEY: Record<string, Stroke> = {
   rejections: dashed("purple", [2, 3]),
   desired: dashed("ink", [7, 4]),
   ready: solid("green", 2.25),
+  needed: dashed("orange", [2, 3]),
+  forecast_p10: dashed("sky", [2, 3]),
+  forecast_p50: dashed("sky", [7, 4]),
+  forecast_p90: dashed("sky", [2, 3]),
 };
 
 const REST = [solid("blue"), dashed("vermillion", [7, 4]), dashed("green", [2, 3]), solid("purple"), solid("orange")];

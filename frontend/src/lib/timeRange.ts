@@ -2,7 +2,7 @@
 
 import type { Zone } from "./time";
 
-export const RANGES = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "3d": 259_200 } as const;
+export const RANGES = { "15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800 } as const;
 
 export type Range = keyof typeof RANGES;
 

@@ -10,6 +10,7 @@ import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
+import { Preflight } from "./Preflight";
 import { Used } from "./Used";
 
 export function ClustersPage() {
@@ -54,6 +55,7 @@ function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
   const section = { error, onRetry: () => void refetch() };
   return (
     <>
+      <Preflight cluster={cluster} title={title("Preflight")} />
       <Section title={title("Accelerators")} note="read from its nodes and pods now" data={data?.accelerators} {...section}>
         {(rows) =>
           rows.length === 0 ? (

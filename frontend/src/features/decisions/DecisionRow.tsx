@@ -56,20 +56,22 @@ export function DecisionRow({ entry, zone, ofOne }: { entry: Entry; zone: Zone; 
           {entry.mode !== "active" && <span className="muted"> ({entry.mode}: nothing was done)</span>}
         </span>
       </summary>
-      {open && <Whole entry={entry} />}
+      {open && <Whole team={entry.team} pool={entry.pool} id={entry.id} />}
     </details>
   );
 }
 
-function Whole({ entry }: { entry: Entry }) {
-  const { data, error, refetch } = useQuery(decisionQuery(entry.team, entry.pool, entry.id));
-  const again = useMutation({ mutationFn: () => replay(entry.team, entry.pool, entry.id) });
+/** Inputs, rules, clamps, counterfactuals of one decision, with its replay. */
+export function Whole({ team, pool, id }: { team: string; pool: string; id: number }) {
+  const { data, error, refetch } = useQuery(decisionQuery(team, pool, id));
+  const again = useMutation({ mutationFn: () => replay(team, pool, id) });
   if (data === undefined) {
     if (error !== null) return <ErrorPanel error={error} what="The decision could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="12rem" label="Loading the decision" />;
   }
   return (
     <div className={styles.whole}>
+      <p className={styles.said}>{data.sentence}</p>
       <dl className={styles.facts}>
         <Fact term="From" value={counts(data.before)} />
         <Fact term="To" value={counts(data.targets)} />

@@ -195,6 +195,22 @@ const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetR
           </td>
         </tr>
       )}
+      {row.breachedSince != null && (
+        <tr role="row" className={styles.why}>
+          <td role="cell" colSpan={COLUMNS.length + 1}>
+            <b>Breached for</b> <Age of={row.breachedSince} />: {worst(row.slo)?.message}
+            {row.decided != null && (
+              <>
+                {" "}
+                <Link to="/teams/$team/pools/$name/scaling" params={{ team: row.team, name: row.name }} search={{ decision: row.decided.id }}>
+                  The autoscaler
+                </Link>{" "}
+                <Age of={row.decided.at} /> ago: {row.decided.sentence} {row.decided.actuation}
+              </>
+            )}
+          </td>
+        </tr>
+      )}
     </tbody>
   );
 });

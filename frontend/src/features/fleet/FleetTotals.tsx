@@ -1,9 +1,9 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
-import type { FleetRow, FleetTotals as Totals } from "../../api/types";
+import type { FleetRow, FleetTotals as Totals, StockRow } from "../../api/types";
 import { clustersQuery, inventoryQuery } from "../../api/queries";
 import { compact, format, UNKNOWN } from "../../lib/units";
 import styles from "./Fleet.module.css";
-import { stockOf, type Stock } from "./stock";
+import { lastSeen, stockOf, type Stock } from "./stock";
 
 function count(value: number | null | undefined): string {
   return value === null || value === undefined ? UNKNOWN : compact(value);
@@ -17,7 +17,7 @@ function useStock(rows: readonly FleetRow[]): Stock | null {
   const asked = (clusters?.items ?? []).slice(0, MOST_CLUSTERS);
   const answers = useQueries({ queries: asked.map(({ metadata }) => inventoryQuery(metadata.team, metadata.name)) });
   const largest = Math.max(1, ...rows.map(({ acceleratorsPerReplica }) => acceleratorsPerReplica ?? 1));
-  return stockOf(answers.flatMap(({ data }) => data ?? []), largest);
+  return stockOf(answers.flatMap(({ data }) => data ?? []), largest) ?? lastSeen(asked.map(({ status }) => status.accelerators as StockRow[] | undefined));
 }
 
 function stockWords(stock: Stock): string {

@@ -1,6 +1,6 @@
 /** Accelerators of several clusters, added up. Pure. */
 
-import type { Inventory } from "../../api/types";
+import type { Inventory, StockRow } from "../../api/types";
 
 export interface Stock {
   allocatable: number;
@@ -22,4 +22,12 @@ export function stockOf(inventories: readonly Inventory[], perReplica: number): 
     free: sum(({ free, schedulable }) => (schedulable ? free : 0)),
     fragmented: sum(({ free, schedulable }) => (schedulable ? free % size : 0)),
   };
+}
+
+/** From what the clusters were last seen to have, where their nodes cannot be asked now. */
+export function lastSeen(clusters: readonly (readonly StockRow[] | undefined)[]): Stock | null {
+  const rows = clusters.flatMap((found) => found ?? []);
+  if (rows.length === 0) return null;
+  const sum = (pick: (row: StockRow) => number) => rows.reduce((total, row) => total + pick(row), 0);
+  return { allocatable: sum(({ allocatable }) => allocatable), used: sum(({ used }) => used), free: sum(({ free }) => free), fragmented: 0 };
 }

@@ -9,6 +9,7 @@ import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { chat, EMPTY, speed, type Message, type Turn } from "./chat";
+import { Why } from "./Why";
 import styles from "./Playground.module.css";
 
 const route = getRouteApi("/shell/playground");
@@ -114,6 +115,7 @@ function Chat({ pool }: { pool: string }) {
               )}
             </div>
             <Figures turn={turn} />
+            {turn.route !== null && turn.took !== undefined && <Why team={team} name={name} id={turn.route} />}
           </li>
         ))}
       </ol>

@@ -12,6 +12,8 @@ export interface Message {
 export interface Turn {
   text: string;
   replica: string | null;
+  /** Of the decision that sent it there; null where the gateway explains none. */
+  route: string | null;
   /** Seconds since the request was sent, one a piece. */
   times: number[];
   /** Seconds to the end; undefined while it goes on. */
@@ -23,14 +25,18 @@ export interface Turn {
   problem?: string;
 }
 
-export const EMPTY: Turn = { text: "", replica: null, times: [] };
+export const EMPTY: Turn = { text: "", replica: null, route: null, times: [] };
 
 /** The turn after one more event of its stream; unknown events change nothing. */
 export function told(turn: Turn, event: string, data: Record<string, unknown>): Turn {
   const number = (value: unknown) => (typeof value === "number" ? value : null);
   switch (event) {
     case "start":
-      return { ...turn, replica: typeof data.replica === "string" ? data.replica : null };
+      return {
+        ...turn,
+        replica: typeof data.replica === "string" ? data.replica : null,
+        route: typeof data.route === "string" ? data.route : null,
+      };
     case "message":
       return { ...turn, text: turn.text + String(data.text ?? ""), times: [...turn.times, number(data.at) ?? 0] };
     case "done":

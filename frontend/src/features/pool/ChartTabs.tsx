@@ -1,9 +1,5 @@
-import { zoneOf } from "../../lib/timeRange";
-import { useTimeView } from "../../ui/TimeControl";
-import { Decisions } from "../decisions/Decisions";
-import { Charts } from "./Charts";
 import { usePool } from "./usePool";
-import styles from "./Pool.module.css";
+import { Charts } from "./Charts";
 
 function useAddress() {
   const { team, name } = usePool().metadata;
@@ -16,14 +12,4 @@ export function LatencyTab() {
 
 export function CacheTab() {
   return <Charts {...useAddress()} part="cache" />;
-}
-
-export function ScalingTab() {
-  const { team, name } = useAddress();
-  return (
-    <div className={styles.stack}>
-      <Charts team={team} name={name} part="scaling" />
-      <Decisions filter={{ team, pool: name }} zone={zoneOf(useTimeView()[0])} />
-    </div>
-  );
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { panelQuery, panelsQuery } from "../../api/queries";
-import type { PanelEntry } from "../../api/types";
+import type { Panel, PanelEntry } from "../../api/types";
+import type { Mark } from "../../charts/Marks";
 import { ChartCard } from "../../charts/ChartCard";
 import { fixedWindow, zoneOf } from "../../lib/timeRange";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
@@ -13,15 +14,23 @@ interface Props {
   team: string;
   name: string;
   part: Part;
+  /** What the page adds to a chart's own series. */
+  dress?: <P extends Panel>(panel: P) => P;
+  /** Moments to point out on some of the charts. */
+  marks?: readonly Mark[];
 }
 
-function Chart({ entry, team, name }: { entry: PanelEntry; team: string; name: string }) {
+/** Charts on which a decision can be seen to work. */
+const MARKED = new Set(["replicas", "requests", "queue"]);
+
+function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part">) {
   const [view, show] = useTimeView();
   const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
   return (
     <ChartCard
       title={entry.title}
-      panel={data}
+      panel={data === undefined || dress === undefined ? data : dress(data)}
+      marks={MARKED.has(entry.name) ? marks : undefined}
       error={error}
       onRetry={() => void refetch()}
       zone={zoneOf(view)}
@@ -32,7 +41,7 @@ function Chart({ entry, team, name }: { entry: PanelEntry; team: string; name: s
 }
 
 /** The charts of one part of a pool's pages, below the control of what stretch of time they show. */
-export function Charts({ team, name, part }: Props) {
+export function Charts({ team, name, part, dress, marks }: Props) {
   const { data, error, refetch } = useQuery(panelsQuery(team, name));
   const [view] = useTimeView();
   const panels = data === undefined ? undefined : panelsOf(part, data.items);
@@ -49,7 +58,7 @@ export function Charts({ team, name, part }: Props) {
       {panels !== undefined && panels.length === 0 && <EmptyState title="This server has no charts for this part." />}
       <div className={styles.charts}>
         {panels?.map((entry) => (
-          <Chart key={entry.name} entry={entry} team={team} name={name} />
+          <Chart key={entry.name} entry={entry} team={team} name={name} dress={dress} marks={marks} />
         ))}
       </div>
     </section>

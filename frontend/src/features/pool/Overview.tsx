@@ -3,6 +3,7 @@ import { useTimeView } from "../../ui/TimeControl";
 import { Charts } from "./Charts";
 import { Conditions } from "./Conditions";
 import { Events } from "./Events";
+import { Fed } from "./Fed";
 import { Replicas } from "./Replicas";
 import { Variants } from "./Variants";
 import { usePool } from "./usePool";
@@ -19,6 +20,7 @@ export function Overview() {
       <Variants pool={pool} />
       <Replicas team={team} name={name} zone={zone} />
       <Conditions pool={pool} zone={zone} />
+      <Fed team={team} name={name} zone={zone} />
       <Events team={team} name={name} zone={zone} />
     </div>
   );

@@ -7,9 +7,9 @@ export type Part = "overview" | "latency" | "cache" | "scaling";
 /** In the order in which they are read; what is first answers the part's question. */
 const PARTS: Record<Part, readonly string[]> = {
   overview: ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "throughput", "replicas"],
-  latency: ["ttft", "itl", "e2e", "tpot", "queue", "requests"],
-  cache: ["prompt_tokens_by_source", "hit_rate", "kv_usage"],
-  scaling: ["replicas", "queue", "requests", "throughput"],
+  latency: ["ttft", "itl", "e2e", "tpot", "ttft_heatmap", "itl_heatmap", "e2e_heatmap", "breakdown", "queue", "requests"],
+  cache: ["prompt_tokens_by_source", "hit_rate", "hit_rate_by_tier", "kv_usage", "preemptions", "offload_bandwidth"],
+  scaling: ["replicas", "requests", "queue", "throughput", "accelerators", "cost", "cost_per_million_tokens"],
 };
 
 const CACHE = /cache|hit|kv|offload|preempt|token.*source|tier/;

@@ -141,9 +141,9 @@ function Burns({ objective }: { objective: Objective }) {
                 objective.alerts
                   .filter(({ pair }) => pair.split("/").includes(window))
                   .map(({ pair, factor, firing, severity }) => (
-                    <span key={pair}>
+                    <span key={pair} className={styles.alert}>
                       {firing === true ? (
-                        <Status icon="triangle" tone="bad" word={`${severity} from ×${factor}`} label="Firing" />
+                        <Status icon="triangle" tone="bad" word={`${severity} from ×${factor} `} label="Firing" />
                       ) : (
                         <span className="muted">
                           {severity} from ×{factor}{" "}

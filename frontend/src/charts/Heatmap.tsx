@@ -1,0 +1,138 @@
+import { useEffect, useRef, type KeyboardEvent, type PointerEvent } from "react";
+import type { Heatmap as Heat, Panel } from "../api/types";
+import { clock, day, type Zone } from "../lib/time";
+import { axisLabel } from "../lib/units";
+import { onColoursChange } from "../state/theme";
+import { most, shown } from "./heat";
+import { resolveColour } from "./palette";
+import styles from "./Chart.module.css";
+
+interface Props {
+  panel: Panel;
+  heatmap: Heat;
+  zone: Zone;
+  at: number | null;
+  onCursor: (index: number | null) => void;
+  /** The column under the cursor, in words. */
+  spoken: string;
+}
+
+const DAY = 86_400;
+
+/** Where a value lies between the lowest and the highest row, 0 to 1: rows are equally high, whatever they span. */
+function heightOf(value: number, rows: readonly (readonly [number | null, number | null])[]): number | undefined {
+  const at = rows.findIndex(([low, high]) => value > (low ?? 0) && value <= (high ?? Infinity));
+  const row = rows[at];
+  if (row === undefined) return undefined;
+  const [low, high] = [row[0] ?? 0, row[1]];
+  return (at + (high === null ? 0 : (value - low) / (high - low))) / rows.length;
+}
+
+function draw(canvas: HTMLCanvasElement, heatmap: Heat): void {
+  const box = canvas.getBoundingClientRect();
+  const ratio = devicePixelRatio;
+  canvas.width = Math.max(1, Math.round(box.width * ratio));
+  canvas.height = Math.max(1, Math.round(box.height * ratio));
+  const ctx = canvas.getContext("2d");
+  const { first, last } = shown(heatmap);
+  const top = most(heatmap);
+  if (ctx === null || top === 0) return;
+  const [wide, high] = [canvas.width / heatmap.columns.length, canvas.height / (last - first + 1)];
+  ctx.fillStyle = resolveColour("--series-blue");
+  heatmap.columns.forEach(([, counts], column) => {
+    for (let row = first; row <= last; row += 1) {
+      const count = counts[row] ?? 0;
+      if (count === 0) continue;
+      // Rare slow requests are what people look for: the square root keeps them visible beside the crowd.
+      ctx.globalAlpha = 0.12 + 0.88 * Math.sqrt(count / top);
+      const y = canvas.height - (row - first + 1) * high;
+      ctx.fillRect(Math.floor(column * wide), Math.floor(y), Math.ceil(wide), Math.ceil(high));
+    }
+  });
+}
+
+/** Counts by bucket over time. For a screen reader it is a slider over its columns, as every chart. */
+export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const place = canvas.current;
+    if (place === null) return undefined;
+    const again = () => draw(place, heatmap);
+    again();
+    const resize = new ResizeObserver(again);
+    resize.observe(place);
+    const stop = onColoursChange(again);
+    return () => {
+      stop();
+      resize.disconnect();
+    };
+  }, [heatmap]);
+
+  const { first, last } = shown(heatmap);
+  const rows = heatmap.buckets.slice(first, last + 1);
+  const count = heatmap.columns.length;
+  const step = (heatmap.columns[1]?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
+  const every = Math.max(1, Math.ceil(rows.length / 5));
+  const spans = (heatmap.columns.at(-1)?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
+  const ticks = count < 2 ? [] : [0.1, 0.37, 0.63, 0.9].map((share) => Math.round(share * (count - 1)));
+
+  const move = (event: KeyboardEvent) => {
+    const start = at ?? count;
+    const goal = { ArrowLeft: start - 1, ArrowRight: start + 1, PageUp: start + 12, PageDown: start - 12, Home: 0, End: count - 1 }[event.key];
+    if (event.key === "Escape") onCursor(null);
+    if (goal === undefined) return;
+    event.preventDefault();
+    onCursor(Math.min(Math.max(goal, 0), count - 1));
+  };
+  const point = (event: PointerEvent<HTMLElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    onCursor(Math.min(count - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * count))));
+  };
+
+  return (
+    <div
+      className={styles.heat}
+      role="slider"
+      tabIndex={0}
+      aria-label={`${panel.title}; arrow keys move through time`}
+      aria-valuemin={0}
+      aria-valuemax={Math.max(0, count - 1)}
+      aria-valuenow={at ?? Math.max(0, count - 1)}
+      aria-valuetext={spoken}
+      onKeyDown={move}
+      onBlur={() => onCursor(null)}
+    >
+      <div className={styles.ys} aria-hidden="true">
+        {rows.map(([, high], index) =>
+          high !== null && index % every === every - 1 ? (
+            <span key={high} style={{ bottom: `${((index + 1) / rows.length) * 100}%` }}>
+              {axisLabel(high, panel.unit)}
+            </span>
+          ) : null,
+        )}
+      </div>
+      <canvas ref={canvas} />
+      <div className={styles.over} onPointerMove={point} onPointerLeave={() => onCursor(null)}>
+        {panel.thresholds.map(({ label, value }) => {
+          const share = heightOf(value, rows);
+          return share === undefined ? null : (
+            <i key={label} style={{ bottom: `${share * 100}%` }}>
+              <span className={styles.slo}>{label}</span>
+            </i>
+          );
+        })}
+        {at !== null && <b style={{ left: `${((at + 0.5) / count) * 100}%` }} />}
+      </div>
+      <div className={styles.xs} aria-hidden="true">
+        {ticks.map((index) => {
+          const time = (heatmap.columns[index]?.[0] ?? 0) * 1000;
+          return (
+            <span key={index} style={{ left: `${((index + 0.5) / count) * 100}%` }}>
+              {spans > 2 * DAY ? day(time, zone) : clock(time, zone, step < 60 && spans < 600)}
+            </span>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

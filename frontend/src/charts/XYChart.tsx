@@ -1,0 +1,182 @@
+import { useId, useState } from "react";
+import { Button } from "../ui/Button";
+import { Icon } from "../ui/Icon";
+import { Table } from "../ui/Table";
+import styles from "./Chart.module.css";
+import { strokeOf } from "./palette";
+import { extent, ticks, type Extent } from "./xy";
+
+export interface XYPoint {
+  x: number;
+  y: number;
+  /** Said beside the point and in the table. */
+  label?: string;
+}
+
+export interface XYSeries {
+  key: string;
+  label: string;
+  points: readonly XYPoint[];
+  look: "line" | "step" | "dots";
+}
+
+interface Axis {
+  title: string;
+  format: (value: number) => string;
+  /** Starts at zero unless it says otherwise. */
+  from?: number;
+  isLog?: boolean;
+}
+
+interface Props {
+  title: string;
+  x: Axis;
+  y: Axis;
+  series: readonly XYSeries[];
+  /** Upright lines, such as the present size. */
+  at?: readonly { x: number; label: string }[];
+  /** Level lines, such as what was promised. */
+  level?: readonly { y: number; label: string }[];
+  note?: string;
+}
+
+const [WIDTH, HEIGHT] = [560, 200];
+const [LEFT, RIGHT, TOP, BOTTOM] = [62, 14, 12, 34];
+
+/** One quantity over another, where time is neither; the same as a table. */
+export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: Props) {
+  const [asTable, setAsTable] = useState(false);
+  const id = useId();
+  const all = series.flatMap(({ points }) => points);
+  const across = extent([...all.map((one) => one.x), ...at.map((one) => one.x)], x.from, x.isLog);
+  const up = extent([...all.map((one) => one.y), ...level.map((one) => one.y)], y.from);
+  const px = (value: number) => LEFT + place(value, across) * (WIDTH - LEFT - RIGHT);
+  const py = (value: number) => HEIGHT - BOTTOM - place(value, up) * (HEIGHT - TOP - BOTTOM);
+  return (
+    <figure className={styles.card} aria-labelledby={id} data-state={all.length === 0 ? "no_data" : "ok"}>
+      <header>
+        <h3 id={id}>{title}</h3>
+        <Button look="quiet" aria-pressed={asTable} aria-label={`${title} as a table`} onClick={() => setAsTable(!asTable)}>
+          <Icon name={asTable ? "chart" : "table"} />
+        </Button>
+      </header>
+      <div className={styles.body}>
+        {all.length === 0 && (
+          <div className={styles.empty}>
+            <b>No data</b>
+            <span>{note}</span>
+          </div>
+        )}
+        {all.length > 0 && asTable && <Twin title={title} x={x} y={y} series={series} />}
+        {all.length > 0 && !asTable && (
+          <div className={styles.xy}>
+            <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}: ${y.title} over ${x.title}. The button above shows it as a table.`} preserveAspectRatio="none">
+              {ticks(up, 4).map((value) => (
+                <g key={value}>
+                  <line x1={LEFT} x2={WIDTH - RIGHT} y1={py(value)} y2={py(value)} stroke="var(--grid)" />
+                  <text x={LEFT - 6} y={py(value) + 4} textAnchor="end">
+                    {y.format(value)}
+                  </text>
+                </g>
+              ))}
+              {ticks(across, 5).map((value) => (
+                <text key={value} x={px(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
+                  {x.format(value)}
+                </text>
+              ))}
+              <text x={WIDTH - RIGHT} y={HEIGHT - 2} textAnchor="end">
+                {x.title}
+              </text>
+              {level.map((one) => (
+                <g key={one.label}>
+                  <line x1={LEFT} x2={WIDTH - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
+                  <text x={WIDTH - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
+                    {one.label}
+                  </text>
+                </g>
+              ))}
+              {at.map((one, nth) => (
+                <g key={one.label}>
+                  <line x1={px(one.x)} x2={px(one.x)} y1={TOP} y2={HEIGHT - BOTTOM} stroke="var(--accent)" strokeDasharray="3 3" />
+                  <text x={px(one.x) + 4} y={TOP + 8 + 14 * nth} data-strong>
+                    {one.label}
+                  </text>
+                </g>
+              ))}
+              {series.map(({ key, points, look }, index) => (
+                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} />
+              ))}
+            </svg>
+          </div>
+        )}
+      </div>
+      <div className={styles.foot}>
+        <ul className={styles.legend}>
+          {series.map(({ key, label, look }, index) => {
+            const { token, dash } = strokeOf(key, index);
+            return (
+              <li key={key}>
+                <svg aria-hidden="true" width="18" height="10" style={{ color: `var(${token})` }}>
+                  {look === "dots" ? <Dot x={9} y={5} index={index} /> : <path d="M0 5h18" stroke="currentColor" strokeWidth="2.5" strokeDasharray={dash?.join(" ")} />}
+                </svg>
+                {label}
+              </li>
+            );
+          })}
+          {note !== undefined && all.length > 0 && <li>{note}</li>}
+        </ul>
+      </div>
+    </figure>
+  );
+}
+
+const NONE: never[] = [];
+
+function place(value: number, { low, high, isLog }: Extent): number {
+  return isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+}
+
+/** Shape tells series apart where colour does not. */
+function Dot({ x, y, index }: { x: number; y: number; index: number }) {
+  return index % 2 === 0 ? <circle cx={x} cy={y} r="4" fill="currentColor" /> : <path d={`M${x} ${y - 5}l5 5-5 5-5-5Z`} fill="currentColor" />;
+}
+
+function Drawn({ id, index, points, look }: { id: string; index: number; points: readonly XYPoint[]; look: XYSeries["look"] }) {
+  const { token, width, dash } = strokeOf(id, index);
+  const style = { color: `var(${token})` };
+  if (look === "dots") {
+    return (
+      <g style={style}>
+        {points.map(({ x, y, label }) => (
+          <g key={`${x} ${y} ${label}`}>
+            <Dot x={x} y={y} index={index} />
+            {label !== undefined && (
+              <text x={x + (x > WIDTH * 0.8 ? -8 : 8)} y={y + 4} textAnchor={x > WIDTH * 0.8 ? "end" : "start"}>
+                {label}
+              </text>
+            )}
+          </g>
+        ))}
+      </g>
+    );
+  }
+  const path = points.map(({ x, y }, nth) => (nth === 0 ? `M${x} ${y}` : look === "step" ? `H${x}V${y}` : `L${x} ${y}`)).join("");
+  return <path d={path} style={style} fill="none" stroke="currentColor" strokeWidth={width} strokeDasharray={dash?.join(" ")} vectorEffect="non-scaling-stroke" />;
+}
+
+function Twin({ title, x, y, series }: Pick<Props, "title" | "x" | "y" | "series">) {
+  const rows = series.flatMap(({ label, points }) => points.map((point, nth) => ({ ...point, of: label, key: `${label} ${nth}` })));
+  return (
+    <section className={styles.twin} aria-label={`${title}, as a table`} tabIndex={0}>
+      <Table
+        rows={rows}
+        rowKey={({ key }) => key}
+        columns={[
+          { title: "Of", cell: ({ of, label }) => (label === undefined ? of : `${of}: ${label}`) },
+          { title: x.title, cell: ({ x: value }) => x.format(value) },
+          { title: y.title, cell: ({ y: value }) => y.format(value) },
+        ]}
+      />
+    </section>
+  );
+}

@@ -1,0 +1,52 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
+import { decisionsBetween, type Entry } from "../../api/decisions";
+import type { Panel } from "../../api/types";
+import { zoneOf } from "../../lib/timeRange";
+import { Icon } from "../../ui/Icon";
+import { Section } from "../../ui/Section";
+import { useTimeView } from "../../ui/TimeControl";
+import { Whole } from "../decisions/DecisionRow";
+import { Decisions } from "../decisions/Decisions";
+import { marksOf, withDecisions } from "../decisions/onCharts";
+import { Charts } from "./Charts";
+import { usePool } from "./usePool";
+import styles from "./Pool.module.css";
+import { POOL_RANGE } from "./view";
+
+const route = getRouteApi("/shell/teams/$team/pools/$name/scaling");
+const NONE: readonly Entry[] = [];
+
+/** Replicas, load and its forecast, with a mark where the autoscaler moved; a mark opens what the decision rests on. */
+export function ScalingTab() {
+  const { team, name } = usePool().metadata;
+  const { decision } = route.useSearch();
+  const [view] = useTimeView();
+  const moves = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves")).data?.items ?? NONE;
+  const holds = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold")).data?.items ?? NONE;
+  const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds]), [moves, holds]);
+  const marks = useMemo(() => marksOf(moves, decision), [moves, decision]);
+  return (
+    <div className={styles.stack}>
+      <Charts team={team} name={name} part="scaling" dress={dress} marks={marks} />
+      {decision !== undefined && (
+        <Section
+          title={`Decision ${decision}`}
+          note="why the number of replicas became what it is"
+          tools={
+            <Link to="." search={((before: object) => ({ ...before, decision: undefined })) as never} resetScroll={false} aria-label="Close the decision">
+              <Icon name="close" />
+            </Link>
+          }
+          data={decision}
+          error={null}
+          onRetry={() => undefined}
+        >
+          {(id) => <Whole key={id} team={team} pool={name} id={id} />}
+        </Section>
+      )}
+      <Decisions filter={{ team, pool: name }} zone={zoneOf(view)} />
+    </div>
+  );
+}

@@ -1,0 +1,162 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type FormEvent } from "react";
+import { sentenceOf } from "../../api/problem";
+import { teamsQuery } from "../../api/queries";
+import { deleteWebhook, deliveriesQuery, makeWebhook, renewSecret, testWebhook, WEBHOOKS, webhooksQuery, type Delivery, type Webhook } from "../../api/webhooks";
+import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
+import { CopyButton } from "../../ui/CopyButton";
+import { Field, fieldRow } from "../../ui/Field";
+import type { IconName } from "../../ui/Icon";
+import { EmptyState } from "../../ui/Message";
+import { Section } from "../../ui/Section";
+import { Status, type Tone } from "../../ui/Status";
+import { Table } from "../../ui/Table";
+import styles from "./Settings.module.css";
+
+const LOOKS: Record<Delivery["state"], { icon: IconName; tone: Tone; word: string }> = {
+  waiting: { icon: "half", tone: "info", word: "Waiting" },
+  delivered: { icon: "check", tone: "ok", word: "Delivered" },
+  failed: { icon: "triangle", tone: "bad", word: "Failed" },
+};
+
+const named = ({ metadata: { team, name } }: Webhook) => `${team}/${name}`;
+
+/** Where teams are told of alerts. */
+export function Webhooks() {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery(webhooksQuery);
+  const again = () => client.invalidateQueries({ queryKey: WEBHOOKS });
+  const [opened, setOpened] = useState<string>();
+  const secret = useMutation({ mutationFn: renewSecret, onSettled: again });
+  const test = useMutation({ mutationFn: testWebhook, onSuccess: (_, hook) => setOpened(named(hook)), onSettled: again });
+  const remove = useMutation({ mutationFn: deleteWebhook, onSettled: again });
+  const trouble = [secret, test, remove].find(({ isError }) => isError)?.error;
+  const shown = data?.items.find((hook) => named(hook) === opened);
+  return (
+    <>
+      <Section title="Webhooks" note="told when an alert begins and ends; signed as Standard Webhooks are" data={data?.items} error={error} onRetry={() => void refetch()}>
+        {(hooks) => (
+          <>
+            <NewWebhook onMade={() => void again()} />
+            {trouble !== undefined && (
+              <p role="alert" className={styles.trouble}>
+                {sentenceOf(trouble)}
+              </p>
+            )}
+            {secret.isSuccess && (
+              <p role="status" className={`${styles.made} ${styles.form}`}>
+                The new signing secret of {named(secret.variables)}; it is not shown again: <code>{secret.data.secret}</code>
+                <CopyButton text={secret.data.secret} label="Copy the secret" />
+              </p>
+            )}
+            {hooks.length === 0 ? (
+              <EmptyState title="No team has a webhook.">
+                <p>Without one, alerts are seen in this console and on the event stream only.</p>
+              </EmptyState>
+            ) : (
+              <Table
+                rows={hooks}
+                rowKey={({ metadata }) => metadata.uid}
+                columns={[
+                  { title: "Webhook", cell: named },
+                  { title: "Address", wide: true, cell: ({ spec }) => <span className="mono">{spec.url}</span> },
+                  { title: "Told of", cell: ({ spec }) => `${(spec.severities ?? ["page", "ticket"]).join(", ")}${spec.slos?.length ? ` of ${spec.slos.join(", ")}` : ""}` },
+                  { title: "Enabled", cell: ({ spec }) => (spec.enabled === false ? "no" : "yes") },
+                  { title: "Secret made", cell: ({ status }) => (status.secretAt == null ? "never" : <Age of={status.secretAt} />) },
+                  {
+                    title: "Actions",
+                    cell: (hook) => (
+                      <span className={styles.actions}>
+                        <Button onClick={() => test.mutate(hook)} aria-label={`Send a test to ${named(hook)}`}>
+                          Test
+                        </Button>
+                        <Button onClick={() => secret.mutate(hook)} aria-label={`Make a new secret for ${named(hook)}`}>
+                          New secret
+                        </Button>
+                        <Button onClick={() => setOpened(opened === named(hook) ? undefined : named(hook))} aria-pressed={opened === named(hook)} aria-label={`Messages to ${named(hook)}`}>
+                          Messages
+                        </Button>
+                        <Button onClick={() => remove.mutate(hook)} aria-label={`Delete ${named(hook)}`}>
+                          Delete
+                        </Button>
+                      </span>
+                    ),
+                  },
+                ]}
+              />
+            )}
+          </>
+        )}
+      </Section>
+      {shown !== undefined && <Deliveries hook={shown} />}
+    </>
+  );
+}
+
+function Deliveries({ hook }: { hook: Webhook }) {
+  const { data, error, refetch } = useQuery(deliveriesQuery(hook.metadata.team, hook.metadata.name));
+  return (
+    <Section title={`Messages to ${named(hook)}`} note="newest first; sent until they are taken, for a day" data={data?.items} error={error} onRetry={() => void refetch()}>
+      {(rows) =>
+        rows.length === 0 ? (
+          <EmptyState title="Nothing was sent to it yet." />
+        ) : (
+          <Table
+            rows={rows}
+            rowKey={({ id }) => id}
+            columns={[
+              { title: "Message", cell: ({ event }) => event },
+              { title: "State", cell: ({ state }) => <Status {...LOOKS[state]} label="Message" /> },
+              { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
+              { title: "Attempts", cell: ({ attempts }) => attempts },
+              { title: "Answered", cell: ({ answered }) => answered ?? "—" },
+              { title: "What went wrong", wide: true, cell: ({ error: said }) => said },
+            ]}
+          />
+        )
+      }
+    </Section>
+  );
+}
+
+function NewWebhook({ onMade }: { onMade: () => void }) {
+  const { data: teams } = useQuery(teamsQuery);
+  const make = useMutation({
+    mutationFn: ({ team, name, url, severities }: { team: string; name: string; url: string; severities: string[] }) => makeWebhook(team, name, url, severities),
+    onSuccess: onMade,
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const severities = form.get("severities") === "page" ? ["page"] : ["page", "ticket"];
+    make.mutate({ team: String(form.get("team")), name: String(form.get("name")), url: String(form.get("url")), severities });
+  };
+  return (
+    <form className={`${fieldRow} ${styles.form}`} onSubmit={submit}>
+      <Field label="Team">
+        <select name="team">
+          {(teams?.items ?? []).map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </Field>
+      <Field label="Name">
+        <input name="name" required pattern="[a-z0-9]([a-z0-9\-]*[a-z0-9])?" maxLength={50} placeholder="on-call" />
+      </Field>
+      <Field label="Address">
+        <input name="url" type="url" required maxLength={2000} placeholder="https://hooks.example.com/…" />
+      </Field>
+      <Field label="Told of">
+        <select name="severities">
+          <option value="both">pages and tickets</option>
+          <option value="page">pages only</option>
+        </select>
+      </Field>
+      <Button look="primary" type="submit" disabled={make.isPending}>
+        Make a webhook
+      </Button>
+      <div role="status">{make.isError && <p className={styles.trouble}>{sentenceOf(make.error)}</p>}</div>
+    </form>
+  );
+}

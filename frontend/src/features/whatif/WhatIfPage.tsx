@@ -1,0 +1,107 @@
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { fleetQuery, poolQuery } from "../../api/queries";
+import { simulationsQuery, type Simulation } from "../../api/whatif";
+import { zoneOf } from "../../lib/timeRange";
+import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
+import { Field } from "../../ui/Field";
+import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { Page } from "../../ui/Page";
+import { Section } from "../../ui/Section";
+import { Status, type Tone } from "../../ui/Status";
+import type { IconName } from "../../ui/Icon";
+import { Table } from "../../ui/Table";
+import { useTimeView } from "../../ui/TimeControl";
+import { Ask } from "./Ask";
+import { Compared } from "./Result";
+import { readWhatIf, type WhatIfView } from "./view";
+import styles from "./WhatIf.module.css";
+
+const route = getRouteApi("/shell/whatif");
+
+const LOOKS: Record<Simulation["status"], { icon: IconName; tone: Tone; word: string }> = {
+  queued: { icon: "hollow", tone: "none", word: "Queued" },
+  running: { icon: "half", tone: "info", word: "Running" },
+  done: { icon: "check", tone: "ok", word: "Done" },
+  failed: { icon: "triangle", tone: "bad", word: "Failed" },
+};
+
+/** Plays a pool's past, or a trace, under other policies, prices and start-up times; two results side by side. */
+export function WhatIfPage() {
+  const view = readWhatIf({ ...route.useSearch() });
+  const navigate = route.useNavigate();
+  const { data, error, refetch } = useQuery(fleetQuery);
+  const pools = data?.items.map(({ team, name }) => `${team}/${name}`) ?? [];
+  const chosen = view.pool ?? pools[0];
+  const show = (change: WhatIfView) => void navigate({ search: { pool: chosen, a: view.a, b: view.b, ...change } });
+  return (
+    <Page title="What if">
+      {data === undefined && error !== null && <ErrorPanel error={error} what="The pools could not be loaded." onRetry={() => void refetch()} />}
+      {data === undefined && error === null && <Skeleton height="12rem" label="Loading the pools" />}
+      {data !== undefined && chosen === undefined && <EmptyState title="There is no pool whose past could be played." />}
+      {chosen !== undefined && data !== undefined && (
+        <>
+          <div className={styles.choose}>
+            <Field label="Pool">
+              <select value={chosen} onChange={({ target }) => show({ pool: target.value, a: undefined, b: undefined })}>
+                {pools.map((name) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </select>
+            </Field>
+          </div>
+          <Of key={chosen} pool={chosen} view={view} show={show} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (change: WhatIfView) => void }) {
+  const [team = "", name = ""] = pool.split("/");
+  const declared = useQuery(poolQuery(team, name));
+  const { data, error, refetch } = useQuery(simulationsQuery(team, name));
+  const zone = zoneOf(useTimeView()[0]);
+  return (
+    <>
+      <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} error={declared.error} onRetry={() => void declared.refetch()}>
+        {({ spec }) => <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />}
+      </Section>
+      {view.a !== undefined && <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} />}
+      <Section title="Simulations" note="the newest 50 are kept" data={data?.items} error={error} onRetry={() => void refetch()}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <EmptyState title="Nothing was simulated for this pool yet.">
+              <p>Ask above: left as it is, the form plays the last hour under the pool’s own policy and under fixed fleets.</p>
+            </EmptyState>
+          ) : (
+            <Table
+              rows={rows}
+              rowKey={({ id }) => id}
+              columns={[
+                { title: "Simulation", cell: ({ label, id }) => label || `unnamed ${id.slice(0, 8)}` },
+                { title: "Status", cell: ({ status }) => <Status {...LOOKS[status]} label="Simulation" /> },
+                { title: "Asked", cell: ({ createdAt }) => <Age of={createdAt} zone={zone} /> },
+                { title: "Says", wide: true, cell: ({ message }) => message },
+                {
+                  title: "Show",
+                  cell: ({ id, label }) => (
+                    <>
+                      <Button onClick={() => show({ a: id, b: undefined })} aria-label={`Show ${label || id.slice(0, 8)}`}>
+                        Show
+                      </Button>{" "}
+                      <Button disabled={view.a === undefined || view.a === id} onClick={() => show({ b: id })} aria-label={`Show ${label || id.slice(0, 8)} beside the other`}>
+                        Beside
+                      </Button>
+                    </>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Section>
+    </>
+  );
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { readWhatIf, START, wishOf } from "./view";
+
+describe("the address", () => {
+  it("keeps what makes sense and drops the rest", () => {
+    const id = "0197f0c2-0000-7000-8000-000000000000";
+    expect(readWhatIf({ pool: "default/chat", a: id, b: "x" })).toEqual({ pool: "default/chat", a: id });
+    expect(readWhatIf({ pool: "../chat" })).toEqual({});
+  });
+});
+
+describe("the wish", () => {
+  it("says nothing of what was left empty", () => {
+    expect(wishOf({ ...START, fixedUpTo: 0 })).toEqual({ source: { kind: "history", hours: 1 }, policies: [{ kind: "lamplight" }] });
+  });
+
+  it("plays fixed fleets beside the policy for the curve, no more than the server takes", () => {
+    const { policies } = wishOf({ ...START, hpa: "queue", fixedUpTo: 20 });
+    expect(policies).toHaveLength(8);
+    expect(policies?.slice(0, 3)).toEqual([{ kind: "lamplight" }, { kind: "hpa", metric: "queue", target: 5 }, { kind: "static", replicas: 1 }]);
+  });
+
+  it("carries promise, start-up, price and load", () => {
+    const wish = wishOf({ ...START, label: " slow ", ttft: "1s", fraction: "95", startup: { h200: "300s", h100: "" }, price: { h200: "2.90 USD/h" }, scale: 2 });
+    expect(wish).toMatchObject({ label: "slow", slo: { ttft: "1s", fraction: 0.95 }, startup: { h200: { p50: "300s", p90: "300s" } }, price: { h200: "2.90 USD/h" }, scale: 2 });
+    expect(wish.startup).not.toHaveProperty("h100");
+  });
+});
