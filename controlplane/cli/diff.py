@@ -16,7 +16,7 @@ from controlplane.cli.options import connect, find, team_option
 from controlplane.cli.output import print_json
 from controlplane.cli.review import Line, changes_anything, of_item, show
 
-__all__ = ["colour_option", "diff", "planned", "planned_pools", "wants_colour"]
+__all__ = ["colour_option", "diff", "full_option", "planned", "planned_pools", "wants_colour"]
 
 CHANGES = 1
 # a plan asks a cluster about every object
@@ -30,14 +30,24 @@ colour_option = click.option(
     help="auto: on a terminal.",
 )
 
+full_option = click.option("--full", is_flag=True, help="Long texts and new objects as a whole.")
+
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[pool/NAME...]")
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-", help="May be repeated.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the plans as the server made them.")
+@full_option
 @colour_option
 @team_option
-def diff(targets: tuple[str, ...], files: tuple[str, ...], output: str | None, color: str, team: str | None) -> None:
+def diff(
+    targets: tuple[str, ...],
+    files: tuple[str, ...],
+    output: str | None,
+    full: bool,
+    color: str,
+    team: str | None,
+) -> None:
     """Show what applying FILES would change, as a code review: `-` was, `+` becomes.
 
     With pool/NAME instead of files: what the present declaration would still change in its cluster. The clusters are
@@ -59,7 +69,7 @@ def diff(targets: tuple[str, ...], files: tuple[str, ...], output: str | None, c
         changed = [item for item in items if changes_anything(item) or item.get("problem")]
         for i, item in enumerate(changed):
             show([Line("")] if i else [], colour=False)
-            show(of_item(item), colour=wants_colour(color))
+            show(of_item(item, full=full), colour=wants_colour(color))
     problems = [item["problem"] for item in items if item.get("problem")]
     if problems:
         raise Failure([str(p.get("detail") or p.get("title")) for p in problems], USAGE)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from controlplane.cli.diff import colour_option, wants_colour
+from controlplane.cli.diff import colour_option, full_option, wants_colour
 from controlplane.cli.failures import USAGE, Failure
 from controlplane.cli.kinds import parse_targets
 from controlplane.cli.options import connect, find, team_option
@@ -19,10 +19,17 @@ from controlplane.cli.review import of_revisions, show
 @click.option("--diff", "pair", metavar="A..B", help="What changed from generation A to B; A alone: to the newest.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
+@full_option
 @colour_option
 @team_option
 def history(
-    target: tuple[str, ...], pair: str | None, limit: int, output: str | None, color: str, team: str | None
+    target: tuple[str, ...],
+    pair: str | None,
+    limit: int,
+    output: str | None,
+    full: bool,
+    color: str,
+    team: str | None,
 ) -> None:
     """Show the accepted specs of a pool, newest first: when, who, why."""
     wanted = parse_targets(target)
@@ -36,7 +43,7 @@ def history(
         if output == "json":
             print_json(found)
         else:
-            show(of_revisions(found), colour=wants_colour(color))
+            show(of_revisions(found, full=full), colour=wants_colour(color))
         return
     rows = list(islice(client.items(f"{path}/revisions", limit=min(limit, 100)), limit))
     if output == "json":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from controlplane.cli.diff import colour_option, planned, planned_pools, wants_colour
+from controlplane.cli.diff import colour_option, full_option, planned, planned_pools, wants_colour
 from controlplane.cli.failures import REFUSED, USAGE, Failure
 from controlplane.cli.options import connect, team_option
 from controlplane.cli.output import note, print_json
@@ -16,6 +16,7 @@ from controlplane.cli.review import Line, changes_anything, of_item, show
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-", help="May be repeated.")
 @click.option("--reason", metavar="TEXT", help="Why, for those who look at the plan.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the plans as the server made them.")
+@full_option
 @colour_option
 @team_option
 def plan(
@@ -23,6 +24,7 @@ def plan(
     files: tuple[str, ...],
     reason: str | None,
     output: str | None,
+    full: bool,
     color: str,
     team: str | None,
 ) -> None:
@@ -43,7 +45,7 @@ def plan(
     else:
         for i, item in enumerate(items):
             show([Line("")] if i else [], colour=False)
-            show(of_item(item), colour=wants_colour(color))
+            show(of_item(item, full=full), colour=wants_colour(color))
     problems = [item["problem"] for item in items if item.get("problem")]
     if problems:
         raise Failure([str(p.get("detail") or p.get("title")) for p in problems], REFUSED)

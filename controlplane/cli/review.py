@@ -15,6 +15,10 @@ __all__ = ["Line", "changes_anything", "of_item", "of_revisions", "show"]
 
 _CONTEXT = 2
 _WIDEST = 110
+# of one field, and of one new object, as much as is read at a glance; `--full` shows the rest
+_LONGEST = 24
+# every object of Lamplight carries these: they tell a reader of a new one nothing
+_USUAL_LABELS = ("app.kubernetes.io/", "lamplight.dev/", "llm-d.ai/")
 _MARKS = {"created": "+", "changed": "~", "deleted": "-", "skipped": "!", "unchanged": "="}
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "@": "cyan"}
 
@@ -42,8 +46,8 @@ def changes_anything(item: dict[str, Any]) -> bool:
     return item["action"] != "unchanged" or (plan is not None and not plan["summary"]["empty"])
 
 
-def of_item(item: dict[str, Any]) -> Iterator[Line]:
-    """One document of a planned bundle."""
+def of_item(item: dict[str, Any], *, full: bool = False) -> Iterator[Line]:
+    """One document of a planned bundle; without `full` long texts are shown by their beginning."""
     plan = item.get("plan")
     title = f"{item['kind'].lower()}/{item['name']}"
     verb = {"created": "is new", "updated": "is changed", "unchanged": "is declared as it stands"}[item["action"]]
@@ -52,20 +56,20 @@ def of_item(item: dict[str, Any]) -> Iterator[Line]:
     mark = {"created": "+", "updated": "~"}.get(item["action"], "")
     yield Line(f"{title} of team {item['team']} {verb}{because}{number}", mark, bold=True)
     for field in item["spec"]:
-        yield from _field(field, indent="  ", effect=False)
+        yield from _field(field, indent="  ", effect=False, full=full)
     if item.get("problem"):
         yield Line(f"  ! {item['problem'].get('detail') or item['problem'].get('title')}", "!")
     if plan is not None:
-        yield from of_plan(plan)
+        yield from of_plan(plan, full=full)
 
 
-def of_plan(plan: dict[str, Any]) -> Iterator[Line]:
+def of_plan(plan: dict[str, Any], *, full: bool = False) -> Iterator[Line]:
     """The objects of one plan, what it costs, what to look out for, and the plan in one line."""
     unchanged = [obj for obj in plan["objects"] if obj["action"] == "unchanged"]
     for obj in plan["objects"]:
         if obj["action"] != "unchanged":
             yield Line("")
-            yield from _object(obj)
+            yield from _object(obj, full)
     if len(unchanged) != len(plan["objects"]):
         yield Line("")
     if unchanged:
@@ -82,7 +86,7 @@ def of_plan(plan: dict[str, Any]) -> Iterator[Line]:
     yield Line(f"  plan: {plan['summary']['sentence']}", bold=True)
 
 
-def of_revisions(found: dict[str, Any]) -> Iterator[Line]:
+def of_revisions(found: dict[str, Any], *, full: bool = False) -> Iterator[Line]:
     """What changed between two revisions: the spec, and the objects as both would render today."""
     for end, word in ((found["from"], "from"), (found["to"], "to")):
         why = f": {end['reason']}" if end.get("reason") else ""
@@ -92,16 +96,16 @@ def of_revisions(found: dict[str, Any]) -> Iterator[Line]:
     if not found["spec"]:
         yield Line("  the specs are the same")
     for field in found["spec"]:
-        yield from _field(field, indent="  ", effect=False)
+        yield from _field(field, indent="  ", effect=False, full=full)
     if found["objects"] is None:
         yield Line(f"  ! {found['reason']}", "!")
         return
     for obj in found["objects"]:
         yield Line("")
-        yield from _object(obj)
+        yield from _object(obj, full)
 
 
-def _object(obj: dict[str, Any]) -> Iterator[Line]:
+def _object(obj: dict[str, Any], full: bool) -> Iterator[Line]:
     action = obj["action"]
     mark = _MARKS[action]
     notes = []
@@ -122,15 +126,41 @@ def _object(obj: dict[str, Any]) -> Iterator[Line]:
         when = f" at {conflict['at']}" if conflict.get("at") else ""
         yield Line(f"      {conflict['manager']} wrote{when}: {', '.join(conflict['fields'])}", "!")
     if obj.get("manifest") is not None:
-        for text in to_yaml(obj["manifest"]).splitlines():
-            yield Line(f"    + {text}", "+")
+        manifest = obj["manifest"] if full else _telling(obj["manifest"])
+        text = [Line(f"    + {_cut(line, full)}", "+") for line in to_yaml(manifest).splitlines()]
+        yield from _folded(text, "    ", full)
     for field in obj["fields"]:
-        yield from _field(field, indent="    ", effect=True)
+        yield from _field(field, indent="    ", effect=True, full=full)
     if obj.get("fieldsLeftOut"):
         yield Line(f"    … and {obj['fieldsLeftOut']} more fields")
 
 
-def _field(field: dict[str, Any], *, indent: str, effect: bool) -> Iterator[Line]:
+def _telling(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A new object without what its title says already (kind, name, namespace) and the labels that all carry."""
+    metadata = dict(manifest.get("metadata") or {})
+    labels = {k: v for k, v in (metadata.pop("labels", None) or {}).items() if not k.startswith(_USUAL_LABELS)}
+    kept = {key: value for key, value in metadata.items() if key not in ("name", "namespace")}
+    kept |= {"labels": labels} if labels else {}
+    rest = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {**({"metadata": kept} if kept else {}), **rest}
+
+
+def _folded(lines: list[Line], indent: str, full: bool) -> Iterator[Line]:
+    """The beginning of what is long, and how much is left out."""
+    if full or len(lines) <= _LONGEST + 4:
+        yield from lines
+        return
+    yield from lines[:_LONGEST]
+    rest = lines[_LONGEST:]
+    changed = sum(line.mark in ("+", "-") for line in rest)
+    yield Line(f"{indent}… {changed} more changed lines (--full shows them)", "@")
+
+
+def _cut(text: str, full: bool) -> str:
+    return text if full or len(text) <= _WIDEST else text[:_WIDEST] + "…"
+
+
+def _field(field: dict[str, Any], *, indent: str, effect: bool, full: bool = False) -> Iterator[Line]:
     notes = [{"restart": "restarts pods", "recreate": "immutable"}.get(field["effect"], "")] if effect else []
     for writer in field.get("writers") or []:
         notes.append(f"as {writer['manager']} wrote it" + (f" at {writer['at']}" if writer.get("at") else ""))
@@ -140,22 +170,40 @@ def _field(field: dict[str, Any], *, indent: str, effect: bool) -> Iterator[Line
     yield Line(f"{indent}@@ {field['path']} @@{said}", "@")
     before = _text(field["before"]) if "before" in field else []
     after = _text(field["after"]) if "after" in field else []
-    for mark, text in _compared(before, after):
-        yield Line(f"{indent}{mark} {text}", mark.strip())
+    lines = [Line(f"{indent}{mark} {text}", mark.strip()) for mark, text in _compared(before, after, full)]
+    yield from _folded(lines, indent, full)
 
 
-def _compared(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
-    """Lines with `-`, `+` or a blank; of what stays only what stands near a change."""
+def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple[str, str]]:
+    """Lines with `-`, `+` or a blank; of what stays only what stands near a change, of long lines what differs."""
     steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_CONTEXT)
     for i, group in enumerate(steps):
         if i:
             yield " ", "…"
         for op, a, b, c, d in group:
             if op == "equal":
-                yield from ((" ", text if len(text) <= _WIDEST else text[:_WIDEST] + "…") for text in before[a:b])
-            else:
-                yield from (("-", text) for text in before[a:b])
-                yield from (("+", text) for text in after[c:d])
+                yield from ((" ", _cut(text, False)) for text in before[a:b])
+                continue
+            was, becomes = before[a:b], after[c:d]
+            if len(was) == len(becomes) and not full:
+                pairs = [_around(one, other) for one, other in zip(was, becomes, strict=True)]
+                was, becomes = [one for one, _ in pairs], [other for _, other in pairs]
+            yield from (("-", text) for text in was)
+            yield from (("+", text) for text in becomes)
+
+
+def _around(one: str, other: str) -> tuple[str, str]:
+    """Two long lines, cut to where they differ."""
+    if max(len(one), len(other)) <= _WIDEST:
+        return one, other
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    start = max(0, same - _WIDEST // 3)
+    head = "…" if start else ""
+    return tuple(  # type: ignore[return-value]
+        head + text[start : start + _WIDEST] + ("…" if len(text) > start + _WIDEST else "") for text in (one, other)
+    )
 
 
 def _text(value: Any) -> list[str]:

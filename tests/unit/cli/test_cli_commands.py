@@ -464,6 +464,118 @@ def test_diff_reads_like_a_review_and_says_by_its_exit_code_whether_something_ch
     assert (result.exit_code, result.stdout) == (0, "")
 
 
+RULES = [{"alert": f"Burn{i}", "expr": f"ratio{{objective='T'}} >= {i}", "severity": "page"} for i in range(12)]
+LONG = {
+    "kind": "Pool",
+    "team": "default",
+    "name": "chat",
+    "action": "updated",
+    "because": None,
+    "spec": [],
+    "plan": {
+        "restsOn": [],
+        "summary": {"empty": False, "sentence": "1 to create, 2 to change"},
+        "objects": [
+            {
+                "kind": "ConfigMap", "name": "chat-epp", "namespace": "serving", "action": "created", "reason": None,
+                "immutable": [], "conflicts": [], "fields": [],
+                "manifest": {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {
+                        "name": "chat-epp",
+                        "namespace": "serving",
+                        "labels": {"lamplight.dev/pool": "chat", "app.kubernetes.io/name": "x", "mine": "yes"},
+                    },
+                    "data": {"config.yaml": "plugins:\n- type: queue-scorer\n"},
+                },
+            },
+            {
+                "kind": "PrometheusRule", "name": "chat", "namespace": "serving", "action": "changed", "variant": None,
+                "effect": "inPlace", "restarts": 0, "immutable": [], "conflicts": [], "manifest": None,
+                "fields": [{
+                    "path": "spec.rules", "op": "changed", "effect": "inPlace",
+                    "before": [{**rule, "expr": rule["expr"].replace("T", "500ms")} for rule in RULES],
+                    "after": [{**rule, "expr": rule["expr"].replace("T", "400ms")} for rule in RULES],
+                }],
+            },
+            {
+                "kind": "Deployment", "name": "chat-h200", "namespace": "serving", "action": "changed",
+                "effect": "restart", "restarts": 2, "variant": "h200", "immutable": [], "conflicts": [],
+                "manifest": None,
+                "fields": [{
+                    "path": "spec.template.spec.containers[vllm].args", "op": "changed", "effect": "restart",
+                    "before": ["--buckets=" + "0.5," * 60 + "1", "--x"],
+                    "after": ["--buckets=" + "0.5," * 60 + "2", "--x"],
+                }],
+            },
+        ],
+        "accelerators": [],
+        "cost": [],
+        "warnings": [],
+    },
+}  # fmt: skip
+LONG_REVIEW = """\
+pool/chat of team default is changed
+
+  + ConfigMap chat-epp in serving · new
+    + metadata:
+    +   labels:
+    +     mine: 'yes'
+    + data:
+    +   config.yaml: |
+    +     plugins:
+    +     - type: queue-scorer
+
+  ~ PrometheusRule chat in serving · in place
+    @@ spec.rules @@
+      - alert: Burn0
+    -   expr: ratio{objective='500ms'} >= 0
+    +   expr: ratio{objective='400ms'} >= 0
+        severity: page
+      - alert: Burn1
+    -   expr: ratio{objective='500ms'} >= 1
+    +   expr: ratio{objective='400ms'} >= 1
+        severity: page
+      - alert: Burn2
+    -   expr: ratio{objective='500ms'} >= 2
+    +   expr: ratio{objective='400ms'} >= 2
+        severity: page
+      - alert: Burn3
+    -   expr: ratio{objective='500ms'} >= 3
+    +   expr: ratio{objective='400ms'} >= 3
+        severity: page
+      - alert: Burn4
+    -   expr: ratio{objective='500ms'} >= 4
+    +   expr: ratio{objective='400ms'} >= 4
+        severity: page
+      - alert: Burn5
+    -   expr: ratio{objective='500ms'} >= 5
+    +   expr: ratio{objective='400ms'} >= 5
+        severity: page
+    … 12 more changed lines (--full shows them)
+
+  ~ Deployment chat-h200 in serving · restarts 2 of h200
+    @@ spec.template.spec.containers[vllm].args @@  (restarts pods)
+    - …0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,1
+    + …0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,2
+      --x
+
+  plan: 1 to create, 2 to change
+"""
+
+
+def test_a_long_review_shows_what_differs_and_how_much_more_there_is(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("kind: Pool\n")
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [LONG]}), (200, {"items": [LONG]})]
+    assert lamp("diff", "-f", str(file)).stdout == LONG_REVIEW
+    full = lamp("diff", "-f", str(file), "--full").stdout
+    assert "expr: ratio{objective='400ms'} >= 11" in full
+    assert "lamplight.dev/pool: chat" in full
+    assert "…" not in full.replace("page\n", "")
+
+
 def test_diff_that_cannot_tell_never_looks_like_a_change(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "pool.yaml"
     file.write_text("kind: Pool\n")
