@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
 
 from apps.core.domain.access import Role
+from apps.gateways import tasks, verifying
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.models import Pool
@@ -193,3 +195,51 @@ def test_people_ask_lamplight(picker: GatewayProcess, cluster: Cluster) -> None:
     assert json.loads(asked.content)["winner"] == newest["winner"]
     nothing = reader.send("POST", f"{path}/explain", {"model": "llama"})
     assert (nothing.status_code, "either prompt or messages" in nothing.content.decode()) == (422, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pool_is_verified_after_each_roll_out_and_when_asked(
+    picker: GatewayProcess, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(
+        cluster_document(str(cluster.kubeconfig)),
+        model_document("llama"),
+        pool_document(model="llama", namespace="default"),
+    )
+    pool = Pool.objects.get()
+    labels = {POOL_UID: str(pool.uid), COMPONENT: COMPONENT_PICKER}
+    cluster.create_pod("verified-epp", picker.address, labels=labels)
+    assert verifying.follow_rollouts() == []
+
+    ready = {"type": "Ready", "status": "True", "reason": "Live", "message": "", "observedGeneration": pool.generation,
+             "lastTransitionTime": "2026-11-26T10:00:00Z"}  # fmt: skip
+    Pool.objects.update(status={"endpoint": picker.url, "variants": [{"name": "a", "ready": 2}]}, conditions=[ready])
+    [queued] = verifying.follow_rollouts()
+    assert verifying.follow_rollouts() == [queued]
+    assert verifying.run(queued) is not None
+    assert verifying.run(queued) is None
+    assert verifying.follow_rollouts() == []
+
+    reader, writer = api_of(person("viewer", default=Role.VIEWER)), api_of(person("editor", default=Role.EDITOR))
+    path = "teams/default/pools/chat/verifications"
+    [told] = reader.get(path)["items"]
+    assert (told["status"], told["trigger"], [check["name"] for check in told["checks"]]) == (
+        "passed", "rollout", ["request", "cache-hit"],
+    )  # fmt: skip
+    condition = next(each for each in Pool.objects.get().conditions if each["type"] == "Verified")
+    assert (condition["status"], condition["reason"], condition["observedGeneration"]) == (
+        "True",
+        "Passed",
+        pool.generation,
+    )
+
+    # nobody listens at the discard port
+    Pool.objects.update(status={"endpoint": f"http://{picker.address}:9", "variants": []})
+    monkeypatch.setattr(tasks.verify, "apply_async", lambda args, **_: verifying.run(UUID(args[0])))
+    assert reader.send("POST", path).status_code == 403
+    made = writer.send("POST", path)
+    assert made.status_code == 202, made.content
+    found = reader.get(f"{path}/{json.loads(made.content)['id']}")
+    assert (found["status"], found["createdBy"] is not None) == ("failed", True)
+    condition = next(each for each in Pool.objects.get().conditions if each["type"] == "Verified")
+    assert (condition["status"], condition["reason"]) == ("False", "RequestFailed")

@@ -19,6 +19,7 @@ from apps.autoscaling.domain.types import Objective, Policy, Replicas, Signals, 
 from apps.autoscaling.models import Decision
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
+from apps.gateways.models import Verification
 from apps.offload.domain import types as offload
 from apps.offload.domain.decide import decide as decide_tiers
 from apps.offload.domain.sketch import Sketch
@@ -110,6 +111,8 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/routes": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/routes/explain": {"POST": N.READ},  # nothing is sent
     "teams/<slug:team>/pools/<slug:name>/routes/<slug:route>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/verifications": {"GET": N.READ, "POST": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/verifications/<uuid:verification>": _READ_ONLY,
     "fleet": {"GET": N.LOGIN},
     "timeline": {"GET": N.LOGIN},
     # it costs accelerator time
@@ -145,6 +148,7 @@ ARGUMENTS = {
     "pod": "thing-a-1",
     "number": "1",
     "route": "6c1f-000012",
+    "verification": "00000000-0000-0000-0000-000000000002",
     "before": "1",
     "after": "1",
     "generation": "1",
@@ -211,6 +215,9 @@ def people() -> People:
     Decision.objects.create(pk=1, **named, **decision_columns(now))
     OffloadDecision.objects.create(pk=1, **named, **offload_columns(now))
     ReuseState.objects.create(pool=thing.uid, at=now, sketches={"replica": {"": Sketch().to_json()}})
+    Verification.objects.create(
+        id=ARGUMENTS["verification"], **named, generation=1, status="passed", trigger="person", created_at=now
+    )
     Simulation.objects.create(id=ARGUMENTS["simulation"], **named, request={}, created_at=now)
     return People(
         {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Parameters = Mapping[str, Any]
-Kind = Literal["integer", "number", "boolean", "string", "strings", "duration", "object"]
+Kind = Literal["integer", "number", "boolean", "string", "strings", "duration", "object", "objects"]
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -82,6 +82,10 @@ def _value(where: str, parameter: Parameter, value: Any) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{name} must be a mapping, not {value!r}")
         return dict(value)
+    if kind == "objects":
+        if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+            raise ConfigError(f"{name} must be a list of mappings, not {value!r}")
+        return tuple(dict(each) for each in value)
     if kind == "duration":
         try:
             return go_duration(value)

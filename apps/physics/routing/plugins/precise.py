@@ -101,9 +101,8 @@ PARAMETERS = (
         fields=(
             Parameter("kvBlockIndexConfig", "object", {}),
             Parameter("tokenizersPoolConfig", "object", {}),
-            Parameter("tokenProcessorConfig", "object", {}),
             Parameter("prefixStoreConfig", "object", {}),
-            Parameter("backendConfigs", "object", {}),
+            Parameter("kvCacheBackendConfigs", "objects", ()),
         ),
     ),
     Parameter(

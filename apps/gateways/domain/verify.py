@@ -1,0 +1,165 @@
+"""The self-test of a pool's path: which checks it has, and what each says of what was seen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["CONDITION", "Call", "Check", "Facts", "condition_of", "prompt", "verdict"]
+
+CONDITION = "Verified"
+Status = Literal["passed", "failed", "unknown", "skipped"]
+WORDS = 700
+"""Of a prompt: several KV blocks of any size that paths render."""
+_WORD = "lamplight verifies that a request is answered and its beginning is kept "
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What of a pool decides which checks it has.
+
+    disaggregated: prompts may be computed apart from decoding; uncached: tokens from which they are, 0: always.
+    adapters: names that are asked for as models. sleeps: it may be asleep or without replicas; awake: replicas that
+    served when the test began.
+    """
+
+    served_name: str
+    picker: bool
+    disaggregated: bool = False
+    uncached: int = 0
+    adapters: tuple[str, ...] = ()
+    sleeps: bool = False
+    awake: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request and its answer. status None: nobody answered, `error` says why. route: what the picker says of it.
+    cached_tokens None: neither engine nor picker told."""
+
+    status: int | None
+    seconds: float
+    error: str = ""
+    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    served: str = ""
+    route: Mapping[str, Any] | None = None
+
+    @property
+    def answered(self) -> bool:
+        return self.status == 200 and self.completion_tokens > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check's outcome and a sentence about it."""
+
+    name: str
+    status: Status
+    message: str
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "status": self.status, "message": self.message, "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+def prompt(nonce: str, facts: Facts, *, short: bool = False) -> str:
+    """A prompt that nobody has asked yet, long enough that it is worth keeping (and handing over)."""
+    words = 60 if short else max(WORDS, 2 * facts.uncached)
+    text = _WORD * (words // len(_WORD.split()) + 1)
+    return f"{nonce} {' '.join(text.split()[:words])}"
+
+
+def request(first: Call) -> Check:
+    """A request through the pool's own address."""
+    if first.answered:
+        where = f" by {first.served}" if first.served else ""
+        return Check("request", "passed", f"A request was answered{where} in {first.seconds:.2f} s.", first.seconds)
+    return Check("request", "failed", f"A request was not answered: {_why(first)}", first.seconds)
+
+
+def cache_hit(second: Call) -> Check:
+    """The same request again must find its beginning kept."""
+    name, seconds = "cache-hit", second.seconds
+    if not second.answered:
+        return Check(name, "failed", f"The second request was not answered: {_why(second)}", seconds)
+    if second.cached_tokens is None:
+        said = "Nobody tells how much of the second prompt came from a cache: give the engine "
+        return Check(name, "unknown", f"{said}--enable-prompt-tokens-details.", seconds)
+    if second.cached_tokens <= 0:
+        said = "The same prompt was sent twice and nothing of the second came from a cache: see whether prefix caching "
+        return Check(name, "failed", f"{said}is on and the picker sends both to one replica.", seconds)
+    share = f"{second.cached_tokens} of {second.prompt_tokens}" if second.prompt_tokens else str(second.cached_tokens)
+    return Check(name, "passed", f"{share} prompt tokens of the second request came from a cache.", seconds)
+
+
+def hand_over(first: Call) -> Check:
+    """The first prompt, which nobody held, must have been computed on a replica for prefill."""
+    name = "hand-over"
+    if not first.answered:
+        return Check(name, "skipped", "The request was not answered.")
+    if first.route is None:
+        said = "The picker keeps no decisions, so a hand-over of the prompt cannot be seen here: see the engines' "
+        return Check(name, "unknown", f"{said}NIXL metrics.")
+    prefill = first.route.get("prefill")
+    if prefill:
+        return Check(name, "passed", f"The prompt was handed to {prefill} and decoded by {first.served or 'another'}.")
+    why = first.route.get("reason", "")
+    return Check(name, "failed", f"The prompt was not handed over to a replica for prefill: {why}")
+
+
+def adapter(name: str, call: Call) -> Check:
+    """An adapter must answer under its own name."""
+    if call.answered:
+        return Check(f"adapter {name}", "passed", f"The adapter {name} answered in {call.seconds:.2f} s.", call.seconds)
+    return Check(f"adapter {name}", "failed", f"The adapter {name} did not answer: {_why(call)}", call.seconds)
+
+
+def wake(facts: Facts, first: Call) -> Check:
+    """Of a pool that may sleep: when it slept, the first request must have woken it."""
+    if facts.awake:
+        return Check("wake", "skipped", "The pool was awake; let it fall asleep and verify again to see it wake.")
+    if first.answered:
+        said = f"The pool had no replica awake and answered after {first.seconds:.1f} s."
+        return Check("wake", "passed", said, first.seconds)
+    return Check("wake", "failed", f"The pool had no replica awake and did not wake: {_why(first)}", first.seconds)
+
+
+def verdict(checks: Sequence[Check]) -> Literal["passed", "failed", "unknown"]:
+    """Failed when one is; unknown when one could not be told; what was skipped says nothing."""
+    states = {check.status for check in checks}
+    if "failed" in states:
+        return "failed"
+    return "unknown" if "unknown" in states or "passed" not in states else "passed"
+
+
+def condition_of(checks: Sequence[Check]) -> tuple[Literal["True", "False", "Unknown"], str, str]:
+    """Status, reason and message of the condition."""
+    state = verdict(checks)
+    ran = [check for check in checks if check.status != "skipped"]
+    if state == "passed":
+        return "True", "Passed", f"All {len(ran)} checks passed: {', '.join(check.name for check in ran)}."
+    first = next(check for check in checks if check.status == state)
+    return ("False" if state == "failed" else "Unknown"), _reason(first), first.message
+
+
+def _reason(check: Check) -> str:
+    if check.status == "unknown":
+        return "NotTold"
+    kind = check.name.split(" ")[0]
+    return {
+        "request": "RequestFailed", "cache-hit": "NoCacheHit", "hand-over": "NoHandOver", "adapter": "AdapterFailed",
+        "wake": "NotWoken",
+    }[kind]  # fmt: skip
+
+
+def _why(call: Call) -> str:
+    if call.status is None:
+        return call.error or "nobody answered."
+    if call.status == 200:
+        return "the answer was empty."
+    return f"status {call.status}{': ' + call.error if call.error else '.'}"

@@ -1,0 +1,77 @@
+"""What a pool's self-test says of what was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.gateways.domain.verify import (
+    Call,
+    Check,
+    Facts,
+    adapter,
+    cache_hit,
+    condition_of,
+    hand_over,
+    prompt,
+    request,
+    verdict,
+    wake,
+)
+from apps.gateways.reasons import REASONS
+
+FINE = Call(200, 0.5, completion_tokens=4, prompt_tokens=800, cached_tokens=768, served="serving/chat-1:8000")
+REFUSED = Call(503, 0.1, "no ready endpoint")
+SILENT = Call(None, 60.0, "no answer within 60 s.")
+
+
+def test_prompts_are_new_each_time_and_long_enough_to_be_handed_over() -> None:
+    facts = Facts("llama", picker=True, disaggregated=True, uncached=2000)
+    assert len(prompt("a", facts).split()) == 4001
+    assert prompt("a", facts).split()[0] != prompt("b", facts).split()[0]
+    assert len(prompt("a", facts, short=True).split()) == 61
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "sentence"),
+    [
+        (request(FINE), "passed", "answered by serving/chat-1:8000 in 0.50 s"),
+        (request(REFUSED), "failed", "status 503: no ready endpoint"),
+        (request(SILENT), "failed", "no answer within 60 s"),
+        (request(Call(200, 0.1)), "failed", "the answer was empty"),
+        (cache_hit(FINE), "passed", "768 of 800 prompt tokens"),
+        (cache_hit(Call(200, 0.1, completion_tokens=4, cached_tokens=0)), "failed", "nothing of the second"),
+        (cache_hit(Call(200, 0.1, completion_tokens=4)), "unknown", "--enable-prompt-tokens-details"),
+        (cache_hit(REFUSED), "failed", "status 503"),
+        (
+            hand_over(Call(200, 0.1, completion_tokens=4, route={"prefill": "serving/p-1:8000"})),
+            "passed",
+            "serving/p-1",
+        ),
+        (hand_over(Call(200, 0.1, completion_tokens=4, route={"prefill": None, "reason": "x won"})), "failed", "x won"),
+        (hand_over(Call(200, 0.1, completion_tokens=4)), "unknown", "keeps no decisions"),
+        (hand_over(REFUSED), "skipped", "not answered"),
+        (adapter("sql", FINE), "passed", "adapter sql answered"),
+        (adapter("sql", Call(404, 0.1, "no such model")), "failed", "no such model"),
+        (wake(Facts("m", True, sleeps=True, awake=0), FINE), "passed", "no replica awake"),
+        (wake(Facts("m", True, sleeps=True, awake=0), SILENT), "failed", "did not wake"),
+        (wake(Facts("m", True, sleeps=True), FINE), "skipped", "was awake"),
+    ],
+)
+def test_each_check(check: Check, status: str, sentence: str) -> None:
+    assert (check.status, sentence in check.message) == (status, True), check
+
+
+def test_the_verdict_and_its_registered_reason() -> None:
+    fine, unknown = request(FINE), cache_hit(Call(200, 0.1, completion_tokens=4))
+    failed, skipped = adapter("sql", REFUSED), wake(Facts("m", True), FINE)
+    assert verdict([fine, skipped]) == "passed"
+    assert verdict([fine, unknown]) == "unknown"
+    assert verdict([fine, unknown, failed]) == "failed"
+    assert verdict([skipped]) == "unknown"
+    assert condition_of([fine, skipped])[:2] == ("True", "Passed")
+    assert condition_of([fine, unknown, failed])[:2] == ("False", "AdapterFailed")
+    registered = {row.reason for row in REASONS}
+    for checks in ([request(SILENT)], [cache_hit(REFUSED)], [fine, unknown], [failed],
+                   [hand_over(Call(200, 0.1, completion_tokens=4, route={}))],
+                   [wake(Facts("m", True, awake=0), SILENT)]):  # fmt: skip
+        assert condition_of(checks)[1] in registered
