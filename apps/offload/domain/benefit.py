@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.offload.domain.sketch import LENGTH_EDGES, Sketch
 from apps.offload.domain.types import Bandwidth, Configuration, Gain, Policy, Signals
@@ -52,10 +53,24 @@ class Measured:
 
     replica: Sketch
     pool: Sketch
+    _reached: dict[tuple[bool, float, int | None], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, signals: Signals) -> Measured:
         return cls(Sketch.from_json(signals.replica), Sketch.from_json(signals.pool))
+
+    def of_tier(self, kind: str) -> Sketch:
+        """Host memory is each replica's own, all else is the pool's."""
+        return self.replica if kind == "host" else self.pool
+
+    def reach(self, kind: str, tokens: float, ttl: int | None) -> NDArray[np.float64]:
+        """Tokens that a tier of `tokens` has when they are wanted again, by length of their prefix."""
+        key = (kind == "host", tokens, ttl)
+        if key not in self._reached:
+            sketch = self.of_tier(kind)
+            found = sketch.lengths_within(tokens - sketch.held)
+            self._reached[key] = found * sketch.time_share(float(ttl)) if ttl is not None else found
+        return self._reached[key]
 
 
 def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration: Configuration) -> Gain:
@@ -80,10 +95,8 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         cost += (declared.gib_hour if declared is not None else 0.0) * tier.bytes / GIB * each
         if bandwidth is None or signals.window <= 0:
             continue
-        sketch = measured.replica if tier.kind == "host" else measured.pool
-        reach = sketch.lengths_within(tier.bytes / policy.kv_bytes - sketch.held)
-        if tier.ttl is not None:
-            reach = reach * sketch.time_share(float(tier.ttl))
+        sketch = measured.of_tier(tier.kind)
+        reach = measured.reach(tier.kind, tier.bytes / policy.kv_bytes, tier.ttl)
         if configuration.prompt_only:
             # what is generated is not stored then, and not found again
             reach = reach * (1.0 - _share(sketch.generated_again * sketch.correction, sketch.total_again))
