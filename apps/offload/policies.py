@@ -9,7 +9,7 @@ from apps.autoscaling.domain.types import Policy as ScalingPolicy
 from apps.autoscaling.policies import Facts
 from apps.autoscaling.policies import policy_of as scaling_policy
 from apps.offload.domain.budget import host_budget
-from apps.offload.domain.types import Policy, TierPolicy
+from apps.offload.domain.types import COOL_DOWN, EVIDENCE, WATCH, Policy, TierPolicy
 from apps.pools.domain.spec import PoolSpec, Variant
 
 __all__ = ["KV_BYTES", "policy_of", "serving_variant"]
@@ -31,9 +31,11 @@ def policy_of(
     node_memory: int | None,
     slept_bytes: int,
     replicas_a_node: int,
+    pace: float = 1.0,
 ) -> Policy:
     """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `node_memory`:
-    bytes of host memory of a node of the kind that the pool runs on, None where nobody knows."""
+    bytes of host memory of a node of the kind that the pool runs on, None where nobody knows.
+    `pace`: below 1 less is seen and watched before something is decided, for demonstrations."""
     variant = serving_variant(spec)
     scaling: ScalingPolicy = scaling_policy(spec, facts, tick=10.0)
     told = next(v for v in scaling.variants if v.name == variant.name)
@@ -79,4 +81,7 @@ def policy_of(
         spare=told.available is not None and told.available >= told.accelerators,
         prefix_aware=spec.routing.picker and spec.routing.weights.prefix_cache > 0,
         prompt_only=spec.offload.prompt_only,
+        evidence=EVIDENCE * pace,
+        watch=(WATCH[0] * pace, WATCH[1] * pace),
+        cool_down=COOL_DOWN * pace,
     )

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.autoscaling.domain.record import from_json
 from apps.autoscaling.policies import Facts
 from apps.autoscaling.selectors import memory_of
@@ -222,6 +224,7 @@ def _policy(pool: Pool, spec: PoolSpec, facts: Facts) -> Policy:
         node_memory=None,
         slept_bytes=_slept(spec, facts),
         replicas_a_node=1,
+        pace=settings.OFFLOAD_PACE,
     )
 
 

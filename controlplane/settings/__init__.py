@@ -118,6 +118,8 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+$"
 
 # a log-out, a revoked token or a lost membership takes effect on an open event stream within this time
 STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
+# times as long are KV events watched before tiers are decided on; below 1 for demonstrations
+OFFLOAD_PACE = float(os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "1"))
 
 # networks beside the public internet that URLs of documents (webhooks) may lead to: 10.0.0.0/8,192.168.1.5
 OUTBOUND_NETWORKS = os.environ.get("LAMPLIGHT_OUTBOUND_NETWORKS", "")

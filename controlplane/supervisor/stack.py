@@ -87,6 +87,8 @@ class Stack:
             "LAMPLIGHT_SECRET_KEY": self._secret("secret-key"),
             "LAMPLIGHT_SERVER": self.web_url,
             "LAMPLIGHT_WORKER_THREADS": os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"),
+            # who tries it on a laptop should not wait for quarters of an hour
+            "LAMPLIGHT_OFFLOAD_PACE": os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "0.1"),
             "PYTHONUNBUFFERED": "1",
             # glibc's arenas multiply the memory of threaded workers
             "MALLOC_ARENA_MAX": "2",
@@ -228,6 +230,7 @@ class Stack:
     def _cluster_env(self) -> dict[str, str]:
         env = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", "LAMPLIGHT_ENGINE": self.options.engine}
         # seconds: a laptop should not wait the minutes that a real engine takes
+        env["LAMPLIGHT_STORAGE_BANDWIDTH"] = os.environ.get("LAMPLIGHT_STORAGE_BANDWIDTH", "2.264e9")
         env["LAMPLIGHT_ENGINE_STARTUP"] = os.environ.get("LAMPLIGHT_ENGINE_STARTUP", "3")
         return env
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
+    "COOL_DOWN",
+    "EVIDENCE",
+    "WATCH",
     "Bandwidth",
     "Clamp",
     "Configuration",
@@ -32,6 +35,8 @@ Verb: TypeAlias = Literal["hold", "canary", "keep", "roll-back", "retire", "advi
 # better than before; steady: what stands, stands
 Phase: TypeAlias = Literal["learning", "steady", "canary", "watching"]
 
+
+EVIDENCE, WATCH, COOL_DOWN = 900.0, (300.0, 3600.0), 1800.0
 
 # --- policy: what is declared, and the facts of the pool ------------------------------------------------------------
 
@@ -76,12 +81,12 @@ class Policy:
     block: int = 16
     wait: float = 1.0
     usable: float = 0.7
-    evidence: float = 900.0
+    evidence: float = EVIDENCE
     pay_back: float = 4 * 3600.0
     least_hit: float = 0.02
     least_work: float = 0.03
-    watch: tuple[float, float] = (300.0, 3600.0)
-    cool_down: float = 1800.0
+    watch: tuple[float, float] = WATCH
+    cool_down: float = COOL_DOWN
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------
