@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import zlib
 from bisect import insort
 from dataclasses import dataclass
 from operator import attrgetter
@@ -173,13 +174,17 @@ class Engine:
                 sequence.first_token = now
                 result.first_tokens.append(sequence.request_id)
                 self._count_prompt(sequence)
+            elif self.config.draft_tokens:
+                accepted = self._accept(sequence)
+                if accepted:
+                    result.accepted[sequence.request_id] = accepted
             if sequence.output == sequence.end - sequence.request.prompt_tokens:
                 result.finished.append(self._end(sequence, Finish.LENGTH, now))
         if result.finished:
             self._running = [sequence for sequence in self._running if not sequence.done]
         self._offload(now)
         self.counters.steps += 1
-        self.counters.generation_tokens += len(tokens)
+        self.counters.generation_tokens += len(tokens) + sum(result.accepted.values())
         result.preempted, self._preempted = self._preempted, []
         result.block_events = self._block_events()
         return result
@@ -276,10 +281,14 @@ class Engine:
                 sequence.target = target + 1
                 emitting.append(sequence)
 
+        skipped: list[tuple[tuple[int, int], _Sequence]] = []
         while self.admitting and self._waiting and budget and len(self._preempted) == preempted:
             sequence = self._waiting[0][1]
             if sequence.done:
                 heapq.heappop(self._waiting)
+                continue
+            if not self._adapter_fits(sequence):
+                skipped.append(heapq.heappop(self._waiting))
                 continue
             if len(self._running) >= self.config.max_num_seqs:
                 break
@@ -298,10 +307,45 @@ class Engine:
                 sequence.target += 1
                 emitting.append(sequence)
 
+        for each in skipped:
+            heapq.heappush(self._waiting, each)
         if budget == self.config.max_num_batched_tokens:
             return None
-        load = StepLoad(prefill_tokens, len(prefills), pairs, decodes, kv_tokens)
+        load = StepLoad(prefill_tokens, len(prefills), pairs, decodes, kv_tokens, decodes * self.config.draft_tokens)
         return _Step(StepPlan(self.step_time.seconds(load), load, tuple(prefills)), emitting)
+
+    def adapters(self) -> tuple[set[int], set[int]]:
+        """Ids of the adapters of running and of waiting requests."""
+        running = {sequence.request.adapter for sequence in self._running}
+        every = {sequence.request.adapter for sequence in self._sequences.values() if sequence not in self._running}
+        return running - {0}, every - {0}
+
+    def _adapter_fits(self, sequence: _Sequence) -> bool:
+        adapter, most = sequence.request.adapter, self.config.max_adapters
+        if not adapter or most is None:
+            return True
+        running = {other.request.adapter for other in self._running} - {0}
+        return adapter in running or len(running) < most
+
+    def _accept(self, sequence: _Sequence) -> int:
+        """How many proposed tokens were right; they are output, and their KV is there already."""
+        config, counters = self.config, self.counters
+        counters.drafts += 1
+        chance = zlib.crc32(f"{sequence.request_id}/{sequence.output}".encode()) / 2**32
+        accepted, passed = 0, config.acceptance
+        while accepted < config.draft_tokens and chance < passed:
+            accepted += 1
+            passed *= config.acceptance
+        # the blocks hold what they hold, and a request ends where it ends
+        accepted = max(0, min(accepted, sequence.end - sequence.target, sequence.room - sequence.computed))
+        positions = counters.accepted_by_position
+        positions += [0] * (config.draft_tokens - len(positions))
+        for position in range(accepted):
+            positions[position] += 1
+        sequence.output += accepted
+        sequence.target += accepted
+        sequence.computed += accepted
+        return accepted
 
     def _admit(self, sequence: _Sequence, budget: int, now: float) -> int:
         """Start a waiting sequence; the number of tokens it computes in this step, 0 when its KV does not fit yet."""

@@ -14,6 +14,7 @@ class StepLoad:
     attention_pairs: sum over those requests of n * (past + n / 2), tokens^2; `past` is what the cache already holds.
     decode_requests: requests that decode one token.
     kv_tokens: sum of the context lengths of the decoding requests, tokens.
+    draft_tokens: tokens that speculation proposed and that are verified beside the decoded ones.
     """
 
     prefill_tokens: int = 0
@@ -21,6 +22,7 @@ class StepLoad:
     attention_pairs: float = 0.0
     decode_requests: int = 0
     kv_tokens: int = 0
+    draft_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class StepTimeModel:
 
     def seconds(self, load: StepLoad) -> float:
         """Duration of the step in seconds; 0 for an empty one."""
-        tokens = load.prefill_tokens + load.decode_requests
+        tokens = load.prefill_tokens + load.decode_requests + load.draft_tokens
         if not tokens:
             return 0.0
         linear = max(self.read + self.read_token * tokens, self.compute + self.compute_token * tokens)

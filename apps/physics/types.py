@@ -39,6 +39,9 @@ class EngineConfig:
     max_num_queued_reqs: limit of requests in flight, waiting or running; None: no limit.
     async_scheduling: a step is composed while the one before it runs, so a request waits one step more.
     kv_events: report stored and removed blocks in `StepResult`.
+    max_adapters: distinct adapters among the running requests (vLLM's `max_loras`); None: no limit.
+    draft_tokens: tokens that speculation proposes for each decoding request and step, 0 without it; each is accepted
+        with probability `acceptance` if the one before it was. Drafting itself costs nothing here.
     """
 
     num_blocks: int
@@ -51,6 +54,9 @@ class EngineConfig:
     scheduling_policy: Literal["fcfs", "priority"] = "fcfs"
     async_scheduling: bool = True
     kv_events: bool = False
+    max_adapters: int | None = None
+    draft_tokens: int = 0
+    acceptance: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("num_blocks", "block_size", "max_num_seqs", "max_num_batched_tokens", "max_model_len"):
@@ -77,6 +83,7 @@ class Request:
         beforehand, so that a later turn of the conversation finds it. Empty: nothing of this request is shared.
     max_tokens: output tokens; the engine produces exactly these unless max_model_len or an abort ends it first.
     priority: lower goes first under the policy `priority`; ignored under `fcfs`.
+    adapter: id of its LoRA adapter, 0 for none.
     """
 
     request_id: str
@@ -85,6 +92,7 @@ class Request:
     block_hashes: Sequence[int] = ()
     max_tokens: int = 16
     priority: int = 0
+    adapter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +165,14 @@ class StepResult:
 
     tokens: ids of the requests that got one token each, first tokens included, in batch order.
     first_tokens: those of them whose first token it is.
+    accepted: further tokens of theirs that speculation had right, by request.
     preempted: ids of requests thrown back to the queue while the following step was composed.
     block_events: what became of cached blocks since the step before it, in the order in which it happened.
     """
 
     tokens: list[str] = field(default_factory=list)
     first_tokens: list[str] = field(default_factory=list)
+    accepted: dict[str, int] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
     preempted: list[str] = field(default_factory=list)
     block_events: list[BlockEvent] = field(default_factory=list)
@@ -188,6 +198,8 @@ class Gauges:
 class Counters:
     """The engine's counters, in tokens unless named otherwise.
 
+    drafts: proposals of speculation, one for each decoding request and step; accepted_by_position: how often their
+    n-th token was right.
     external_queries, external_hits: prompt tokens behind the device hit that slower tiers were asked for, and had.
     """
 
@@ -200,3 +212,5 @@ class Counters:
     external_hits: int = 0
     preemptions: int = 0
     steps: int = 0
+    drafts: int = 0
+    accepted_by_position: list[int] = field(default_factory=list)

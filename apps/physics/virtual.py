@@ -101,7 +101,7 @@ class Session:
                 view.first = visible
             elif gaps is not None:
                 gaps.append(visible - view.last)
-            view.tokens += 1
+            view.tokens += 1 + result.accepted.get(request_id, 0)
             view.last = visible
         return [seen[finished.request_id] for finished in result.finished]
 

@@ -141,6 +141,10 @@ def _tiers(settings: EngineSettings) -> Tiers | None:
 def features(settings: EngineSettings) -> frozenset[str]:
     """Which conditional metrics the page has."""
     found = set()
+    if settings.lora is not None:
+        found.add("lora")
+    if settings.engine.draft_tokens:
+        found.add("speculative")
     if settings.transfer is not None:
         found.add("kv_connector")
         if settings.transfer.offload is not None and settings.transfer.offload.tiering:

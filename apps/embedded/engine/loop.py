@@ -60,7 +60,7 @@ class EngineLoop:
         self._frontend: Frontend[Sequence] = Frontend(frontend)
         self._admission: asyncio.TimerHandle | None = None
         # what each step brought, with the moment at which its clients see it
-        self._outbox: deque[tuple[float, list[tuple[Sequence, str | None]]]] = deque()
+        self._outbox: deque[tuple[float, list[tuple[Sequence, int, str | None]]]] = deque()
         self._outbox_timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Sequence] = {}
         self._wake = asyncio.Event()
@@ -200,6 +200,7 @@ class EngineLoop:
                 block_hashes=sequence.block_hashes,
                 max_tokens=sequence.limit,
                 priority=sequence.priority,
+                adapter=sequence.lora[0] if sequence.lora else 0,
             ),
             at,
         )
@@ -255,7 +256,7 @@ class EngineLoop:
         ends = {end.request_id: end for end in result.finished}
         first = set(result.first_tokens)
         out = self._frontend.stream(now, len(result.tokens)) - self._half
-        progress: list[tuple[Sequence, str | None]] = []
+        progress: list[tuple[Sequence, int, str | None]] = []
         for identity in result.tokens:
             sequence = self._live[identity]
             if identity in first:
@@ -264,7 +265,10 @@ class EngineLoop:
                 self.recorder.next_token(out - sequence.last_token)
             sequence.last_token = out
             end = ends.get(identity)
-            progress.append((sequence, None if end is None else sequence.reason))
+            more = result.accepted.get(identity, 0)
+            for _ in range(more):
+                self.recorder.next_token(0.0)
+            progress.append((sequence, 1 + more, None if end is None else sequence.reason))
             if end is not None:
                 self._end(sequence, end, sequence.reason, out)
         self._tell(result.block_events)
@@ -279,8 +283,8 @@ class EngineLoop:
         now = self.clock.now()
         while self._outbox and self._outbox[0][0] <= now:
             _, progress = self._outbox.popleft()
-            for sequence, reason in progress:
-                sequence.answer.advance(sequence.choice, 1, reason)
+            for sequence, tokens, reason in progress:
+                sequence.answer.advance(sequence.choice, tokens, reason)
         if self._outbox:
             delay = self.clock.machine_seconds(self._outbox[0][0] - now)
             self._outbox_timer = asyncio.get_running_loop().call_later(delay, self._flush)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.embedded.engine.metrics import EngineMetrics
@@ -61,6 +63,18 @@ class Recorder:
         if self._tiers is not None:
             self._tiers.did(activity)
 
+    def adapters(
+        self, most: int, ids: tuple[set[int], set[int]], names: Callable[[set[int]], str], now: float | None = None
+    ) -> None:
+        """Adapters that run and wait; the value is the time, and what was true before stays on the page, as in vLLM."""
+        running, waiting = (names(each) for each in ids)
+        self._one(
+            "vllm:lora_requests_info",
+            max_lora=str(most),
+            running_lora_adapters=running,
+            waiting_lora_adapters=waiting,
+        ).set(time.time() if now is None else now)
+
     def rejected(self, reason: str) -> None:
         self._one("vllm:admission_rejections_total", reason=reason).inc()
 
@@ -103,6 +117,8 @@ class Recorder:
             ("num_preemptions", now.preemptions, before.preemptions),
         ):
             one(f"vllm:{name}_total").inc(value - old)
+        if engine.config.draft_tokens:
+            self._drafted(now, before, engine.config.draft_tokens)
         if self._tiers is not None and engine.tiers is not None:
             self._tiers.refresh(engine.tiers, gauges)
         gained = {
@@ -127,4 +143,19 @@ class Recorder:
             external_queries=now.external_queries,
             external_hits=now.external_hits,
             preemptions=now.preemptions,
+            drafts=now.drafts,
+            accepted_by_position=list(now.accepted_by_position),
         )
+
+    def _drafted(self, now: Counters, before: Counters, tokens: int) -> None:
+        """What speculation proposed and had right since the page was read last."""
+        drafts = now.drafts - before.drafts
+        if not drafts:
+            return
+        old = before.accepted_by_position or [0] * tokens
+        self._one("vllm:spec_decode_num_drafts_total").inc(drafts)
+        self._one("vllm:spec_decode_num_draft_tokens_total").inc(drafts * tokens)
+        gained = [new - was for new, was in zip(now.accepted_by_position, old, strict=True)]
+        self._one("vllm:spec_decode_num_accepted_tokens_total").inc(sum(gained))
+        for position, count in enumerate(gained):
+            self._one("vllm:spec_decode_num_accepted_tokens_per_pos_total", position=str(position)).inc(count)

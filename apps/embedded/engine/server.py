@@ -10,6 +10,7 @@ import uuid
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from aiohttp import HttpVersion11, web
 
 from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
 from apps.embedded.engine.domain import requests
+from apps.embedded.engine.domain.adapters import Adapter, Adapters
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import Generation, RefusedError
 from apps.embedded.engine.domain.settings import EngineSettings
@@ -41,6 +43,7 @@ class EngineServer:
     def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics) -> None:
         self.settings, self.loop, self.metrics = settings, loop, metrics
         self.sleeper = Sleeper(settings, loop)
+        self.adapters = Adapters(settings.lora, settings.served_names, _adapter_exists)
         self.draining = False
         self.open = 0
         self.idle = asyncio.Event()
@@ -67,6 +70,13 @@ class EngineServer:
                 web.post("/tokenize", self.tokenized),
             ]
         )
+        if self.settings.lora is not None and self.settings.lora.at_run_time:
+            app.add_routes(
+                [
+                    web.post("/v1/load_lora_adapter", self.load_adapter),
+                    web.post("/v1/unload_lora_adapter", self.unload_adapter),
+                ]
+            )
         if self.settings.dev_mode:
             app.add_routes(
                 [
@@ -105,6 +115,12 @@ class EngineServer:
         rank = {"enable_kv_cache_events": True, "publisher": "zmq", **asdict(events)} if events else None
         return web.json_response({"0": rank} if rank else {})
 
+    async def load_adapter(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.adapters.load(await _object(request)))
+
+    async def unload_adapter(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.adapters.unload(await _object(request)))
+
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self.loop.alive else 503)
 
@@ -116,24 +132,29 @@ class EngineServer:
 
     async def page(self, request: web.Request) -> web.Response:
         self.loop.refresh_gauges()
+        if self.settings.lora is not None:
+            self.loop.recorder.adapters(self.settings.lora.max_loras, self.loop.engine.adapters(), self.adapters.names)
         body = self.metrics.page(request.query.getall("name[]", []))
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 
     async def models(self, request: web.Request) -> web.Response:
-        data: list[dict[str, Any]] = [
-            {
-                "id": name,
-                "object": "model",
-                "created": self._started,
-                "owned_by": "vllm",
-                "root": self.settings.model,
-                "parent": None,
-                "max_model_len": self.settings.max_model_len,
-                "permission": [],
-            }
-            for name in self.settings.served_names
-        ]
+        settings = self.settings
+        data = [self._model(name, settings.model, None, settings.max_model_len) for name in settings.served_names]
+        base = settings.served_names[0]
+        data += [self._model(adapter.name, adapter.path, base, None) for adapter in self.adapters]
         return web.json_response({"object": "list", "data": data})
+
+    def _model(self, name: str, root: str, parent: str | None, max_model_len: int | None) -> dict[str, Any]:
+        return {
+            "id": name,
+            "object": "model",
+            "created": self._started,
+            "owned_by": "vllm",
+            "root": root,
+            "parent": parent,
+            "max_model_len": max_model_len,
+            "permission": [],
+        }
 
     async def tokenized(self, request: web.Request) -> web.Response:
         body = await _json(request)
@@ -160,7 +181,8 @@ class EngineServer:
         arrival = self.loop.clock.now()
         generation = requests.read_generation(await _json(request), chat=chat)
         served = self.settings.served_names
-        if generation.model and generation.model not in served:
+        adapter = self.adapters.get(generation.model)
+        if generation.model and generation.model not in served and adapter is None:
             raise requests.model_not_found(generation.model)
         if self.draining:
             raise requests.draining()
@@ -169,7 +191,9 @@ class EngineServer:
         if not self.loop.admits(len(generation.prompts) * generation.n, sum(map(len, generation.prompts))):
             raise requests.busy()
         identity = request.headers.get("X-Request-Id") or uuid.uuid4().hex
-        answer, sequences = self._planned(request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}", arrival)
+        answer, sequences = self._planned(
+            request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}", arrival, adapter
+        )
         self.open += 1
         self.idle.clear()
         try:
@@ -188,7 +212,12 @@ class EngineServer:
                 self.loop.abort(sequence)
 
     def _planned(
-        self, request: web.Request, generation: Generation, identity: str, arrival: float
+        self,
+        request: web.Request,
+        generation: Generation,
+        identity: str,
+        arrival: float,
+        adapter: Adapter | None,
     ) -> tuple[Answer, list[Sequence]]:
         settings = self.settings
         choices: list[Choice] = []
@@ -218,7 +247,7 @@ class EngineServer:
                     tokens,
                     settings.engine.block_size,
                     seed=settings.hash_seed,
-                    extra=generation.cache_salt,
+                    extra=f"{adapter.name}\n{generation.cache_salt}" if adapter else generation.cache_salt,
                     algorithm=settings.hash_algorithm,
                 )
                 choice = Choice(len(choices), len(prompt), filler, limit, reason)
@@ -238,6 +267,7 @@ class EngineServer:
                         choice=choice,
                         tokens=tokens if settings.events else _NO_TOKENS,
                         cache_salt=generation.cache_salt,
+                        lora=(adapter.id, adapter.name) if adapter else None,
                     )
                 )
         return answer, sequences
@@ -340,6 +370,18 @@ def _chunked(request: web.Request) -> bool:
 
 def _asked(request: web.Request, name: str) -> bool:
     return request.query.get(name, "false").lower() in ("true", "1")
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    body = await _json(request)
+    if not isinstance(body, dict):
+        raise RefusedError("The body must be a JSON object.")
+    return body
+
+
+def _adapter_exists(path: str) -> bool:
+    """A local path must be there; a name on the Hugging Face hub is taken to be."""
+    return Path(path).exists() if path.startswith(("/", ".")) else path.count("/") == 1
 
 
 async def _json(request: web.Request) -> object:

@@ -133,7 +133,7 @@ class ExactEngine:
         load.steps += 1
         load.busy_seconds += plan.duration * self._slow
         load.prefill_tokens += plan.load.prefill_tokens
-        load.generation_tokens += len(result.tokens)
+        load.generation_tokens += len(result.tokens) + sum(result.accepted.values())
         load.gaps(plan.duration * self._slow, len(result.tokens) - len(result.first_tokens))
         for name in result.first_tokens:
             self._seen[name].first = visible

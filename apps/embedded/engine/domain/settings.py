@@ -6,10 +6,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.catalog.domain.vllm import ParsedArgs
 from apps.embedded.engine.domain import buckets
+from apps.embedded.engine.domain.adapters import LoraSettings, read_modules
 from apps.embedded.engine.domain.kv_events import ENCODINGS, Encoding, EventsConfig, read_events_config
 from apps.embedded.engine.domain.offload import Transfer, read_transfer
 from apps.embedded.engine.domain.shapes import (
@@ -29,7 +30,9 @@ DEFAULT_VERSION = "0.33.0"
 LARGE_MEMORY_BYTES = 70 * GIB
 # what vLLM's CPU backend takes of the host's memory for KV cache unless it is told otherwise
 CPU_CACHE_BYTES = 4 * GIB
-NOT_MODELLED = ("enable_lora", "speculative_config", "spec_method")
+# what speculation has right of what it proposes, where nobody says: about what n-gram lookup reaches on chat
+DEFAULT_ACCEPTANCE = 0.6
+DEFAULT_DRAFT_TOKENS = 3
 
 
 class SettingsError(ValueError):
@@ -80,6 +83,7 @@ class EngineSettings:
     events_encoding: Encoding
     middleware: tuple[str, ...]
     """--middleware: import paths of ASGI middlewares, the last of them outermost."""
+    lora: LoraSettings | None
     transfer: Transfer | None
     """KV connectors, and the tiers of the one that offloads."""
     not_modelled: tuple[str, ...]
@@ -105,8 +109,9 @@ def settings_from(
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
     LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
     LAMPLIGHT_BIND_HOST, LAMPLIGHT_KV_EVENTS_ENCODING ("map", or "array" as before vLLM 0.32), VLLM_API_KEY,
-    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED, LAMPLIGHT_STORAGE_BANDWIDTH (bytes/s of the
-    volume behind an `fs` tier). `config_json`: the text of the model's
+    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED, VLLM_ALLOW_RUNTIME_LORA_UPDATING,
+    LAMPLIGHT_STORAGE_BANDWIDTH (bytes/s of the volume behind an `fs` tier), LAMPLIGHT_SPEC_ACCEPTANCE (share of
+    proposed tokens that are right). `config_json`: the text of the model's
     config.json where the model is a local folder.
     Raises SettingsError.
     """
@@ -116,6 +121,12 @@ def settings_from(
     accelerator = environment.get("LAMPLIGHT_ACCELERATOR") or DEFAULT_ACCELERATOR
     ranks = parsed["tensor_parallel_size"] * parsed["pipeline_parallel_size"]
     engine, bytes_of_cache = _engine(parsed, shape, accelerator, ranks)
+    engine = replace(
+        engine,
+        max_adapters=parsed["max_loras"] if parsed["enable_lora"] else None,
+        draft_tokens=_draft_tokens(parsed),
+        acceptance=_acceptance(environment),
+    )
     transfer = _transfer(parsed, environment, shape, engine.block_size, accelerator, ranks)
     try:
         custom = buckets.checked(parsed["custom_histogram_buckets"] or {})
@@ -156,9 +167,39 @@ def settings_from(
         events=_events(parsed),
         events_encoding=_events_encoding(environment),
         middleware=tuple(parsed["middleware"] or ()),
+        lora=_lora(parsed, environment),
         transfer=transfer,
         not_modelled=_not_modelled(parsed) + (transfer.not_modelled if transfer else ()),
     )
+
+
+def _lora(parsed: ParsedArgs, environment: Mapping[str, str]) -> LoraSettings | None:
+    if not parsed["enable_lora"]:
+        return None
+    try:
+        modules = read_modules(parsed["lora_modules"])
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    at_run_time = _switched_on(environment, "VLLM_ALLOW_RUNTIME_LORA_UPDATING")
+    return LoraSettings(parsed["max_loras"], modules, at_run_time)
+
+
+def _draft_tokens(parsed: ParsedArgs) -> int:
+    """Tokens that speculation proposes a step; 0 without speculation."""
+    config = dict(parsed["speculative_config"] or {})
+    if not config and not parsed["spec_method"] and not parsed["spec_model"]:
+        return 0
+    count = config.get("num_speculative_tokens") or parsed["spec_tokens"] or DEFAULT_DRAFT_TOKENS
+    if not isinstance(count, int) or count < 1:
+        raise SettingsError(f"num_speculative_tokens={count!r}: Input should be greater than 0")
+    return count
+
+
+def _acceptance(environment: Mapping[str, str]) -> float:
+    value = _positive(environment, "LAMPLIGHT_SPEC_ACCEPTANCE", DEFAULT_ACCEPTANCE, least=0.0)
+    if value > 1:
+        raise SettingsError(f"LAMPLIGHT_SPEC_ACCEPTANCE={value}: write a share between 0 and 1")
+    return value
 
 
 def _sleep_mode(parsed: ParsedArgs, accelerator: str) -> bool:
@@ -228,8 +269,7 @@ def _switched_on(environment: Mapping[str, str], name: str) -> bool:
 
 
 def _not_modelled(parsed: ParsedArgs) -> tuple[str, ...]:
-    ignored = [name for name in NOT_MODELLED if parsed[name]]
-    return tuple(ignored + (["data_parallel_size"] if parsed["data_parallel_size"] > 1 else []))
+    return ("data_parallel_size",) if parsed["data_parallel_size"] > 1 else ()
 
 
 def _shape(model: str, config_json: str | None) -> ModelShape:
