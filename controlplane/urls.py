@@ -3,10 +3,11 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from apps.console.metrics import metrics
+from apps.console.metrics import desired_replicas, metrics
 
 urlpatterns = [
     path("metrics", metrics),
+    path("metrics/autoscaling", desired_replicas),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("apps.core.urls")),
     path("api/v1/", include("apps.audit.urls")),

@@ -126,13 +126,17 @@ class AutoscalingView(PoolView):
         return answer(
             {
                 "mode": spec.mode,
-                "owner": _OWNERS[spec.mode],
+                "owner": _HANDED_OVER[spec.handover] if spec.handover != "none" else _OWNERS[spec.mode],
                 "latest": summary(newest) if newest is not None else None,
                 "learned": _learned(memory) if memory is not None else None,
             }
         )
 
 
+_HANDED_OVER = {
+    "hpa": "A HorizontalPodAutoscaler that Lamplight renders writes the replicas, as Lamplight decides.",
+    "keda": "A KEDA ScaledObject that Lamplight renders writes the replicas, as Lamplight decides.",
+}
 _OWNERS = {
     "active": "Lamplight's autoscaler writes the replicas, within the bounds of each variant.",
     "advisory": "People set the replicas; Lamplight's autoscaler says what it would do.",

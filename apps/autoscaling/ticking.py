@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from apps.autoscaling import seasons, services
 from apps.autoscaling.domain.decide import decide_many
 from apps.autoscaling.domain.observed import BYTES_PER_TOKEN, signals_from
@@ -18,6 +20,7 @@ from apps.autoscaling.domain.starts import follow
 from apps.autoscaling.domain.types import Decision, Known, Pending, Policy, Signals, State, Unknown
 from apps.autoscaling.models import PoolState
 from apps.autoscaling.policies import Facts, policy_of
+from apps.autoscaling.publishing import HANDED_OVER
 from apps.catalog.domain.model import ModelSpec
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
@@ -117,6 +120,8 @@ def run_now(held: Mapping[UUID, Held], *, shard: int = 0) -> int | None:
 def _act(entries: Sequence[Entry], decisions: Sequence[Decision], now: datetime) -> None:
     outcomes: dict[UUID, str] = {}
     for entry, decision in zip(entries, decisions, strict=True):
+        if entry.mode == "external":
+            outcomes[entry.pool.uid] = "Published; the scaler that it is handed over to acts on it."
         took = {seen.name: seen.startups for seen in entry.signals.variants if seen.startups}
         if took:
             record_starts(pool=entry.pool, took=took)
@@ -136,7 +141,7 @@ def _entries(now: datetime, shard: int, shards: int) -> list[Entry]:
     pools = [
         pool
         for pool in Pool.objects.living()
-        .filter(spec__autoscaling__mode__in=_MODES)
+        .filter(Q(spec__autoscaling__mode__in=_MODES) | Q(**HANDED_OVER))
         .prefetch_related("targets")
         .order_by("uid")
         if pool.uid.int % shards == shard
@@ -190,6 +195,9 @@ def _entry(
     at = now.timestamp()
     targets = {target.variant: target for target in pool.targets.all()}
     desired = {v.name: effective_replicas(v, targets.get(v.name)) for v in spec.variants}
+    if spec.autoscaling.mode == "external":
+        # what stands is what the other scaler has written
+        desired |= {row["name"]: row["desired"] for row in pool.status.get("variants") or [] if row["name"] in desired}
     starting = dict(before.starting) if before is not None else {}
     ready = dict(before.ready) if before is not None else {}
     pending: dict[str, list[Pending]] = {}

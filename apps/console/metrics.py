@@ -12,26 +12,40 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from apps.autoscaling.publishing import DesiredReplicas
 from apps.core import clock, instruments
 from apps.reconcile.selectors import queue_state
 from apps.telemetry.selectors import last_tick_at, scraped_now
 
-__all__ = ["metrics"]
+__all__ = ["desired_replicas", "metrics"]
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """The text format for a Prometheus; 403 for whoever may not read it."""
     if not _may_read(request):
-        return HttpResponse(
-            "These metrics are for callers on this machine, or with the token of LAMPLIGHT_METRICS_TOKEN.\n",
-            status=403,
-            content_type="text/plain; charset=utf-8",
-        )
+        return _refused()
     return HttpResponse(instruments.page([_Background()]), content_type=CONTENT_TYPE_LATEST)
+
+
+def desired_replicas(request: HttpRequest) -> HttpResponse:
+    """What HPA and KEDA follow, for a Prometheus: in a page of its own, since its labels name objects."""
+    if not _may_read(request):
+        return _refused()
+    registry = CollectorRegistry()
+    registry.register(DesiredReplicas())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _refused() -> HttpResponse:
+    return HttpResponse(
+        "These metrics are for callers on this machine, or with the token of LAMPLIGHT_METRICS_TOKEN.\n",
+        status=403,
+        content_type="text/plain; charset=utf-8",
+    )
 
 
 def _may_read(request: HttpRequest) -> bool:

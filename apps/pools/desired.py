@@ -51,6 +51,7 @@ class Declared:
     tiers: TierPlan = NO_TIERS
     guard: str = ""
     start_up: float | None = None
+    prometheus: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,13 @@ def gather(
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
         guard=tokens.digest(pool.uid),
         start_up=slowest(pool.status.get("startUp") or {}),
+        prometheus=_prometheus_of(cluster),
     )
+
+
+def _prometheus_of(cluster: Cluster) -> str:
+    declared = cluster_spec(cluster).prometheus
+    return declared.url if declared is not None else ""
 
 
 def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
@@ -130,6 +137,7 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         tiers=declared.tiers,
         guard=declared.guard,
         start_up=declared.start_up,
+        prometheus=declared.prometheus,
     )
     objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
     if declared.standing and declared.standing == template_of(objects):

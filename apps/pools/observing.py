@@ -32,6 +32,8 @@ OWNED_KINDS = (
     "PrometheusRule.monitoring.coreos.com",
     "PersistentVolumeClaim.",
     "Job.batch",
+    "HorizontalPodAutoscaler.autoscaling",
+    "ScaledObject.keda.sh",
     "ResourceClaimTemplate.resource.k8s.io",
     "LeaderWorkerSet.leaderworkerset.x-k8s.io",
     "InferenceObjective.llm-d.ai",

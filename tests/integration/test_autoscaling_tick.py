@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.audit.models import Event
 from apps.autoscaling import services, ticking
@@ -261,3 +262,24 @@ def store_tens(pool: Pool, begin: datetime, rates: list[float]) -> None:
             SignalTen(pool=pool.uid, variant="", at=at, seconds=600.0, targets=1, scraped=1, reason="", **row.to_json())
         )
     SignalTen.objects.bulk_create(made)
+
+
+def test_a_pool_that_is_handed_over_is_decided_published_and_not_written(api: Api) -> None:
+    pool = make("external", handover="hpa")
+    pool.namespace, pool.status = "serving", {"variants": [{"name": "h200", "desired": 1}]}
+    pool.save()
+    traffic = Traffic(pool)
+    ramp(traffic, [5.0] * 6 + [60.0] * 3)
+    assert target() is None
+    moves = api.get(f"{URL}/decisions?verb=up")["items"]
+    assert moves[0]["actuation"].startswith("Published")
+    assert "HorizontalPodAutoscaler that Lamplight renders" in api.get(f"{URL}/autoscaling")["owner"]
+    wanted = moves[0]["targets"][0]["replicas"]
+    with clock.frozen(traffic.now + timedelta(seconds=5)):
+        page = Client().get("/metrics/autoscaling").content.decode()
+    labels = 'accelerator_type="nvidia-h200",namespace="serving",variant_name="chat-h200"'
+    assert f"wva_desired_replicas{{{labels}}} {float(wanted)}" in page
+    with clock.frozen(traffic.now + timedelta(seconds=300)):
+        page = Client().get("/metrics/autoscaling").content.decode()
+    assert "chat-h200" not in page, "what is old is not published: the scaler keeps what it has"
+    assert Client().get("/metrics/autoscaling", HTTP_X_FORWARDED_FOR="1.2.3.4").status_code == 403

@@ -66,7 +66,7 @@ def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, kno
         memory[f"weight_{name}"] = np.where(known, keep * weight + (1 - keep), weight)
     for name in ("fast", "near", "far", "slow"):
         # the level before the step says nothing any more
-        risen = memory["shift_work"] / _SHIFT_TICKS * memory[f"weight_{name}"]
+        risen = memory["shift_work"] / np.maximum(memory["shift"], 1.0) * memory[f"weight_{name}"]
         memory[name] = np.where(stepped, risen, memory[name])
     # nor is a step a burst
     memory["dispersion"] = np.where(stepped, memory["shift_noise"], memory["dispersion"])
@@ -110,7 +110,8 @@ def _stepped(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, kn
     )
     shift = np.where(high, memory["shift"] + 1, np.where(known, 0.0, memory["shift"]))
     total = np.where(high, memory["shift_work"] + work, np.where(known, 0.0, memory["shift_work"]))
-    stepped = high & (shift >= _SHIFT_TICKS)
+    # from nothing at all one tick is proof enough: what came has to be served
+    stepped = high & (shift >= np.where(expected < 1.0, 1, _SHIFT_TICKS))
     memory["shift"], memory["shift_work"] = shift, total
     memory["shift_from"], memory["shift_noise"] = before, dispersion
     return np.asarray(stepped, dtype=np.bool_)

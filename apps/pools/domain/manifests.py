@@ -95,6 +95,7 @@ class Inputs:
     stand still. `rules`: groups of Prometheus rules about the pool. `tiers`: where engines keep KV blocks
     beside the device. `guard`: SHA-256 of the token that opens the engines' development endpoints, where they are to
     sleep. `start_up`: seconds that a replica was measured to take from nothing to ready, None where none has been.
+    `prometheus`: address of the cluster's Prometheus, "" where none is declared.
     """
 
     replicas: Mapping[str, int]
@@ -108,6 +109,7 @@ class Inputs:
     tiers: TierPlan = NO_TIERS
     guard: str = ""
     start_up: float | None = None
+    prometheus: str = ""
 
     def has(self, kind: str, group: str) -> bool:
         return f"{kind}.{group}" in self.kinds

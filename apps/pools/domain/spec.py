@@ -245,15 +245,26 @@ class Autoscaling(Spec):
 
     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
-    its accelerator: keep it (reserved) or take turns with other pools of the team (shared).
+    its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `handover`: in mode
+    external, the scaler that Lamplight renders and that follows its decisions.
     """
 
     mode: Literal["off", "active", "advisory", "external"] = "off"
     budget: MoneyRate | None = None
     idle: Literal["keep", "standby", "zero"] = "keep"
     standby: Literal["reserved", "shared"] = "reserved"
+    handover: Literal["none", "hpa", "keda"] = "none"
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=32)] = ()
     freezes: Annotated[tuple[Freeze, ...], Field(max_length=32)] = ()
+
+    @model_validator(mode="after")
+    def _handed_over_to_another(self) -> Autoscaling:
+        if self.handover != "none" and self.mode != "external":
+            raise ValueError(
+                f"handover is {self.handover}, and mode is {self.mode}: a scaler of the cluster follows Lamplight's "
+                "decisions in mode external only; set it, or leave handover out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Autoscaling:

@@ -8,6 +8,7 @@ from apps.catalog.domain.dialects import Dialect
 from apps.pools.domain.composing import compose, invariants_of
 from apps.pools.domain.context import Context
 from apps.pools.domain.guarded import with_sleep
+from apps.pools.domain.handover import handed_over
 from apps.pools.domain.invariants import Invariant, Question, broken
 from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
 from apps.pools.domain.monitoring import prometheus_rule
@@ -49,7 +50,7 @@ def render(
     """
     context = Context(pool, spec, model, inputs, dialect)
     whole = with_canary(context, lambda one: tuple(compose(one, PATHS[spec.path])))
-    objects = with_sleep(whole, pool, spec, inputs)
+    objects = (*with_sleep(whole, pool, spec, inputs), *handed_over(pool, spec, inputs))
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)
