@@ -23,6 +23,7 @@ from apps.embedded.engine.recorder import Recorder
 from apps.embedded.engine.report import report_forever
 from apps.embedded.engine.server import EngineServer, run_until
 from apps.embedded.engine.tier_recorder import TierRecorder
+from apps.embedded.standin import __main__ as standin
 from apps.physics import Engine
 from apps.physics.catalogue import Timing, frontend
 from apps.physics.tiers import Tiers
@@ -30,6 +31,9 @@ from apps.physics.tiers import Tiers
 
 def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    if argv[:2] == ["launch", "render"]:
+        # the embedded picker asks the replicas themselves to tokenize
+        return standin.main(argv[2:])
     if argv[:1] != ["serve"]:
         print("usage: vllm serve [model_tag] [options]", file=sys.stderr)
         return 2
