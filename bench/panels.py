@@ -1,8 +1,9 @@
-"""Every panel of a pool over 24 hours, through the REST API on a Postgres full of one-minute signals.
+"""Every panel of a pool over 24 hours, through the REST API on a Postgres that holds days of many pools.
 
-Rows are loaded with COPY in the order in which ticks write them: all pools of a minute, then the next minute, so that
-every row of a pool lies on a page of its own. `--pools 1000 --days 14` is the full size (some 100 GB); the default
-loads what fits a laptop. A panel of a day opens two daily partitions, however many there are.
+Signals are loaded with COPY: blocks of the hours that are packed (docs/decisions/0012-signals-in-blocks.md) and rows of
+those that are not yet, of pools with one variant and a gateway, every metric of both moving at random in every minute.
+The time is the worst of the day: an hour after a span was over, so that as many rows as ever stand unpacked. What runs
+without arguments is a form for a laptop; `ARGS="--pools 1000 --days 14"` is the whole (about 15 GB).
 
 Peer: the same chart (three quantiles of TTFT, 145 points) through PromQL on a real Prometheus, which holds far fewer
 pools (`--peer-pools`) and only this one histogram. Without a `prometheus` binary there is no peer's figure.
@@ -12,18 +13,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,14 +40,22 @@ from bench.common import finish
 LIMIT_MS = 50.0
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-TEMPLATES = 400
+# different histories, which pools take turns with
+TEMPLATES = 8
+VARIANT = "h200"
 _COLUMNS = ("counts", "rates", "histograms", "gauges", "replicas", "sources")
+_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+# family -> median and spread (sigma of its logarithm) of what is observed; others are lengths
+_SHAPES = {
+    "ttft": (0.2, 0.6), "itl": (0.02, 0.4), "tpot": (0.02, 0.3), "e2e": (5.0, 0.7), "queue": (0.01, 1.0),
+    "prefill": (0.15, 0.6), "decode": (4.0, 0.7), "inference": (4.2, 0.7), "hold": (0.01, 1.0),
+}  # fmt: skip
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--pools", type=int, default=300)
-    options.add_argument("--days", type=int, default=1, help="of minutes that are loaded")
+    options.add_argument("--pools", type=int, default=100)
+    options.add_argument("--days", type=int, default=2, help="of minutes that are loaded")
     options.add_argument("--asked", type=int, default=20, help="pools whose panels are read")
     options.add_argument("--peer-pools", type=int, default=10)
     chosen = options.parse_args()
@@ -107,36 +120,30 @@ def postgres(directory: Path) -> Iterator[None]:
 
 
 def measure(pools: int, days: int, asked: int) -> dict[str, Any]:
-    from django.db import connection
+    from apps.core import clock
 
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    # an hour after a span of four was over: never do more rows stand unpacked
+    now = today + timedelta(hours=4, minutes=59)
     uids = [uuid.UUID(int=n + 1) for n in range(pools)]
-    started = time.monotonic()
-    rows = load(uids, now - days * DAY - 10 * MINUTE, now)
-    seconds = time.monotonic() - started
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE telemetry_signal_minute")
-        cursor.execute(
-            "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
-            "WHERE inhparent = 'telemetry_signal_minute'::regclass"
-        )
-        size = int(cursor.fetchone()[0])
-    print(f"{rows} rows of {pools} pools and {days} days loaded in {seconds:.0f} s; {size / rows:.0f} bytes a row")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
-            "WHERE inhparent = 'telemetry_signal_ten'::regclass"
-        )
-        tens = int(cursor.fetchone()[0])
-    figures: dict[str, Any] = {
-        "pools": pools,
-        "days": days,
-        "rows": rows,
-        "bytes_per_row": round(size / rows),
-        # a row for the pool and one for its variant
-        "bytes_per_pool_day": round((size + tens) / rows * 1440 * 2),
-    }
-    times = read_panels(uids, asked, now)
+    with clock.frozen(now):
+        started = time.monotonic()
+        loaded = load(uids, now - days * DAY, now)
+        seconds = time.monotonic() - started
+        sizes = {name: size_of(name) for name in ("block_minute", "block_ten", "signal_minute", "signal_ten")}
+        pool_days = pools * (loaded["packed"] / DAY)
+        figures: dict[str, Any] = {
+            "pools": pools,
+            "days": days,
+            "minutes": round(pools * (days * DAY / MINUTE)),
+            "bytes_per_pool_day": round((sizes["block_minute"] + sizes["block_ten"]) / pool_days),
+            "bytes_per_pool_day_minutes": round(sizes["block_minute"] / pool_days),
+            "bytes_per_pool_not_packed": round((sizes["signal_minute"] + sizes["signal_ten"]) / pools),
+            "gigabytes": round(sum(sizes.values()) / 1e9, 2),
+            "pack_ms_per_pool_day": round(loaded["pack_ms"], 1),
+        }
+        print(f"loaded in {seconds:.0f} s: {figures}", flush=True)
+        times = read_panels(uids, asked, now)
     for name, taken in sorted(times.items(), key=lambda item: -p95(item[1])):
         print(f"  {name:28} p50 {statistics.median(taken):6.1f} ms   p95 {p95(taken):6.1f} ms")
     figures["ttft_p95_ms"] = round(p95(times["ttft"]), 1)
@@ -145,89 +152,141 @@ def measure(pools: int, days: int, asked: int) -> dict[str, Any]:
     return figures
 
 
-def load(uids: list[uuid.UUID], start: datetime, now: datetime) -> int:
-    """COPY a row for each pool and one for its variant, minute by minute."""
+def size_of(table: str) -> int:
+    """Bytes on disk of a table with all its partitions, indexes and TOAST."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0) FROM pg_inherits WHERE inhparent = %s::regclass",
+            [f"telemetry_{table}"],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def load(uids: list[uuid.UUID], start: datetime, now: datetime) -> dict[str, Any]:
+    """COPY blocks of all spans that are packed by `now`, rows of what is not. `packed`: the time that blocks cover."""
     from django.db import connection
 
     from apps.telemetry import partitions
     from apps.telemetry.models import Progress
 
-    texts = [row_text(random.Random(n)) for n in range(TEMPLATES)]
-    day = start
-    while day <= now + DAY:
-        partitions.ensure(partitions.MINUTES, day)
-        day += DAY
-    count, at = 0, start
+    of_minutes = partitions.BLOCKS[partitions.MINUTES.name]
+    span, packed_until = of_minutes.span, of_minutes.start_of(now - partitions.YOUNGEST_BLOCK)
+    first = of_minutes.start_of(start)
+    starts = [first + n * span for n in range((packed_until - first) // span)]
+    minutes = [history(n, span // MINUTE, 1) for n in range(TEMPLATES)]
+    tens = [history(n, span // (10 * MINUTE), 10) for n in range(TEMPLATES)]
+    began = time.monotonic()
+    blocks = {60: [packed(one, 60) for one in minutes], 600: [packed(one, 600) for one in tens]}
+    # both, for one pool and day
+    pack_ms = (time.monotonic() - began) / TEMPLATES * 1e3 * (DAY / span)
+    for table in partitions.ALL:
+        for at in (*starts, packed_until, now):
+            partitions.ensure(table, at)
     with connection.cursor() as cursor:
-        with cursor.cursor.copy(
-            "COPY telemetry_signal_minute (pool, variant, at, seconds, targets, scraped, reason, "
-            f"{', '.join(_COLUMNS)}) FROM STDIN"
-        ) as copy:
-            while at < now:
-                at += MINUTE
-                stamp, lines = at.isoformat(), []
-                for n, uid in enumerate(uids):
-                    for variant in ("", "h200"):
-                        lines.append(f"{uid}\t{variant}\t{stamp}\t60\t2\t2\t\t{texts[(count * 7 + n) % TEMPLATES]}\n")
-                        count += 1
-                copy.write("".join(lines))
-    copy_tens()
+        for name, length in (("block_minute", 60), ("block_ten", 600)):
+            with cursor.cursor.copy(f"COPY telemetry_{name} (pool, start, data) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["uuid", "timestamptz", "bytea"])
+                for n, at in enumerate(starts):
+                    turned = [moved(data, at) for data in blocks[length]]
+                    for k, uid in enumerate(uids):
+                        copy.write_row((uid, at, turned[(k + n) % TEMPLATES]))
+        for name, length, several in (("signal_minute", 60, minutes), ("signal_ten", 600, tens)):
+            texts = [[[row_text(row) for row in pair] for pair in one] for one in several]
+            with cursor.cursor.copy(
+                f"COPY telemetry_{name} (pool, variant, at, seconds, targets, scraped, reason, "
+                f"{', '.join(_COLUMNS)}) FROM STDIN"
+            ) as copy:
+                # as ticks write them: all pools of a moment, then the next one
+                for n in range((now - packed_until) // timedelta(seconds=length)):
+                    at = packed_until + (n + 1) * timedelta(seconds=length)
+                    for k, uid in enumerate(uids):
+                        one = texts[k % TEMPLATES]
+                        for variant, text in zip(("", VARIANT), one[n % len(one)], strict=True):
+                            copy.write(f"{uid}\t{variant}\t{at.isoformat()}\t{length}\t2\t2\t\t{text}\n")
+        cursor.execute("VACUUM ANALYZE")
     ten = now.replace(minute=now.minute // 10 * 10)
     Progress.objects.update_or_create(id=1, defaults={"minutes_until": now, "tens_until": ten, "last_tick_at": now})
-    return count
+    return {"packed": packed_until - first, "pack_ms": pack_ms}
 
 
-def copy_tens() -> None:
-    """Every tenth minute stands for its ten: as large as a merged row, without merging two million of them first."""
-    from django.db import connection
+def history(seed: int, rows: int, minutes: int) -> list[tuple[Any, Any]]:
+    """Rows of a pool with a gateway and of its only variant, with every metric that their pages have.
 
-    from apps.telemetry import partitions
+    Of two engines that answer some 300 requests a minute, up and down.
+    """
+    import numpy as np
 
-    columns = f"pool, variant, at, seconds, targets, scraped, reason, {', '.join(_COLUMNS)}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT date_trunc('day', at, 'UTC') FROM telemetry_signal_minute")
-        for (day,) in cursor.fetchall():
-            partitions.ensure(partitions.TENS, day)
-        cursor.execute(
-            f"INSERT INTO telemetry_signal_ten ({columns}) SELECT {columns} FROM telemetry_signal_minute "
-            "WHERE extract(minute from at)::int % 10 = 0 ORDER BY at"
-        )
-        cursor.execute("VACUUM ANALYZE telemetry_signal_ten")
-
-
-def row_text(draw: random.Random) -> str:
-    """The JSON columns of a minute of two busy engines with every metric that the simulator's page has."""
     from apps.pools.domain.facts import latency_grid
-    from apps.telemetry.domain.engine import COUNTERS, FAMILIES, GAUGES
+    from apps.telemetry.domain import engine, gateway
     from apps.telemetry.domain.histogram import Histogram
     from apps.telemetry.domain.signals import Signals
 
+    draw = np.random.default_rng(seed)
     _, grid = latency_grid()
-    edges = [0.0, *grid]
-    centres = {"ttft": 0.2, "itl": 0.02, "tpot": 0.02, "e2e": 5.0, "queue": 0.01, "prefill": 0.15, "decode": 4.0}
-    counts = {name: float(draw.randrange(10_000)) if n % 2 else 0.0 for n, name in enumerate(COUNTERS)}
-    histograms = {}
-    for family in FAMILIES:
-        centre = centres.get(family, 1.0)
-        seen: dict[tuple[float, float], float] = {}
-        for _ in range(300):
-            value = draw.lognormvariate(0, 0.6) * centre
-            index = next((n for n, edge in enumerate(edges) if value <= edge), len(edges) - 1)
-            bucket = (edges[max(0, index - 1)], edges[index])
-            seen[bucket] = seen.get(bucket, 0.0) + 1
-        histograms[family] = Histogram(seen)
-        counts[f"{family}_sum"] = round(draw.random() * 1000, 6)
-    counts |= {"accelerator_seconds": 120.0, "cost:USD": 0.1333333333333333}
-    row = Signals(
-        at=0,
-        seconds=60,
-        counts=counts,
-        rates={name: count / 60 for name, count in counts.items() if ":" not in name and "accelerator" not in name},
-        histograms=histograms,
-        gauges={**{name: round(draw.random(), 4) for name in GAUGES}, "accelerators": 2, "cost_per_hour:USD": 8.0},
-        replicas={"desired": 2, "ready": 2, "starting": 0, "terminating": 0, "awake": 2, "asleep": 0, "discarded": 0},
-    ).to_json()
-    return "\t".join(json.dumps(row[column]) for column in _COLUMNS)
+
+    def observed(family: str, requests: int) -> tuple[Histogram, float]:
+        shape = _SHAPES.get(family.rpartition(".")[2])
+        edges = [0.0, *(grid if shape else _LENGTHS)]
+        count = requests * 150 if family.endswith("itl") else requests
+        values = draw.lognormal(math.log(shape[0] if shape else 500.0), shape[1] if shape else 1.0, count)
+        inside, _ = np.histogram(values, bins=[*edges, np.inf])
+        ends = [*edges, math.inf]
+        buckets = {(ends[n], ends[n + 1]): float(seen) for n, seen in enumerate(inside) if seen}
+        return Histogram(buckets), float(values.sum())
+
+    made = []
+    for number in range(rows):
+        requests = int(draw.poisson(300 * minutes * (1 + 0.5 * math.sin(number * minutes / 60))))
+        engines = {family: observed(family, requests) for family in engine.FAMILIES}
+        pickers = {family: observed(family, requests) for family in gateway.FAMILIES}
+        counts = {f"{family}_sum": total for family, (_, total) in engines.items()}
+        # half of what a page has is 0 on most engines: no speculation, no tiers
+        for n, name in enumerate(engine.COUNTERS):
+            counts[name] = float(draw.poisson(requests * 150 * (1 + n % 3))) if n % 2 else 0.0
+        counts |= {"accelerator_seconds": 120.0 * minutes, "cost:USD": 8 / 60 * minutes}
+        at_gateway = {f"{family}_sum": total for family, (_, total) in pickers.items()}
+        at_gateway |= {"gateway.requests": float(requests), "gateway.errors": 0.0, "gateway.poll_errors": 0.0}
+        gauges = {name: round(float(draw.uniform()), 4) for name in engine.GAUGES}
+        gauges |= {"accelerators": 2.0, "cost_per_hour:USD": 8.0}
+        states = {"desired": 2, "ready": 2, "starting": 0, "terminating": 0, "awake": 2, "asleep": 0, "discarded": 0}
+        same: dict[str, Any] = {"at": 0.0, "seconds": 60.0 * minutes, "targets": 2, "scraped": 2, "replicas": states}
+        histograms = {family: histogram for family, (histogram, _) in engines.items()}
+        variant = Signals(**same, counts=counts, gauges=gauges, histograms=histograms)
+        pool = Signals(
+            **same,
+            counts=counts | at_gateway,
+            gauges=gauges | {name: round(float(draw.uniform()), 4) for name in gateway.GAUGES},
+            histograms=histograms | {family: histogram for family, (histogram, _) in pickers.items()},
+            sources={"gateway": {"targets": 1, "scraped": 1, "reason": ""}},
+        )
+        made.append((pool, variant))
+    return made
+
+
+def packed(rows: list[tuple[Any, Any]], length: float) -> bytes:
+    from apps.telemetry.domain.blocks import pack
+
+    timed = [[replace(row, at=(n + 1) * length) for row in pair] for n, pair in enumerate(rows)]
+    return pack({"": [pool for pool, _ in timed], VARIANT: [variant for _, variant in timed]})
+
+
+def moved(data: bytes, start: datetime) -> bytes:
+    """A block as if its rows began behind `start`: the same history at another time, without packing it anew."""
+    import orjson
+
+    (length,) = struct.unpack_from("<I", data)
+    header = orjson.loads(zlib.decompress(data[4 : 4 + length]))
+    header["first"] += round(start.timestamp() * 1e6)
+    again = zlib.compress(orjson.dumps(header), 9)
+    return struct.pack("<I", len(again)) + again + data[4 + length :]
+
+
+def row_text(row: Any) -> str:
+    """The JSON columns of a row, as COPY takes them."""
+    columns = row.to_json()
+    return "\t".join(json.dumps(columns[column]) for column in _COLUMNS)
 
 
 def read_panels(uids: list[uuid.UUID], asked: int, now: datetime) -> dict[str, list[float]]:
@@ -243,7 +302,7 @@ def read_panels(uids: list[uuid.UUID], asked: int, now: datetime) -> dict[str, l
     Membership.objects.create(user=user, team=Team.objects.get_or_create(name="default")[0], role=Role.VIEWER)
     token = tokens.issue(owner=user, name="bench").secret
     chosen = random.Random(1).sample(uids, min(asked, len(uids)))
-    spec = {"model": "m", "cluster": "c", "variants": [{"name": "h200"}]}
+    spec = {"model": "m", "cluster": "c", "variants": [{"name": VARIANT}]}
     for n, uid in enumerate(chosen):
         Pool.objects.create(
             uid=uid, team="default", name=f"p{n}", namespace="serving", spec=spec, created_at=now, updated_at=now
