@@ -51,9 +51,17 @@ def prometheus_binary() -> str:
 
 @contextmanager
 def run_prometheus(
-    directory: Path, targets: Sequence[StaticTarget], *, every: str = "1s", relabel: Mapping[str, str] | None = None
+    directory: Path,
+    targets: Sequence[StaticTarget],
+    *,
+    every: str = "1s",
+    relabel: Mapping[str, str] | None = None,
+    rules: Sequence[Path] = (),
 ) -> Iterator[PrometheusProcess]:
-    """A Prometheus that scrapes these targets `every` so often and has had each of them up; killed at the end."""
+    """A Prometheus that scrapes these targets `every` so often and has had each of them up; killed at the end.
+
+    `rules`: rule files, which it evaluates as often.
+    """
     binary = prometheus_binary()
     jobs: dict[str, list[dict[str, Any]]] = {}
     for target in targets:
@@ -61,7 +69,8 @@ def run_prometheus(
         labels = {"namespace": target.namespace, "pod": target.pod, **(relabel or {})}
         jobs.setdefault(target.job, []).append({"targets": [address], "labels": labels})
     config = {
-        "global": {"scrape_interval": every, "scrape_timeout": every},
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+        "rule_files": [str(path) for path in rules],
         "scrape_configs": [{"job_name": job, "static_configs": group} for job, group in jobs.items()],
     }
     directory.mkdir(parents=True, exist_ok=True)

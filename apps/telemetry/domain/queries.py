@@ -41,9 +41,13 @@ def ratio(part: str, whole: str) -> str:
 
 
 def failed_at_gateway() -> str:
-    """Share of requests that were shed, failed or timed out at the picker (apps.telemetry.domain.failures)."""
+    """Share of requests that were shed, failed or timed out at the picker (apps.telemetry.domain.failures).
+
+    A counter with labels has no series before its first event: where requests are counted, that is none of them.
+    """
     errors = counter("gateway.errors").replace("$S", f'$S,error_code!~"{CLIENT_CODES}"')
-    return f"sum(rate({errors}[$w])) / ({rate('gateway.requests')} > 0)"
+    requests = rate("gateway.requests")
+    return f"(sum(rate({errors}[$w])) or {requests} * 0) / ({requests} > 0)"
 
 
 def metric_of(family: str) -> str:

@@ -1,0 +1,265 @@
+"""Every query that we ship, executed by a real Prometheus that scrapes a real pool: dashboard, alerts, rules of SLOs.
+
+And the source itself behind TLS, a client certificate and a bearer token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from django.conf import settings
+
+from apps.clusters.domain.spec import PrometheusSpec
+from apps.pools.domain.facts import latency_grid
+from apps.slos.domain.rules import RECORD, rule_groups
+from apps.slos.domain.slo import Objective
+from apps.telemetry import prometheus as source
+from apps.telemetry.domain.observability import panel_queries
+from apps.telemetry.domain.panels import PANELS
+from apps.telemetry.domain.queries import filled
+from apps.telemetry.scrape import Target
+from tests.support.engines import run_engine
+from tests.support.gateways import ENGINE_PORT, GatewayProcess, loopback_address, run_cluster, run_gateway
+from tests.support.prometheus import PrometheusProcess, StaticTarget, prometheus_binary, run_prometheus
+from tests.support.tls import Authority, Front, Pair, run_front
+from tests.support.wait import wait_until
+
+JOB = "serving/chat"
+WINDOW = "5m"
+ALERTS = Path(settings.BASE_DIR, "deploy/alerts/lamplight-pools.rules.yaml")
+DASHBOARD = Path(settings.BASE_DIR, "deploy/grafana/lamplight-pool.json")
+# what needs a draft model, a tier or requests that were held: the queries run, and have nothing to say here
+QUIET = {"speculation", "offload_bandwidth", "gateway_hold", "gateway_queue"}
+
+
+@dataclass
+class Pool:
+    """A running pool and the Prometheus that scrapes it. `rules`: files that it evaluates."""
+
+    prometheus: PrometheusProcess
+    rules: list[Path]
+
+
+def objectives() -> list[Objective]:
+    latencies = [
+        Objective(metric=metric, threshold=timedelta(milliseconds=500), fraction=Decimal("0.95"))
+        for metric in ("ttft", "e2e", "tpot", "itl")
+    ]
+    return [*latencies, Objective(metric="errors", fraction=Decimal("0.99"), window=timedelta(days=7))]
+
+
+def slo_rules(directory: Path) -> Path:
+    """The rules that Lamplight renders into a cluster for SLOs at both places, evaluated every second."""
+    _, edges = latency_grid()
+    groups = [
+        {**group, "interval": "1s"}
+        for place in ("gateway", "engine")
+        for group in rule_groups(
+            slo=place,
+            team="default",
+            pool="chat",
+            namespace="serving",
+            objectives=objectives(),
+            source=place,
+            edges=edges,
+        )
+    ]
+    assert len(groups) == 2
+    file = directory / "slos.rules.yaml"
+    file.write_text(yaml.safe_dump({"groups": groups}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    prometheus_binary()
+    directory = tmp_path_factory.mktemp("pool")
+    host = loopback_address()
+    rules = [ALERTS, slo_rules(directory)]
+    with (
+        run_cluster(directory) as cluster,
+        run_engine(directory, "--served-model-name", "llama", host=host, port=ENGINE_PORT),
+    ):
+        cluster.create_pool()
+        cluster.create_pod("chat-0", host)
+        with run_gateway(directory, cluster) as gateway:
+            gateway.wait_for_endpoints(1)
+            targets = [
+                StaticTarget(f"http://{host}:{ENGINE_PORT}/metrics", "serving", "chat-0", job=JOB),
+                StaticTarget(f"http://{gateway.address}:9090/metrics", "serving", "chat-epp-0", job=JOB),
+            ]
+            with run_prometheus(directory / "prometheus", targets, rules=rules) as running:
+                # a labelled counter begins with its first event: the rate is of what comes after that
+                _send(gateway, 1)
+                _wait_for(running, f'sum(llm_d_epp_request_total{{job="{JOB}"}})')
+                _send(gateway, 6)
+                _wait_for(running, f'sum(rate(llm_d_epp_request_total{{job="{JOB}"}}[{WINDOW}]))')
+                yield Pool(running, rules)
+
+
+def _send(gateway: GatewayProcess, count: int) -> None:
+    for number in range(count):
+        body = {"model": "llama", "prompt": f"Number {number} " * 40, "max_tokens": 12, "stream": True}
+        assert gateway.post("/v1/completions", body).status_code == 200
+
+
+def _wait_for(running: PrometheusProcess, query: str) -> None:
+    wait_until(lambda: any(float(row["value"][1]) > 0 for row in running.query(query)), 30, f"there is {query}")
+
+
+def ask(pool: Pool, query: str) -> list[dict[str, Any]]:
+    answer = requests.get(f"{pool.prometheus.url}/api/v1/query", params={"query": query}, timeout=10).json()
+    assert answer["status"] == "success", f"{query}: {answer.get('error')}"
+    return list(answer["data"]["result"])
+
+
+def test_promtool_takes_every_rule_file(pool: Pool) -> None:
+    promtool = Path(prometheus_binary()).with_name("promtool")
+    for path in pool.rules:
+        done = subprocess.run([promtool, "check", "rules", path], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_rule_is_evaluated_without_error(pool: Pool) -> None:
+    def rules() -> list[dict[str, Any]]:
+        answer = requests.get(f"{pool.prometheus.url}/api/v1/rules", timeout=10).json()
+        return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
+
+    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), 30, "every rule has been evaluated")
+    broken = {rule["name"]: rule.get("lastError") for rule in rules() if rule["health"] != "ok"}
+    assert broken == {}
+    written = sum(len(group["rules"]) for path in pool.rules for group in yaml.safe_load(path.read_text())["groups"])
+    assert len(rules()) == written > 40
+    # a pool that is well fires nothing
+    assert [rule["name"] for rule in rules() if rule.get("state") == "firing"] == []
+
+
+def test_recorded_shares_are_of_what_was_asked(pool: Pool) -> None:
+    """A rule on series that are not there is silent: each objective's share of bad events has to be a number."""
+    expected = {(place, objective.key) for place in ("gateway", "engine") for objective in objectives()}
+    wait_until(
+        lambda: {(row["metric"]["slo"], row["metric"]["objective"]) for row in ask(pool, f"{RECORD}5m")} == expected,
+        30,
+        "every objective has a share of bad events",
+    )
+    for row in ask(pool, f"{RECORD}5m"):
+        assert 0.0 <= float(row["value"][1]) <= 1.0, row
+
+
+@pytest.mark.parametrize("panel", PANELS.values(), ids=lambda panel: panel.name)
+def test_every_panel_says_something_through_prometheus(pool: Pool, panel: Any) -> None:
+    for label, query in panel_queries(panel):
+        found = ask(pool, filled(query, selector=f'job=~"{JOB}"', window=WINDOW))
+        if panel.name not in QUIET:
+            assert found, f"{panel.name}, {label}: {query} has no series"
+
+
+def test_the_dashboard_as_it_is_shipped(pool: Pool) -> None:
+    shipped = json.loads(DASHBOARD.read_text())
+    queries = [target["expr"] for panel in shipped["panels"] for target in panel.get("targets", ())]
+    assert len(queries) > 40
+    for query in queries:
+        ask(pool, query.replace("$pool", JOB).replace("$__rate_interval", WINDOW))
+    (metric,) = re.findall(r"label_values\((.+), job\)", json.dumps(shipped["templating"]))
+    assert {row["metric"]["job"] for row in ask(pool, metric)} == {JOB}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"), "ours")
+
+
+@pytest.fixture(scope="module")
+def client(authority: Authority) -> Pair:
+    return authority.issue("lamplight")
+
+
+@pytest.fixture
+def front(pool: Pool, authority: Authority) -> Iterator[Front]:
+    with run_front(
+        pool.prometheus.url, server=authority.issue("server"), clients=authority.file, token="s3cret-1"
+    ) as up:
+        yield up
+
+
+PODS = [Target("uid", "chat-0", "v", "http://10.0.0.1/metrics", namespace="serving")]
+
+
+def spec(front: Front, authority: Authority, client: Pair, token: Path, **changes: Any) -> PrometheusSpec:
+    credentials = {
+        "bearerTokenFile": str(token),
+        "caFile": str(authority.file),
+        "certificateFile": str(client.certificate),
+        "keyFile": str(client.key),
+        **changes,
+    }
+    given = {name: value for name, value in credentials.items() if value is not None}
+    return PrometheusSpec.from_document({"url": front.url, "credentials": given})
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text("s3cret-1\n")
+    return file
+
+
+def test_a_prometheus_behind_tls_and_a_token(
+    pool: Pool, front: Front, authority: Authority, client: Pair, token: Path
+) -> None:
+    found = source.ask(spec(front, authority, client, token), PODS)
+    plain = source.ask(PrometheusSpec(url=pool.prometheus.url), PODS)
+    (secured,), (open_,) = found.values(), plain.values()
+    assert secured.reading.counters["requests"] == open_.reading.counters["requests"] == 7
+    assert [path.partition("?")[0] for path in front.asked] == ["/api/v1/query"]
+    # a token that was renewed in place is read anew
+    front.token = "s3cret-2"
+    with pytest.raises(source.PrometheusError, match="refused the query") as refused:
+        source.ask(spec(front, authority, client, token), PODS)
+    assert "s3cret" not in str(refused.value)
+    token.write_text("s3cret-2")
+    assert source.ask(spec(front, authority, client, token), PODS)
+
+
+def test_whom_tls_does_not_vouch_for_is_not_asked(
+    front: Front, authority: Authority, client: Pair, token: Path, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path, "stranger")
+    with pytest.raises(source.PrometheusError, match="certificate verify failed"):
+        source.ask(spec(front, authority, client, token, caFile=str(stranger.file)), PODS)
+    # authorities of the system do not know it either
+    with pytest.raises(source.PrometheusError, match="certificate verify failed"):
+        source.ask(spec(front, authority, client, token, caFile=None), PODS)
+    assert front.asked == []
+
+
+def test_without_its_own_certificate_nothing_is_answered(
+    front: Front, authority: Authority, client: Pair, token: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(source.PrometheusError, match="cannot be reached"):
+        source.ask(spec(front, authority, client, token, certificateFile=None, keyFile=None), PODS)
+    missing = spec(front, authority, client, token, bearerTokenFile=str(tmp_path / "none"))
+    with pytest.raises(source.PrometheusError, match="No such file"):
+        source.ask(missing, PODS)
+    assert front.asked == []
+
+
+def test_a_certificate_of_another_address_is_refused(
+    pool: Pool, authority: Authority, client: Pair, token: Path
+) -> None:
+    elsewhere = authority.issue("elsewhere", address="10.9.9.9")
+    with run_front(pool.prometheus.url, server=elsewhere, clients=authority.file, token="s3cret-1") as front:
+        with pytest.raises(source.PrometheusError, match="certificate verify failed"):
+            source.ask(spec(front, authority, client, token), PODS)
+        assert front.asked == []
