@@ -16,14 +16,17 @@ from apps.core.models import DeclaredObject
 from apps.telemetry import selectors
 from apps.telemetry.domain.measures import reads_of
 from apps.telemetry.domain.panels import MAX_POINTS, PANELS, catalogue_entry, choose_step, draw
+from apps.telemetry.domain.replicas import WINDOW, compare
 from apps.telemetry.ranges import range_of
 from apps.telemetry.thresholds import thresholds_of
 
-__all__ = ["PanelList", "PanelPoints"]
+__all__ = ["PanelList", "PanelPoints", "ReplicaSignals"]
 
 _DEFAULT_RANGE = 900.0
 # a chart reads minutes; two weeks of them would be a hundred times what a screen can show
 MAX_RANGE = 3 * 86400.0
+# outliers come first: what is cut off is as it should be
+MAX_REPLICAS = 500
 
 _RANGE = [
     OpenApiParameter("from", str, description="Unix seconds or ISO 8601; 15 minutes before `to` when left out."),
@@ -91,6 +94,27 @@ class PanelPoints(APIView):
             thresholds=thresholds_of(team, name, chart.family) if chart.family else (),
         )
         return Response(drawn.to_json())
+
+
+class ReplicaSignals(APIView):
+    """Every replica beside the others of its variant, those that are out of line first."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, team: str, name: str) -> Response:
+        reports = compare(selectors.replicas_of(_pool(request, team, name).uid))
+        states = [report.state for report in reports]
+        return Response(
+            {
+                "at": selectors.last_tick_at(),
+                "window": WINDOW,
+                "items": [report.to_json() for report in reports[:MAX_REPLICAS]],
+                "summary": {
+                    "replicas": len(reports),
+                    "outliers": states.count("outlier"),
+                    "silent": states.count("silent"),
+                },
+            }
+        )
 
 
 def _variant(request: Request, pool: DeclaredObject) -> str:

@@ -19,8 +19,8 @@ from apps.telemetry.domain.deltas import carry, delta
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import ROLE, AcceleratorUse, Reading, Signals, combine
 from apps.telemetry.reading import read_all
-from apps.telemetry.scrape import Scraped
-from apps.telemetry.services import Tick, Totals
+from apps.telemetry.scrape import Scraped, Target
+from apps.telemetry.services import ReplicaReading, Tick, Totals
 from apps.telemetry.targets import PoolTargets, find_targets
 
 __all__ = ["run_tick"]
@@ -77,28 +77,22 @@ def _tick(
 ) -> Tick:
     rows: dict[tuple[UUID, str], Signals] = {}
     totals: dict[str, tuple[UUID, PageReading, datetime]] = {}
+    replicas: dict[str, ReplicaReading] = {}
     for pool in pools:
         engines: dict[str, list[Reading]] = {}
         gateways: list[Reading] = []
         for target in pool.targets:
-            found = gateways if target.kind == "gateway" else engines.setdefault(target.variant, [])
             answer = scraped[target.key]
-            if answer.reading is None:
-                if target.key not in pool.leaving:
-                    found.append(Reading(None, reason=answer.reason))
+            if answer.reading is None and target.key in pool.leaving:
                 continue
-            last = before.get(target.key)
-            read_at = at - timedelta(seconds=answer.age)
-            gap = (read_at - last.at).total_seconds() if last else 0.0
-            if pool.prometheus is not None and gap > OUTAGE:
-                # what happened meanwhile is filled in minute by minute: here it would count a second time
-                last = None
-            if last is not None and 0 <= gap < _SAME_PAGE:
-                # nobody has scraped it since: it says how things are, and nothing new of what happened
-                found.append(Reading(answer.reading))
+            reading = _read(pool, target, answer, before, totals, at=at)
+            if target.kind == "gateway":
+                gateways.append(reading)
                 continue
-            totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap), read_at)
-            found.append(Reading(answer.reading, delta(last.reading, answer.reading, gap) if last else None))
+            engines.setdefault(target.variant, []).append(reading)
+            replicas[target.key] = ReplicaReading(
+                pool.pool, target.variant, target.name, reading.reading, reading.delta, reading.reason
+            )
         for key, variants in _groups(pool).items():
             members = [reading for variant in variants for reading in engines.get(variant, [])]
             row = combine(
@@ -112,7 +106,32 @@ def _tick(
             if pool.prometheus is not None:
                 row = replace(row, sources={**row.sources, "engine": {"kind": "prometheus"}})
             rows[(pool.pool, key)] = row if row.reason or members else _silent(row, pool)
-    return Tick(at=at, rows=rows, totals=totals)
+    return Tick(at=at, rows=rows, totals=totals, replicas=replicas)
+
+
+def _read(
+    pool: PoolTargets,
+    target: Target,
+    answer: Scraped,
+    before: Mapping[str, Totals],
+    totals: dict[str, tuple[UUID, PageReading, datetime]],
+    *,
+    at: datetime,
+) -> Reading:
+    """What a target says beside what it said before; `totals` gets what the next tick compares with."""
+    if answer.reading is None:
+        return Reading(None, reason=answer.reason)
+    last = before.get(target.key)
+    read_at = at - timedelta(seconds=answer.age)
+    gap = (read_at - last.at).total_seconds() if last else 0.0
+    if pool.prometheus is not None and gap > OUTAGE:
+        # what happened meanwhile is filled in minute by minute: here it would count a second time
+        last = None
+    if last is not None and 0 <= gap < _SAME_PAGE:
+        # nobody has scraped it since: it says how things are, and nothing new of what happened
+        return Reading(answer.reading)
+    totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap), read_at)
+    return Reading(answer.reading, delta(last.reading, answer.reading, gap) if last else None)
 
 
 def _groups(pool: PoolTargets) -> dict[str, list[str]]:

@@ -122,6 +122,26 @@ class ScrapeState(models.Model):
         return f"{self.target} at {self.at:%H:%M:%S}"
 
 
+class ReplicaWindow(models.Model):
+    """The last minutes of one engine, which it is compared with its peers by: apps.telemetry.domain.replicas.
+
+    `at`: the last tick that meant to read it, `read_at`: the last one that could; `reason`: why this one could not.
+    """
+
+    target = models.CharField(max_length=100, primary_key=True)
+    pool = models.UUIDField(db_index=True)
+    variant = models.CharField(max_length=63, blank=True)
+    name = models.CharField(max_length=253)
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    stretches = models.JSONField(default=list)
+    gauges = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S}"
+
+
 class PoolSummary(models.Model):
     """The newest figures of a pool, for lists: one row to read where a window of signals would be many.
 

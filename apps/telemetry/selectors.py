@@ -13,12 +13,23 @@ from django.db.models import Sum
 from apps.core import clock
 from apps.telemetry import rows
 from apps.telemetry.domain.histogram import Histogram
+from apps.telemetry.domain.replicas import Replica, Stretch
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import PoolSummary, Progress, Signal
+from apps.telemetry.models import PoolSummary, Progress, ReplicaWindow, Signal
 from apps.telemetry.partitions import HOURS, MINUTES, RAW, TENS
 
-__all__ = ["INTERVAL", "Summary", "arrivals", "last_tick_at", "recent", "scraped_now", "signals_of", "summaries"]
+__all__ = [
+    "INTERVAL",
+    "Summary",
+    "arrivals",
+    "last_tick_at",
+    "recent",
+    "replicas_of",
+    "scraped_now",
+    "signals_of",
+    "summaries",
+]
 
 # seconds between ticks: the beat's schedule of telemetry-tick
 INTERVAL = 10.0
@@ -139,6 +150,24 @@ def recent(pools: Iterable[UUID], *, seconds: float) -> dict[UUID, dict[str, lis
     for pool, variant, row in rows.fetch(RAW.name, list(pools), after=since, until=now):
         found.setdefault(pool, {}).setdefault(variant, []).append(row)
     return found
+
+
+def replicas_of(pool: UUID) -> list[Replica]:
+    """The engines that the newest ticks meant to read, with what they did in the last minutes."""
+    now = clock.now()
+    return [
+        Replica(
+            name=row.name,
+            variant=row.variant,
+            read_at=row.read_at.timestamp() if row.read_at is not None else None,
+            reason=row.reason,
+            stretches=tuple(Stretch.from_json(stored) for stored in row.stretches),
+            gauges=row.gauges,
+        )
+        for row in ReplicaWindow.objects.filter(pool=pool, at__gt=now - timedelta(seconds=3 * INTERVAL)).order_by(
+            "name"
+        )
+    ]
 
 
 def last_tick_at() -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from django.db import transaction
 
 from apps.core import clock
 from apps.telemetry import partitions
-from apps.telemetry.domain import measures
+from apps.telemetry.domain import measures, replicas
+from apps.telemetry.domain.deltas import Delta
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.measures import Measure, reads_of
 from apps.telemetry.domain.readings import PageReading
@@ -22,6 +23,7 @@ from apps.telemetry.models import (
     Outage,
     PoolSummary,
     Progress,
+    ReplicaWindow,
     ScrapeState,
     Signal,
     SignalColumns,
@@ -33,6 +35,7 @@ from apps.telemetry.rows import fetch, oldest_row, pools_with_rows, wanted
 
 __all__ = [
     "FIGURES",
+    "ReplicaReading",
     "Tick",
     "Totals",
     "import_rows",
@@ -89,13 +92,27 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class ReplicaReading:
+    """One engine in a tick: what it did since the last one, None when that cannot be told; `reason`: why it was not
+    read."""
+
+    pool: UUID
+    variant: str
+    name: str
+    reading: PageReading | None
+    change: Delta | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Tick:
     """What one tick found: a row per (pool, variant; "" for the pool), and the totals of every process that
-    answered, with the time at which its page was read."""
+    answered, with the time at which its page was read; `replicas`: every engine by the key of its target."""
 
     at: datetime
     rows: Mapping[tuple[UUID, str], Signals]
     totals: Mapping[str, tuple[UUID, PageReading, datetime]]
+    replicas: Mapping[str, ReplicaReading] = field(default_factory=dict)
 
 
 def totals_of(targets: Iterable[str]) -> dict[str, Totals]:
@@ -124,6 +141,7 @@ def record_tick(tick: Tick) -> None:
             update_fields=["pool", "at", "totals"],
             batch_size=500,
         )
+        _keep_replicas(tick)
         progress, _ = Progress.objects.select_for_update().get_or_create(id=1)
         rolled = roll_up(progress.minutes_until, tick.at)
         _summarise(tick, rolled)
@@ -320,6 +338,7 @@ def retire() -> None:
         partitions.ensure(table, now)
         partitions.drop_old(table, now)
     ScrapeState.objects.filter(at__lt=now - timedelta(hours=1)).delete()
+    ReplicaWindow.objects.filter(at__lt=now - timedelta(hours=1)).delete()
     PoolSummary.objects.filter(at__lt=now - timedelta(days=1)).delete()
     Outage.objects.filter(until__lt=now - partitions.MINUTES.kept).delete()
 
@@ -351,6 +370,37 @@ def _row(table: Callable[..., Any], pool: UUID, variant: str, at: datetime, row:
         scraped=row.scraped,
         reason=row.reason,
         **row.to_json(),
+    )
+
+
+def _keep_replicas(tick: Tick) -> None:
+    """Bring the last minutes of every engine up to this tick."""
+    before = {row.target: row for row in ReplicaWindow.objects.filter(target__in=list(tick.replicas))}
+    windows = []
+    for target, one in tick.replicas.items():
+        old = before.get(target)
+        stretches = [replicas.Stretch.from_json(stored) for stored in old.stretches] if old is not None else []
+        read = one.reading is not None
+        gauges = one.reading.gauges if one.reading is not None else {}
+        windows.append(
+            ReplicaWindow(
+                target=target,
+                pool=one.pool,
+                variant=one.variant,
+                name=one.name,
+                at=tick.at,
+                read_at=tick.at if read else old.read_at if old is not None else None,
+                reason=one.reason,
+                stretches=[s.to_json() for s in replicas.moved_on(stretches, tick.at.timestamp(), one.change)],
+                gauges={name: gauges[name] for name in replicas.GAUGES if name in gauges},
+            )
+        )
+    ReplicaWindow.objects.bulk_create(
+        windows,
+        update_conflicts=True,
+        unique_fields=["target"],
+        update_fields=["pool", "variant", "name", "at", "read_at", "reason", "stretches", "gauges"],
+        batch_size=500,
     )
 
 

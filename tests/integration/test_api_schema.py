@@ -15,7 +15,12 @@ from tests.support.people import Api
 from tests.support.routes import api_routes, methods_of
 
 # what is described elsewhere: the description itself, and what streams (Server-Sent Events have no schema in OpenAPI)
-NOT_DESCRIBED = {"schema", "stream", "teams/<slug:team>/pools/<slug:name>/chat"}
+NOT_DESCRIBED = {
+    "schema",
+    "stream",
+    "teams/<slug:team>/pools/<slug:name>/chat",
+    "teams/<slug:team>/pools/<slug:name>/replica-signals",
+}
 
 
 @pytest.fixture(scope="module")

@@ -432,6 +432,34 @@ def test_charts_over_rest(world: World, pool: Pool, api: Api) -> None:
     assert [time - START.timestamp() for time, _ in explicit["series"][0]["points"]] == [85, 115]
 
 
+def test_a_replica_that_is_not_as_its_peers(world: World, pool: Pool, api: Api) -> None:
+    engines = [Engine(f"chat-fast-{n}") for n in range(4)]
+    try:
+        targets = tuple(engine.target("fast") for engine in engines)
+        for tick in range(8):
+            for engine in engines:
+                engine.serve(20, prompt=1000, cached=750, within=0.5 if engine is engines[0] else 0.1)
+            if tick == 7:
+                engines[3].status = 500
+            world.now += timedelta(seconds=10)
+            with clock.frozen(world.now):
+                run_tick(lambda: [PoolTargets(world.pool, ("fast",), targets)])
+    finally:
+        for engine in engines:
+            engine.stop()
+    with clock.frozen(world.now):
+        found = api.get("teams/default/pools/chat/replica-signals")
+    assert found["summary"] == {"replicas": 4, "outliers": 1, "silent": 1}
+    assert [(item["name"], item["state"]) for item in found["items"]] == [
+        ("chat-fast-0", "outlier"), ("chat-fast-3", "silent"), ("chat-fast-1", "ok"), ("chat-fast-2", "ok"),
+    ]  # fmt: skip
+    assert found["items"][0]["figures"]["ttft_p95"]["outlier"] is True
+    assert found["items"][0]["findings"] == ["Time to first token (p95) is 480 ms; its 2 peers have 95 ms."]
+    assert "answered 500" in found["items"][1]["reason"]
+    with clock.frozen(world.now + timedelta(minutes=10)):
+        assert api.get("teams/default/pools/chat/replica-signals")["items"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -77,6 +77,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/targets": {"GET": N.READ, "PUT": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/panels": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/panels/<slug:panel>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/replica-signals": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/attainment": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/budget": _READ_ONLY,
     "teams/<slug:team>/slos/<slug:name>/burn": _READ_ONLY,
