@@ -22,7 +22,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, rollouts, selectors, services, standby
+from apps.pools import approvals, drifting, rollouts, selectors, services, standby, victims
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
@@ -180,6 +180,8 @@ def _act(
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
         theirs = not owners.ours(manifest["metadata"]["name"])
+        if variant and not theirs and wanted < was:
+            victims.mark(kube, pool, [pod for pod in observed.pods if pod.variant == variant], fence)
         changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=theirs)
         if changed is not None:
             live[name] = changed

@@ -8,21 +8,20 @@ the routing, an engine that sleeps. An engine that cannot be woken is started an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from apps.clusters.errors import Conflict, NotFound
 from apps.clusters.kube import Kube
 from apps.core import clock
 from apps.core.domain.conditions import Condition
-from apps.pools import selectors, tokens
-from apps.pools.domain.engines import COMPONENT_ENGINE, ENGINE_PORT
+from apps.pools import engine_pages, selectors, tokens
+from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.picker import COMPONENT_PICKER, METRICS_PORT
 from apps.pools.domain.pods import SERVING, UNROUTED_AT, Replica, read_pod
@@ -39,7 +38,6 @@ log = logging.getLogger(__name__)
 
 MANAGER = "lamplight-standby"
 SOON_SECONDS = 0.5
-_READ = (1.0, 2.0)
 # level 1 copies the weights to host memory and back; the measured 7 s and 1 s are of 16 GB
 _SLEEP = (1.0, 60.0)
 _WAKE = (1.0, 20.0)
@@ -134,8 +132,8 @@ def held_requests(kube: Kube, pool: Pool) -> Held | None:
         if pod.component != COMPONENT_PICKER or not pod.ready or pod.terminating or not pod.ip:
             continue
         try:
-            samples = list(_samples(_url(pod, "/metrics", METRICS_PORT), _QUEUE))
-        except (requests.RequestException, ValueError):
+            samples = list(engine_pages.samples(pod, _QUEUE, METRICS_PORT))
+        except engine_pages.FAILURES:
             continue
         sums = {name: sum(value for sample, _, value in samples if sample == name) for name in _QUEUE}
         before = found or Held(0.0, 0.0)
@@ -143,19 +141,10 @@ def held_requests(kube: Kube, pool: Pool) -> Held | None:
     return found
 
 
-def _samples(url: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Raises RequestException, ValueError."""
-    answer = requests.get(url, params=[("name[]", name) for name in names], timeout=_READ, allow_redirects=False)
-    answer.raise_for_status()
-    for family in text_string_to_metric_families(answer.text):
-        for sample in family.samples:
-            yield sample.name, sample.labels, sample.value
-
-
 def _page(pod: Replica) -> Any:
     try:
-        return page_of(_samples(_url(pod, "/metrics"), _SERIES))
-    except (requests.RequestException, ValueError) as error:
+        return page_of(engine_pages.samples(pod, _SERIES))
+    except engine_pages.FAILURES as error:
         log.warning("engine %s does not tell whether it sleeps: %s", pod.name, error)
         return "unknown", None
 
@@ -232,12 +221,7 @@ def _post(pool: Pool, pod: Replica, path: str, timeout: tuple[float, float]) -> 
     """What went wrong, "" for nothing."""
     try:
         headers = {tokens.HEADER: tokens.token(pool.uid)}
-        answer = requests.post(_url(pod, path), headers=headers, timeout=timeout, allow_redirects=False)
+        answer = requests.post(engine_pages.url_of(pod, path), headers=headers, timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
         return f"{path.partition('?')[0]} failed: {type(error).__name__}"
     return "" if answer.status_code == 200 else f"{path.partition('?')[0]} answered {answer.status_code}"
-
-
-def _url(pod: Replica, path: str, port: int = ENGINE_PORT) -> str:
-    host = f"[{pod.ip}]" if pod.ip and ":" in pod.ip else pod.ip
-    return f"http://{host}:{port}{path}"
