@@ -8,12 +8,13 @@ DATA ?= .lamplight
 DEMO ?= 1
 ENGINE ?= sim
 NAME ?=
+VLLM_PYTHON ?=
 # tests run in so many processes, each with servers of its own; a file stays on one of them (0: in this process, for a debugger)
 WORKERS ?= 2
 PARALLEL = -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help up down check test test-python e2e soak bench lock clean clean-venv console schema format conformance
+.PHONY: help up down check test test-vllm test-python e2e soak bench lock clean clean-venv console schema format conformance
 
 help:
 	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 ENGINE=sim|vllm); Ctrl-C stops it"
@@ -23,6 +24,7 @@ help:
 	@echo "make check       lint, types, imports, schema only"
 	@echo "make e2e         the browser tests only"
 	@echo "make soak        what runs long"
+	@echo "make test-vllm   the simulator and our command lines against a real vLLM (VLLM_PYTHON=)"
 	@echo "make bench NAME= one benchmark of bench/"
 	@echo "make schema      types of the API for the console (after a change of any endpoint)"
 	@echo "make lock        compile requirements*.txt from pyproject.toml"
@@ -94,6 +96,10 @@ e2e: $(VENV)/.dev console
 conformance: $(VENV)/.dev
 	@test -n "$(KUBECONFIG)" || { echo "Which cluster? make conformance KUBECONFIG=<file>; the embedded one is in make test"; exit 2; }
 	LAMPLIGHT_CONFORMANCE_KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest tests/conformance/test_behaviour.py
+
+test-vllm: $(VENV)/.dev
+	@test -n "$(VLLM_PYTHON)" || { echo "Which vLLM? make test-vllm VLLM_PYTHON=/path/to/venv/bin/python (docs/real-engine.md says how to install one)"; exit 2; }
+	VLLM_PYTHON="$(VLLM_PYTHON)" $(BIN)/python -m pytest tests/vllm --timeout 1200
 
 soak: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m soak --timeout 1800

@@ -66,7 +66,7 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _say(f"vLLM API server version {settings.version} (engine simulator), model {settings.model}")
     for name in settings.not_modelled:
-        _say(f"--{name.replace('_', '-')} is accepted but not simulated yet")
+        _say(f"{name} is accepted but not simulated yet")
     _say(f"Step times: {timed.origin}, of {timed.basis}")
     _say(f"GPU KV cache size: {settings.engine.kv_tokens:,} tokens on {settings.accelerators} x {settings.accelerator}")
     with contextlib.suppress(TimeoutError):
@@ -147,6 +147,8 @@ def features(settings: EngineSettings) -> frozenset[str]:
     found = set()
     if settings.lora is not None:
         found.add("lora")
+    if settings.dev_mode:
+        found.add("sleep_endpoints")
     if settings.engine.draft_tokens:
         found.add("speculative")
     if settings.transfer is not None:

@@ -12,7 +12,10 @@ import orjson
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import Generation
 
-_ROLE = b'"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
+_ROLE = (
+    b'"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],'
+    b'"prompt_token_ids":null,"prompt_text":null}\n\n'
+)
 DONE = b"data: [DONE]\n\n"
 
 
@@ -42,6 +45,8 @@ class Answer:
     choices: list[Choice]
     prompt_tokens: int
     prompt_details: bool
+    fingerprint: str
+    block_size: int
     finished: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def advance(self, choice: Choice, tokens: int, reason: str | None) -> None:
@@ -65,12 +70,25 @@ class Answer:
             "prompt_tokens": self.prompt_tokens,
             "total_tokens": self.prompt_tokens + made,
             "completion_tokens": made,
-            "prompt_tokens_details": {"cached_tokens": cached} if self.prompt_details else None,
+            "prompt_tokens_details": {"cached_tokens": cached, **self._created()} if self.prompt_details else None,
         }
+
+    def _created(self) -> dict[str, int]:
+        """Chats are told how many tokens of the prompt they put into the cache."""
+        if not self.generation.chat:
+            return {}
+        size = self.block_size
+        made = sum(choice.prompt_tokens // size * size - choice.cached_tokens for choice in self.choices)
+        return {"created_cache_tokens": max(made, 0)}
 
     def whole(self) -> dict[str, Any]:
         """The body of an answer that is not streamed."""
         chat = self.generation.chat
+        usage = {**self.usage(), "completion_tokens_details": None}
+        if usage["prompt_tokens_details"] is not None:
+            nothing = {"created_cache_tokens": None, "multimodal_tokens": None}
+            usage["prompt_tokens_details"] = {**nothing, **usage["prompt_tokens_details"]}
+        prompt = {"prompt_logprobs": None, "prompt_token_ids": None, "prompt_text": None} if chat else {}
         return {
             "id": self.request_id,
             "object": "chat.completion" if chat else "text_completion",
@@ -78,10 +96,12 @@ class Answer:
             "model": self.model,
             "choices": [self._message(choice) if chat else self._text(choice) for choice in self.choices],
             "service_tier": None,
-            "system_fingerprint": None,
-            "usage": self.usage(),
-            "prompt_logprobs": None,
+            "system_fingerprint": self.fingerprint,
+            "usage": usage,
+            **prompt,
             "kv_transfer_params": None,
+            "ec_transfer_params": None,
+            "metrics": None,
         }
 
     def _text(self, choice: Choice) -> dict[str, Any]:
@@ -92,7 +112,10 @@ class Answer:
             "logprobs": None,
             "finish_reason": choice.finish_reason,
             "stop_reason": None,
+            "token_ids": None,
             "prompt_logprobs": None,
+            "prompt_token_ids": None,
+            "routed_experts": None,
         }
 
     def _message(self, choice: Choice) -> dict[str, Any]:
@@ -105,12 +128,13 @@ class Answer:
                 "annotations": None,
                 "audio": None,
                 "function_call": None,
-                "tool_calls": [],
                 "reasoning": None,
             },
             "logprobs": None,
             "finish_reason": choice.finish_reason,
             "stop_reason": None,
+            "token_ids": None,
+            "routed_experts": None,
         }
 
 
@@ -126,8 +150,10 @@ class StreamedAnswer(Answer):
         kind = "chat.completion.chunk" if chat else "text_completion"
         head = {"id": self.request_id, "object": kind, "created": self.created, "model": self.model}
         self._head = b"data: " + orjson.dumps(head)[:-1] + b',"choices":[{"index":%d,'
-        self._tail = b"}]}\n\n" if chat else b',"stop_reason":null}],"usage":null}\n\n'
-        self._last = b"data: " + orjson.dumps(head)[:-1] + b',"choices":[],"usage":%b}\n\n'
+        print_ = orjson.dumps(self.fingerprint)
+        self._ids = b',"token_ids":null' if chat else b',"prompt_token_ids":null,"token_ids":null'
+        self._print = b',"system_fingerprint":' + print_
+        self._last = b"data: " + orjson.dumps(head)[:-1] + b',"choices":[],"usage":%b' + self._print + b"}\n\n"
 
     def show(self, choice: Choice) -> None:
         end, reason = choice.tokens, choice.finish_reason
@@ -148,11 +174,14 @@ class StreamedAnswer(Answer):
                 text = orjson.dumps(echo[choice.index // self.generation.n] + choice.filler.text(0, end))
             body = b'"text":%b,"logprobs":null,"finish_reason":%b' % (text, ended)
         choice.shown = end
-        tail = self._tail
+        stopped = b',"stop_reason":null' if reason or not self.generation.chat else b""
+        more = b""
         if self.generation.continuous_usage:
-            usage = b',"usage":%b}\n\n' % orjson.dumps(self.usage())
-            tail = b"}]" + usage if self.generation.chat else b',"stop_reason":null}]' + usage
-        self.write(opening + head + body + tail)
+            more = b',"usage":%b' % orjson.dumps(self.usage())
+        # whoever builds the answer is told with the last thing that is sent
+        if reason and not self.generation.include_usage:
+            more += self._print
+        self.write(opening + head + body + stopped + self._ids + b"}]" + more + b"}\n\n")
 
     def ending(self) -> bytes:
         """What closes the stream: the usage where it was asked for, and [DONE]."""

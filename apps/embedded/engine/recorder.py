@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from apps.embedded.engine.metrics import EngineMetrics
@@ -48,6 +49,20 @@ class Recorder:
         """`state` is awake, weights_offloaded or discard_all; None for an engine that is only paused."""
         for name in ("awake", "weights_offloaded", "discard_all"):
             self._one("vllm:engine_sleep_state", sleep_state=name).set(name == state)
+
+    @contextlib.contextmanager
+    def sleep_operation(self, operation: str) -> Iterator[None]:
+        """Falling asleep (`sleep`) or waking (`wake`) goes on inside; durations are the machine's."""
+        under_way = self._one("vllm:sleep_mode_operations_in_flight", operation=operation)
+        under_way.inc()
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            under_way.dec()
+            self._one("vllm:sleep_mode_operation_duration_seconds", operation=operation).observe(
+                time.monotonic() - begun
+            )
 
     def step(self, tokens: int) -> None:
         self._iteration.observe(tokens)

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import time
 import uuid
+import zlib
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -49,6 +50,7 @@ class EngineServer:
         self.idle = asyncio.Event()
         self.idle.set()
         self._started = int(time.time())
+        self._build = f"{zlib.crc32(settings.model.encode()):08x}"
         # clients may send the same X-Request-Id twice; the engine must not see the same name twice
         self._serial = itertools.count()
 
@@ -95,11 +97,13 @@ class EngineServer:
         if mode not in MODES:
             raise RefusedError(f"Invalid pause mode: {mode}", param="mode")
         # a client that hangs up does not stop what it has begun
-        await asyncio.shield(self.sleeper.sleep(int(level), mode))
+        with self.loop.recorder.sleep_operation("sleep"):
+            await asyncio.shield(self.sleeper.sleep(int(level), mode))
         return web.Response(status=200)
 
     async def wake_up(self, request: web.Request) -> web.Response:
-        await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
+        with self.loop.recorder.sleep_operation("wake"):
+            await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
         return web.Response(status=200)
 
     async def is_sleeping(self, request: web.Request) -> web.Response:
@@ -153,7 +157,22 @@ class EngineServer:
             "root": root,
             "parent": parent,
             "max_model_len": max_model_len,
-            "permission": [],
+            "permission": [
+                {
+                    "id": f"modelperm-{name}",
+                    "object": "model_permission",
+                    "created": self._started,
+                    "allow_create_engine": False,
+                    "allow_sampling": True,
+                    "allow_logprobs": True,
+                    "allow_search_indices": False,
+                    "allow_view": True,
+                    "allow_fine_tuning": False,
+                    "organization": "*",
+                    "group": None,
+                    "is_blocking": False,
+                }
+            ],
         }
 
     async def tokenized(self, request: web.Request) -> web.Response:
@@ -230,6 +249,8 @@ class EngineServer:
             "choices": choices,
             "prompt_tokens": sum(map(len, generation.prompts)),
             "prompt_details": settings.prompt_tokens_details,
+            "fingerprint": f"vllm-{settings.version}-{self._build}",
+            "block_size": settings.engine.block_size,
         }
         answer = (
             StreamedAnswer(**planned, write=_writer(request), interval=settings.stream_interval)
@@ -388,7 +409,7 @@ async def _json(request: web.Request) -> object:
     try:
         return orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
-        raise RefusedError(f"The body is not JSON: {error}.") from error
+        raise RefusedError(f"The body is not JSON: {error}.", type=requests.MALFORMED) from error
 
 
 def _dumps(value: object) -> str:

@@ -11,6 +11,10 @@ from apps.embedded.engine.domain.tokens import VOCABULARY, chat_prompt, tokenize
 MOST_CHOICES = 1024
 
 
+# what vLLM calls a body that its schema refuses; what its code refuses is a BadRequestError
+MALFORMED = "Bad Request"
+
+
 class RefusedError(Exception):
     """A refused request: HTTP status, vLLM's name of the error, the sentence, the parameter at fault."""
 
@@ -134,8 +138,10 @@ def _token_ids(item: object) -> tuple[int, ...]:
 
 def _chat_prompt(body: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
     messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise _invalid("messages", "Field required" if messages is None else "Input should be a non-empty list")
+    if not isinstance(messages, list):
+        raise _invalid("messages", "Field required" if messages is None else "Input should be a valid list")
+    if not messages:
+        raise RefusedError("messages must not be empty", param="messages")
     plain = []
     for message in messages:
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
@@ -182,4 +188,5 @@ def _flag(body: Mapping[str, Any], name: str) -> bool:
 
 
 def _invalid(name: str, problem: str) -> RefusedError:
-    return RefusedError(f"1 validation error: {{'loc': ('body', '{name}'), 'msg': '{problem}'}}", param=name)
+    sentence = f"1 validation error: {{'loc': ('body', '{name}'), 'msg': '{problem}'}}"
+    return RefusedError(sentence, type=MALFORMED, param=f"body.{name}")

@@ -169,7 +169,7 @@ def settings_from(
         middleware=tuple(parsed["middleware"] or ()),
         lora=_lora(parsed, environment),
         transfer=transfer,
-        not_modelled=_not_modelled(parsed) + (transfer.not_modelled if transfer else ()),
+        not_modelled=_not_modelled(parsed, transfer),
     )
 
 
@@ -268,8 +268,10 @@ def _switched_on(environment: Mapping[str, str], name: str) -> bool:
         raise SettingsError(f"{name}={text}: write 0 or 1") from None
 
 
-def _not_modelled(parsed: ParsedArgs) -> tuple[str, ...]:
-    return ("data_parallel_size",) if parsed["data_parallel_size"] > 1 else ()
+def _not_modelled(parsed: ParsedArgs, transfer: Transfer | None) -> tuple[str, ...]:
+    connectors = transfer.not_modelled if transfer is not None else ()
+    ranks = ("--data-parallel-size",) if parsed["data_parallel_size"] > 1 else ()
+    return (*ranks, *(f"{name} of --kv-transfer-config" for name in connectors))
 
 
 def _shape(model: str, config_json: str | None) -> ModelShape:
