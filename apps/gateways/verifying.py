@@ -28,6 +28,7 @@ from apps.gateways.domain.verify import Call, Check, Facts
 from apps.gateways.models import Verification
 from apps.pools import selectors
 from apps.pools.models import Pool
+from apps.telemetry.domain.exposition import ExpositionError, parse
 
 __all__ = ["ask", "facts_of", "follow_rollouts", "forget", "run", "shown"]
 
@@ -178,7 +179,10 @@ def _checks(pool: Pool) -> list[Check]:
         if facts.sleeps:
             checks.append(verify.wake(facts, first))
         if first.answered:
-            checks.append(verify.cache_hit(_call(manager, pool, address, facts.served_name, text, patience)))
+            hits = _hits(manager, first.address)
+            second = _call(manager, pool, address, facts.served_name, text, patience)
+            before = (first.address, hits) if hits is not None else None
+            checks.append(verify.cache_hit(verify.counted(second, before, _hits(manager, second.address))))
         if facts.disaggregated and facts.picker:
             checks.append(verify.hand_over(first))
         checks += [verify.adapter(name, _call(manager, pool, address, name, text, patience)) for name in facts.adapters]
@@ -234,10 +238,28 @@ def _read(pool: Pool, status: int, raw: bytes, headers: Mapping[str, str], secon
     cached = details.get("cached_tokens")
     if cached is None and route is not None:
         cached = (route.get("outcome") or {}).get("cachedTokens")
-    served = (route or {}).get("served") or headers.get("x-gateway-destination-endpoint-served") or ""
-    return Call(
-        status, seconds, "", int(usage.get("completion_tokens") or 0), usage.get("prompt_tokens"), cached, served, route
-    )
+    where = headers.get("x-gateway-destination-endpoint-served") or ""
+    served = (route or {}).get("served") or where
+    made = int(usage.get("completion_tokens") or 0)
+    return Call(status, seconds, "", made, usage.get("prompt_tokens"), cached, served, where, route)
+
+
+def _hits(manager: urllib3.PoolManager, address: str) -> float | None:
+    """What a replica has counted of prefix hits, in tokens; None where it cannot be read."""
+    host = urlsplit(f"http://{address}").hostname or ""
+    if not address or refused_inside(host) is not None:
+        return None
+    try:
+        answer = manager.request(
+            "GET", f"http://{address}/metrics", fields={"name[]": verify.HITS}, redirect=False, preload_content=False,
+            timeout=urllib3.Timeout(connect=2.0, read=5.0),
+        )  # fmt: skip
+        page = answer.read(_MOST_BYTES).decode("utf-8", "replace")
+        answer.release_conn()
+        found = [line.value for line in parse(page, frozenset({verify.HITS}))]
+    except (urllib3.exceptions.HTTPError, OSError, ExpositionError):
+        return None
+    return sum(found) if found else None
 
 
 def _route(pool: Pool, identity: str | None) -> Mapping[str, Any] | None:

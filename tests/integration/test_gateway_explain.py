@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import requests
+import urllib3
 
 from apps.core.domain.access import Role
 from apps.gateways import tasks, verifying
@@ -199,7 +200,7 @@ def test_people_ask_lamplight(picker: GatewayProcess, cluster: Cluster) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_pool_is_verified_after_each_roll_out_and_when_asked(
-    picker: GatewayProcess, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    picker: GatewayProcess, cluster: Cluster, engines: dict[str, EngineProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(
         cluster_document(str(cluster.kubeconfig)),
@@ -232,6 +233,12 @@ def test_a_pool_is_verified_after_each_roll_out_and_when_asked(
         "Passed",
         pool.generation,
     )
+
+    # an engine that does not tell in its answers tells by its counter
+    with urllib3.PoolManager() as manager:
+        counts = [verifying._hits(manager, engine.url.removeprefix("http://")) for engine in engines.values()]
+    assert None not in counts
+    assert sum(counts) > 0
 
     # nobody listens at the discard port
     Pool.objects.update(status={"endpoint": f"http://{picker.address}:9", "variants": []})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-__all__ = ["CONDITION", "Call", "Check", "Facts", "condition_of", "prompt", "verdict"]
+__all__ = ["CONDITION", "HITS", "Call", "Check", "Facts", "condition_of", "counted", "prompt", "verdict"]
 
 CONDITION = "Verified"
+HITS = "vllm:prefix_cache_hits_total"
+"""Prompt tokens that an engine found in its prefix cache."""
 Status = Literal["passed", "failed", "unknown", "skipped"]
 WORDS = 700
 """Of a prompt: several KV blocks of any size that paths render."""
@@ -36,7 +38,7 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request and its answer. status None: nobody answered, `error` says why. route: what the picker says of it.
-    cached_tokens None: neither engine nor picker told."""
+    served: the replica's name, address its host:port, where told. cached_tokens None: nobody told."""
 
     status: int | None
     seconds: float
@@ -45,6 +47,7 @@ class Call:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     served: str = ""
+    address: str = ""
     route: Mapping[str, Any] | None = None
 
     @property
@@ -88,13 +91,25 @@ def cache_hit(second: Call) -> Check:
     if not second.answered:
         return Check(name, "failed", f"The second request was not answered: {_why(second)}", seconds)
     if second.cached_tokens is None:
-        said = "Nobody tells how much of the second prompt came from a cache: give the engine "
-        return Check(name, "unknown", f"{said}--enable-prompt-tokens-details.", seconds)
+        said = (
+            "Nobody tells how much of the second prompt came from a cache (both may have gone to different replicas): "
+        )
+        return Check(name, "unknown", f"{said}give the engine --enable-prompt-tokens-details.", seconds)
     if second.cached_tokens <= 0:
         said = "The same prompt was sent twice and nothing of the second came from a cache: see whether prefix caching "
         return Check(name, "failed", f"{said}is on and the picker sends both to one replica.", seconds)
     share = f"{second.cached_tokens} of {second.prompt_tokens}" if second.prompt_tokens else str(second.cached_tokens)
     return Check(name, "passed", f"{share} prompt tokens of the second request came from a cache.", seconds)
+
+
+def counted(second: Call, before: tuple[str, float] | None, after: float | None) -> Call:
+    """`second` with its cached tokens by the replica's own counter of prefix hits, where nobody else told: before,
+    as (address, tokens), and after it. More than the prompt has is others' traffic, less than half of it no hit."""
+    known = second.cached_tokens is not None or second.prompt_tokens is None
+    if known or before is None or after is None or before[0] != second.address:
+        return second
+    hits = int(min(after - before[1], float(second.prompt_tokens or 0)))
+    return replace(second, cached_tokens=hits if 2 * hits >= (second.prompt_tokens or 0) else 0)
 
 
 def hand_over(first: Call) -> Check:

@@ -11,6 +11,7 @@ from apps.gateways.domain.verify import (
     adapter,
     cache_hit,
     condition_of,
+    counted,
     hand_over,
     prompt,
     request,
@@ -75,3 +76,22 @@ def test_the_verdict_and_its_registered_reason() -> None:
                    [hand_over(Call(200, 0.1, completion_tokens=4, route={}))],
                    [wake(Facts("m", True, awake=0), SILENT)]):  # fmt: skip
         assert condition_of(checks)[1] in registered
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cached"),
+    [
+        (("10.0.0.1:8000", 100.0), 868.0, 768),
+        (("10.0.0.1:8000", 100.0), 5000.0, 800),  # others hit too
+        (("10.0.0.1:8000", 100.0), 116.0, 0),  # a block of somebody else's
+        (("10.0.0.2:8000", 100.0), 868.0, None),  # it went elsewhere
+        (("10.0.0.1:8000", 100.0), None, None),
+        (None, 868.0, None),
+    ],
+)
+def test_the_replicas_own_counter_tells_where_the_answer_does_not(
+    before: tuple[str, float] | None, after: float | None, cached: int | None
+) -> None:
+    second = Call(200, 0.1, completion_tokens=4, prompt_tokens=800, address="10.0.0.1:8000")
+    assert counted(second, before, after).cached_tokens == cached
+    assert counted(FINE, before, after) == FINE
