@@ -11,13 +11,16 @@ class SLOsConfig(AppConfig):
         from apps.pools.rules import register_rules
         from apps.slos.kinds import SLO_KIND, pool_changed
         from apps.slos.rules import rules_of_pool, slo_changed
+        from apps.slos.selectors import classes_of_pools
         from apps.slos.thresholds import objective_lines
         from apps.slos.webhooks import WEBHOOK_KIND
+        from apps.telemetry.classes import register_classes
         from apps.telemetry.thresholds import register_thresholds
 
         kinds.register(SLO_KIND)
         kinds.register(WEBHOOK_KIND)
         kinds.register_watcher("Pool", pool_changed)
         register_thresholds(objective_lines)
+        register_classes(classes_of_pools)
         register_rules(rules_of_pool)
         kinds.register_watcher("SLO", slo_changed)

@@ -58,11 +58,13 @@ class Key(NamedTuple):
     source: Source
     metric: str
     threshold_us: int
+    traffic: str = ""
 
 
-def key_of(pool: UUID, source: Source, objective: Objective) -> Key:
+def key_of(pool: UUID, source: Source, objective: Objective, traffic: str = "") -> Key:
+    """`traffic`: the key of a class of requests, empty for all."""
     threshold = objective.threshold
-    return Key(pool, source, objective.metric, threshold // timedelta(microseconds=1) if threshold else 0)
+    return Key(pool, source, objective.metric, threshold // timedelta(microseconds=1) if threshold else 0, traffic)
 
 
 def ensure(keys: Iterable[Key], now: datetime) -> dict[Key, Series]:
@@ -85,13 +87,13 @@ def _find(wanted: Mapping[Key, object]) -> dict[Key, Series]:
 
 
 def _key(row: Series) -> Key:
-    return Key(row.pool, row.source, row.metric, row.threshold_us)  # type: ignore[arg-type]
+    return Key(row.pool, row.source, row.metric, row.threshold_us, row.traffic)  # type: ignore[arg-type]
 
 
 def promise_of(row: Series) -> Promise:
     key = _key(row)
     threshold = None if key.metric == "errors" else key.threshold_us / 1e6
-    return Promise(key.source, key.metric, threshold)  # type: ignore[arg-type]
+    return Promise(key.source, key.metric, threshold, key.traffic)  # type: ignore[arg-type]
 
 
 def advance(found: Sequence[Series], *, until: datetime, born: Mapping[UUID, datetime]) -> None:

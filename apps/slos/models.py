@@ -19,14 +19,16 @@ class SLO(DeclaredObject):
 class Series(models.Model):
     """What is counted of a pool for one promise; objectives that promise the same share it.
 
-    `threshold_us` in microseconds, 0 for errors. `began_at`: from when on there is a count; `until`: how far it has
-    come, with the sums up to there (apps.slos.domain.tally.Tally).
+    `threshold_us` in microseconds, 0 for errors; `traffic`: the key of a class of requests, empty for all. `began_at`:
+    from when on there is a count; `until`: how far it has come, with the sums up to there
+    (apps.slos.domain.tally.Tally).
     """
 
     pool = models.UUIDField()
     source = models.CharField(max_length=10)
     metric = models.CharField(max_length=10)
     threshold_us = models.PositiveBigIntegerField()
+    traffic = models.CharField(max_length=120, blank=True, default="")
     began_at = models.DateTimeField(null=True)
     until = models.DateTimeField(null=True)
     total = models.FloatField(default=0.0)
@@ -38,7 +40,9 @@ class Series(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["pool", "source", "metric", "threshold_us"], name="slos_series_promise")
+            models.UniqueConstraint(
+                fields=["pool", "source", "metric", "threshold_us", "traffic"], name="slos_series_promise"
+            )
         ]
 
     def __str__(self) -> str:

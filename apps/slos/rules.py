@@ -31,6 +31,7 @@ def rules_of_pool(pool: Any) -> Iterable[Mapping[str, Any]]:
             objectives=spec.objectives,
             source=source_of(spec, pool),
             edges=latency_grid()[1],
+            traffic=spec.traffic.requests if spec.traffic is not None else None,
         )
     ]
 

@@ -16,9 +16,20 @@ from apps.slos.domain.tally import Tally
 from apps.slos.measuring import counted_before, key_of
 from apps.slos.models import SLO, Alert, Series
 from apps.slos.ticking import source_of, spans_of
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.selectors import moment
 
-__all__ = ["Measured", "alerts", "budget_history", "history", "measured", "slos_of_pool", "slos_of_pools", "standings"]
+__all__ = [
+    "Measured",
+    "alerts",
+    "budget_history",
+    "classes_of_pools",
+    "history",
+    "measured",
+    "slos_of_pool",
+    "slos_of_pools",
+    "standings",
+]
 
 
 def slos_of_pool(team: str, name: str) -> list[tuple[str, SLOSpec]]:
@@ -41,6 +52,17 @@ def slos_of_pools(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], 
     return found
 
 
+def classes_of_pools(pools: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[TrafficClass]]:
+    """Traffic classes that SLOs promise something of, by pool as (team, name)."""
+    classed = SLO.objects.living().filter(spec__traffic__isnull=False)
+    if not classed.exists():
+        return {}
+    return {
+        pool: [spec.traffic.requests for _, spec in found if spec.traffic is not None]
+        for pool, found in slos_of_pools(pools).items()
+    }
+
+
 Measured = list[tuple[Objective, Series | None]]
 
 
@@ -51,8 +73,9 @@ def measured(slo: Any) -> Measured:
     if pool is None:
         return [(objective, None) for objective in spec.objectives]
     source = source_of(spec, pool)
-    rows = {(row.metric, row.threshold_us): row for row in Series.objects.filter(pool=pool.uid, source=source)}
-    keys = [key_of(pool.uid, source, objective) for objective in spec.objectives]
+    series = Series.objects.filter(pool=pool.uid, source=source, traffic=spec.traffic_key)
+    rows = {(row.metric, row.threshold_us): row for row in series}
+    keys = [key_of(pool.uid, source, objective, spec.traffic_key) for objective in spec.objectives]
     return [
         (objective, rows.get((key.metric, key.threshold_us)))
         for objective, key in zip(spec.objectives, keys, strict=True)

@@ -13,6 +13,9 @@ def objective_lines(team: str, pool: str, family: str) -> list[Threshold]:
     """One line for each threshold on this latency family; equal ones of several SLOs are one line."""
     lines: dict[float, str] = {}
     for _, spec in slos_of_pool(team, pool):
+        if spec.traffic is not None:
+            # the chart is of all requests
+            continue
         for objective in spec.objectives:
             if objective.metric == family and objective.threshold is not None:
                 seconds = objective.threshold.total_seconds()

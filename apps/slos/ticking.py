@@ -102,7 +102,9 @@ def _measured(now: datetime) -> list[_Measured]:
         if pool is None:
             continue
         source = source_of(spec, pool)
-        found.append((slo, spec, pool, source, [key_of(pool.uid, source, one) for one in spec.objectives]))
+        found.append(
+            (slo, spec, pool, source, [key_of(pool.uid, source, one, spec.traffic_key) for one in spec.objectives])
+        )
     rows = ensure((key for *_, keys in found for key in keys), now)
     return [
         _Measured(slo, spec, pool, source, tuple(rows[key] for key in keys)) for slo, spec, pool, source, keys in found
@@ -120,6 +122,8 @@ def source_of(spec: SLOSpec, pool: Any) -> Source:
     """Where an SLO of this pool is measured: where it says, else at the gateway if the pool has a picker."""
     if spec.measured_at is not None:
         return spec.measured_at
+    if spec.traffic is not None:
+        return "gateway"
     return "gateway" if (pool.spec.get("routing") or {}).get("picker", True) else "engine"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,6 +19,7 @@ from urllib3.util.retry import Retry
 
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.core.domain.addresses import refused_inside, split_url
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.exposition import ExpositionError
 from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, query_of, samples_of
 
@@ -40,6 +42,8 @@ class Pod(Protocol):
     def namespace(self) -> str: ...
     @property
     def kind(self) -> Any: ...
+    @property
+    def classes(self) -> tuple[TrafficClass, ...]: ...
 
 
 def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS) -> dict[PodKey, PodSample]:
@@ -50,7 +54,8 @@ def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS)
     result = _call(spec, seconds, lambda client: client.custom_query(query, params={"timeout": f"{seconds:g}s"}))
     kinds = {(pod.namespace, pod.name): str(pod.kind) for pod in pods}
     try:
-        return samples_of(result, kinds, **_labels(spec))
+        classes = {(pod.namespace, pod.name): pod.classes for pod in pods if pod.classes}
+        return samples_of(result, kinds, **_labels(spec), classes=classes)
     except (ExpositionError, KeyError, TypeError, ValueError) as error:
         raise PrometheusError(f"answered something that cannot be read: {error}") from None
 
@@ -164,7 +169,16 @@ class _Session(requests.Session):
                 answer.close()
                 raise requests.Timeout
         answer._content = bytes(body)
+        # an answer of a thousand pools has a hundred megabytes
+        answer.json = lambda **_: _decoded(answer)  # type: ignore[method-assign]
         return answer
+
+
+def _decoded(answer: requests.Response) -> Any:
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError as error:
+        raise requests.JSONDecodeError(str(error), "", 0) from None
 
 
 def _checked(connection: Any) -> Any:

@@ -12,8 +12,9 @@ import aiohttp
 
 from apps.core.domain.addresses import refused_inside
 from apps.core.instruments import scrape_seconds, taken
+from apps.telemetry.domain.classes import CLASS_LINES, TrafficClass, with_classes
 from apps.telemetry.domain.engine import read_engine
-from apps.telemetry.domain.exposition import ExpositionError
+from apps.telemetry.domain.exposition import ExpositionError, parse
 from apps.telemetry.domain.gateway import read_gateway
 from apps.telemetry.domain.readings import PageReading
 
@@ -29,7 +30,8 @@ _AT_ONCE = 64
 class Target:
     """One process: `key` (the pod's uid) lasts as long as the pod; `name` is for people; `url` its metrics page.
 
-    `variant`: of an engine; an endpoint picker ("gateway") has none.
+    `variant`: of an engine; an endpoint picker ("gateway") has none. `classes`: what a picker's page is read for beside
+    all of its requests.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Target:
     url: str
     kind: Literal["engine", "gateway"] = "engine"
     namespace: str = ""
+    classes: tuple[TrafficClass, ...] = ()
 
 
 _READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {
@@ -104,7 +107,10 @@ async def _scrape(session: aiohttp.ClientSession, target: Target, seconds: float
                 page += chunk
                 if len(page) > _MAX_BYTES:
                     return Scraped(None, f"{target.name} has a metrics page of more than {_MAX_BYTES // 2**20} MiB.")
-        reading = read(page.decode("utf-8", "replace"))
+        text = page.decode("utf-8", "replace")
+        reading = read(text)
+        if target.classes:
+            reading = with_classes(reading, parse(text, CLASS_LINES), target.classes)
     except TimeoutError:
         return Scraped(None, f"{target.name} did not give its metrics within {seconds:g} s.")
     except (aiohttp.ClientError, OSError) as error:

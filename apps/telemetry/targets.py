@@ -21,6 +21,8 @@ from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.models import Pool
+from apps.telemetry.classes import classes_of
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.pods import (
     PICKER_PORTS,
     holds_accelerators,
@@ -74,6 +76,7 @@ def find_targets() -> list[PoolTargets]:
     pools = list(Pool.objects.only("uid", "team", "name", "namespace", "spec", "status", "cluster_uid"))
     clusters = Cluster.objects.in_bulk({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
     pods = _list_all(list(clusters.values()))
+    classes = classes_of((pool.team, pool.name) for pool in pools)
     found = []
     for pool in pools:
         listed = pods.get(pool.cluster_uid) if pool.cluster_uid is not None else None
@@ -84,7 +87,8 @@ def find_targets() -> list[PoolTargets]:
         else:
             assert pool.cluster_uid is not None
             cluster = clusters[pool.cluster_uid]
-            targets = _of_pool(pool, listed.get(str(pool.uid), []), _prices(cluster))
+            mine = classes.get((pool.team, pool.name), ())
+            targets = _of_pool(pool, listed.get(str(pool.uid), []), _prices(cluster), mine)
             found.append(replace(targets, prometheus=_prometheus(cluster)))
     return found
 
@@ -128,7 +132,12 @@ def _list(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
     return by_pool
 
 
-def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]], prices: Mapping[str, HourlyPrice]) -> PoolTargets:
+def _of_pool(
+    pool: Pool,
+    pods: Sequence[Mapping[str, Any]],
+    prices: Mapping[str, HourlyPrice],
+    classes: tuple[TrafficClass, ...] = (),
+) -> PoolTargets:
     targets, leaving = [], set()
     engines = []
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
@@ -145,7 +154,15 @@ def _of_pool(pool: Pool, pods: Sequence[Mapping[str, Any]], prices: Mapping[str,
             continue
         kind: Literal["engine", "gateway"] = "gateway" if picker else "engine"
         targets.append(
-            Target(metadata["uid"], metadata["name"], variant, url, kind, metadata.get("namespace") or pool.namespace)
+            Target(
+                metadata["uid"],
+                metadata["name"],
+                variant,
+                url,
+                kind,
+                metadata.get("namespace") or pool.namespace,
+                classes if picker else (),
+            )
         )
         if is_terminating(pod):
             leaving.add(metadata["uid"])

@@ -14,6 +14,8 @@ from apps.core.models import OutboxEvent
 from apps.pools.models import Pool
 from apps.slos import measuring, ticking
 from apps.slos.models import SLO, LedgerPoint, Series
+from apps.telemetry.classes import classes_of
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.histogram import Histogram
 from tests.support.people import Api, api_of, person, team
 from tests.support.signals import minutes, store_minutes, whole_until
@@ -90,6 +92,30 @@ def test_a_tick_judges_what_minutes_say(pool: Pool, api: Api) -> None:
     told = OutboxEvent.objects.count()
     assert tick(now) == 1
     assert OutboxEvent.objects.count() == told
+
+
+def test_a_promise_to_one_tenant_is_judged_by_its_requests_alone(pool: Pool, api: Api) -> None:
+    for name, traffic in (("everybody", None), ("acme", {"tenant": "acme"})):
+        objective = {"metric": "e2e", "threshold": "1s", "fraction": "90%", "window": "1d"}
+        spec = {"targetRef": {"name": "chat"}, "measuredAt": "gateway", "objectives": [objective]}
+        body = {"kind": "SLO", "metadata": {"name": name}, "spec": spec | ({"traffic": traffic} if traffic else {})}
+        assert api.send("POST", "teams/default/slos", {"apiVersion": "lamplight.dev/v1", **body}).status_code == 201
+    assert classes_of([("default", "chat"), ("default", "none")]) == {("default", "chat"): (TrafficClass("acme"),)}
+    everybody = Histogram({(0.5, 1.0): 95, (1.0, 2.0): 5})
+    mine = Histogram({(0.5, 1.0): 5, (1.0, 2.0): 5})
+    counted = {
+        "counts": {"gateway.requests": 100.0, "gateway.requests@tenant=acme": 10.0},
+        "histograms": {"gateway.e2e": everybody, "gateway.e2e@tenant=acme": mine},
+        "sources": {"gateway": {"targets": 1, "scraped": 1}},
+    }
+    store_minutes(pool.uid, minutes(START, 60, **counted))
+    assert tick(START + timedelta(minutes=60)) == 2
+    found = {slo["metadata"]["name"]: slo["status"]["objectives"][0] for slo in api.get("slos")["items"]}
+    assert (found["everybody"]["attained"], found["everybody"]["state"]) == (0.95, "Met")
+    assert (found["acme"]["attained"], found["acme"]["state"], found["acme"]["events"]) == (0.5, "Breached", 600)
+    with clock.frozen(START + timedelta(minutes=61)):
+        steps = api.get("teams/default/slos/acme/attainment?step=3600")["items"][0]["steps"]
+    assert {step["attained"] for step in steps if step["events"]} == {0.5}
 
 
 def test_unknown_time_is_neither_good_nor_bad(pool: Pool, api: Api) -> None:

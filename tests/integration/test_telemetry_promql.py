@@ -5,6 +5,7 @@ And the source itself behind TLS, a client certificate and a bearer token.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -23,18 +24,20 @@ from django.conf import settings
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.pools.domain.facts import latency_grid
 from apps.slos.domain.rules import RECORD, rule_groups
-from apps.slos.domain.slo import Objective
+from apps.slos.domain.slo import Objective, Source
 from apps.telemetry import prometheus as source
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.observability import panel_queries
 from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.queries import filled
-from apps.telemetry.scrape import Target
+from apps.telemetry.scrape import Target, scrape_all
 from tests.support.engines import run_engine
 from tests.support.gateways import ENGINE_PORT, GatewayProcess, loopback_address, run_cluster, run_gateway
 from tests.support.prometheus import PrometheusProcess, StaticTarget, prometheus_binary, run_prometheus
 from tests.support.tls import Authority, Front, Pair, run_front
 from tests.support.wait import wait_until
 
+ACME = TrafficClass("acme")
 JOB = "serving/chat"
 WINDOW = "5m"
 ALERTS = Path(settings.BASE_DIR, "deploy/alerts/lamplight-pools.rules.yaml")
@@ -45,10 +48,11 @@ QUIET = {"speculation", "offload_bandwidth", "gateway_hold", "gateway_queue"}
 
 @dataclass
 class Pool:
-    """A running pool and the Prometheus that scrapes it. `rules`: files that it evaluates."""
+    """A running pool and the Prometheus that scrapes it. `rules`: files that it evaluates; `picker`: its page."""
 
     prometheus: PrometheusProcess
     rules: list[Path]
+    picker: str
 
 
 def objectives() -> list[Objective]:
@@ -59,23 +63,26 @@ def objectives() -> list[Objective]:
     return [*latencies, Objective(metric="errors", fraction=Decimal("0.99"), window=timedelta(days=7))]
 
 
+def promised() -> dict[str, tuple[Source, TrafficClass | None, list[Objective]]]:
+    """SLOs by name: at the gateway, at the engines, and of one tenant."""
+    of_a_class = [one for one in objectives() if one.metric in ("e2e", "errors")]
+    return {
+        "gateway": ("gateway", None, objectives()),
+        "engine": ("engine", None, objectives()),
+        "acme": ("gateway", ACME, of_a_class),
+    }
+
+
 def slo_rules(directory: Path) -> Path:
-    """The rules that Lamplight renders into a cluster for SLOs at both places, evaluated every second."""
+    """The rules that Lamplight renders into a cluster for these SLOs, evaluated every second."""
     _, edges = latency_grid()
+    pool = {"team": "default", "pool": "chat", "namespace": "serving", "edges": edges}
     groups = [
         {**group, "interval": "1s"}
-        for place in ("gateway", "engine")
-        for group in rule_groups(
-            slo=place,
-            team="default",
-            pool="chat",
-            namespace="serving",
-            objectives=objectives(),
-            source=place,
-            edges=edges,
-        )
+        for name, (place, traffic, several) in promised().items()
+        for group in rule_groups(slo=name, objectives=several, source=place, traffic=traffic, **pool)
     ]
-    assert len(groups) == 2
+    assert len(groups) == 3
     file = directory / "slos.rules.yaml"
     file.write_text(yaml.safe_dump({"groups": groups}))
     return file
@@ -105,13 +112,15 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
                 _wait_for(running, f'sum(llm_d_epp_request_total{{job="{JOB}"}})')
                 _send(gateway, 6)
                 _wait_for(running, f'sum(rate(llm_d_epp_request_total{{job="{JOB}"}}[{WINDOW}]))')
-                yield Pool(running, rules)
+                yield Pool(running, rules, targets[1].url)
 
 
 def _send(gateway: GatewayProcess, count: int) -> None:
+    """Requests, every other one of tenant acme."""
     for number in range(count):
         body = {"model": "llama", "prompt": f"Number {number} " * 40, "max_tokens": 12, "stream": True}
-        assert gateway.post("/v1/completions", body).status_code == 200
+        headers = {"x-gateway-inference-fairness-id": "acme"} if number % 2 == 0 else {}
+        assert gateway.post("/v1/completions", body, headers=headers).status_code == 200
 
 
 def _wait_for(running: PrometheusProcess, query: str) -> None:
@@ -147,7 +156,7 @@ def test_every_rule_is_evaluated_without_error(pool: Pool) -> None:
 
 def test_recorded_shares_are_of_what_was_asked(pool: Pool) -> None:
     """A rule on series that are not there is silent: each objective's share of bad events has to be a number."""
-    expected = {(place, objective.key) for place in ("gateway", "engine") for objective in objectives()}
+    expected = {(name, objective.key) for name, (_, _, several) in promised().items() for objective in several}
     wait_until(
         lambda: {(row["metric"]["slo"], row["metric"]["objective"]) for row in ask(pool, f"{RECORD}5m")} == expected,
         30,
@@ -173,6 +182,22 @@ def test_the_dashboard_as_it_is_shipped(pool: Pool) -> None:
         ask(pool, query.replace("$pool", JOB).replace("$__rate_interval", WINDOW))
     (metric,) = re.findall(r"label_values\((.+), job\)", json.dumps(shipped["templating"]))
     assert {row["metric"]["job"] for row in ask(pool, metric)} == {JOB}
+
+
+def test_a_tenant_is_counted_on_its_own_alike_by_both_sources(pool: Pool) -> None:
+    picker = Target(
+        "epp", "chat-epp-0", "", pool.picker, kind="gateway", namespace="serving", classes=(ACME, TrafficClass("none"))
+    )
+    direct = asyncio.run(scrape_all([picker]))["epp"].reading
+    (through,) = source.ask(PrometheusSpec(url=pool.prometheus.url), [picker]).values()
+    assert direct is not None
+    assert direct.counters["gateway.requests"] == 7
+    assert direct.counters["gateway.requests@tenant=acme"] == 4
+    assert direct.counters["gateway.requests@tenant=none"] == 0
+    assert max(direct.cumulative["gateway.e2e@tenant=acme"].values()) == 4
+    of_classes = {name: count for name, count in direct.counters.items() if "@" in name}
+    assert {name: through.reading.counters[name] for name in of_classes} == of_classes
+    assert through.reading.cumulative == direct.cumulative
 
 
 @pytest.fixture(scope="module")

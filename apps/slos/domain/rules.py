@@ -14,6 +14,7 @@ from apps.core.domain.units import format_duration
 from apps.slos.domain.burn import Pair, pairs_of
 from apps.slos.domain.slo import Objective, Source
 from apps.telemetry.domain import queries
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.failures import CLIENT_CODES
 
 __all__ = ["RECORD", "bad_share", "rule_groups"]
@@ -31,10 +32,14 @@ def rule_groups(
     objectives: Sequence[Objective],
     source: Source,
     edges: Sequence[float],
+    traffic: TrafficClass | None = None,
 ) -> list[dict[str, Any]]:
-    """The group of one SLO; none where no objective can be told from buckets. `edges`: the rendered bucket grid."""
+    """The group of one SLO; none where no objective can be told from buckets. `edges`: the rendered bucket grid;
+    `traffic`: whose requests count, None for all."""
     # PodMonitors of Lamplight are named as the pool: the operator's job label is namespace/name
     selector = f'job="{namespace}/{pool}"'
+    if traffic is not None:
+        selector += "".join(f',{label}="{value}"' for label, value in traffic.labels)
     rules = [
         rule
         for objective in objectives

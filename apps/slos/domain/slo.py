@@ -6,12 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
 from apps.core.domain.units import Duration, Fraction, format_duration, format_fraction
+from apps.telemetry.domain.classes import TrafficClass
 
-__all__ = ["Metric", "Objective", "SLOSpec", "Source", "TargetRef"]
+__all__ = ["Metric", "Objective", "SLOSpec", "Source", "TargetRef", "Traffic"]
 
 Metric = Literal["ttft", "e2e", "tpot", "itl", "errors"]
 Source = Literal["gateway", "engine"]
@@ -89,15 +90,63 @@ class Objective(Spec):
         return f"{share} of {self.metric} within {format_duration(self.threshold)} over {window}"
 
 
+class Traffic(Spec):
+    """Whose requests count: those of a tenant (llm-d's fairness id), of a priority, or of both."""
+
+    tenant: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[^\s,=@:\"\\\\]+$")] | None = None
+    priority: Annotated[int, Field(ge=-2147483648, le=2147483647)] | None = None
+
+    @model_validator(mode="after")
+    def _says_whose(self) -> Traffic:
+        if self.tenant is None and self.priority is None:
+            raise ValueError("traffic names a tenant, a priority, or both; leave it out for all requests")
+        return self
+
+    @property
+    def requests(self) -> TrafficClass:
+        return TrafficClass(self.tenant, self.priority)
+
+    def sentence(self) -> str:
+        """Who it is, as a part of a sentence: "tenant acme at priority 10"."""
+        tenant = "" if self.tenant is None else f"tenant {self.tenant}"
+        priority = "" if self.priority is None else f"priority {self.priority}"
+        return " at ".join(part for part in (tenant, priority) if part)
+
+
+# what llm-d's router measures by tenant and priority
+_BY_CLASS = ("e2e", "errors")
+
+
 class SLOSpec(Spec):
     """Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
 
-    Left out it is the gateway where the pool has an endpoint picker, else the engines.
+    Left out it is the gateway where the pool has an endpoint picker, else the engines. `traffic`: whose requests count,
+    all where it is left out.
     """
 
     target_ref: TargetRef
     measured_at: Source | None = None
+    traffic: Traffic | None = None
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=16)]
+
+    @property
+    def traffic_key(self) -> str:
+        """How signals and ledger name the traffic class; empty for all requests."""
+        return "" if self.traffic is None else self.traffic.requests.key
+
+    @model_validator(mode="after")
+    def _traffic_is_measured(self) -> SLOSpec:
+        if self.traffic is None:
+            return self
+        if self.measured_at == "engine":
+            raise ValueError("traffic is told apart at the gateway only: leave measuredAt out, or traffic")
+        for objective in self.objectives:
+            if objective.metric not in _BY_CLASS:
+                raise ValueError(
+                    f"the gateway measures {objective.metric} of all requests together: an SLO with traffic promises "
+                    f"{' or '.join(_BY_CLASS)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> SLOSpec:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.slos.domain.slo import Metric, Source
+from apps.telemetry.domain.classes import of_class
 from apps.telemetry.domain.failures import failures
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
@@ -14,11 +15,15 @@ __all__ = ["Promise", "Tally", "count"]
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What is counted: a metric at the gateway or the engines, good within `threshold` seconds (None for errors)."""
+    """What is counted: a metric at the gateway or the engines, good within `threshold` seconds (None for errors).
+
+    `traffic`: the key of a class of requests (apps.telemetry.domain.classes); empty for all of them.
+    """
 
     source: Source
     metric: Metric
     threshold: float | None
+    traffic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,19 @@ def count(row: Signals, promise: Promise) -> Tally:
     were: they are taken from the good ones, for certain (`good`) or as far as they must be (`good_most`). Requests
     that the client gave up count neither way. A token has no error: itl counts tokens only.
     """
+    if promise.traffic:
+        row = _of_class(row, promise.traffic)
     total, good, most = _events(row, promise)
     known = row.seconds * (_gateway_share(row) if promise.source == "gateway" else _engine_share(row))
     return Tally(total, good, max(good, most), known, known if total == 0 else 0.0)
+
+
+def _of_class(row: Signals, key: str) -> Signals:
+    """The row as if its gateway had seen one class of requests only; nothing of it is known before it was counted."""
+    counts = of_class(row.counts, key)
+    e2e = row.histograms.get(f"gateway.e2e@{key}", Histogram())
+    sources = row.sources if "gateway.requests" in counts else {}
+    return replace(row, counts=counts, histograms={"gateway.e2e": e2e}, sources=sources)
 
 
 def _events(row: Signals, promise: Promise) -> tuple[float, float, float]:

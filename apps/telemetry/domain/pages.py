@@ -166,12 +166,14 @@ class Collector:
         """Whether anything but the start time of the process has been added."""
         return bool(self._totals or self._opened or self._gauges)
 
-    def add(self, series: Series, *, head: str) -> None:
-        """Take one series; `head` (metric and labels) tells it from others: a second one of the same is left out."""
+    def add(self, series: Series, *, head: str | None = None) -> None:
+        """Take one series; `head` (metric and labels) tells it from others: a second one of the same is left out. None:
+        whoever hands it on has none twice."""
         self._count(1)
-        if head in self._seen:
-            return
-        self._seen.add(head)
+        if head is not None:
+            if head in self._seen:
+                return
+            self._seen.add(head)
         for kind, name, rank, label, value in self.table.lines.get(series.name, ()):
             if kind == "info":
                 self._infos.setdefault(name, []).append(series)

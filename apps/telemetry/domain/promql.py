@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.catalog.domain.vllm.facts import TABLE_VERSIONS, metrics
+from apps.telemetry.domain.classes import CLASS_LINES, TrafficClass, with_classes
 from apps.telemetry.domain.engine import TABLE as ENGINE
 from apps.telemetry.domain.engine import completed
 from apps.telemetry.domain.exposition import Series
@@ -76,21 +77,31 @@ def samples_of(
     *,
     pod_label: str = "pod",
     namespace_label: str = "namespace",
+    classes: Mapping[PodKey, Sequence[TrafficClass]] | None = None,
 ) -> dict[PodKey, PodSample]:
     """The answer by (namespace, pod) of the pods in `kinds` (engine | gateway); pods that it lacks are missing.
 
     A pod that several jobs scrape is taken once: from the job whose sample is the newest. Raises ExpositionError when a
     pod has more series than a page may have.
     """
-    found: dict[PodKey, dict[frozenset[tuple[str, str]], _Scrape]] = {}
+    found: dict[PodKey, dict[tuple[str | None, ...], _Scrape]] = {}
+    # the labels of the scrape among those of a series: an answer has the same few sets of names many times over
+    foreign: dict[tuple[str, ...], tuple[str, ...]] = {}
     for element in result:
         labels = element["metric"]
         pod = (labels.get(namespace_label, ""), labels.get(pod_label, ""))
         kind = kinds.get(pod)
         if kind is None:
             continue
-        job = frozenset((label, value) for label, value in labels.items() if label not in _OWN)
-        scrape = found.setdefault(pod, {}).setdefault(job, _Scrape(kind))
+        names = tuple(labels)
+        others = foreign.get(names)
+        if others is None:
+            others = foreign[names] = tuple(sorted(name for name in names if name not in _OWN))
+        job = (*others, *[labels[name] for name in others])
+        jobs = found.setdefault(pod, {})
+        scrape = jobs.get(job)
+        if scrape is None:
+            scrape = jobs[job] = _Scrape(kind, (classes or {}).get(pod, ()))
         scrape.add(labels, element["value"])
     return {
         pod: scrape.sample()
@@ -100,25 +111,30 @@ def samples_of(
 
 
 class _Scrape:
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, classes: Sequence[TrafficClass]) -> None:
         self.kind = kind
+        self._classes, self._lines = classes, list[Series]()
         self.collector = Collector(_TABLES[kind])
         self.at = -math.inf
         self.asked = -math.inf
 
-    def add(self, labels: Mapping[str, str], value: Sequence[Any]) -> None:
+    def add(self, labels: dict[str, str], value: Sequence[Any]) -> None:
         number = float(value[1])
         self.asked = max(self.asked, float(value[0]))
         if labels.get(_MARK) == _SAMPLED:
             self.at = number
             return
-        name = labels.get("__name__", "")
-        own = {label: text for label, text in labels.items() if label in _OWN}
-        self.collector.add(Series(name, own, number), head=repr(sorted(own.items())))
+        # Prometheus has a series of a job once: there is nothing to look for twins of
+        series = Series(labels.get("__name__", ""), labels, number)
+        self.collector.add(series)
+        if self._classes and series.name in CLASS_LINES:
+            self._lines.append(series)
 
     def sample(self) -> PodSample:
         page = self.collector.page()
         reading = completed(page) if self.kind == "engine" else page.reading
+        if self._classes:
+            reading = with_classes(reading, self._lines, self._classes)
         return PodSample(reading, max(0.0, self.asked - self.at) if math.isfinite(self.at) else 0.0)
 
 

@@ -30,9 +30,28 @@ def test_a_spec_is_normalised_and_survives() -> None:
     assert spec.objectives[0].threshold == timedelta(milliseconds=500)
 
 
+def classed(traffic: Any, *metrics: str, **more: Any) -> dict[str, Any]:
+    objectives = [{"metric": "errors", "fraction": "99%"}]
+    objectives += [{"metric": metric, "threshold": "5s", "fraction": "95%"} for metric in metrics]
+    return {**GOOD, "traffic": traffic, "objectives": objectives, **more}
+
+
+def test_a_class_of_requests() -> None:
+    spec = SLOSpec.from_document(classed({"tenant": "acme", "priority": 10}, "e2e"))
+    assert spec.traffic_key == "tenant=acme,priority=10"
+    assert spec.traffic is not None
+    assert spec.traffic.sentence() == "tenant acme at priority 10"
+    assert spec.to_document()["traffic"] == {"tenant": "acme", "priority": 10}
+    assert SLOSpec.from_document(GOOD).traffic_key == ""
+
+
 @pytest.mark.parametrize(
     ("value", "pointer", "sentence"),
     [
+        (classed({}), "/spec/traffic", "a tenant, a priority, or both"),
+        (classed({"tenant": 'a"b'}), "/spec/traffic/tenant", ""),
+        (classed({"tenant": "acme"}, "ttft"), "/spec", "measures ttft of all requests together"),
+        (classed({"tenant": "acme"}, measuredAt="engine"), "/spec", "at the gateway only"),
         (objective(threshold="0s"), "/spec/objectives/0/threshold", "a threshold is longer than zero"),
         (objective(fraction="100%"), "/spec/objectives/0/fraction", "100% leaves no error budget"),
         (objective(fraction="0%"), "/spec/objectives/0/fraction", "more than 0%"),

@@ -174,3 +174,24 @@ def test_thinning_keeps_the_sums_at_whole_hours() -> None:
     assert [p.at for p in kept if p.at <= 7200] == [3600.0, 7200.0]
     assert [p for p in kept if p.at > 7200] == [p for p in points if p.at > 7200]
     assert kept[0].sums == next(p for p in points if p.at == 3600.0).sums
+
+
+def test_a_class_of_requests_is_counted_on_its_own() -> None:
+    key = "tenant=acme,priority=10"
+    counts = {
+        "gateway.requests": 100.0, "gateway.error:503": 20.0,
+        f"gateway.requests@{key}": 12.0, f"gateway.error@{key}:503": 2.0, f"gateway.error@{key}:400": 1.0,
+    }  # fmt: skip
+    histograms = {
+        "gateway.e2e": Histogram({(0.0, 9.0): 80}),
+        f"gateway.e2e@{key}": Histogram({(0.0, 1.0): 6, (1.0, 9.0): 4}),
+    }
+    sources = {"gateway": {"targets": 1, "scraped": 1}}
+    mine = row(counts=counts, histograms=histograms, sources=sources)
+    assert count(mine, Promise("gateway", "e2e", 1.0, key)) == Tally(12, 6, 6, 60, 0)
+    assert count(mine, Promise("gateway", "errors", None, key)) == Tally(12, 10, 10, 60, 0)
+    # before it was counted nothing of it is known, neither good nor idle
+    before = row(counts={"gateway.requests": 100.0}, histograms={}, sources=sources)
+    assert count(before, Promise("gateway", "e2e", 1.0, key)) == Tally()
+    idle = row(counts={f"gateway.requests@{key}": 0.0}, histograms={}, sources=sources)
+    assert count(idle, Promise("gateway", "e2e", 1.0, key)) == Tally(0, 0, 0, 60, 60)

@@ -1,0 +1,137 @@
+"""A thousand pools read through one Prometheus in one tick: one query, every counter, gauge and bucket of every pod.
+
+A real Prometheus (Debian's package) scrapes as many synthetic pods as the pools have, from another process of the same
+machine that serves recorded pages of vLLM; then `telemetry.prometheus.ask` is timed as a tick calls it: the query, the
+answer over HTTP, the readings. Limit: 2 s for 1,000 pools. Peer: what Prometheus itself takes for the same answer, read
+and thrown away (curl's part), so that the ratio says what is ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench.common import finish, shared
+from bench.telemetry_scrape import serve
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+from apps.clusters.domain.spec import PrometheusSpec
+from apps.telemetry.domain.promql import query_of
+from apps.telemetry.prometheus import ask
+from apps.telemetry.scrape import Target
+
+LIMIT_S = 2.0
+PAGE = "vllm-metrics-0.33.txt"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--pools", type=int, default=1000, help="of one engine each")
+    options.add_argument("--rounds", type=int, default=5)
+    chosen = options.parse_args()
+    binary = os.environ.get("LAMPLIGHT_PROMETHEUS") or shutil.which("prometheus")
+    if binary is None:
+        print("skipped: there is no Prometheus here: apt-get install prometheus, or set LAMPLIGHT_PROMETHEUS")
+        sys.exit(0)
+    page = shared("reference", PAGE).read_bytes()
+    pods = [Target(str(n), f"pool-{n}-v-abc12", "v", "", namespace="serving") for n in range(chosen.pools)]
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=serve, args=(page, theirs), daemon=True)
+    server.start()
+    base = Path(tempfile.mkdtemp(prefix="lamplight-prometheus-"))
+    try:
+        with prometheus(base, binary, ours.recv(), [pod.name for pod in pods]) as url:
+            figures = measure(url, pods, chosen.rounds)
+    finally:
+        server.kill()
+        shutil.rmtree(base, ignore_errors=True)
+    took, raw = figures["tick_s"], figures["prometheus_alone_s"]
+    finish(
+        "telemetry_prometheus",
+        figures={"pools": chosen.pools, **figures},
+        ratios={"of_limit": round(took / LIMIT_S, 3), "of_prometheus_alone": round(took / raw, 3)},
+        peer="the same query of the same Prometheus, its answer read and thrown away",
+        ok=took <= LIMIT_S * max(1.0, chosen.pools / 1000),
+    )
+
+
+def measure(url: str, pods: list[Target], rounds: int) -> dict[str, Any]:
+    spec = PrometheusSpec(url=url)
+    query = query_of({pod.namespace for pod in pods})
+    ask(spec, pods[:1], seconds=60)  # imports
+    gc.freeze()
+    ticks, alone, size = [], [], 0
+    for _ in range(rounds):
+        started = time.perf_counter()
+        found = ask(spec, pods, seconds=60)
+        ticks.append(time.perf_counter() - started)
+        assert len(found) == len(pods)
+        assert all(sample.reading.counters["requests"] > 0 for sample in found.values())
+        started = time.perf_counter()
+        size = len(requests.post(f"{url}/api/v1/query", data={"query": query}, timeout=60).content)
+        alone.append(time.perf_counter() - started)
+    print(f"ticks {[round(one, 2) for one in ticks]} s, Prometheus alone {[round(one, 2) for one in alone]} s")
+    return {
+        "tick_s": round(statistics.median(ticks), 2),
+        "prometheus_alone_s": round(statistics.median(alone), 2),
+        "answer_mib": round(size / 2**20, 1),
+    }
+
+
+@contextmanager
+def prometheus(base: Path, binary: str, port: int, pods: list[str]) -> Iterator[str]:
+    """A Prometheus that has scraped all pods once."""
+    from tests.support.engines import free_port
+
+    groups = [{"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": "serving", "pod": pod}} for pod in pods]
+    config = {
+        "global": {"scrape_interval": "30s", "scrape_timeout": "30s"},
+        "scrape_configs": [{"job_name": "pods", "static_configs": groups}],
+    }
+    file = base / "prometheus.yml"
+    file.write_text(json.dumps(config))  # JSON is YAML
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [binary, f"--config.file={file}", f"--storage.tsdb.path={base / 'data'}", f"--web.listen-address={address}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url, until = f"http://{address}", time.monotonic() + 240
+    try:
+        while _up(url) < len(pods):
+            if time.monotonic() > until:
+                sys.exit("Prometheus did not scrape all pods within 240 s")
+            time.sleep(1)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _up(url: str) -> int:
+    try:
+        answer = requests.get(f"{url}/api/v1/query", params={"query": "sum(up)"}, timeout=30).json()
+        return int(answer["data"]["result"][0]["value"][1])
+    except (requests.RequestException, ValueError, LookupError):
+        return 0
+
+
+if __name__ == "__main__":
+    main()
