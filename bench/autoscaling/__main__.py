@@ -134,6 +134,7 @@ def _rental(scenario: Scenario, rows: Sequence[Row]) -> dict[str, float]:
     return {
         "attainment": _mean([row.attainment for row in ours]),
         "hours": _mean([row.hours for row in ours]),
+        "present_hours": _mean([row.present for row in ours]),
         "optimum_hours": _mean([each.optimum for each in found]),
         "break_even_hours": _mean([each.break_even for each in found]),
         "always_on_hours": _mean([each.always for each in found]),
@@ -217,7 +218,7 @@ def _close(
     for name, found in rentals.items():
         print(f"  {name:12} to zero: " + ", ".join(f"{key} {value:g}" for key, value in found.items()))
         if found:
-            ratios[f"{name}_hours_to_ski_rental_optimum"] = round(found["hours"] / found["optimum_hours"], 3)
+            ratios[f"{name}_hours_to_ski_rental_optimum"] = round(found["present_hours"] / found["optimum_hours"], 3)
     for row in sharing:
         print("  four pools   " + ", ".join(f"{k} {v:.3f}" if isinstance(v, float) else str(v) for k, v in row.items()))
     shares = [row for row in sharing[1:] if float(row["saved"]) >= 0.5 and float(row["points_lost"]) <= 1.0]

@@ -15,7 +15,8 @@ LEVELS = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98)
 
 @dataclass(frozen=True)
 class Row:
-    """One run. Times in seconds; deciding: mean seconds of one decision."""
+    """One run. Times in seconds; deciding: mean seconds of one decision; present:
+    hours in which at least one replica was wanted or there."""
 
     scenario: str
     policy: str
@@ -34,6 +35,7 @@ class Row:
     reversals_per_hour: float
     wall: float
     deciding: float
+    present: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,14 @@ def _sweep(scenario: Scenario, seed: int, wanted: Sequence[str], *, fine: bool, 
     return rows
 
 
+def _present(outcome: Outcome) -> float:
+    moments = [moment for moment in outcome.curve if moment.at <= outcome.seconds]
+    if len(moments) < 2:
+        return 0.0
+    tick = moments[1].at - moments[0].at
+    return tick * sum(moment.desired > 0 or moment.ready > 0 for moment in moments) / 3600
+
+
 def _bound(scenario: Scenario, trace: Sequence[Arrival], seed: int, search: int) -> list[Row]:
     start = time.perf_counter()
     found = foresight(scenario, trace, seed=seed, search=search)
@@ -69,6 +77,7 @@ def _row(scenario: Scenario, policy: str, knob: float, seed: int, played: Played
         outcome.reversals / hours,
         played.wall,
         played.deciding / max(1, len(outcome.curve)),
+        _present(outcome),
     )
     print(
         f"  {scenario.name:10} {seed} {policy:12} {knob:7.3g} {100 * row.attainment:6.2f} %  {row.hours:6.2f} GPU-h  "
