@@ -60,9 +60,11 @@ class RunningStack:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.loads(answer.read())
 
-    def lamp(self, *args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def lamp(
+        self, *args: str, check: bool = True, stdin: str | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "LAMPLIGHT_SERVER": self.base_url, "LAMPLIGHT_TOKEN": self.token}
-        return _run([LAMP, *args], env, check=check, stdin=stdin)
+        return _run([LAMP, *args], env, check=check, stdin=stdin, timeout=timeout)
 
     def kubectl(self, *args: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "KUBECONFIG": self.kubeconfig}
@@ -107,9 +109,9 @@ class RunningStack:
 
 
 def _run(
-    argv: list[str], env: dict[str, str], *, check: bool, stdin: str | None = None
+    argv: list[str], env: dict[str, str], *, check: bool, stdin: str | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False, input=stdin)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=timeout, check=False, input=stdin)
     if check and done.returncode != 0:
         said = (done.stderr + done.stdout).strip()
         raise AssertionError(f"{' '.join(argv)} ended with {done.returncode}:\n{said}")

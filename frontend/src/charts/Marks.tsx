@@ -12,7 +12,6 @@ export interface Mark {
   icon: IconName;
   label: string;
   search: Record<string, unknown>;
-  isOpen: boolean;
 }
 
 /** Links above the moments at which something was decided; those that would lie on each other share one. */
@@ -25,7 +24,7 @@ export function Marks({ marks, from, to, zone }: { marks: readonly Mark[]; from:
         const said = group.map(({ label, time }) => `${absolute(time * 1000, zone)}: ${label}`).join("; ");
         return (
           <li key={newest.id} style={{ left: `${((newest.time - from) / (to - from)) * 100}%` }}>
-            <Link to="." search={((before: object) => ({ ...before, ...newest.search })) as never} resetScroll={false} title={said} aria-label={said} aria-current={group.some(({ isOpen }) => isOpen) ? "true" : undefined}>
+            <Link to="." search={((before: object) => ({ ...before, ...newest.search })) as never} resetScroll={false} title={said} aria-label={said} activeOptions={{ exact: true, includeSearch: true }}>
               <Icon name={newest.icon} size={14} />
             </Link>
           </li>

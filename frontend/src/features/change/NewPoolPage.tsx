@@ -34,6 +34,7 @@ const START: Wish = {
   context: 16_384,
   min: 1,
   max: 2,
+  autoscaling: "active",
   ttft: "500ms",
   itl: "50ms",
   fraction: "95%",
@@ -216,6 +217,13 @@ function Promise({ wish, set, teams, clusters, onNext }: StepProps & { teams: st
           {input("Namespace", "namespace")}
           {number("Replicas at least", "min")}
           {number("Replicas at most", "max")}
+          <Field label="Replicas are decided by">
+            <select value={wish.autoscaling} onChange={({ target }) => set({ autoscaling: target.value as Wish["autoscaling"] })}>
+              <option value="active">Lamplight, within these bounds</option>
+              <option value="advisory">people, with Lamplight’s advice</option>
+              <option value="off">people alone</option>
+            </select>
+          </Field>
         </div>
       </fieldset>
       <fieldset>

@@ -13,6 +13,7 @@ const wish: Wish = {
   context: 8192,
   min: 0,
   max: 3,
+  autoscaling: "off",
   hasSlo: true,
   ttft: "500ms",
   itl: "50ms",
@@ -37,5 +38,7 @@ it("declares the pool and its SLO", () => {
 
 it("says what is not a default, and nothing else", () => {
   expect(documents({ hasSlo: false })).toHaveLength(1);
+  expect(documents({})[0].spec).not.toHaveProperty("autoscaling");
+  expect(documents({ autoscaling: "active" })[0].spec.autoscaling).toEqual({ mode: "active" });
   expect(documents({ tensor: 4 })[0].spec.variants[0].parallelism).toEqual({ tensor: 4 });
 });

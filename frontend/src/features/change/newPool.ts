@@ -14,6 +14,8 @@ export interface Wish {
   context: number;
   min: number;
   max: number;
+  /** Who decides on the replicas within the bounds. */
+  autoscaling: "active" | "advisory" | "off";
   hasSlo: boolean;
   ttft: string;
   itl: string;
@@ -46,6 +48,7 @@ export function newDocuments(wish: Wish): string {
           replicas: { min: wish.min, max: wish.max },
         },
       ],
+      ...(wish.autoscaling === "off" ? {} : { autoscaling: { mode: wish.autoscaling } }),
     },
   };
   const promise = (metric: string, threshold: string) => ({ metric, threshold, fraction: wish.fraction, window: wish.window });

@@ -27,7 +27,7 @@ export function Preflight({ cluster, title }: { cluster: Cluster; title: string 
       title={title}
       note={asked.isSuccess ? "asked of it just now" : "as it was last seen"}
       tools={
-        <Button onClick={() => asked.mutate()} disabled={asked.isPending} aria-label={`Check ${name} now`}>
+        <Button onClick={() => asked.mutate()} disabled={asked.isPending} aria-label={`Check now: ${name}`}>
           {asked.isPending ? "Checking…" : "Check now"}
         </Button>
       }

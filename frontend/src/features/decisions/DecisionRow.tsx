@@ -42,9 +42,9 @@ export function DecisionRow({ entry, zone, ofOne }: { entry: Entry; zone: Zone; 
         <Status {...look} label="Decision" />
         <span className={styles.sentence}>
           {!ofOne && (
-            <Link to="/teams/$team/pools/$name/scaling" params={{ team: entry.team, name: entry.pool }}>
+            <b>
               {entry.team}/{entry.pool}
-            </Link>
+            </b>
           )}{" "}
           {entry.sentence}
           {entry.count > 1 && (
@@ -56,7 +56,18 @@ export function DecisionRow({ entry, zone, ofOne }: { entry: Entry; zone: Zone; 
           {entry.mode !== "active" && <span className="muted"> ({entry.mode}: nothing was done)</span>}
         </span>
       </summary>
-      {open && <Whole team={entry.team} pool={entry.pool} id={entry.id} />}
+      {open && (
+        <>
+          {!ofOne && (
+            <p className={styles.where}>
+              <Link to="/teams/$team/pools/$name/scaling" params={{ team: entry.team, name: entry.pool }} search={{ decision: entry.id }}>
+                On the charts of {entry.pool}
+              </Link>
+            </p>
+          )}
+          <Whole team={entry.team} pool={entry.pool} id={entry.id} />
+        </>
+      )}
     </details>
   );
 }

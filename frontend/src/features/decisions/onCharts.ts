@@ -38,10 +38,10 @@ export function withDecisions<P extends Panel>(panel: P, entries: readonly Entry
 const ICONS = { up: "up", down: "down", mix: "change", zero: "down", "from-zero": "up", sleep: "moon", wake: "sun" } as const;
 
 /** A mark for each decision that moved something. */
-export function marksOf(entries: readonly Entry[], open: number | undefined) {
+export function marksOf(entries: readonly Entry[]) {
   return entries.flatMap(({ id, verb, firstAt, sentence }) =>
     verb in ICONS
-      ? [{ id, time: seconds(firstAt), icon: ICONS[verb as keyof typeof ICONS], label: sentence, search: { decision: id }, isOpen: id === open }]
+      ? [{ id, time: seconds(firstAt), icon: ICONS[verb as keyof typeof ICONS], label: sentence, search: { decision: id } }]
       : [],
   );
 }

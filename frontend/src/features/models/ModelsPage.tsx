@@ -7,6 +7,7 @@ import { Page } from "../../ui/Page";
 import { ReadyStatus } from "../../ui/ReadyStatus";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
+import styles from "./Models.module.css";
 
 export function ModelsPage() {
   const { data, error, refetch } = useQuery(modelsQuery);
@@ -43,11 +44,18 @@ export function ModelsPage() {
                   cell: ({ metadata }) => {
                     const pools = fleet?.items.filter(({ model, team }) => model === metadata.name && (team === metadata.team || metadata.team === "platform")) ?? [];
                     if (pools.length === 0) return "none";
-                    return pools.slice(0, 5).map(({ team, name, uid }) => (
-                      <Link key={uid} to="/teams/$team/pools/$name" params={{ team, name }}>
-                        {name}{" "}
-                      </Link>
-                    ));
+                    return (
+                      <ul className={styles.pools}>
+                        {pools.slice(0, 5).map(({ team, name, uid }) => (
+                          <li key={uid}>
+                            <Link to="/teams/$team/pools/$name" params={{ team, name }}>
+                              {name}
+                            </Link>
+                          </li>
+                        ))}
+                        {pools.length > 5 && <li>and {pools.length - 5} more</li>}
+                      </ul>
+                    );
                   },
                 },
               ]}

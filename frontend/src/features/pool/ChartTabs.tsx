@@ -1,5 +1,7 @@
 import { usePool } from "./usePool";
 import { Charts } from "./Charts";
+import { Outliers } from "./Outliers";
+import styles from "./Pool.module.css";
 
 function useAddress() {
   const { team, name } = usePool().metadata;
@@ -7,7 +9,13 @@ function useAddress() {
 }
 
 export function LatencyTab() {
-  return <Charts {...useAddress()} part="latency" />;
+  const address = useAddress();
+  return (
+    <div className={styles.stack}>
+      <Charts {...address} part="latency" />
+      <Outliers {...address} />
+    </div>
+  );
 }
 
 export function CacheTab() {

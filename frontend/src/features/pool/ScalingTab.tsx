@@ -26,7 +26,7 @@ export function ScalingTab() {
   const moves = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves")).data?.items ?? NONE;
   const holds = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold")).data?.items ?? NONE;
   const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds]), [moves, holds]);
-  const marks = useMemo(() => marksOf(moves, decision), [moves, decision]);
+  const marks = useMemo(() => marksOf(moves), [moves]);
   return (
     <div className={styles.stack}>
       <Charts team={team} name={name} part="scaling" dress={dress} marks={marks} />

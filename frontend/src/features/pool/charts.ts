@@ -9,7 +9,7 @@ const PARTS: Record<Part, readonly string[]> = {
   overview: ["ttft", "itl", "prompt_tokens_by_source", "hit_rate", "throughput", "replicas"],
   latency: ["ttft", "itl", "e2e", "tpot", "ttft_heatmap", "itl_heatmap", "e2e_heatmap", "breakdown", "queue", "requests"],
   cache: ["prompt_tokens_by_source", "hit_rate", "hit_rate_by_tier", "kv_usage", "preemptions", "offload_bandwidth"],
-  scaling: ["replicas", "requests", "queue", "throughput", "accelerators", "cost", "cost_per_million_tokens"],
+  scaling: ["replicas", "requests", "queue", "throughput", "accelerators", "cost", "cost_per_mtok"],
 };
 
 const CACHE = /cache|hit|kv|offload|preempt|token.*source|tier/;

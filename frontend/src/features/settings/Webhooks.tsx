@@ -68,10 +68,10 @@ export function Webhooks() {
                     title: "Actions",
                     cell: (hook) => (
                       <span className={styles.actions}>
-                        <Button onClick={() => test.mutate(hook)} aria-label={`Send a test to ${named(hook)}`}>
+                        <Button onClick={() => test.mutate(hook)} aria-label={`Test ${named(hook)}`}>
                           Test
                         </Button>
-                        <Button onClick={() => secret.mutate(hook)} aria-label={`Make a new secret for ${named(hook)}`}>
+                        <Button onClick={() => secret.mutate(hook)} aria-label={`New secret for ${named(hook)}`}>
                           New secret
                         </Button>
                         <Button onClick={() => setOpened(opened === named(hook) ? undefined : named(hook))} aria-pressed={opened === named(hook)} aria-label={`Messages to ${named(hook)}`}>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { useLive } from "../../live/LiveProvider";
 import type { StreamState } from "../../live/protocol";
 import { Button } from "../../ui/Button";
@@ -17,18 +17,34 @@ const LOOKS: Record<StreamState, { word: string; tone: Tone; icon: "check" | "ha
   idle: { word: "Paused", tone: "none", icon: "pause" },
 };
 
+function listen(changed: () => void): () => void {
+  addEventListener("online", changed);
+  addEventListener("offline", changed);
+  return () => {
+    removeEventListener("online", changed);
+    removeEventListener("offline", changed);
+  };
+}
+
+/** Whether this computer has a network at all: known at once, long before a stream notices that it is cut. */
+const useOnline = () => useSyncExternalStore(listen, () => navigator.onLine);
+
+const OFFLINE = { word: "Offline", tone: "warn", icon: "triangle" } as const;
+
 export function ConnectionState() {
   const { state } = useLive();
+  const isOnline = useOnline();
   return (
     <div className={styles.connection} role="status">
-      <Status {...LOOKS[state]} label="Updates" />
+      <Status {...(isOnline ? LOOKS[state] : OFFLINE)} label="Updates" />
     </div>
   );
 }
 
 export function ConnectionBanner() {
   const { state, retry } = useLive();
-  return <div role="status">{state === "reconnecting" && <LostBanner onRetry={retry} />}</div>;
+  const isOnline = useOnline();
+  return <div role="status">{(!isOnline || state === "reconnecting") && <LostBanner onRetry={retry} />}</div>;
 }
 
 function LostBanner({ onRetry }: { onRetry: () => void }) {

@@ -14,6 +14,7 @@ import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
 import { Alerts } from "./Alerts";
 import { CalendarStrip } from "./CalendarStrip";
+import { metricName } from "../fleet/slo";
 import styles from "./Slo.module.css";
 
 const route = getRouteApi("/shell/teams/$team/slos/$name");
@@ -126,7 +127,7 @@ function budgetPanel(objective: Objective, data: { from: number; to: number; ite
 
 function Burns({ objective }: { objective: Objective }) {
   return (
-    <Section title="Burn rates" note="×1 uses the budget up in exactly its window" data={objective.burn} error={null} onRetry={() => undefined}>
+    <Section title={`Burn rates, ${metricName(objective.metric)}`} note="×1 uses the budget up in exactly its window" data={objective.burn} error={null} onRetry={() => undefined}>
       {(burns) => (
         <Table
           rows={burns}

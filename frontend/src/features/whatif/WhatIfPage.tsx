@@ -91,7 +91,7 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
                       <Button onClick={() => show({ a: id, b: undefined })} aria-label={`Show ${label || id.slice(0, 8)}`}>
                         Show
                       </Button>{" "}
-                      <Button disabled={view.a === undefined || view.a === id} onClick={() => show({ b: id })} aria-label={`Show ${label || id.slice(0, 8)} beside the other`}>
+                      <Button disabled={view.a === undefined || view.a === id} onClick={() => show({ b: id })} aria-label={`Beside the other: ${label || id.slice(0, 8)}`}>
                         Beside
                       </Button>
                     </>

@@ -1,0 +1,262 @@
+"""Every page of the console on a seeded week: axe in both themes, three widths, charts, and states that go wrong.
+
+A web process and a database only: no loops, no cluster. `LAMPLIGHT_SCREENSHOTS=<folder>` keeps a picture of each page.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, violations
+from tests.support.seeded import SeededConsole, seeded_console, start_web, up
+from tests.support.wait import wait_until
+
+# the first test also waits for the week
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+POOL = "/teams/search/pools/summaries"
+CHAT = "/teams/default/pools/chat"
+TABS = ("", "/latency", "/cache", "/scaling", "/offload", "/objects", "/rollout", "/revisions", "/yaml", "/edit")
+ROUTES = (
+    "/",
+    "/?group=team",
+    "/timeline?range=7d",
+    "/slos",
+    "/teams/search/slos/summaries-latency",
+    "/decisions",
+    "/whatif?pool=default/chat",
+    "/models",
+    "/clusters",
+    "/playground?pool=default/chat",
+    "/settings",
+    "/new",
+    "/new?step=2&model=llama-3-1-8b",
+    *(f"{POOL}{tab}" for tab in TABS),
+    f"{CHAT}/edit?view=yaml",
+    f"{CHAT}/scaling?range=1h&decision=1",
+    "/teams/default/pools/vision",
+    "/nowhere",
+)
+
+
+@pytest.fixture(scope="module")
+def week() -> Iterator[SeededConsole]:
+    with seeded_console("--days", "2") as console:
+        yield console
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # fonts and edges as alike as they can be from one machine to the next
+    with chromium("--font-render-hinting=none", "--disable-lcd-text", "--force-device-scale-factor=1") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, week: SeededConsole) -> Iterator[Page]:
+    """Logged in. axe is injected by the tests; the page's own policy would refuse it."""
+    context = browser.new_context(base_url=week.url, bypass_csp=True, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(DEADLINE_MS)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("User name").wait_for()
+    if AXE.exists():
+        assert violations(page) == []
+    log_in(page, week)
+    page.get_by_role("navigation", name="Main").wait_for()
+    yield page
+    context.close()
+
+
+@pytest.fixture(autouse=True)
+def as_found(page: Page) -> Iterator[None]:
+    yield
+    page.unroute_all()
+    page.context.set_offline(False)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("address", ROUTES)
+def test_a_page_is_accessible_and_no_wider_than_its_window(page: Page, address: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run `npm ci` in frontend/")
+    if address == "/nowhere":
+        page.goto(address)
+        page.get_by_text("There is no page at this address.").wait_for()
+    else:
+        settled(page, address)
+    picture(page, address)
+    assert violations(page) == []
+    assert overflows(page) == {}
+
+
+def picture(page: Page, address: str) -> None:
+    folder = os.environ.get("LAMPLIGHT_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^a-z0-9]+", "-", address).strip("-") or "fleet"
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+
+
+def test_the_first_page_says_what_breaches_since_when_and_what_was_done(page: Page) -> None:
+    settled(page, "/")
+    breach = page.get_by_role("row").filter(has_text="Breached for")
+    expect(breach).to_contain_text(re.compile(r"Breached for \d+ .*the error budget is overspent"))
+    expect(breach).to_contain_text("The autoscaler")
+    breach.get_by_role("link", name="The autoscaler").click()
+    page.wait_for_url(re.compile(r"/teams/search/pools/summaries/scaling\?decision=\d+"))
+    decision = page.get_by_role("region", name=re.compile(r"^Decision \d+"))
+    for part in ("Had it been another number", "Rules", "Clamps", "Inputs"):
+        expect(decision.get_by_role("heading", name=part)).to_be_visible()
+    decision.get_by_role("button", name="Make it again from its inputs").click()
+    expect(decision.get_by_role("status")).to_contain_text("The same inputs give the same decision.")
+
+
+def test_a_mark_on_the_chart_opens_the_decision_behind_it(page: Page) -> None:
+    settled(page, f"{CHAT}/scaling?range=1h")
+    replicas = chart(page, "Replicas")
+    expect(replicas).to_have_attribute("data-state", "ok")
+    expect(replicas).to_contain_text("asked for by the forecast")
+    mark = replicas.get_by_role("list", name="Decisions").get_by_role("link").first
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"decision=\d+"))
+    expect(page.get_by_role("region", name=re.compile(r"^Decision \d+"))).to_contain_text("Rules")
+    expect(mark).to_have_attribute("aria-current", "page")
+    page.go_back()
+    expect(page.get_by_role("region", name=re.compile(r"^Decision \d+"))).to_have_count(0)
+
+
+def test_a_heatmap_is_drawn_read_aloud_and_a_table(page: Page) -> None:
+    settled(page, f"{CHAT}/latency?range=6h")
+    heat = chart(page, "Time to first token, distribution")
+    slider = heat.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"measured, half within [\d.]+ m?s, 95 % within"))
+    colours = heat.locator("canvas").evaluate(
+        "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((_, i) => i % 4 === 3)).size"
+    )
+    assert colours > 5, "buckets are drawn in more than a few shades"
+    heat.get_by_role("button", name="Time to first token, distribution as a table").click()
+    expect(heat.get_by_role("columnheader")).to_have_text(["Time", "p50", "p95", "p99"])
+
+
+@pytest.mark.soak
+def test_what_if_plays_the_past_and_shows_two_side_by_side(page: Page, week: SeededConsole) -> None:
+    settled(page, "/whatif?pool=default/code")
+    for label, startup in (("as it is", ""), ("slow start", "400s")):
+        page.get_by_label("Name of the simulation").fill(label)
+        page.get_by_label("Fixed fleets of up to").fill("1")
+        page.get_by_label("Times as many requests").fill("0.05")
+        page.get_by_label("Start-up of h100").fill(startup)
+        page.get_by_role("button", name="Simulate").click()
+        expect(page.get_by_role("button", name=f"Show {label}", exact=True)).to_be_visible()
+    page.wait_for_url(re.compile(r"a=[0-9a-f-]{36}&b=[0-9a-f-]{36}|b=[0-9a-f-]{36}&a="))
+    # what a worker would do
+    week.manage(
+        "shell", "-c",
+        "from apps.whatif import models, services\n"
+        "for one in models.Simulation.objects.filter(status='queued'): services.play(one.id)",
+    )  # fmt: skip
+    for label in ("as it is", "slow start"):
+        expect(page.get_by_role("region", name=label)).to_contain_text(re.compile("lamplight.*static", re.S))
+    curve = page.get_by_role("figure", name="Cost against attainment")
+    curve.get_by_role("button").click()
+    expect(curve.get_by_role("rowheader").filter(has_text=re.compile("slow start.*lamplight"))).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_webhook_is_made_tested_and_deleted(page: Page) -> None:
+    settled(page, "/settings")
+    form = page.get_by_role("region", name="Webhooks")
+    form.get_by_label("Name").fill("night")
+    form.get_by_label("Address").fill("http://127.0.0.1:9/hook")
+    form.get_by_role("button", name="Make a webhook").click()
+    expect(form.get_by_text("LAMPLIGHT_OUTBOUND_NETWORKS")).to_be_visible()
+    form.get_by_label("Address").fill("https://hooks.example.com/night")
+    form.get_by_role("button", name="Make a webhook").click()
+    page.get_by_role("button", name="Test default/night").click()
+    expect(page.get_by_role("region", name="Messages to default/night")).to_contain_text("Waiting")
+    page.get_by_role("button", name="New secret for default/night").click()
+    expect(form.get_by_text(re.compile("whsec_"))).to_be_visible()
+    page.get_by_role("button", name="Delete default/night").click()
+    expect(page.get_by_role("button", name="Delete default/night")).to_have_count(0)
+
+
+# --- states ---------------------------------------------------------------------------------------------------------
+def test_charts_say_no_traffic_no_data_and_errors_in_words(page: Page) -> None:
+    settled(page, "/teams/search/pools/nightly-batch/latency")
+    expect(chart(page, "Time to first token")).to_have_attribute("data-state", "no_traffic")
+    expect(chart(page, "Time to first token")).to_contain_text("No traffic")
+    settled(page, "/teams/default/pools/vision/latency")
+    expect(chart(page, "Time to first token")).to_have_attribute("data-state", re.compile("no_data|stale"))
+
+    asleep = _problem("The database sleeps.")
+    page.route(re.compile(r"/panels/itl\b"), lambda route: route.fulfill(status=503, json=asleep))
+    page.goto(f"{CHAT}/latency")
+    itl = chart(page, "Inter-token latency")
+    expect(itl.get_by_role("alert")).to_contain_text("The database sleeps.")
+    page.unroute_all()
+    itl.get_by_role("button", name="Try again").click()
+    expect(itl).to_have_attribute("data-state", "ok")
+
+
+def test_a_slow_network_keeps_the_size_of_what_is_to_come(page: Page) -> None:
+    held: list[Route] = []
+    page.route(re.compile(r"/panels/ttft\b"), lambda route: held.append(route))
+    page.goto(f"{CHAT}/latency")
+    ttft = chart(page, "Time to first token")
+    expect(ttft).to_have_attribute("data-state", "loading")
+    before = ttft.bounding_box()
+    wait_until(lambda: bool(held), timeout=10, message="the chart is asked for")
+    for route in held:
+        route.continue_()
+    expect(ttft).to_have_attribute("data-state", "ok")
+    after = ttft.bounding_box()
+    assert before is not None and after is not None
+    assert abs(before["height"] - after["height"]) < 30, "what was loaded moves nothing"
+
+
+def test_offline_is_said_and_ends_by_itself(page: Page) -> None:
+    settled(page, "/")
+    page.context.set_offline(True)
+    expect(page.get_by_text("Updates: Offline")).to_be_visible()
+    expect(page.get_by_text("This computer is offline.")).to_be_visible()
+    expect(page.get_by_role("link", name="chat", exact=True)).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("Updates: Live")).to_be_visible()
+
+
+def test_a_session_that_ends_in_the_middle_leads_back_to_the_same_view(page: Page, week: SeededConsole) -> None:
+    settled(page, f"{CHAT}/cache?range=6h")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Scaling").click()
+    expect(page.get_by_label("User name")).to_be_visible()
+    log_in(page, week)
+    page.wait_for_url(re.compile(re.escape(CHAT) + r"/(scaling|cache)\?range=6h"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("chat")
+
+
+def test_a_restart_of_the_server_is_survived_without_a_reload(page: Page, week: SeededConsole) -> None:
+    settled(page, "/")
+    page.evaluate("window.neverReloaded = true")
+    week.web.process.kill()
+    week.web.process.wait(10)
+    expect(page.get_by_text("Updates: Live")).to_have_count(0)
+    week.web.process = start_web(week.env, int(week.url.rpartition(":")[2]))
+    wait_until(lambda: up(week.web), timeout=60, message="the web process answers again")
+    expect(page.get_by_text("Updates: Live")).to_be_visible()
+    expect(page.get_by_role("link", name="chat", exact=True)).to_be_visible()
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def _problem(detail: str) -> dict[str, object]:
+    return {"type": "about:blank", "title": "Problem", "status": 503, "detail": detail, "errors": []}
