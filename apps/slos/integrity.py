@@ -18,10 +18,11 @@ from apps.pools import selectors as pools
 from apps.pools.models import Pool
 from apps.slos.domain.integrity import COUNTERS, LOOPS, RUNNING, Facts, Page, Report, examine, needs_of_slo
 from apps.slos.models import IntegrityReport
-from apps.slos.probing import Probe, probe_all
+from apps.slos.probing import Probe, probe_all, probe_through
 from apps.slos.selectors import slos_of_pools
 from apps.slos.ticking import source_of
-from apps.telemetry.targets import PoolTargets, find_targets
+from apps.telemetry.scrape import Target
+from apps.telemetry.targets import PoolTargets, Prometheus, find_targets
 
 __all__ = ["CONDITION", "run_probe"]
 
@@ -42,14 +43,26 @@ def run_probe(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> int |
             uid: _wanted(pool, [spec for _, spec in slos.get((pool.team, pool.name), [])]) for uid, pool in rows.items()
         }
         metrics = {metric for needs in wanted.values() for loop in needs for part in loop.values() for metric in part}
-        targets = [target for uid in rows for target in found[uid].targets]
-        probes = asyncio.run(probe_all(targets, metrics))
+        probes = _probes([found[uid] for uid in rows], metrics)
         now = clock.now()
         memory = {row.pool: row.memory for row in IntegrityReport.objects.filter(pool__in=rows)}
         for uid, pool in rows.items():
             _settle(pool, found[uid], wanted[uid], probes, memory.get(uid, {}), now)
         IntegrityReport.objects.exclude(pool__in=Pool.objects.values("uid")).delete()
         return len(rows)
+
+
+def _probes(pools: Sequence[PoolTargets], metrics: set[str]) -> dict[str, Probe]:
+    """A probe of every target, from where its ticks read it: its own page, or the cluster's Prometheus."""
+    through: dict[str, tuple[Prometheus, list[Target]]] = {}
+    for one in pools:
+        if one.prometheus is not None and one.targets:
+            through.setdefault(one.prometheus.key, (one.prometheus, []))[1].extend(one.targets)
+    direct = [target for one in pools if one.prometheus is None for target in one.targets]
+    probes = asyncio.run(probe_all(direct, metrics))
+    for source, targets in through.values():
+        probes |= probe_through(source, targets, metrics)
+    return probes
 
 
 Wanted = tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]

@@ -23,7 +23,7 @@ from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.exposition import ExpositionError
 from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, query_of, samples_of
 
-__all__ = ["PrometheusError", "ask", "ask_range", "describe"]
+__all__ = ["PrometheusError", "ask", "ask_range", "ask_series", "describe"]
 
 _SECONDS = 6.0
 _MAX_BYTES = 512 * 1024 * 1024
@@ -50,14 +50,21 @@ def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS)
     """The newest samples of these pods; those that Prometheus does not have are missing. Raises PrometheusError."""
     if not pods:
         return {}
-    query = query_of({pod.namespace for pod in pods}, **_labels(spec), matchers=spec.matchers)
-    result = _call(spec, seconds, lambda client: client.custom_query(query, params={"timeout": f"{seconds:g}s"}))
+    result = ask_series(spec, pods, seconds=seconds)
     kinds = {(pod.namespace, pod.name): str(pod.kind) for pod in pods}
     try:
         classes = {(pod.namespace, pod.name): pod.classes for pod in pods if pod.classes}
         return samples_of(result, kinds, **_labels(spec), classes=classes)
     except (ExpositionError, KeyError, TypeError, ValueError) as error:
         raise PrometheusError(f"answered something that cannot be read: {error}") from None
+
+
+def ask_series(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS) -> list[dict[str, Any]]:
+    """What the very query of a tick brings, as Prometheus gives it. Raises PrometheusError."""
+    query = query_of({pod.namespace for pod in pods}, **_labels(spec), matchers=spec.matchers)
+    options = {"timeout": f"{seconds:g}s"}
+    found: list[dict[str, Any]] = _call(spec, seconds, lambda client: list(client.custom_query(query, params=options)))
+    return found
 
 
 def ask_range(

@@ -25,12 +25,14 @@ from apps.clusters.domain.spec import PrometheusSpec
 from apps.pools.domain.facts import latency_grid
 from apps.slos.domain.rules import RECORD, rule_groups
 from apps.slos.domain.slo import Objective, Source
+from apps.slos.probing import probe_through
 from apps.telemetry import prometheus as source
 from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.observability import panel_queries
 from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.queries import filled
 from apps.telemetry.scrape import Target, scrape_all
+from apps.telemetry.targets import Prometheus
 from tests.support.engines import run_engine
 from tests.support.gateways import ENGINE_PORT, GatewayProcess, loopback_address, run_cluster, run_gateway
 from tests.support.prometheus import PrometheusProcess, StaticTarget, prometheus_binary, run_prometheus
@@ -198,6 +200,23 @@ def test_a_tenant_is_counted_on_its_own_alike_by_both_sources(pool: Pool) -> Non
     of_classes = {name: count for name, count in direct.counters.items() if "@" in name}
     assert {name: through.reading.counters[name] for name in of_classes} == of_classes
     assert through.reading.cumulative == direct.cumulative
+
+
+def test_integrity_is_probed_by_the_query_of_the_tick(pool: Pool) -> None:
+    cluster = Prometheus("c", "east", PrometheusSpec(url=pool.prometheus.url))
+    engine = Target("engine", "chat-0", "v", "http://10.0.0.1/metrics", namespace="serving")
+    picker = Target("picker", "chat-epp-0", "", pool.picker, kind="gateway", namespace="serving")
+    unknown = Target("unknown", "chat-9", "v", "http://10.0.0.1/metrics", namespace="serving")
+    wanted = ["vllm:request_success_total", "vllm:time_to_first_token_seconds", "llm_d_epp_request_total"]
+    found = probe_through(cluster, [engine, picker, unknown], wanted)
+    for metric in wanted[:2]:
+        facts = found["engine"].series[metric]
+        assert (facts.models, facts.total, facts.finite) == (frozenset({"llama"}), 7.0, True)
+    assert found["picker"].series["llm_d_epp_request_total"].total == 7.0
+    assert found["picker"].sent == {"chat-0": 7.0}
+    assert "has no series of pod serving/chat-9" in found["unknown"].silent
+    gone = Prometheus("c", "east", PrometheusSpec(url="http://127.0.0.1:9"))
+    assert "cannot be reached" in probe_through(gone, [engine], wanted)["engine"].silent
 
 
 @pytest.fixture(scope="module")
