@@ -103,7 +103,7 @@ function Side({ of }: { of: Simulation }) {
         )}
       </Section>
       <Replicas runs={runs} />
-      <Moves run={runs.find(({ policy }) => policy.startsWith("lamplight"))} />
+      <Moves of={titled(of)} run={runs.find(({ policy }) => policy.startsWith("lamplight"))} />
     </>
   );
 }
@@ -121,9 +121,9 @@ function Replicas({ runs }: { runs: Run[] }) {
   );
 }
 
-function Moves({ run }: { run: Run | undefined }) {
+function Moves({ of, run }: { of: string; run: Run | undefined }) {
   return (
-    <Section title="What Lamplight would have done" data={run?.decisions ?? []} error={null} onRetry={() => undefined}>
+    <Section title={`What Lamplight would have done, ${of}`} data={run?.decisions ?? []} error={null} onRetry={() => undefined}>
       {(rows) =>
         rows.length === 0 ? (
           <p className={styles.wait}>It would not have changed the number of replicas{run === undefined ? ": its policy was not played" : ""}.</p>
