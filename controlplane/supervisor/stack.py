@@ -42,6 +42,22 @@ class Options:
     ramp: bool = True
 
 
+class EngineMissing(RuntimeError):
+    """A real engine was asked for, and none is named."""
+
+
+def vllm_python() -> str:
+    """The Python of the vLLM that is to be the engine. Raises EngineMissing with what to do."""
+    found = os.environ.get("VLLM_PYTHON", "")
+    if not found or not Path(found).with_name("vllm").exists():
+        why = f"{found} has no vllm beside it" if found else "it is not set"
+        raise EngineMissing(
+            f"ENGINE=vllm needs an installation of vLLM: set VLLM_PYTHON to its Python ({why}). docs/real-engine.md "
+            "says how to make one."
+        )
+    return found
+
+
 class Stack:
     """Names, addresses and child specifications of one instance. Starts nothing itself."""
 
@@ -197,6 +213,10 @@ class Stack:
         token = self.token_file.read_text().strip() if self.token_file.exists() else ""
         return {"LAMPLIGHT_SERVER": self.web_url, "LAMPLIGHT_TOKEN": token, "PYTHONUNBUFFERED": "1"}
 
+    def tiny_model(self) -> Path:
+        """Where the claim lies from which the real engines of examples/real-engine serve."""
+        return self.data / "kubelet" / "shared" / "claims" / "serving" / "tiny-model"
+
     def cluster_document(self) -> Path:
         """The `Cluster` that stands for the embedded cluster, written where `lamp apply` finds it."""
         path = self.data / "embedded-cluster.json"
@@ -229,6 +249,8 @@ class Stack:
 
     def _cluster_env(self) -> dict[str, str]:
         env = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", "LAMPLIGHT_ENGINE": self.options.engine}
+        if self.options.engine == "vllm":
+            env["VLLM_PYTHON"] = vllm_python()
         # seconds: a laptop should not wait the minutes that a real engine takes
         env["LAMPLIGHT_STORAGE_BANDWIDTH"] = os.environ.get("LAMPLIGHT_STORAGE_BANDWIDTH", "2.264e9")
         env["LAMPLIGHT_ENGINE_STARTUP"] = os.environ.get("LAMPLIGHT_ENGINE_STARTUP", "3")

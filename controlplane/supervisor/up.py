@@ -16,9 +16,10 @@ from controlplane.supervisor import console_build
 from controlplane.supervisor.addresses import AddressError
 from controlplane.supervisor.children import Child, ChildFailed, Spec, run_once
 from controlplane.supervisor.postgres import PostgresError
-from controlplane.supervisor.stack import ADMIN, LAMP, PROJECT, PYTHON, Options, Stack
+from controlplane.supervisor.stack import ADMIN, LAMP, PROJECT, PYTHON, EngineMissing, Options, Stack, vllm_python
 
 _QUICKSTART = PROJECT / "examples" / "quickstart"
+_REAL_ENGINE = PROJECT / "examples" / "real-engine"
 _RAMP = PROJECT / "examples" / "standby"
 
 
@@ -95,7 +96,7 @@ class Instance:
         await asyncio.gather(self._start(stack.control_plane()), self._start(stack.cluster_nodes()))
         stack.write_state()
         await self._apply()
-        if stack.options.demo:
+        if stack.options.demo and stack.options.engine == "sim":
             await self._start([stack.demo_traffic(), *([stack.demo_ramp()] if stack.options.ramp else [])])
         self._print_address()
         await self._report_pools()
@@ -128,12 +129,26 @@ class Instance:
         """The embedded cluster's document at every start (its address may have moved); examples only once."""
         stack = self.stack
         await self._lamp("apply", "-f", str(stack.cluster_document()))
-        for folder in (_QUICKSTART, *([_RAMP] if stack.options.ramp else [])):
+        examples = (_QUICKSTART, *([_RAMP] if stack.options.ramp else []))
+        if stack.options.engine == "vllm":
+            # the quickstart's model needs a GPU and a download
+            examples = (_REAL_ENGINE,)
+            await self._write_tiny_model()
+        for folder in examples:
             applied = stack.data / f"{folder.name}-applied"
             if not applied.exists():
                 await self._lamp("apply", "-f", str(folder))
                 applied.touch()
                 self.say(f"applied examples/{folder.name}")
+
+    async def _write_tiny_model(self) -> None:
+        folder = self.stack.tiny_model()
+        if (folder / "config.json").exists():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = PROJECT / "controlplane" / "supervisor" / "tiny_model.py"
+        await run_once([vllm_python(), str(writer), str(folder)], env={}, timeout=300, what="Writing the tiny model")
+        self.say("the tiny model is written")
 
     async def _lamp(self, *args: str) -> str:
         return await run_once([LAMP, *args], env=self.stack.cli_env, timeout=60, what=f"`lamp {' '.join(args)}`")
@@ -200,7 +215,7 @@ def _short(path: Path) -> str:
 
 
 def _sentence(error: BaseException | None) -> str:
-    if isinstance(error, (ChildFailed, PostgresError, AddressError, console_build.ConsoleBuildError)):
+    if isinstance(error, (ChildFailed, PostgresError, AddressError, console_build.ConsoleBuildError, EngineMissing)):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
@@ -208,8 +223,10 @@ def _sentence(error: BaseException | None) -> str:
 def up(options: Options) -> int:
     try:
         handle = lock(options.data)
+        if options.engine == "vllm":
+            vllm_python()
         stack = Stack(options)
-    except (AlreadyRunning, PostgresError, AddressError) as error:
+    except (AlreadyRunning, PostgresError, AddressError, EngineMissing) as error:
         print(str(error), file=sys.stderr)
         return 1
     with handle:

@@ -32,6 +32,7 @@ from apps.embedded.kubelet.handlers import Handlers, Target
 from apps.embedded.kubelet.logs import LogWriter, last_lines
 from apps.embedded.kubelet.prober import Prober
 from apps.embedded.kubelet.process import Process
+from apps.embedded.kubelet.real_engine import adapted, is_engine
 from apps.embedded.kubelet.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -183,6 +184,8 @@ class Container:
             values["PYTHONPATH"] = ":".join([settings.code_root, *filter(None, [values.get("PYTHONPATH")])])
             # which release of the real program ours stands in for
             values["LAMPLIGHT_IMAGE"] = self.spec["image"]
+        elif settings.real_engine and is_engine(argv):
+            argv, values = adapted(argv, values, self.context.pod_ip)
         env = {key: translate_paths(value, mounts) for key, value in values.items()}
         argv = [translate_paths(expand(argument, values), mounts) for argument in argv]
         cwd = settings.pod_directory(self.context.pod["metadata"]["uid"])

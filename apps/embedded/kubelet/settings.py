@@ -51,6 +51,8 @@ class Settings:
         default_factory=lambda: {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     )
     python: str = sys.executable
+    vllm_python: str = field(default_factory=lambda: os.environ.get("VLLM_PYTHON", ""))
+    """The Python of an installation of vLLM, whose `vllm` is run where the engine is to be the real one."""
     heartbeat: float = 15.0
     """Seconds between two renewals of a node's Lease."""
 
@@ -72,7 +74,9 @@ class Settings:
     def path(self) -> str:
         """PATH of every container: played programs, what is installed beside our own Python, then the machine's."""
         beside = str(Path(self.python).parent)
-        return os.pathsep.join([str(self.shim_directory), beside, self.environment.get("PATH", os.defpath)])
+        installed = [str(Path(self.vllm_python).parent)] if self.real_engine and self.vllm_python else []
+        search = [str(self.shim_directory), beside, *installed, self.environment.get("PATH", os.defpath)]
+        return os.pathsep.join(search)
 
     def pod_directory(self, uid: str) -> Path:
         return self.data / "pods" / uid
