@@ -194,6 +194,13 @@ def test_the_stores_owner_knows_its_folder_its_quota_and_what_is_live() -> None:
     assert {file.name: file.read_text() for file in folder.glob("*.py")} == files
 
 
+def test_a_store_is_told_of_by_events_whoever_decided_on_it() -> None:
+    container = engine(rendered(HOST, DISK, events=False))
+    assert any(arg.startswith("--kv-events-config=") for arg in container["args"])
+    [disk] = transfer(container)["kv_connector_extra_config"]["secondary_tiers"]
+    assert disk["enable_kv_events"] is True
+
+
 def test_events_are_published_where_somebody_decides_by_them() -> None:
     container = engine(rendered(events=True))
     assert any(arg.startswith("--kv-events-config=") for arg in container["args"])

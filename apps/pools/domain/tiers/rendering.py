@@ -40,6 +40,12 @@ def engine_parts(context: Context, variant: Variant, args: Sequence[str] = ()) -
     args = (*args, *spec.engine.args)
     refuse(plan, spec, variant, context.inputs, context.dialect, args)
     block = block_size(args)
+    # the store's owner goes by what engines say that they use
+    heard = EngineParts(kv_events=plan.tier("filesystem") is not None)
+    return heard + _connected(context, variant, plan, block)
+
+
+def _connected(context: Context, variant: Variant, plan: TierPlan, block: int) -> EngineParts:
     if plan.connector == "lmcache":
         return _lmcache(plan, variant, block)
     if context.dialect.engine_has_shutdown_timeout:
@@ -101,7 +107,7 @@ def _secondary(tier: Tier, plan: TierPlan, folder: str) -> dict[str, Any]:
                 "n_read_threads": READ_THREADS,
                 "n_write_threads": WRITE_THREADS,
                 "locality": "REMOTE",
-                **events,
+                "enable_kv_events": True,
             }
         case "object":
             assert tier.endpoint is not None
