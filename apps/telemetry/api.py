@@ -99,7 +99,7 @@ class PanelPoints(APIView):
 class ReplicaSignals(APIView):
     """Every replica beside the others of its variant, those that are out of line first."""
 
-    @extend_schema(exclude=True)
+    @extend_schema(operation_id="replica_signals_read", responses={200: dict[str, Any]})
     def get(self, request: Request, team: str, name: str) -> Response:
         reports = compare(selectors.replicas_of(_pool(request, team, name).uid))
         states = [report.state for report in reports]

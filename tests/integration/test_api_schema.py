@@ -19,7 +19,6 @@ NOT_DESCRIBED = {
     "schema",
     "stream",
     "teams/<slug:team>/pools/<slug:name>/chat",
-    "teams/<slug:team>/pools/<slug:name>/replica-signals",
 }
 
 

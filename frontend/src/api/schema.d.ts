@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 2e49681f096301ca0b88c5ff03bc0ec8d260c5c61b47abd815c51bc6db39489a
+// schema-sha256: 0bbd359100d8d434202dcb3cc4e18832ec45de944df735bafc43a9bc2f8c5c7d
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -971,6 +971,23 @@ export interface paths {
          * @description The newest lines of a container's log.
          */
         get: operations["pools_pod_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/replica-signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Every replica beside the others of its variant, those that are out of line first. */
+        get: operations["replica_signals_read"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1963,7 +1980,8 @@ export interface components {
          *
          *     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
          *     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
-         *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared).
+         *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `handover`: in mode
+         *     external, the scaler that Lamplight renders and that follows its decisions.
          */
         PoolAutoscaling: {
             /**
@@ -1976,6 +1994,12 @@ export interface components {
              * @default []
              */
             freezes?: components["schemas"]["PoolFreeze"][];
+            /**
+             * Handover
+             * @default none
+             * @enum {string}
+             */
+            handover?: "none" | "hpa" | "keda";
             /**
              * Idle
              * @default keep
@@ -2681,6 +2705,7 @@ export interface components {
              *       "mode": "off",
              *       "idle": "keep",
              *       "standby": "reserved",
+             *       "handover": "none",
              *       "schedules": [],
              *       "freezes": []
              *     }
@@ -2963,7 +2988,8 @@ export interface components {
          * SLOSpec
          * @description Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
          *
-         *     Left out it is the gateway where the pool has an endpoint picker, else the engines.
+         *     Left out it is the gateway where the pool has an endpoint picker, else the engines. `traffic`: whose requests count,
+         *     all where it is left out.
          */
         SLOSpecDocument: {
             /**
@@ -2974,6 +3000,8 @@ export interface components {
             /** Objectives */
             objectives: components["schemas"]["SLOObjective"][];
             targetRef: components["schemas"]["SLOTargetRef"];
+            /** @default null */
+            traffic?: components["schemas"]["SLOTraffic"] | null;
         };
         /**
          * TargetRef
@@ -2988,6 +3016,22 @@ export interface components {
             kind?: "Pool";
             /** Name */
             name: string;
+        };
+        /**
+         * Traffic
+         * @description Whose requests count: those of a tenant (llm-d's fairness id), of a priority, or of both.
+         */
+        SLOTraffic: {
+            /**
+             * Priority
+             * @default null
+             */
+            priority?: number | null;
+            /**
+             * Tenant
+             * @default null
+             */
+            tenant?: string | null;
         };
         Webhook: {
             /** @enum {string} */
@@ -6280,6 +6324,30 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replica_signals_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };
