@@ -133,8 +133,8 @@ Where we differ from the post, and why:
   What made the published one lose more than that is not in the physics (text hashed in characters, several pickers,
   late metrics are candidates).
 - The post does not say its weights. Even ones (what the picker takes where none are given) are used above for precise
-  and approximate alike: under the guide's 2:2:3 both decide the same over the short run. 2:2:3 and the current release's
-  sticky filter hold on to a replica longer: replicas that the warm-up gave more groups keep them, and their requests
+  and approximate alike: under the guide's 2:2:3 both decide the same over the short run. 2:2:3 and today's sticky
+  filter hold on to a replica longer: replicas that the warm-up gave more groups keep them, and their requests
   wait, so that precise at 2:2:3 is slower than approximate at even weights in the longer run.
 """
 

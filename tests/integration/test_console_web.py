@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +19,7 @@ from apps.core.domain.access import Role
 from apps.pools.models import Pool
 from apps.slos.models import SLO
 from apps.telemetry.models import PoolSummary, Progress
+from controlplane.supervisor.console_build import compress
 from tests.support.people import Api, api_of, person, team
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +165,19 @@ def test_assets_are_kept_for_ever_and_nothing_else_is(dist: Path) -> None:
     assert "immutable" in asset.headers["Cache-Control"]
     assert "immutable" not in Client().get("/favicon.svg").headers["Cache-Control"]
     assert Client().get("/assets/index-old.js").status_code == 404
+
+
+def test_scripts_go_out_compressed(dist: Path) -> None:
+    script = dist / "assets" / "large-abc123.js"
+    script.write_text("console.log('lamp')\n" * 1000)
+    compress(dist)
+    with override_settings(WHITENOISE_ROOT=dist):
+        answer = Client().get("/assets/large-abc123.js", headers={"Accept-Encoding": "gzip, br"})
+        plain = Client().get("/assets/large-abc123.js", headers={"Accept-Encoding": "identity"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    sent, text = b"".join(answer), b"".join(plain)
+    assert len(sent) < len(text) / 20
+    assert gzip.decompress(sent) == text == script.read_bytes()
 
 
 def test_a_console_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
