@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/", include("apps.clusters.urls")),
     path("api/v1/", include("apps.catalog.urls")),
     path("api/v1/", include("apps.pools.urls")),
+    path("api/v1/", include("apps.endpoints.urls")),
     path("api/v1/", include("apps.telemetry.urls")),
     path("api/v1/", include("apps.slos.urls")),
     path("api/v1/", include("apps.autoscaling.urls")),

@@ -104,7 +104,7 @@ def gather(
         spec=spec,
         model=selectors.model_facts(model) if model is not None else None,
         replicas={v.name: selectors.pods_wanted(v, targets.get(v.name)) for v in spec.variants},
-        dialect=cluster_spec(cluster).dialect,
+        dialect=spec.dialect or cluster_spec(cluster).dialect,
         strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
         rules=rules_of(pool) if kinds is None or RULES_KIND in kinds else (),

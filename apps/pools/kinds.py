@@ -41,7 +41,7 @@ class PoolKind(KindHandler):
             selectors.shape_of(model),
             offers,
             model=selectors.model_facts(model) if model is not None else None,
-            dialect=dialect(cluster_spec(cluster).dialect) if cluster is not None else None,
+            dialect=dialect(spec.dialect or cluster_spec(cluster).dialect) if cluster is not None else None,
         )
         if cluster is not None:
             self._check_place(context, cluster)

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.core.api.objects import kind_urls
-from apps.pools import api, api_plans, api_rollout, api_tree
+from apps.pools import api, api_migration, api_plans, api_rollout, api_tree
 from apps.pools.kinds import PoolKind
 
 _POOL = "teams/<slug:team>/pools/<slug:name>"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{_POOL}/targets", api.TargetsView.as_view(), name="pools-targets"),
     path(f"{_POOL}/revisions", api.RevisionsView.as_view(), name="pools-revisions"),
     path(f"{_POOL}/plan", api_plans.PlanView.as_view(), name="pools-plan"),
+    path(f"{_POOL}/migration", api_migration.MigrationView.as_view(), name="pools-migration"),
     path(f"{_POOL}/plans", api_plans.PlansView.as_view(), name="pools-plans"),
     path(f"{_POOL}/plans/<int:number>", api_plans.PlanDetailView.as_view(), name="pools-plan-detail"),
     path(f"{_POOL}/plans/<int:number>/apply", api_plans.PlanApplyView.as_view(), name="pools-plan-apply"),

@@ -102,6 +102,10 @@ def percent(share: float) -> str:
     return f"{share * 100:.4g}%"
 
 
+def _public_models(document: dict[str, Any]) -> str:
+    return ",".join(str(model["name"]) for model in document["spec"]["models"])
+
+
 _READY = (Column("READY", _ready), Column("REASON", _why))
 
 KINDS: tuple[Kind, ...] = (
@@ -142,6 +146,12 @@ KINDS: tuple[Kind, ...] = (
             Column("MEASURED AT", _at("status", "measuredAt"), wide=True),
             Column("BURN RATE 1H", _at("status", "summary", "burnRate"), wide=True),
         ),
+    ),
+    Kind(
+        "Endpoint",
+        "endpoints",
+        ("ep",),
+        (*_READY, Column("MODELS", _public_models), Column("ENDPOINT", _at("status", "endpoint"), wide=True)),
     ),
     Kind("Webhook", "webhooks", ("wh",), (*_READY, Column("URL", _at("spec", "url")))),
 )

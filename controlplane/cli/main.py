@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("load", "Play traffic against a pool and report latencies."),
     "logs": ("logs", "Show the newest log lines of a pool's container."),
     "login": ("login", "Keep a server's address and a token."),
+    "migrate": ("migrate", "Show a pool as another llm-d release would have it."),
     "offload": ("offload", "Show a pool's KV-cache tiers: why, the curve, what others would bring."),
     "plan": ("plan", "Make a plan of files or pools, and keep it."),
     "preflight": ("preflight", "Ask a cluster whether pools can live there."),

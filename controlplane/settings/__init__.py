@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.clusters",
     "apps.catalog",
     "apps.pools",
+    "apps.endpoints",
     "apps.telemetry",
     "apps.slos",
     "apps.autoscaling",

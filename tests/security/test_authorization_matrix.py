@@ -67,6 +67,8 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/{plural}/<slug:name>": _OBJECT,
     "teams/<slug:team>/clusters/<slug:name>/inventory": _READ_ONLY,
     "teams/<slug:team>/clusters/<slug:name>/preflight": _READ_ONLY,
+    "teams/<slug:team>/models/<slug:name>/fit": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/migration": {"POST": N.READ},  # nothing is changed: it is a proposal
     "teams/<slug:team>/pools/<slug:name>/replicas": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/objects": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/tree": _READ_ONLY,
@@ -130,6 +132,11 @@ SPECS: dict[str, dict[str, Any]] = {
     "SLO": {
         "targetRef": {"kind": "Pool", "name": "thing"},
         "objectives": [{"metric": "ttft", "threshold": "1s", "fraction": "95%"}],
+    },
+    "Endpoint": {
+        "cluster": "thing",
+        "namespace": "serving",
+        "models": [{"name": "chat", "backends": [{"pool": "thing"}]}],
     },
     "Webhook": {"url": "https://hooks.example.com/lamplight"},
     "Cluster": {"credentials": {"inCluster": True}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.core.domain.reasons import ConditionType, Reason
+from apps.pools.domain.paths import every_invariant
 
 _POOL = "Pool"
 
@@ -57,6 +58,7 @@ _UNSEEN = (
     ("ClusterUnreachable", "The API server does not answer.", _CLUSTER),
     ("BadCredentials", "The credentials cannot be used or are refused.", "Renew the cluster's kubeconfig."),
 )
+_INVARIANT = "Correct the declaration as the message says (docs/concepts/paths.md)."
 _NO_ROOM = (
     "Unschedulable",
     "No node has room for a pod: the message has the scheduler's words.",
@@ -92,8 +94,29 @@ REASONS = (
             ("UnknownAccelerator", "A variant names an accelerator that is not in the catalogue.", "Correct it."),
             ("UnknownModelSource", "The model's source has a scheme that nothing serves from.", "Correct the Model."),
             ("GatewayNotAvailable", "The cluster lacks the kinds that a gateway needs.", "Install them there."),
-            ("RoleNotInPath", "The well-lit path has no such role of a variant.", "Correct the role or the path."),
-            ("GroupNotInPath", "The well-lit path has no groups of pods.", "Set groupSize to 1, or the path."),
+            (
+                "PickerConfigInvalid",
+                "The picker would not read its configuration as meant.",
+                "Correct routing.scheduler.",
+            ),
+            ("EnvironmentTaken", "A variable that Lamplight sets is in engine.env too.", "Leave it out of engine.env."),
+            ("CanaryNotPossible", "Tiers cannot be tried on one replica of this pool.", "Look at its variants."),
+            (
+                "TierSpansPods",
+                "A tier cannot follow a replica over several pods.",
+                "Set groupSize to 1, or leave tiers out.",
+            ),
+            (
+                "TierNeedsPrefixCache",
+                "Tiers need the engine's prefix cache.",
+                "Leave the argument that turns it off out.",
+            ),
+            ("TierNotOnAccelerator", "vLLM has no such tier on the accelerator.", "Use another, or leave tiers out."),
+            ("TierNotInConnector", "The connector has no such tier.", "Use offload.connector native, or other tiers."),
+            ("TierNotInRelease", "The llm-d release has no such tier.", "Use dialect current, or other tiers."),
+            ("TierArgumentTaken", "An engine argument says what tiers are rendered from.", "Leave it out."),
+            ("KvSizeUnknown", "The bytes of a token's KV blocks are not known.", "Declare the Model's shape."),
+            *((i.name, f"This does not hold: {i.holds}", _INVARIANT) for i in every_invariant()),
             ("NameClash", "A name is taken by an object that is not ours.", "Delete it, or rename the pool."),
         ),
     ),

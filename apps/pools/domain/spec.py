@@ -142,11 +142,13 @@ class Variant(Spec):
 
 
 class Weights(Spec):
-    """How much each score counts when the endpoint picker chooses a replica."""
+    """How much each score counts when the endpoint picker chooses a replica. `cold_spread`: that a prompt of which
+    nothing is cached goes to the replica that got none for the longest time."""
 
     queue: Annotated[float, Field(ge=0, le=1000)] = 2
     kv_cache_utilization: Annotated[float, Field(ge=0, le=1000)] = 2
     prefix_cache: Annotated[float, Field(ge=0, le=1000)] = 3
+    cold_spread: Annotated[float, Field(ge=0, le=1000)] | None = None
 
 
 class GatewayRef(Spec):
@@ -334,12 +336,16 @@ class Policies(Spec):
 
 
 class PoolSpec(Spec):
-    """What `spec` of a Pool says. Cluster and namespace cannot change afterwards."""
+    """What `spec` of a Pool says. Cluster and namespace cannot change afterwards.
+
+    `dialect`: the llm-d release that it is rendered for, where that is not its cluster's.
+    """
 
     model: Name
     cluster: Name
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
     path: PathName = "optimized-baseline"
+    dialect: Literal["current", "0.5"] | None = None
     engine: Engine = Engine()
     variants: tuple[Variant, ...]
     routing: Routing = Routing()

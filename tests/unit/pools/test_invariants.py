@@ -10,10 +10,9 @@ import pytest
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.model import Shape
-from apps.pools.domain.invariants import EVERY_POOL, Invariant, Question
+from apps.pools.domain.invariants import Invariant, Question
 from apps.pools.domain.manifests import AdapterFacts, Inputs, ModelFacts, PlanRefused
-from apps.pools.domain.options import OPTIONS
-from apps.pools.domain.paths import PATHS, broken_of, render
+from apps.pools.domain.paths import PATHS, broken_of, every_invariant, render
 from apps.pools.domain.spec import PoolSpec
 from tests.unit.pools.paths import KINDS, inputs_for, merged, model_of, path_document
 from tests.unit.pools.rendering import POOL
@@ -156,6 +155,8 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("scale-to-zero", "HoldNotInRelease", {}, {"release": "0.5"}),
     # options
+    ("predicted-latency", "NoPrefixScores", routing(weights={"coldSpread": 2}), {}),
+    ("wide-ep", "NoPrefixScores", routing(weights={"coldSpread": 2}), {"release": "0.5"}),
     (
         "optimized-baseline",
         "NoAdapters",
@@ -225,9 +226,7 @@ def test_a_broken_invariant_is_named_and_refuses_the_plan(
 
 
 def all_invariants() -> dict[str, Invariant]:
-    found = [i for path in PATHS.values() for i in path.invariants]
-    found += [*EVERY_POOL, *(i for option in OPTIONS for i in option.invariants)]
-    return {invariant.name: invariant for invariant in found}
+    return {invariant.name: invariant for invariant in every_invariant()}
 
 
 def test_every_invariant_has_a_test_that_breaks_it() -> None:

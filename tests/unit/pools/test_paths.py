@@ -75,6 +75,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cache-there": {"modelCache": {"claim": "weights"}},
     "rewrites": {"routing": {"rewrites": [{"model": "chat", "targets": [{"model": "@served", "weight": 1}]}]}},
     "tiers": {"offload": HOST_TIER},
+    "cold-spread": {"routing": {"weights": {"coldSpread": 2}}},
 }
 ENTRIES: dict[str, dict[str, Any]] = {
     "standalone": {},
@@ -93,7 +94,14 @@ ROWS = pairwise(
     }
 )
 # a refusal of these names is right for some accelerator, path or release; any other would be a fault of rendering
-ALLOWED = {"VendorNotInRelease", "HoldNotInRelease", "ConnectorNotInPlace", "TierNotOnAccelerator", "TierSpansPods"}
+ALLOWED = {
+    "VendorNotInRelease",
+    "HoldNotInRelease",
+    "ConnectorNotInPlace",
+    "NoPrefixScores",
+    "TierNotOnAccelerator",
+    "TierSpansPods",
+}
 
 
 def _of_row(row: dict[str, str]) -> PoolSpec:

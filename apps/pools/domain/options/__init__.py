@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from apps.pools.domain.options import adapters, model_cache, rewrites, speculative
+from apps.pools.domain.options import adapters, cold_spread, model_cache, rewrites, speculative
 from apps.pools.domain.options.option import Option
 
-OPTIONS: tuple[Option, ...] = (adapters.OPTION, speculative.OPTION, model_cache.OPTION, rewrites.OPTION)
+OPTIONS: tuple[Option, ...] = (
+    adapters.OPTION,
+    speculative.OPTION,
+    model_cache.OPTION,
+    rewrites.OPTION,
+    cold_spread.OPTION,
+)

@@ -9,9 +9,10 @@ from apps.pools.domain.composing import compose, invariants_of
 from apps.pools.domain.context import Context
 from apps.pools.domain.guarded import with_sleep
 from apps.pools.domain.handover import handed_over
-from apps.pools.domain.invariants import Invariant, Question, broken
+from apps.pools.domain.invariants import EVERY_POOL, Invariant, Question, broken
 from apps.pools.domain.manifests import Inputs, Manifest, ModelFacts, PoolIdentity, stamped
 from apps.pools.domain.monitoring import prometheus_rule
+from apps.pools.domain.options import OPTIONS
 from apps.pools.domain.paths import (
     flow_control,
     optimized_baseline,
@@ -54,6 +55,13 @@ def render(
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))
     return tuple(stamped(manifest, pool.generation) for manifest in objects)
+
+
+def every_invariant() -> tuple[Invariant, ...]:
+    """All invariants that there are, each name once."""
+    found = [i for path in PATHS.values() for i in path.invariants]
+    found += [*EVERY_POOL, *(i for option in OPTIONS for i in option.invariants)]
+    return tuple({invariant.name: invariant for invariant in found}.values())
 
 
 def broken_of(question: Question) -> Iterator[tuple[Invariant, str]]:

@@ -1,0 +1,1 @@
+"""Endpoints without Django, clock and I/O."""
