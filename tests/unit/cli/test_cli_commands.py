@@ -147,7 +147,7 @@ def test_missing_is_exit_code_3_and_an_unknown_kind_is_2(server: Server) -> None
     assert "no pool named nope in team default" in missing.stderr
     unknown = lamp("get", "gadgets")
     assert unknown.exit_code == 2
-    assert "pools, models, clusters, slos, webhooks" in unknown.stderr
+    assert "pools, models, clusters, slos, endpoints, webhooks" in unknown.stderr
 
 
 def test_apply_sends_one_bundle_and_says_what_became_of_each(server: Server, tmp_path: Path) -> None:
