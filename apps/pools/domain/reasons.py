@@ -93,6 +93,8 @@ REASONS = (
             ("ModelMissing", "The pool's model is not declared.", "Declare it, or name another one."),
             ("UnknownAccelerator", "A variant names an accelerator that is not in the catalogue.", "Correct it."),
             ("UnknownModelSource", "The model's source has a scheme that nothing serves from.", "Correct the Model."),
+            ("KedaMissing", "The cluster does not know ScaledObjects.", "Install KEDA, or hand over to hpa."),
+            ("PrometheusMissing", "KEDA would have no Prometheus to ask.", "Name the Cluster's Prometheus."),
             ("GatewayNotAvailable", "The cluster lacks the kinds that a gateway needs.", "Install them there."),
             (
                 "PickerConfigInvalid",

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 0bbd359100d8d434202dcb3cc4e18832ec45de944df735bafc43a9bc2f8c5c7d
+// schema-sha256: 2e1424536d2ed3b20cfba4957a8899ae187e725525f1e25c60d1835c797733f7
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -128,6 +128,26 @@ export interface paths {
          * @description Decisions of all pools that one may see, newest first.
          */
         get: operations["decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List endpoints of all teams
+         * @description Objects of one kind of all teams that one may see.
+         */
+        get: operations["endpoints_everywhere"];
         put?: never;
         post?: never;
         delete?: never;
@@ -421,6 +441,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List endpoints of a team
+         * @description Objects of one kind of one team.
+         */
+        get: operations["endpoints_list"];
+        put?: never;
+        /**
+         * Declare a new Endpoint
+         * @description Objects of one kind of one team.
+         */
+        post: operations["endpoints_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/endpoints/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a Endpoint
+         * @description One object.
+         */
+        get: operations["endpoints_get"];
+        /**
+         * Declare a Endpoint anew
+         * @description One object.
+         */
+        put: operations["endpoints_replace"];
+        post?: never;
+        /**
+         * Delete a Endpoint
+         * @description One object.
+         */
+        delete: operations["endpoints_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change parts of a Endpoint (JSON merge patch)
+         * @description One object.
+         */
+        patch: operations["endpoints_patch"];
+        trace?: never;
+    };
     "/api/v1/teams/{team}/import": {
         parameters: {
             query?: never;
@@ -530,6 +606,26 @@ export interface paths {
          * @description One object.
          */
         patch: operations["models_patch"];
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/models/{name}/fit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * On which accelerators a model fits, over how many of them, and how many tokens the cache holds
+         * @description Whether a model fits: weights, activations and KV cache against the memory of each kind of accelerator.
+         */
+        get: operations["models_fit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/teams/{team}/pools": {
@@ -679,6 +775,26 @@ export interface paths {
         get: operations["pools_integrity"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/migration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The declaration of a pool for another llm-d release, with notes; nothing is changed
+         * @description A pool for another release of llm-d: its document, and what a person should know. Plan it to see the diff.
+         */
+        post: operations["pools_migration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1797,6 +1913,154 @@ export interface components {
             status?: "True" | "False" | "Unknown";
             type?: string;
         };
+        Endpoint: {
+            /** @enum {string} */
+            apiVersion: "lamplight.dev/v1";
+            /** @enum {string} */
+            kind: "Endpoint";
+            metadata: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                createdAt?: string;
+                /** Format: date-time */
+                deletionRequestedAt?: string | null;
+                generation?: number;
+                labels?: {
+                    [key: string]: string;
+                };
+                name: string;
+                team?: string;
+                /** Format: uuid */
+                uid?: string;
+                /** Format: date-time */
+                updatedAt?: string;
+                version?: number;
+            };
+            spec: components["schemas"]["EndpointSpecDocument"];
+            readonly status?: {
+                conditions?: components["schemas"]["Condition"][];
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Backend
+         * @description A pool that serves a share of the requests. `weight` 0: it takes none for now. `adapter`: the model name that is
+         *     asked of it, where that is not the pool's own (a LoRA adapter).
+         */
+        EndpointBackend: {
+            /**
+             * Adapter
+             * @default null
+             */
+            adapter?: string | null;
+            /** Pool */
+            pool: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
+         * GatewayRef
+         * @description The Gateway (Gateway API) that an HTTPRoute attaches the pool to; `provider` where its kind of route differs.
+         */
+        EndpointGatewayRef: {
+            /**
+             * Hostnames
+             * @default []
+             */
+            hostnames?: string[];
+            /** Name */
+            name: string;
+            /**
+             * Namespace
+             * @default null
+             */
+            namespace?: string | null;
+            /**
+             * Provider
+             * @default null
+             */
+            provider?: ("istio" | "kgateway" | "agentgateway" | "gke") | null;
+            /**
+             * Sectionname
+             * @default null
+             */
+            sectionName?: string | null;
+        };
+        /**
+         * Keys
+         * @description API keys of consumers. `secret`: a Secret of the namespace with one entry a key: its name, and the SHA-256 of the
+         *     key in hex. `limits`: by name of the key; `default` for those that are not named.
+         */
+        EndpointKeys: {
+            /**
+             * Limits
+             * @default {}
+             */
+            limits?: {
+                [key: string]: components["schemas"]["EndpointLimits"];
+            };
+            /** Secret */
+            secret: string;
+        };
+        /**
+         * Limits
+         * @description What one key may use in a minute; left out: no limit.
+         */
+        EndpointLimits: {
+            /**
+             * Requestsperminute
+             * @default null
+             */
+            requestsPerMinute?: number | null;
+            /**
+             * Tokensperminute
+             * @default null
+             */
+            tokensPerMinute?: number | null;
+        };
+        EndpointList: {
+            items: components["schemas"]["Endpoint"][];
+            next: string | null;
+        };
+        /**
+         * PublicModel
+         * @description A model name that clients use. `failover`: pools that are asked in turn when no backend has a ready replica.
+         */
+        EndpointPublicModel: {
+            /** Backends */
+            backends: components["schemas"]["EndpointBackend"][];
+            /**
+             * Failover
+             * @default []
+             */
+            failover?: string[];
+            /** Name */
+            name: string;
+        };
+        /**
+         * EndpointSpec
+         * @description What `spec` of an Endpoint says. Cluster and namespace cannot change afterwards; its pools live there too.
+         *
+         *     `gateway`: the Gateway that routes to the pools; left out: a data plane of the endpoint's own.
+         */
+        EndpointSpecDocument: {
+            /** Cluster */
+            cluster: string;
+            /** @default null */
+            gateway?: components["schemas"]["EndpointGatewayRef"] | null;
+            /** @default null */
+            keys?: components["schemas"]["EndpointKeys"] | null;
+            /** Models */
+            models: components["schemas"]["EndpointPublicModel"][];
+            /** Namespace */
+            namespace: string;
+        };
         Model: {
             /** @enum {string} */
             apiVersion: "lamplight.dev/v1";
@@ -2696,6 +2960,8 @@ export interface components {
         /**
          * PoolSpec
          * @description What `spec` of a Pool says. Cluster and namespace cannot change afterwards.
+         *
+         *     `dialect`: the llm-d release that it is rendered for, where that is not its cluster's.
          */
         PoolSpecDocument: {
             /** @default null */
@@ -2713,6 +2979,11 @@ export interface components {
             autoscaling?: components["schemas"]["PoolAutoscaling"];
             /** Cluster */
             cluster: string;
+            /**
+             * Dialect
+             * @default null
+             */
+            dialect?: ("current" | "0.5") | null;
             /**
              * @default {
              *       "image": "vllm/vllm-openai:v0.33.0",
@@ -2878,9 +3149,15 @@ export interface components {
         };
         /**
          * Weights
-         * @description How much each score counts when the endpoint picker chooses a replica.
+         * @description How much each score counts when the endpoint picker chooses a replica. `cold_spread`: that a prompt of which
+         *     nothing is cached goes to the replica that got none for the longest time.
          */
         PoolWeights: {
+            /**
+             * Coldspread
+             * @default null
+             */
+            coldSpread?: number | null;
             /**
              * Kvcacheutilization
              * @default 2
@@ -3414,6 +3691,33 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_everywhere: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointList"];
+                    "application/yaml": components["schemas"]["EndpointList"];
                 };
             };
         };
@@ -4452,6 +4756,415 @@ export interface operations {
             };
         };
     };
+    endpoints_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointList"];
+                    "application/yaml": components["schemas"]["EndpointList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_create: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Endpoint"];
+                "application/yaml": components["schemas"]["Endpoint"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                    "application/yaml": components["schemas"]["Endpoint"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_get: {
+        parameters: {
+            query?: {
+                /** @description yaml: as apply takes it. */
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                    "application/yaml": components["schemas"]["Endpoint"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_replace: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Endpoint"];
+                "application/yaml": components["schemas"]["Endpoint"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                    "application/yaml": components["schemas"]["Endpoint"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_delete: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                    "application/yaml": components["schemas"]["Endpoint"];
+                };
+            };
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endpoints_patch: {
+        parameters: {
+            query?: {
+                /** @description Check everything, change nothing. */
+                dry_run?: boolean;
+                format?: "json" | "yaml";
+                /** @description Why, for the change records (500 characters). */
+                reason?: string;
+            };
+            header: {
+                /** @description ETag of the object that the change was made on; `*` for any. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+                "application/yaml": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                    "application/yaml": components["schemas"]["Endpoint"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     import: {
         parameters: {
             query?: {
@@ -5020,6 +5733,59 @@ export interface operations {
                 };
             };
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_fit: {
+        parameters: {
+            query?: {
+                /** @description Only this one; else all. */
+                accelerator?: string;
+                format?: "json" | "yaml";
+                /** @description Of the KV cache, where it is not the model's. */
+                kvCacheDtype?: "auto" | "fp8";
+                /** @description Tokens of the longest request; at least one must fit. */
+                maxModelLen?: number;
+                /** @description Pipeline stages (1). */
+                pipeline?: number;
+                /** @description Only this tensor parallelism; else 1, 2, 4 and 8. */
+                tensor?: number;
+                /** @description Share of memory for the engine (0.92). */
+                utilization?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5615,6 +6381,59 @@ export interface operations {
                     "application/yaml": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    pools_migration: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
