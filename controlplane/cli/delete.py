@@ -76,6 +76,6 @@ def _declared(files: tuple[str, ...], team: str | None) -> list[tuple[str | None
         if not isinstance(metadata, dict) or not metadata.get("name") or not document.get("kind"):
             raise Failure("A document names no kind or no metadata.name, so there is nothing to delete by it.", USAGE)
         found.append((team or metadata.get("team"), Target(find_kind(str(document["kind"])), str(metadata["name"]))))
-    order = {"Webhook": 0, "SLO": 0, "Pool": 1, "Model": 2, "Cluster": 3}
+    order = {"Webhook": 0, "SLO": 0, "Endpoint": 0, "Pool": 1, "Model": 2, "Cluster": 3}
     assert set(order) == {kind.kind for kind in KINDS}
     return sorted(found, key=lambda pair: order[pair[1].kind.kind])
