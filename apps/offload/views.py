@@ -238,10 +238,19 @@ def what_if(standing: Standing, sizes: Mapping[str, int]) -> dict[str, Any]:
         "present": {"hitRate": now.hit_rate, "accelerators": signals.replicas},
         "rows": [
             _row(policy, o, now, o.configuration == chosen.configuration)
-            for o in kept.values()
-            if o.configuration.tiers
+            for key, o in kept.items()
+            if key and not _outdone(key, o, kept)
         ],
     }
+
+
+def _outdone(
+    key: tuple[tuple[str, int], ...], option: Option, others: Mapping[tuple[tuple[str, int], ...], Option]
+) -> bool:
+    """Whether fewer of the same tiers bring as much."""
+    return len(key) > 1 and any(
+        (part,) in others and others[(part,)].gain.net >= option.gain.net - 1e-9 for part in key
+    )
 
 
 def _asked(standing: Standing, sizes: Mapping[str, int]) -> Option:
