@@ -239,7 +239,7 @@ def what_if(standing: Standing, sizes: Mapping[str, int]) -> dict[str, Any]:
         "rows": [
             _row(policy, o, now, o.configuration == chosen.configuration)
             for key, o in kept.items()
-            if key and not _outdone(key, o, kept)
+            if o.configuration.tiers and not _outdone(key, o, kept)
         ],
     }
 
