@@ -25,7 +25,7 @@ from apps.core.domain.conditions import Condition, read_conditions, set_conditio
 from apps.core.domain.refusals import Clash
 from apps.core.writes import By
 from apps.pools import revisions
-from apps.pools.domain.health import Health, Sync, conditions_of
+from apps.pools.domain.health import Health, Sync, conditions_of, ready_sentence
 from apps.pools.models import Pool, PoolRevision, Rollout
 from apps.pools.selectors import effective_replicas, replica_targets, spec_of
 from apps.slos import ticking as slos
@@ -300,7 +300,7 @@ class _Week:
         elif desired > ready:
             health = Health("Progressing", "ReplicasStarting", f"{ready} of {desired} replicas ready")
         else:
-            health = Health("Healthy", "AllReplicasReady", f"all {ready} replicas are ready")
+            health = Health("Healthy", "AllReplicasReady", ready_sentence(ready))
         _set_status(one.pool, one.story, health, ready, desired)
 
     def edit(self, one: _Standing, why: str, edit: Callable[[dict[str, Any]], None]) -> None:
@@ -322,7 +322,7 @@ class _Week:
         PoolRevision.objects.filter(pool=one.pool, generation=one.pool.generation).update(healthy_at=clock.now())
         one.ready = max(one.ready, one.story.minimum)
         self.status(one)
-        self.event(one, "Normal", "AllReplicasReady", f"all {one.ready} replicas are ready")
+        self.event(one, "Normal", "AllReplicasReady", ready_sentence(one.ready))
 
     def event(self, one: _Standing, type_: Any, reason: str, message: str) -> None:
         record_event(
@@ -509,7 +509,7 @@ def _many(count: int, end: datetime, by: By) -> None:
             health = (
                 Health("Progressing", "ReplicasStarting", f"{ready} of {ready + 1} replicas ready")
                 if short
-                else Health("Healthy", "AllReplicasReady", f"all {ready} replicas are ready")
+                else Health("Healthy", "AllReplicasReady", ready_sentence(ready))
             )
             _set_status(pool, story, health, ready, ready + short)
             for back in (10, 0):

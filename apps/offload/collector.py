@@ -88,7 +88,11 @@ class Collector:
         next_tick = time.monotonic() + self._tick
         try:
             while not stop.is_set():
-                self._receive(0.2)
+                if self._by_socket:
+                    self._receive(0.2)
+                else:
+                    # a poller of no sockets returns at once
+                    stop.wait(0.2)
                 self._take_findings()
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + self._tick

@@ -273,3 +273,26 @@ def test_endpoints_are_read_from_what_a_pod_was_rendered_with() -> None:
     ]
     quiet = {**pod, "spec": {"containers": [{"args": ["m"]}]}}
     assert endpoints_of(quiet) == []
+
+
+def test_a_collector_of_no_engines_waits_instead_of_turning() -> None:
+    turns = 0
+
+    class Counted(Collector):
+        def _take_findings(self) -> None:
+            nonlocal turns
+            turns += 1
+            super()._take_findings()
+
+    looks = 0
+    stop = threading.Event()
+
+    def find() -> Sequence[Publishers]:
+        nonlocal looks
+        looks += 1
+        if looks == 20:
+            stop.set()
+        return []
+
+    Counted(find, lambda _: None, lambda _: None, tick=10, look=0.05).run(stop)
+    assert turns <= looks + 1

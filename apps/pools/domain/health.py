@@ -131,6 +131,10 @@ def _badness(part: Health) -> tuple[int, int]:
     return (order.index(part.state), within)
 
 
+def ready_sentence(replicas: int) -> str:
+    return "the one replica is ready" if replicas == 1 else f"all {replicas} replicas are ready"
+
+
 def _engines(
     variants: Sequence[VariantState], deployments: Mapping[str, Deployment], pods: Sequence[Replica], counted: str
 ) -> Health:
@@ -145,7 +149,7 @@ def _engines(
     desired = sum(v.desired for v in variants)
     if desired == 0:
         return Health("Suspended", "ScaledToZero", "every variant is scaled to zero: requests find no replica")
-    return Health("Healthy", "AllReplicasReady", f"all {desired} replicas are ready")
+    return Health("Healthy", "AllReplicasReady", ready_sentence(desired))
 
 
 def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str) -> Health:

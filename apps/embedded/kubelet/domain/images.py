@@ -51,10 +51,10 @@ def find_image(images: Sequence[Image], reference: str) -> Image | None:
 
 
 def unknown_image_message(images: Sequence[Image], reference: str) -> str:
-    known = ", ".join(f"{image.match[0]} ({image.about})" for image in images)
+    known = ", ".join(image.match[0] for image in images)
     return (
-        f'image "{reference}" does not exist on the embedded cluster, which pulls nothing: '
-        f"it runs local programs for {known}"
+        f'image "{reference}" does not exist on the embedded cluster, which pulls nothing and has local programs for '
+        f"{known} only"
     )
 
 
