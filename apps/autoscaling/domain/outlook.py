@@ -53,7 +53,11 @@ def of(need: Need, totals: Floats) -> Views:
 
 
 def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfactual, ...]:
-    """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told."""
+    """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told.
+
+    So it is where most requests miss: then they wait for more than the curves know (a bound on requests at once, a
+    backlog), and a latency from the curves would contradict the share that misses.
+    """
     found = []
     for count, missing, ttft, tpot, load in zip(
         views.replicas[group],
@@ -65,7 +69,7 @@ def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfact
     ):
         if count < 0.5:
             continue
-        swamped = load > 1.0
+        swamped = load > 1.0 or missing > 0.5
         found.append(
             Counterfactual(
                 round(count), 1 - missing, None if swamped else ttft, None if swamped else tpot, price * round(count)
