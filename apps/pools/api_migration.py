@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from apps.catalog.domain.dialects import dialect
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.api.base import answer
+from apps.core.api.parsers import only_document
 from apps.core.api.schema import problem_responses
 from apps.core.domain.documents import API_VERSION, Spec
 from apps.core.domain.refusals import Missing
@@ -36,7 +37,7 @@ class MigrationView(PoolView):
     )
     def post(self, request: Request, team: str, name: str) -> Response:
         pool = self.pool(request, team, name)
-        body = _Body.from_document(request.data, at="")
+        body = _Body.from_document(only_document(request).value, at="")
         cluster = selectors.cluster_of(pool)
         if cluster is None:
             raise Missing(f"cluster {pool.spec['cluster']} of pool {name} is not declared any more")

@@ -427,3 +427,18 @@ def test_history_is_compared_and_rolled_back_to(api: Api) -> None:
     again = api.send("POST", path, If_Match=pool().etag)
     assert (again.status_code, "already" in json_of(again)["detail"]) == (409, True)
     assert api.send("POST", f"{POOLS}/chat/revisions/9/rollback", If_Match=pool().etag).status_code == 404
+
+
+def test_a_migration_is_a_document_that_can_be_planned(api: Api, live: None) -> None:
+    answer = api.send("POST", f"{POOLS}/chat/migration", {"to": "0.5"})
+    assert answer.status_code == 200, answer.content
+    proposal = json_of(answer)
+    assert (proposal["from"], proposal["to"], proposal["blocked"]) == ("current", "0.5", [])
+    assert proposal["document"]["spec"]["dialect"] == "0.5"
+    planned = plan(api, proposal["document"], query="?dry_run=true")
+    assert named(planned)["Deployment/chat-h200"]["action"] == "changed"
+    assert pool().spec.get("dialect") is None
+
+    wrong = api.send("POST", f"{POOLS}/chat/migration", {"to": "0.4"})
+    assert wrong.status_code == 422
+    assert b"'current' or '0.5'" in wrong.content

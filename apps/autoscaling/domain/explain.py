@@ -107,7 +107,7 @@ def _plain(
     targets: Sequence[Target],
 ) -> str:
     if verb == "frozen":
-        return f"Nothing moves: {_replicas(standing)} stay."
+        return f"Nothing moves: {_stay(standing)}."
     if verb in ("from-zero", "wake"):
         return f"{'Woken' if verb == 'wake' else 'From zero'}: {moved}, since requests wait; {coming}."
     if verb == "sleep" and not standing:
@@ -129,8 +129,8 @@ def _plain(
         return f"Idle: {rest} a request comes."
     needed = next((p.replicas for p in proposals if p.rule == "forecast"), total)
     if needed < total and binding == "hold":
-        return f"{_replicas(total)} stay: {coming}; {needed} would do, but more were needed within {hold:.0f} s."
-    return f"{_replicas(total)} stay: {coming}{_fewer(views, total)}."
+        return f"{_stay(total)}: {coming}; {needed} would do, but more were needed within {hold:.0f} s."
+    return f"{_stay(total)}: {coming}{_fewer(views, total)}."
 
 
 def _fewer(views: Sequence[Counterfactual], total: int) -> str:
@@ -139,7 +139,9 @@ def _fewer(views: Sequence[Counterfactual], total: int) -> str:
     chosen = next((view for view in views if view.replicas == total), None)
     if chosen is None:
         return ""
-    kept = f"; {total} leave {_percent(1 - chosen.attainment)} of requests outside the SLO"
+    kept = (
+        f"; {total} {'leaves' if total == 1 else 'leave'} {_percent(1 - chosen.attainment)} of requests outside the SLO"
+    )
     if fewer is None or total <= 1:
         return kept
     late = f" (TTFT p95 {_seconds(fewer.ttft_p95)})" if fewer.ttft_p95 is not None else " (more than they can do)"
@@ -157,6 +159,10 @@ def _moved(before: Sequence[Target], targets: Sequence[Target]) -> str:
 
 def _replicas(count: int) -> str:
     return f"{count} replica" if count == 1 else f"{count} replicas"
+
+
+def _stay(count: int) -> str:
+    return f"{_replicas(count)} {'stays' if count == 1 else 'stay'}"
 
 
 def _percent(share: float) -> str:
