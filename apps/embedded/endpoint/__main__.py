@@ -74,7 +74,7 @@ async def _serve(config: EndpointConfig, keys: Path, port: int) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    kubeconfig = os.environ.get("LAMPLIGHT_KUBECONFIG") or os.environ.get("KUBECONFIG")
+    kubeconfig = os.environ.get("LAMPLIGHT_DNS")
     host = os.environ.get("LAMPLIGHT_BIND_HOST", "0.0.0.0")  # noqa: S104 - as the real one does in its pod
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=SILENCE_S)
     client = KubeClient.from_kubeconfig(kubeconfig, user_agent="endpoint-gateway") if kubeconfig else None

@@ -184,6 +184,8 @@ class Container:
             values["PYTHONPATH"] = ":".join([settings.code_root, *filter(None, [values.get("PYTHONPATH")])])
             # which release of the real program ours stands in for
             values["LAMPLIGHT_IMAGE"] = self.spec["image"]
+            # who answers for the names of Services; a pod without a token has a cluster's DNS too
+            values["LAMPLIGHT_DNS"] = str(settings.kubeconfig)
         elif settings.real_engine and is_engine(argv):
             argv, values = adapted(argv, values, self.context.pod_ip)
         env = {key: translate_paths(value, mounts) for key, value in values.items()}
