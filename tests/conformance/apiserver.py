@@ -35,6 +35,8 @@ async def running_server(*, install_crds: bool = False) -> AsyncIterator[Running
     users = {TOKENS["admin"]: ADMIN, TOKENS["alice"]: ALICE}
     server = ApiServer(store, users, service_cidr="10.96.0.0/16")
     bootstrap(server, install_crds=install_crds)
+    # a server that has been up for a while, as the recorded one: its first revisions are no longer known
+    store.compact()
     runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

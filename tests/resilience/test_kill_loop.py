@@ -59,7 +59,7 @@ def kill_and_change(stack: RunningStack, *, seconds: float, seed: int) -> None:
     assert not changing.is_alive()
     assert person.failure is None, person.failure
     asked = person.asked
-    assert len(asked) >= seconds / 15, f"{len(asked)} changes in {seconds:.0f} s"
+    assert len(asked) >= 2, f"{len(asked)} changes in {seconds:.0f} s"
     assert set(killed) >= {"worker", "web", "apiserver"}, killed
 
     pool = stack.wait_healthy(timeout=240, desired=2, ready=2)
