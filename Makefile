@@ -9,7 +9,7 @@ DEMO ?= 1
 ENGINE ?= sim
 NAME ?=
 VLLM_PYTHON ?=
-# tests run in so many processes, each with servers of its own; a file stays on one of them (0: in this process, for a debugger)
+# tests run in so many processes, each with servers of its own (0: in this process, for a debugger)
 WORKERS ?= 2
 PARALLEL = -n $(WORKERS) --dist loadgroup
 

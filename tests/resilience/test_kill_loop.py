@@ -54,12 +54,17 @@ def kill_and_change(stack: RunningStack, *, seconds: float, seed: int) -> None:
     changing = threading.Thread(target=person.change_until, args=(over,), name="person", daemon=True)
     changing.start()
     killed = kill_in_turn(stack, seconds, random.Random(seed), person)
+    # as many changes as were meant for that time, however slow the machine was meanwhile
+    enough = seconds / 15
+    wait_until(
+        lambda: person.failure or len(person.asked) >= enough, timeout=PATIENCE_SECONDS, message=f"{enough:.1f} changes"
+    )
     over.set()
     changing.join(2 * PATIENCE_SECONDS)
     assert not changing.is_alive()
     assert person.failure is None, person.failure
     asked = person.asked
-    assert len(asked) >= 2, f"{len(asked)} changes in {seconds:.0f} s"
+    assert len(asked) >= enough, f"{len(asked)} changes in {seconds:.0f} s"
     assert set(killed) >= {"worker", "web", "apiserver"}, killed
 
     pool = stack.wait_healthy(timeout=240, desired=2, ready=2)
