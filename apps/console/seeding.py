@@ -56,15 +56,17 @@ _WATCHED = timedelta(minutes=35)
 _STARTUP = 80.0
 
 
-def seed(*, end: datetime, by: By, pools: int = 0, days: int = 7) -> dict[str, int]:
-    """Play `days` up to `end`; `pools`: so many more, small ones, that only the fleet page looks at. Raises Clash where
-    there are pools already. How many pools, SLOs, decisions, alerts there are then."""
+def seed(*, end: datetime, by: By, pools: int = 0, days: int = 7, like: datetime | None = None) -> dict[str, int]:
+    """Play `days` up to `end`; `pools`: so many more, small ones, that only the fleet page looks at; `like`: the moment
+    whose hour and weekday the end has for those who send requests (default: `end`). Raises Clash where there are pools
+    already. How many pools, SLOs, decisions, alerts there are then."""
     if Pool.objects.exists():
         raise Clash(
             "There are pools already: the week is for an empty instance (make up DEMO=0 with a DATA= of its own)."
         )
     end = end.astimezone(UTC).replace(second=0, microsecond=0)
-    _Week(end, end - timedelta(days=days), by).play()
+    later = timedelta() if like is None else like.astimezone(UTC) - end
+    _Week(end, end - timedelta(days=days), by, later).play()
     if pools:
         _many(pools, end, by)
     return {name: model.objects.count() for name, model in _counted()}
@@ -92,8 +94,9 @@ class _Standing:
 
 
 class _Week:
-    def __init__(self, end: datetime, start: datetime, by: By) -> None:
-        self.end, self.start, self.by = end, start, by
+    def __init__(self, end: datetime, start: datetime, by: By, later: timedelta) -> None:
+        self.end, self.start, self.by, self.later = end, start, by, later
+        self.stories = [replace(story, shift=story.shift + later.total_seconds()) for story in STORIES]
         self.until = start
         self.pools: list[_Standing] = []
 
@@ -128,7 +131,7 @@ class _Week:
         ]
         for days, hour, minute in ((3, 9, 20), (2, 9, 20), (2, 18, 10), (1, 9, 20)):
             # mornings when load doubles, and an evening
-            then = self.end.replace(hour=hour, minute=minute) - timedelta(days=days)
+            then = (self.end + self.later).replace(hour=hour, minute=minute) - self.later - timedelta(days=days)
             told.append((self.end - then, self.episode))
         for before, action in told:
             moment = self.end - before
@@ -232,16 +235,16 @@ class _Week:
 
     # --- what people and controllers did ----------------------------------------------------------------------------
     def declare(self) -> None:
-        for name in sorted({SHARED_TEAM, *(story.team for story in STORIES)}):
+        for name in sorted({SHARED_TEAM, *(story.team for story in self.stories)}):
             Team.objects.get_or_create(name=name)
         _apply(
-            [*_clusters(), *_models(), *map(_pool, STORIES), *_slos(), _webhook()],
+            [*_clusters(), *_models(), *map(_pool, self.stories), *_slos(), _webhook()],
             self.by,
             "the platform's first pools",
         )
         for cluster in Cluster.objects.filter(name__in=CLUSTERS):
             _seen(cluster)
-        for story in STORIES:
+        for story in self.stories:
             pool = Pool.objects.get(team=story.team, name=story.name)
             one = _Standing(story, pool, story.minimum, [])
             self.pools.append(one)

@@ -70,7 +70,8 @@ def seeded_console(*seed: str, port: int | None = None) -> Iterator[SeededConsol
             console.manage("lamplight_bootstrap", "--token-file", str(base / "token"))
             # figures older than half a minute are shown as stale: the week ends a little after the tests do
             ahead = (datetime.now(UTC) + timedelta(minutes=25)).isoformat(timespec="seconds")
-            console.manage("seed_week", "--end", ahead, *seed)
+            # a Tuesday afternoon whenever the tests run: what happened lately does not depend on the hour
+            console.manage("seed_week", "--end", ahead, "--like", "2026-11-24T15:30:00Z", *seed)
             with _web(env, port) as web:
                 console.web = web
                 yield console

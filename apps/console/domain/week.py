@@ -45,7 +45,8 @@ class Incident:
 class Story:
     """One pool of the week. `peak`: requests/s at noon of a working day; `night`: share of it that is left at night;
     `carries`: requests/s of one replica; `ttft`, `tpot`: seconds on an empty replica; `hits`: share of prompt tokens
-    from the cache; `host`: share of the hits that came from the host's memory; `price`: of a replica per hour."""
+    from the cache; `host`: share of the hits that came from the host's memory; `price`: of a replica per hour; `shift`:
+    how many seconds later than UTC its clocks are."""
 
     team: str
     name: str
@@ -104,7 +105,8 @@ STORIES: tuple[Story, ...] = (
 
 def load(story: Story, at: float, end: float) -> float:
     """Requests/s at `at` (Unix seconds): two humps a day, quieter at the weekend, with a slow ripple."""
-    ripple = 1 + 0.05 * math.sin(at / 411) + 0.03 * math.sin(at / 97 + story.shift) + 0.02 * math.sin(at / 31)
+    local = at + story.shift
+    ripple = 1 + 0.05 * math.sin(local / 411) + 0.03 * math.sin(local / 97) + 0.02 * math.sin(local / 31)
     return _trend(story, at, end) * ripple
 
 
