@@ -41,14 +41,6 @@ def django_db_modify_db_settings(postgres_server: str) -> None:
     """pytest-django's hook before the test database is made: the server must run by then."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a parallel run should keep on one worker: a file, which shares servers by module, and the end-to-end tests,
-    which share one instance. Not yet so: tests of a file are seen on both workers, so that no test may rely on it."""
-    for item in items:
-        file = item.path.relative_to(item.config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group("e2e" if file.startswith("tests/e2e/") else file))
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     from django.conf import settings
 
