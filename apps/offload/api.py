@@ -68,13 +68,14 @@ class OffloadView(PoolView):
             told["measured"] = (
                 views.measured(selectors.reuse_of(pool.uid), None, now) if spec.mode != "off" else {"state": "off"}
             )
-            return answer({**told, "tiers": [], "canary": {"state": "none"}})
+            return answer({**told, "tiers": [], "canary": {"state": "none"}, "proof": None})
         policy, signals = standing.policy, standing.signals
         return answer(
             {
                 **told,
                 "phase": "blind" if signals.blind else standing.state.phase,
                 "canary": views.canary(standing.state, policy, signals),
+                "proof": views.proof(standing.state, policy),
                 "measured": views.measured(standing.reuse, signals, clock.now()),
                 "kvBytesPerToken": policy.kv_bytes,
                 "prefillTokensPerSecond": views.prefill_rate(policy),

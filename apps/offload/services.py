@@ -15,6 +15,8 @@ from apps.audit.services import record_event
 from apps.autoscaling.domain.record import to_json
 from apps.core import clock, outbox
 from apps.core.domain.refusals import Clash
+from apps.offload.domain.benefit import Measured
+from apps.offload.domain.sentences import tier_sentence
 from apps.offload.domain.types import Configuration
 from apps.offload.domain.types import Decision as Decided
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
@@ -118,6 +120,7 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
             row.save(force_insert=True)
             lines.append(_line(entry))
             _tell(entry, decision, row.actuation)
+        _tell_refusals(entry, decision)
         PoolState.objects.update_or_create(
             pool=entry.pool.uid,
             defaults={
@@ -165,6 +168,21 @@ def _tell(entry: Entry, decision: Decided, actuation: str) -> None:
     named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
     message = f"{decision.sentence} {actuation}".strip() if actuation.startswith("Not") else decision.sentence
     record_event(**named, type=told[0], reason=told[1], message=message, source=SOURCE)
+
+
+def _tell_refusals(entry: Entry, decision: Decided) -> None:
+    """Once for each tier that is found too slow."""
+    measured = None
+    for kind in decision.state.slow:
+        if kind in entry.state.slow:
+            continue
+        measured = measured or Measured.of(entry.signals)
+        text = tier_sentence(entry.policy, measured, kind, entry.signals.bandwidths[kind])
+        pool = entry.pool
+        record_event(
+            kind="Pool", uid=pool.uid, team=pool.team, name=pool.name,
+            type="Normal", reason="TierRefused", message=f"Refused: {kind}. {text}", source=SOURCE,
+        )  # fmt: skip
 
 
 def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> OffloadDecision:

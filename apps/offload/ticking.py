@@ -320,6 +320,9 @@ def _windows(
             return None, None, {}
         totals = {uid: found.reading.counters for uid, found in totals_of(ready.values()).items()}
         held = baseline.get("totals")
+        if held and state.warm_at is not None and baseline["at"] < state.warm_at:
+            # what was done while the tiers were filling is left out
+            held = None
         if not held:
             return None, None, {"at": now.timestamp(), "totals": {uid: _kept(c) for uid, c in totals.items()}}
         seconds = now.timestamp() - baseline["at"]
@@ -327,7 +330,7 @@ def _windows(
         canary = _window([(totals[u], held.get(u, {})) for u in with_ if u in totals], seconds)
         control = _window([(c, held[u]) for u, c in totals.items() if u not in with_ and u in held], seconds)
         return control, canary, baseline
-    since = state.ready_at if state.phase == "watching" and state.ready_at is not None else None
+    since = (state.warm_at or state.ready_at) if state.phase == "watching" else None
     start = now - timedelta(seconds=_CONTROL_SECONDS)
     rows = signals_of(pool.uid, start=start, end=now, step=10.0, columns=("counts",))
     sums: dict[str, float] = {}

@@ -10,15 +10,14 @@ import numpy as np
 
 from apps.core.domain.conditions import format_time
 from apps.offload.domain.benefit import break_even, evaluate, recompute_seconds, shortest
-from apps.offload.domain.decide import cost_of
 from apps.offload.domain.options import CHUNKS, best_of, options
-from apps.offload.domain.sentences import size_text, tier_sentence, typical_length
+from apps.offload.domain.sentences import cost_of, proof_text, size_text, tier_sentence, typical_length
 from apps.offload.domain.sketch import DISTANCE_EDGES, LENGTH_EDGES, TIME_EDGES, Sketch
 from apps.offload.domain.types import Configuration, Gain, Option, Placed, Policy, Signals, State, Window
 from apps.offload.models import Probe, ReuseState
 from apps.offload.selectors import Standing
 
-__all__ = ["curve", "gain_json", "measured", "tiers", "what_if"]
+__all__ = ["curve", "gain_json", "measured", "proof", "tiers", "what_if"]
 
 _POINTS = 60
 
@@ -62,6 +61,27 @@ def canary(state: State, policy: Policy, signals: Signals) -> dict[str, Any]:
         "before": _window(policy, control) if trying else None,
         "after": _window(policy, signals.canary) if trying else None,
         "expected": state.expected if trying else None,
+    }
+
+
+def proof(state: State, policy: Policy) -> dict[str, Any] | None:
+    """What the last trial measured."""
+    found = state.proof
+    if found is None:
+        return None
+    tiers = [{"kind": t.kind, "bytes": t.bytes, "claim": t.claim} for t in found.configuration.tiers]
+    without, with_ = _window(policy, found.without), _window(policy, found.with_)
+    saved = without["gpuSecondsPerKtok"] - with_["gpuSecondsPerKtok"] if without and with_ else None
+    return {
+        "at": _time(found.at),
+        "kept": found.kept,
+        "tiers": tiers,
+        "chunkTokens": found.configuration.chunk,
+        "without": without,
+        "with": with_,
+        "expected": found.expected,
+        "measured": saved,
+        "sentence": proof_text(policy, found).strip(),
     }
 
 

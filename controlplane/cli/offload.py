@@ -53,6 +53,7 @@ def explain(target: tuple[str, ...], decision: int | None, replay: bool, output:
     _measured(standing["measured"])
     _tiers(standing["tiers"])
     _canary(standing["canary"])
+    _proof(standing.get("proof"))
     if found["clamps"]:
         click.echo("\nWhat held it back:")
         rows = [(c["rule"], clean(c["before"]), clean(c["after"]), clean(c["reason"])) for c in found["clamps"]]
@@ -196,6 +197,15 @@ def _canary(found: dict[str, Any]) -> None:
             for name, row in rows
         ],
     )
+
+
+def _proof(found: dict[str, Any] | None) -> None:
+    """What the last trial measured, so that it can be read long after."""
+    if found is None:
+        return
+    sizes = " + ".join(f"{tier['kind']} {tier['bytes'] / _GIB:.0f} GiB" for tier in found["tiers"])
+    verdict = "kept" if found["kept"] else "taken back"
+    click.echo(f"\nTried {age(found['at'])} ago and {verdict}: {sizes}. {clean(found['sentence'])}".rstrip())
 
 
 def _speed(value: float | None, source: str | None) -> str:

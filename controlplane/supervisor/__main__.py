@@ -32,9 +32,11 @@ def main() -> None:
 @click.option("--engine", type=click.Choice(["sim", "vllm"]), default="sim", help="What runs as the engine.")
 @click.option("--demo/--no-demo", default=True, help="Send demo traffic to the quickstart pool.")
 @click.option("--ramp/--no-ramp", default=True, help="With the demo: a second pool, which scales, sleeps and wakes.")
-def up(data: Path, port: int | None, engine: str, demo: bool, ramp: bool) -> None:
+@click.option("--tiers/--no-tiers", default=True, help="With the demo: a pool whose cache gets a tier on trial.")
+def up(data: Path, port: int | None, engine: str, demo: bool, ramp: bool, tiers: bool) -> None:
     """Start everything in the foreground; Ctrl-C stops it."""
-    sys.exit(run_instance(Options(data=data, port=port, engine=engine, demo=demo, ramp=demo and ramp)))
+    options = Options(data=data, port=port, engine=engine, demo=demo, ramp=demo and ramp, tiers=demo and tiers)
+    sys.exit(run_instance(options))
 
 
 @main.command()

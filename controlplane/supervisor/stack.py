@@ -40,6 +40,7 @@ class Options:
     engine: str
     demo: bool
     ramp: bool = True
+    tiers: bool = True
 
 
 class EngineMissing(RuntimeError):
@@ -207,6 +208,14 @@ class Stack:
             *("--prefix-groups", "2", "--prefix-tokens", "256", "--question-tokens", "256", "--output-tokens", "256"),
         ]
         return Spec(name="demo-ramp", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
+
+    def demo_reuse(self) -> Spec:
+        """Long prefixes of the third pool that come back after its small cache has forgotten them."""
+        argv = [
+            *(LAMP, "load", "--team", "default", "--pool", "docs", "--rate", "2", "--duration", "24h", "--json"),
+            *("--prefix-groups", "48", "--prefix-tokens", "4096", "--question-tokens", "64", "--output-tokens", "8"),
+        ]
+        return Spec(name="demo-reuse", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
 
     @property
     def cli_env(self) -> dict[str, str]:

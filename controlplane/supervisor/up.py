@@ -21,6 +21,7 @@ from controlplane.supervisor.stack import ADMIN, LAMP, PROJECT, PYTHON, EngineMi
 _QUICKSTART = PROJECT / "examples" / "quickstart"
 _REAL_ENGINE = PROJECT / "examples" / "real-engine"
 _RAMP = PROJECT / "examples" / "standby"
+_TIERS = PROJECT / "examples" / "offload"
 
 
 class AlreadyRunning(RuntimeError):
@@ -97,7 +98,9 @@ class Instance:
         stack.write_state()
         await self._apply()
         if stack.options.demo and stack.options.engine == "sim":
-            await self._start([stack.demo_traffic(), *([stack.demo_ramp()] if stack.options.ramp else [])])
+            options = stack.options
+            further = ((options.ramp, stack.demo_ramp), (options.tiers, stack.demo_reuse))
+            await self._start([stack.demo_traffic(), *(spec() for wanted, spec in further if wanted)])
         self._print_address()
         await self._report_pools()
 
@@ -129,7 +132,8 @@ class Instance:
         """The embedded cluster's document at every start (its address may have moved); examples only once."""
         stack = self.stack
         await self._lamp("apply", "-f", str(stack.cluster_document()))
-        examples = (_QUICKSTART, *([_RAMP] if stack.options.ramp else []))
+        options = stack.options
+        examples = (_QUICKSTART, *([_RAMP] if options.ramp else []), *([_TIERS] if options.tiers else []))
         if stack.options.engine == "vllm":
             # the quickstart's model needs a GPU and a download
             examples = (_REAL_ENGINE,)
@@ -187,7 +191,7 @@ class Instance:
         by_name = {child.spec.name: child for child in self._children}
         # clients before servers; the kubelet ends its containers
         for group in (
-            ("demo-traffic", "demo-ramp"),
+            ("demo-traffic", "demo-ramp", "demo-reuse"),
             ("web", "beat", "worker"),
             ("kubelet", "controllers"),
             ("apiserver",),

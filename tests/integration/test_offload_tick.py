@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from apps.audit.models import Event
+from apps.clusters.models import Cluster
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.core.models import OutboxEvent
@@ -17,6 +20,7 @@ from apps.offload.models import OffloadDecision, Probe
 from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.models import Pool, TierPlanRow
 from apps.reconcile.models import QueueItem
+from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.services import Tick, record_tick
 from tests.support.people import Api, api_of, person, team
@@ -45,10 +49,44 @@ class World:
         }
         self.pool = Pool.objects.create(team="default", name="chat", spec=spec, created_at=START, updated_at=START)
         self.now = START
+        self.canary_since: datetime | None = None
         self.publishers = Publishers(
             self.pool.uid, (Endpoint("u/0", "chat-h200-1", "tcp://127.0.0.1:1", ""),), ready={"chat-h200-1": "u"}
         )
         monkeypatch.setattr(ticking, "find_publishers", lambda pools=None: [self.publishers])
+
+    def free_accelerators(self, free: int) -> None:
+        """The pool's cluster was last seen to have so many."""
+        seen = [{"resource": "nvidia.com/gpu", "product": "NVIDIA-H200", "total": 4, "free": free}]
+        cluster = Cluster.objects.create(
+            team="platform", name="c", spec={"credentials": {"kubeconfig": "/nowhere"}}, status={"accelerators": seen},
+            created_at=START, updated_at=START,
+        )  # fmt: skip
+        Pool.objects.filter(uid=self.pool.uid).update(cluster_uid=cluster.uid)
+
+    def canary_runs(self) -> None:
+        """A second replica has the tiers: its first two minutes are cold, then nine tokens of ten are found."""
+        self.publishers = replace(
+            self.publishers, canary=("chat-h200-canary-1",), ready={"chat-h200-1": "u", "chat-h200-canary-1": "c"}
+        )
+        self.canary_since = self.now
+
+    def totals(self) -> dict[str, tuple[UUID, PageReading, datetime]]:
+        if self.canary_since is None:
+            return {}
+        minutes = (self.now - self.canary_since).total_seconds() / 60
+        warm = max(0.0, minutes - 2)
+        found = {}
+        for uid, hits in (("u", 0.4 * minutes), ("c", 0.9 * warm)):
+            prompt, device = minutes * 1e6, min(0.4 * minutes, hits) * 1e6
+            host = hits * 1e6 - device
+            counters = {
+                "prompt_tokens": prompt, "source_device": device, "source_host": host,
+                "source_computed": prompt - hits * 1e6, "offload_load_seconds": host * 131_072 / 41.6e9,
+                "requests": minutes * 120, "ttft_sum": minutes * 120 * 0.2,
+            }  # fmt: skip
+            found[uid] = (self.pool.uid, PageReading(counters), self.now)
+        return found
 
     def tick(self, *, collected: bool = True) -> OffloadDecision:
         self.now += timedelta(seconds=30)
@@ -61,7 +99,9 @@ class World:
         }  # fmt: skip
         row = Signals(at=self.now.timestamp(), seconds=30.0, targets=1, scraped=1, counts=counts, replicas={"ready": 1})
         with clock.frozen(self.now):
-            record_tick(Tick(at=self.now, rows={(self.pool.uid, ""): row, (self.pool.uid, "h200"): row}, totals={}))
+            record_tick(
+                Tick(at=self.now, rows={(self.pool.uid, ""): row, (self.pool.uid, "h200"): row}, totals=self.totals())
+            )
             if collected:
                 services.store_reuse(
                     [
@@ -202,3 +242,48 @@ def test_a_probe_is_asked_for_once_in_ten_minutes_by_people(world: World, api: A
     assert (asked.status_code, again.status_code) == (202, 409)
     assert asked.json()["tiers"] == [{"kind": "filesystem", "claim": "kv-cache"}]
     assert "less than ten minutes ago" in again.json()["detail"]
+
+
+def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused_with_the_numbers(
+    world: World, api: Api
+) -> None:
+    world.free_accelerators(2)
+    world.tick()
+    Probe.objects.update(state="done", result={"load": 2e9, "store": 1e9, "latency": 0.02}, finished_at=world.now)
+    world.tick()
+    world.tick()
+    (proposed,) = api.get(f"{URL}/offload/decisions?verb=moves")["items"]
+    assert (proposed["verb"], proposed["plan"]["canary"]) == ("canary", True)
+    assert "At" not in proposed["sentence"][:3]
+    assert "break-even is" in proposed["sentence"]
+    assert TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan).canary == "h200"
+
+    world.canary_runs()
+    for _ in range(40):
+        decision = world.tick()
+        if decision.verb == "keep":
+            break
+    assert decision.verb == "keep"
+    found = api.get(f"{URL}/offload")
+    assert (found["canary"]["state"], found["phase"]) == ("none", "steady")
+    proof = found["proof"]
+    assert (proof["kept"], [t["kind"] for t in proof["tiers"]]) == (True, ["host"])
+    # of a million prompt tokens a minute the others compute 60 %, the warm canary 10 %: its cold time is not counted
+    assert proof["without"]["hitRate"] == pytest.approx(0.4)
+    assert proof["with"]["hitRate"] == pytest.approx(0.9)
+    assert 0 < proof["with"]["gpuSecondsPerKtok"] < proof["without"]["gpuSecondsPerKtok"]
+    assert proof["measured"] == pytest.approx(
+        proof["without"]["gpuSecondsPerKtok"] - proof["with"]["gpuSecondsPerKtok"]
+    )
+    plan = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+    assert (plan.canary, [tier.kind for tier in plan.tiers]) == (None, ["host"])
+    told = {event.reason: event.message for event in Event.objects.filter(uid=world.pool.uid, source="offload")}
+    assert {"TierCanary", "TierKept", "TierRefused"} <= told.keys()
+    assert "From the filesystem at 2 GB/s (probe)" in told["TierRefused"]
+    assert Event.objects.filter(uid=world.pool.uid, reason="TierRefused").count() == 1
+    timeline = api.get("timeline?kind=Pool&name=chat&source=event")["items"]
+    assert {"TierCanary", "TierKept", "TierRefused"} <= {line["title"] for line in timeline}
+    # long after, what was measured still stands in the sentence
+    world.publishers = replace(world.publishers, canary=(), ready={"chat-h200-1": "u"})
+    later = world.tick()
+    assert "When it was tried, 1,000 prompt tokens took" in later.sentence

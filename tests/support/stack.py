@@ -157,11 +157,12 @@ def run_stack(
     data: Path | None = None,
     demo: bool = False,
     ramp: bool = False,
+    tiers: bool = False,
     env: dict[str, str] | None = None,
     healthy: bool = True,
 ) -> Iterator[RunningStack]:
-    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. ramp:
-    with the demo's second pool, which takes a share of the cores."""
+    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. ramp,
+    tiers: with the demo's second and third pool, which take a share of the cores."""
     own = data is None
     if data is None:
         base = Path(tempfile.mkdtemp(prefix="lamplight-stack-"))
@@ -174,6 +175,7 @@ def run_stack(
     argv = [sys.executable, "-m", "controlplane.supervisor", "up", "--data", str(data)]
     argv += [] if demo else ["--no-demo"]
     argv += [] if ramp else ["--no-ramp"]
+    argv += [] if tiers else ["--no-tiers"]
     with output.open("ab") as log:
         process = subprocess.Popen(
             argv,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from apps.offload.domain import sentences
-from apps.offload.domain.benefit import Measured, evaluate, recompute_seconds
+from apps.offload.domain.benefit import Measured, evaluate
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.types import (
     Clamp,
@@ -19,13 +19,14 @@ from apps.offload.domain.types import (
     Gain,
     Option,
     Policy,
+    Proof,
     Signals,
     State,
     Verb,
     Window,
 )
 
-__all__ = ["cost_of", "decide", "name_of"]
+__all__ = ["decide", "name_of"]
 
 _AGREE = 2
 # a canary has to show this share of what it should save
@@ -49,15 +50,6 @@ def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decisi
     if state.phase in ("canary", "watching"):
         return _watch(draft)
     return _choose(draft)
-
-
-def cost_of(policy: Policy, window: Window) -> float:
-    """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
-    if window.prompt <= 0:
-        return 0.0
-    each = window.prompt / max(window.requests, 1.0)
-    share = recompute_seconds(policy, each) / each
-    return 1000.0 * (window.computed * share + policy.wait * window.load_seconds) / window.prompt
 
 
 def name_of(configuration: Configuration) -> str:
@@ -101,7 +93,10 @@ class _Draft:
         wanted: Option | None = None,
         **changes: Any,
     ) -> Decision:
-        state = replace(self.state, at=self.now, **changes)
+        slow = self.state.slow
+        if self.signals.window >= self.policy.evidence:
+            slow = sentences.slow_tiers(self.policy, self.signals, self.measured, slow)
+        state = replace(self.state, at=self.now, slow=slow, **changes)
         told = wanted.configuration if wanted is not None else plan
         gain = wanted.gain if wanted is not None else self.gain_of(plan)
         return Decision(
@@ -121,6 +116,7 @@ class _Draft:
                 gain=gain,
                 now_gain=self.gain_of(self.everywhere),
                 why=why,
+                proof=state.proof if not self.signals.canaried and state.trial is None else None,
             ),
             gain=gain,
             inputs=sentences.inputs(self.policy, self.signals, self.measured),
@@ -167,7 +163,7 @@ def _choose(draft: _Draft) -> Decision:
         )
         return draft.hold(rule, why=why, **kept)
     kept["candidate"], kept["agreed"] = "", 0
-    changed: dict[str, Any] = {"changed_at": now, "since": now, "ready_at": None}
+    changed: dict[str, Any] = {"changed_at": now, "since": now, "ready_at": None, "warm_at": None}
     if not best.configuration.tiers:
         return draft.done("retire", best.configuration, False, "gain", wanted=best, **{**kept, **changed})
     saved = (best.gain.gpu_seconds - present.gpu_seconds) * signals.window / 3600.0
@@ -230,6 +226,9 @@ def _watch(draft: _Draft) -> Decision:
     control = signals.control if state.phase == "canary" else state.before
     need = _watch_seconds(draft)
     enough = signals.canary.prompt >= 1000.0 and (control is None or control.prompt >= 1000.0)
+    if state.warm_at is None and watched >= need / 2:
+        # what it did while its tiers were filling is not counted
+        return draft.hold("canary", why="its tiers are warm now", ready_at=ready_at, warm_at=now)
     if watched < need and not (watched >= policy.watch[0] and _clear(state, policy, signals.canary, control)):
         return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
     if not enough and watched < policy.watch[1]:
@@ -238,7 +237,7 @@ def _watch(draft: _Draft) -> Decision:
         return _back(draft, "there was too little traffic to compare it by")
     if signals.canary.errors > control.errors * 2 + 0.02 * signals.canary.requests:
         return _back(draft, "requests fail on the replica with the tiers")
-    with_, without = cost_of(policy, signals.canary), cost_of(policy, control)
+    with_, without = sentences.cost_of(policy, signals.canary), sentences.cost_of(policy, control)
     saved = without - with_
     if saved < _SHOWN * state.expected:
         return _back(
@@ -256,7 +255,9 @@ def _watch(draft: _Draft) -> Decision:
         "trial": None,
         "before": None,
         "ready_at": None,
+        "warm_at": None,
         "failures": 0,
+        "proof": Proof(now, True, trial, control, signals.canary, state.expected),
     }
     if state.phase == "canary":
         return draft.done("keep", trial, False, "canary", why, **{**done, "changed_at": now})
@@ -267,7 +268,7 @@ def _clear(state: State, policy: Policy, canary: Window, control: Window | None)
     """Whether a canary that is not warm yet shows half of what it should already: it only gets better."""
     if control is None or min(canary.prompt, control.prompt) < _CLEAR_TOKENS:
         return False
-    return cost_of(policy, control) - cost_of(policy, canary) >= _CLEAR * state.expected
+    return sentences.cost_of(policy, control) - sentences.cost_of(policy, canary) >= _CLEAR * state.expected
 
 
 def _watch_seconds(draft: _Draft) -> float:
@@ -282,6 +283,7 @@ def _back(draft: _Draft, why: str) -> Decision:
     trial = state.trial or draft.signals.standing
     until = now + min(_REFUSAL * 2**state.failures, _LONGEST_REFUSAL)
     none = Configuration(prompt_only=draft.policy.prompt_only)
+    control = draft.signals.control if state.phase == "canary" else state.before
     return draft.done(
         "roll-back",
         none,
@@ -294,6 +296,8 @@ def _back(draft: _Draft, why: str) -> Decision:
         trial=None,
         before=None,
         ready_at=None,
+        warm_at=None,
+        proof=Proof(now, False, trial, control, draft.signals.canary, state.expected),
         failures=state.failures + 1,
         refused={**state.refused, name_of(trial): until},
         candidate="",

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from apps.offload.domain.benefit import GIB, Measured, break_even, load_seconds, recompute_seconds, shortest
-from apps.offload.domain.types import Bandwidth, Configuration, Gain, Input, Policy, Signals, Verb
+from apps.offload.domain.types import Bandwidth, Configuration, Gain, Input, Policy, Proof, Signals, Verb, Window
 
-__all__ = ["inputs", "sentence", "tier_sentence", "tiers_text", "typical_length"]
+__all__ = [
+    "cost_of",
+    "inputs",
+    "proof_text",
+    "refusals",
+    "sentence",
+    "slow_tiers",
+    "tier_sentence",
+    "tiers_text",
+    "typical_length",
+]
 
 _NAMES = {"host": "host memory", "filesystem": "the filesystem", "object": "the object store", "peer": "peers"}
 
@@ -59,8 +69,10 @@ def sentence(
     gain: Gain,
     now_gain: Gain,
     why: str,
+    proof: Proof | None = None,
 ) -> str:
     """Why, in a sentence or two."""
+    slow = "".join(f" {text}" for text in refusals(policy, signals, measured)) if verb != "blind" else ""
     what = tiers_text(told)
     effect = (
         f"hit rate {100 * now_gain.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, "
@@ -69,20 +81,23 @@ def sentence(
     if verb == "blind":
         return f"Nothing is decided: {why}"
     if verb == "canary":
-        return f"{_first(what)} on one replica of {policy.variant} first: {effect} are expected."
+        return f"{_first(what)} on one replica of {policy.variant} first: {effect} are expected.{slow}"
     if verb == "advise":
-        return f"{_first(what)} would be worth it: {effect} are expected. Advice only."
+        return f"{_first(what)} would be worth it: {effect} are expected. Advice only.{slow}"
     if verb == "keep":
         shown = f"; {why}" if why else ""
-        return f"{_first(what)} for all replicas: {effect}{shown}."
+        return f"{_first(what)} for all replicas: {effect}{shown}.{slow}"
     if verb == "roll-back":
         return f"The tiers are taken back: {why}."
     if verb == "retire":
         return f"The tiers go: they cost more than they save ({effect})."
-    return _holding(policy, signals, measured, binding, now_gain, why)
+    told_proof = proof is not None and proof.configuration == signals.standing
+    shown = proof_text(policy, proof) if proof is not None and told_proof else ""
+    held = _holding(policy, signals, binding, now_gain, why) + shown
+    return held if binding in ("canary", "evidence") else held + slow
 
 
-def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str, gain: Gain, why: str) -> str:
+def _holding(policy: Policy, signals: Signals, binding: str, gain: Gain, why: str) -> str:
     standing = tiers_text(signals.standing)
     if binding == "evidence" and not why:
         return (
@@ -91,13 +106,7 @@ def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str,
         )
     if binding == "canary":
         return f"{_first(standing)} is being tried: {why}."
-    refusals = [
-        tier_sentence(policy, measured, tier.kind, bandwidth)
-        for tier in policy.tiers
-        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None and _slow(policy, measured, bandwidth)
-    ]
-    numbers = (" " + " ".join(refusals)) if refusals else ""
-    text = {
+    return {
         "gain": f"{_first(standing)} stays: nothing that may be used brings more.",
         "bandwidth": "No tier: none that may be used would save more than it takes.",
         "unmeasured": "No tier: the bandwidth of none that may be used is known yet; a probe measures it.",
@@ -106,12 +115,42 @@ def _holding(policy: Policy, signals: Signals, measured: Measured, binding: str,
         "pay-back": f"{_first(standing)} stays: within {policy.pay_back / 3600:.0f} h a change would not pay for its "
         "restarts.",
     }.get(binding, f"{_first(standing)} stays: {why}.")
-    return text + numbers
 
 
-def _slow(policy: Policy, measured: Measured, bandwidth: Bandwidth) -> bool:
+def slow_tiers(policy: Policy, signals: Signals, measured: Measured, before: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The declared tiers from which a typical prefix is loaded no faster than it is computed; one of `before` has to be
+    a tenth faster to be taken out again."""
     tokens = typical_length(measured)
-    return load_seconds(policy, tokens, bandwidth) >= recompute_seconds(policy, tokens)
+    compute = recompute_seconds(policy, tokens)
+    return tuple(
+        tier.kind
+        for tier in policy.tiers
+        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None
+        and load_seconds(policy, tokens, bandwidth) * (1.1 if tier.kind in before else 1.0) >= compute
+    )
+
+
+def refusals(policy: Policy, signals: Signals, measured: Measured) -> list[str]:
+    """Of each tier that is too slow, why: with its numbers."""
+    slow = slow_tiers(policy, signals, measured)
+    return [tier_sentence(policy, measured, kind, signals.bandwidths[kind]) for kind in slow]
+
+
+def proof_text(policy: Policy, proof: Proof) -> str:
+    """What a trial measured; "" where it had nothing to compare."""
+    if proof.without is None or proof.with_ is None:
+        return ""
+    ms = [1000.0 * cost_of(policy, window) for window in (proof.with_, proof.without)]
+    return f" When it was tried, 1,000 prompt tokens took {ms[0]:.1f} ms with it and {ms[1]:.1f} ms without."
+
+
+def cost_of(policy: Policy, window: Window) -> float:
+    """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
+    if window.prompt <= 0:
+        return 0.0
+    each = window.prompt / max(window.requests, 1.0)
+    share = recompute_seconds(policy, each) / each
+    return 1000.0 * (window.computed * share + policy.wait * window.load_seconds) / window.prompt
 
 
 def inputs(policy: Policy, signals: Signals, measured: Measured) -> tuple[Input, ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "Phase",
     "Placed",
     "Policy",
+    "Proof",
     "Signals",
     "State",
     "TierPolicy",
@@ -172,11 +173,26 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What the last trial showed. without, with_: what replicas did without and with the tiers; expected: GPU-seconds
+    per 1,000 prompt tokens that they should have saved."""
+
+    at: float
+    kept: bool
+    configuration: Configuration
+    without: Window | None
+    with_: Window | None
+    expected: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What one tick leaves for the next. since: of the phase. changed_at: last time that engines were restarted for
     tiers. trial: what is being tried, expected: GPU-seconds per 1,000 prompt tokens that it should save. before: what
-    the pool did before a change without a canary. refused: configuration by its name → until when it is not tried
-    again; failures: how often one was. agreed: ticks in a row that found the same better configuration."""
+    the pool did before a change without a canary. warm_at: from when on a canary is compared (before, its tiers were
+    filling). refused: configuration by its name → until when it is not tried again; failures: how often one was.
+    agreed: ticks in a row that found the same better configuration. proof: of the last trial that ended. slow: kinds of
+    tiers that load slower than they compute."""
 
     at: float | None = None
     phase: Phase = "learning"
@@ -186,10 +202,13 @@ class State:
     expected: float = 0.0
     before: Window | None = None
     ready_at: float | None = None
+    warm_at: float | None = None
     refused: Mapping[str, float] = field(default_factory=dict)
     failures: int = 0
     candidate: str = ""
     agreed: int = 0
+    proof: Proof | None = None
+    slow: tuple[str, ...] = ()
 
 
 # --- the decision ----------------------------------------------------------------------------------------------------

@@ -113,17 +113,47 @@ def watch(start: Decision, hit: float, *, seconds: float = 4000.0, **changes: An
     )
     first = decide(POLICY, seen, start.state, NOW + 200)
     assert (first.verb, first.binding, first.canary) == ("hold", "canary", True)
-    return decide(POLICY, seen, first.state, NOW + 200 + seconds)
+    warm = decide(POLICY, seen, first.state, NOW + 200 + seconds * 0.9)
+    assert (warm.verb, warm.state.warm_at) == ("hold", NOW + 200 + seconds * 0.9)
+    return decide(POLICY, seen, warm.state, NOW + 200 + seconds)
 
 
 def test_a_canary_that_shows_its_gain_becomes_the_plan_of_all_replicas() -> None:
     start = begun()
+    assert "break-even is" in start.sentence
+    assert start.state.slow == ("filesystem",)
     kept = watch(start, 0.8)
     assert (kept.verb, kept.canary, kept.plan) == ("keep", False, start.plan)
     assert "1,000 prompt tokens took" in kept.sentence
     assert kept.state.phase == "steady"
     later = decide(POLICY, signals(standing=kept.plan), kept.state, NOW + 9000)
     assert later.verb == "hold"
+    # what was measured is told as long as the tiers stand
+    assert "When it was tried, 1,000 prompt tokens took" in later.sentence
+    assert later.state.proof is not None
+    assert (later.state.proof.kept, later.state.proof.configuration) == (True, kept.plan)
+
+
+def test_a_canary_is_compared_from_when_its_tiers_are_warm() -> None:
+    start = begun()
+    cold = signals(standing=start.plan, canaried=True, canary=window(0.0), control=window(0.0))
+    first = decide(POLICY, cold, start.state, NOW + 200)
+    warm = decide(POLICY, cold, first.state, NOW + 4000)
+    assert (warm.verb, warm.state.warm_at) == ("hold", NOW + 4000)
+    good = signals(standing=start.plan, canaried=True, canary=window(0.8), control=window(0.0))
+    assert decide(POLICY, good, warm.state, NOW + 4100).verb == "keep"
+
+
+def test_a_tier_near_its_break_even_is_not_refused_and_taken_back_in_turns() -> None:
+    seen = signals()
+    slow = break_even(POLICY, 6144)
+    before = decide(
+        POLICY, replace(seen, bandwidths={"host": HOST, "filesystem": Bandwidth(slow * 0.99, slow, 0.0)}), State(), NOW
+    )
+    assert before.state.slow == ("filesystem",)
+    for speed, told in ((1.05, ("filesystem",)), (1.2, ())):
+        again = replace(seen, bandwidths={"host": HOST, "filesystem": Bandwidth(slow * speed, slow, 0.0)})
+        assert decide(POLICY, again, before.state, NOW + 30).state.slow == told
 
 
 def test_a_canary_that_does_not_is_taken_back_and_not_tried_again_soon() -> None:
@@ -146,7 +176,11 @@ def test_a_slower_ttft_or_failing_requests_take_it_back() -> None:
     for bad in (window(0.8, ttft_sum=100.0), window(0.8, errors=60.0)):
         seen = signals(standing=start.plan, canaried=True, canary=bad, control=window(0.0))
         first = decide(POLICY, seen, start.state, NOW + 200)
-        assert decide(POLICY, seen, first.state, NOW + 4500).verb == "roll-back"
+        warm = decide(POLICY, seen, first.state, NOW + 4300)
+        back = decide(POLICY, seen, warm.state, NOW + 4500)
+        assert back.verb == "roll-back"
+        assert back.state.proof is not None
+        assert not back.state.proof.kept
 
 
 def test_a_canary_that_never_gets_ready_is_taken_back() -> None:
@@ -163,7 +197,8 @@ def test_without_a_spare_accelerator_the_pool_is_compared_with_itself() -> None:
     assert (start.verb, start.canary, start.state.phase) == ("keep", False, "watching")
     seen = signals(standing=start.plan, canary=window(0.0, prompt=1e6))
     first = decide(policy, seen, start.state, NOW + 300)
-    assert decide(policy, seen, first.state, NOW + 6000).verb == "roll-back"
+    warm = decide(policy, seen, first.state, NOW + 5900)
+    assert decide(policy, seen, warm.state, NOW + 6000).verb == "roll-back"
 
 
 def test_tiers_that_pay_no_more_go() -> None:

@@ -27,3 +27,13 @@ def test_the_quickstart_is_accepted_as_one_bundle_and_again_unchanged() -> None:
     again = services.apply_documents(documents, by=by)
     assert [outcome.written.action for outcome in again if outcome.written] == ["unchanged"] * 3
     assert Pool.objects.get().spec["variants"][0]["replicas"] == {"min": 2, "max": 4}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["offload", "standby"])
+def test_what_the_demo_adds_is_accepted_beside_it(name: str) -> None:
+    declare(cluster_document("/nowhere", namespaces=["serving"]))
+    team("default")
+    paths = [*sorted(EXAMPLES.glob("*.yaml")), *sorted((EXAMPLES.parent / name).glob("*.yaml"))]
+    services.apply_documents(yamlio.read(b"\n---\n".join(path.read_bytes() for path in paths)), by=By(SYSTEM))
+    assert Pool.objects.count() == 2
