@@ -39,6 +39,10 @@ _GROUP_VERSIONS = (
     "gateway.networking.k8s.io/v1",
     "monitoring.coreos.com/v1",
     "keda.sh/v1alpha1",
+    "leaderworkerset.x-k8s.io/v1",
+    "llm-d.ai/v1alpha2",
+    "inference.networking.x-k8s.io/v1alpha2",
+    "resource.k8s.io/v1",
     "serving.kserve.io/v1alpha1",
     "serving.kserve.io/v1alpha2",
 )

@@ -10,7 +10,7 @@ from apps.clusters.kube import Kube
 from apps.pools.domain.adoption import adoptable, fitted
 from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.effects import immutable_fields
-from apps.pools.domain.manifests import POOL_UID, Manifest, PlanRefused
+from apps.pools.domain.manifests import POOL_UID, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.plan import (
     MANAGER,
     SCALER,
@@ -139,7 +139,7 @@ def carry_out(
 
 def _make_anew(kube: Kube, manifest: Manifest, live: Manifest, fence: Fence) -> Manifest:
     """Delete an object and create it as rendered, with the replicas that it has now."""
-    if manifest["kind"] == "Deployment":
+    if manifest["kind"] in WORKLOADS:
         manifest = {**manifest, "spec": {**manifest["spec"], "replicas": live["spec"].get("replicas", 1)}}
     delete_object(kube, live, fence)
     fence.check()
@@ -163,7 +163,7 @@ def settle_replicas(
                 fence.check()
                 present = int(live["spec"].get("replicas", 1))
                 if SCALER not in owners_of_replicas(live):
-                    claim = replicas_claim(name, namespace, present)
+                    claim = replicas_claim(live, present)
                     locked = with_metadata(claim, resourceVersion=live["metadata"]["resourceVersion"])
                     live = kube.apply(locked, manager=SCALER, force=True)
                 changed = live = kube.apply(

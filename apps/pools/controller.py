@@ -28,7 +28,7 @@ from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
 from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
-from apps.pools.domain.manifests import VARIANT, PlanRefused
+from apps.pools.domain.manifests import VARIANT, WORKLOADS, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.plan import Plan, address_of, plan
 from apps.pools.domain.spec import PoolSpec
@@ -85,7 +85,7 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         desired = _desired(known, spec, cluster, kube)
         todo = plan(desired.objects, observed.live)
         # what somebody else rolls out is drift, and no roll-out of ours to steer
-        ours = not any(write.why == "drift" and write.manifest["kind"] == "Deployment" for write in todo.writes)
+        ours = not any(write.why == "drift" and write.manifest["kind"] in WORKLOADS for write in todo.writes)
         if not cluster_spec(cluster).read_only and ours and rollouts.steered(pool, spec, cluster, desired, observed):
             desired = _desired(known, spec, cluster, kube)
             todo = plan(desired.objects, observed.live)
@@ -175,12 +175,13 @@ def _act(
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-        if manifest["kind"] != "Deployment" or name not in live or name in carried.immutable:
+        if manifest["kind"] not in WORKLOADS or name not in live or name in carried.immutable:
             continue
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         was = int(live[name]["spec"].get("replicas", 1))
         theirs = not owners.ours(manifest["metadata"]["name"])
-        if variant and not theirs and wanted < was:
+        # which group of a LeaderWorkerSet goes is not ours to say: it is always the last one
+        if variant and not theirs and wanted < was and manifest["kind"] == "Deployment":
             victims.mark(kube, pool, [pod for pod in observed.pods if pod.variant == variant], fence)
         changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=theirs)
         if changed is not None:
@@ -213,7 +214,9 @@ def _report(
         if (external or theirs) and live is not None:
             wanted = int(live["spec"].get("replicas", 1))
         variants.append(
-            variant_state(variant.name, variant.accelerator, variant.accelerators_per_pod, wanted, live, observed.pods)
+            variant_state(
+                variant.name, variant.accelerator, variant.accelerators_per_replica, wanted, live, observed.pods
+            )
         )
     health = health_of(variants, deployments, observed.picker(), observed.pods)
     found = rollouts.look(kube, pool, spec, desired, observed) if desired and deployments else None

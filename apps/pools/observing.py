@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from apps.clusters import cache
 from apps.clusters.kube import Kube, Resource
 from apps.pools.domain.engines import COMPONENT_ENGINE
-from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, Manifest
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, WORKLOADS, Manifest
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.pods import Replica, read_pod
 from apps.pools.models import Pool
@@ -60,11 +60,11 @@ class Observed:
     cached: bool = False
 
     def engine_deployments(self) -> dict[str, Manifest]:
-        """Deployments of engines by variant."""
+        """What makes the engines of each variant: a Deployment, or a LeaderWorkerSet."""
         return {
             obj["metadata"]["labels"][VARIANT]: obj
             for obj in self.live
-            if obj["kind"] == "Deployment"
+            if obj["kind"] in WORKLOADS
             and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_ENGINE
             and VARIANT in obj["metadata"]["labels"]
         }

@@ -14,7 +14,7 @@ from apps.core.domain.conditions import Condition, format_time
 from apps.pools.actions import allowed_managers
 from apps.pools.desired import Desired
 from apps.pools.domain import replicas
-from apps.pools.domain.manifests import VARIANT, Manifest
+from apps.pools.domain.manifests import VARIANT, WORKLOADS, Manifest
 from apps.pools.domain.plan import address_of
 from apps.pools.domain.replicas import ReplicasOwner, Scaler
 from apps.pools.models import Pool, ReplicaTarget
@@ -56,7 +56,7 @@ def owners_of(
     remembered: dict[str, Any] = {}
     for manifest in desired.objects:
         present = live.get(address_of(manifest))
-        if manifest["kind"] != "Deployment" or present is None:
+        if manifest["kind"] not in WORKLOADS or present is None:
             continue
         name, variant = manifest["metadata"]["name"], manifest["metadata"]["labels"].get(VARIANT)
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])

@@ -31,7 +31,7 @@ from apps.pools.desired import Declared, Desired, desired_of, gather
 from apps.pools.domain.adoption import adoptable
 from apps.pools.domain.cost import Demand, cost_delta
 from apps.pools.domain.drift import hand_edited
-from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
+from apps.pools.domain.manifests import POOL_UID, VARIANT, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.plan import MANAGER, address_of, key_of, sendable
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
 from apps.pools.domain.spec import PoolSpec
@@ -267,7 +267,7 @@ def _namespace_there(kube: Kube, namespace: str) -> bool:
 
 
 def _variant_of(obj: Manifest) -> str | None:
-    return (obj["metadata"].get("labels") or {}).get(VARIANT) if obj["kind"] == "Deployment" else None
+    return (obj["metadata"].get("labels") or {}).get(VARIANT) if obj["kind"] in WORKLOADS else None
 
 
 __all__ = ["Made", "PlanRefused", "Prospect", "fingerprint", "live_objects", "make_plan", "prospect_of"]

@@ -21,8 +21,9 @@ from apps.core.writes import By
 from apps.pools import revisions, selectors
 from apps.pools.desired import Desired
 from apps.pools.domain import rollout
+from apps.pools.domain.groups import is_group, pod_template, ready_and_starting
 from apps.pools.domain.health import rolled_out, stuck
-from apps.pools.domain.manifests import VARIANT
+from apps.pools.domain.manifests import VARIANT, WORKLOADS
 from apps.pools.domain.plan import differences
 from apps.pools.domain.pods import Replica
 from apps.pools.domain.rollout import Action, Blame, Held, Seen, Situation, State, Strategy, VariantProgress
@@ -73,7 +74,7 @@ def _strategies(
     # what is rendered differs from what was rolled last; a live template that somebody changed is drift, no roll-out
     another = row is None or row.template != rollout.template_of(desired.objects)
     live = observed.engine_deployments()
-    wanted = {o["metadata"]["labels"].get(VARIANT): o for o in desired.objects if o["kind"] == "Deployment"}
+    wanted = {o["metadata"]["labels"].get(VARIANT): o for o in desired.objects if o["kind"] in WORKLOADS}
     found: dict[str, Strategy] = {}
     stock: dict[str, int] | None = None
     for variant in spec.variants:
@@ -83,9 +84,8 @@ def _strategies(
         differs = (
             another
             and present is not None
-            and any(
-                differences(wanted[variant.name]["spec"]["template"], present["spec"]["template"], "/spec/template")
-            )
+            and variant.name in wanted
+            and any(differences(pod_template(wanted[variant.name]), pod_template(present), "/spec/template"))
         )
         situation = Situation(
             present=Strategy(*held) if held else rollout.strategy_of(present) if present else None,
@@ -162,6 +162,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
     stored = row.strategies if row else {}
     variants = tuple(replace(v, strategy=_explained(stored.get(v.name), v.strategy)) for v in variants)
     before = held_of(row)
+    variants = tuple(_overdue(v, deployments.get(v.name), before, spec) for v in variants)
     blames: dict[str, Blame] = {}
     for variant in variants:
         pod = rollout.suspect(variant)
@@ -178,6 +179,14 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
         deadline=spec.rollout.progress_deadline,
     )
     return Look(before, rollout.step(before, seen, clock.now()), variants, blames)
+
+
+def _overdue(variant: VariantProgress, live: Any | None, held: Held, spec: PoolSpec) -> VariantProgress:
+    """A LeaderWorkerSet knows no deadline: it is told by our own clock."""
+    since = held.resumed_at or held.started_at
+    if live is None or not is_group(live) or variant.settled or since is None:
+        return variant
+    return replace(variant, late=clock.now() - since > spec.rollout.progress_deadline)
 
 
 def _standing(held: Held) -> str:
@@ -202,14 +211,15 @@ def _wanted(spec: PoolSpec, desired: Desired, deployments: Mapping[str, Any], va
 
 def _progress(name: str, live: Any | None, observed: Observed, desired: int) -> VariantProgress:
     status = (live or {}).get("status") or {}
-    hash_ = rollout.newest_set(live, observed.replica_sets) if live else None
-    newest = tuple(pod for pod in observed.pods if pod.variant == name and pod.template == hash_ and hash_)
+    mine = [pod for pod in observed.pods if pod.variant == name]
+    hash_ = rollout.newest_template(live, observed.replica_sets, mine) if live else None
+    newest = tuple(pod for pod in mine if pod.template == hash_ and hash_)
     updated = int(status.get("updatedReplicas") or 0)
     return VariantProgress(
         name=name,
         desired=desired,
         updated=updated,
-        ready=sum(pod.ready and not pod.terminating for pod in observed.pods if pod.variant == name),
+        ready=ready_and_starting(live, mine)[0],
         old=max(0, int(status.get("replicas") or 0) - updated),
         settled=live is not None and rolled_out(live, desired),
         late=live is not None and stuck(live) is not None,

@@ -11,6 +11,7 @@ from apps.embedded.controllers.disruption import DisruptionController
 from apps.embedded.controllers.endpoint_slice import EndpointSliceController
 from apps.embedded.controllers.garbage import GarbageCollector
 from apps.embedded.controllers.job import JobController
+from apps.embedded.controllers.leader_worker_set import LeaderWorkerSetController
 from apps.embedded.controllers.namespace import NamespaceController
 from apps.embedded.controllers.node_lifecycle import GRACE_S, NodeLifecycleController
 from apps.embedded.controllers.replica_set import ReplicaSetController
@@ -52,6 +53,7 @@ class Manager:
             EndpointSliceController(self._cluster, recorder(EndpointSliceController.name)),
             DisruptionController(self._cluster, recorder(DisruptionController.name)),
             JobController(self._cluster, recorder(JobController.name)),
+            LeaderWorkerSetController(self._cluster, recorder(LeaderWorkerSetController.name)),
             AutoscalerController(self._cluster, recorder(AutoscalerController.name)),
             NodeLifecycleController(self._cluster, recorder(NodeLifecycleController.name), grace_s=node_grace_s),
             GarbageCollector(self._cluster, recorder(GarbageCollector.name)),

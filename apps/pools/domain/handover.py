@@ -32,7 +32,7 @@ def handed_over(pool: PoolIdentity, spec: PoolSpec, inputs: Inputs) -> tuple[Man
     if spec.autoscaling.mode != "external" or spec.autoscaling.handover == "none":
         return ()
     if spec.autoscaling.handover == "hpa":
-        return tuple(_hpa(pool, variant) for variant in spec.variants)
+        return tuple(_hpa(pool, spec, variant) for variant in spec.variants)
     if not inputs.has("ScaledObject", "keda.sh"):
         raise PlanRefused(
             "KedaMissing",
@@ -45,10 +45,17 @@ def handed_over(pool: PoolIdentity, spec: PoolSpec, inputs: Inputs) -> tuple[Man
             "autoscaling.handover is keda, which reads Lamplight's decision from a Prometheus: name the one of the "
             "cluster (Cluster spec.prometheus), which has to scrape /metrics/autoscaling of Lamplight",
         )
-    return tuple(_scaled_object(pool, variant, inputs.prometheus) for variant in spec.variants)
+    return tuple(_scaled_object(pool, spec, variant, inputs.prometheus) for variant in spec.variants)
 
 
-def _hpa(pool: PoolIdentity, variant: Variant) -> Manifest:
+def _target(spec: PoolSpec) -> dict[str, str]:
+    """What kind of object is scaled: a replica of wide-ep is a group of pods."""
+    if spec.path == "wide-ep":
+        return {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet"}
+    return {"apiVersion": "apps/v1", "kind": "Deployment"}
+
+
+def _hpa(pool: PoolIdentity, spec: PoolSpec, variant: Variant) -> Manifest:
     name = deployment_name(pool.name, variant.name)
     series = {"variant_name": name, "exported_namespace": pool.namespace}
     return {
@@ -56,7 +63,7 @@ def _hpa(pool: PoolIdentity, variant: Variant) -> Manifest:
         "kind": "HorizontalPodAutoscaler",
         "metadata": object_meta(pool, name, labels_of(pool, COMPONENT_ENGINE, variant.name)),
         "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "scaleTargetRef": {**_target(spec), "name": name},
             # zero takes a feature gate of the cluster (HPAScaleToZero), and a scaler that wakes
             "minReplicas": max(variant.replicas.min, 1),
             "maxReplicas": max(variant.replicas.max, 1),
@@ -74,14 +81,14 @@ def _hpa(pool: PoolIdentity, variant: Variant) -> Manifest:
     }
 
 
-def _scaled_object(pool: PoolIdentity, variant: Variant, prometheus: str) -> Manifest:
+def _scaled_object(pool: PoolIdentity, spec: PoolSpec, variant: Variant, prometheus: str) -> Manifest:
     name = deployment_name(pool.name, variant.name)
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
         "metadata": object_meta(pool, name, labels_of(pool, COMPONENT_ENGINE, variant.name)),
         "spec": {
-            "scaleTargetRef": {"name": name},
+            "scaleTargetRef": {**(_target(spec) if spec.path == "wide-ep" else {}), "name": name},
             "minReplicaCount": variant.replicas.min,
             "maxReplicaCount": max(variant.replicas.max, 1),
             "pollingInterval": 10,

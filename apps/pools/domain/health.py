@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.core.domain.conditions import Condition, Status
 from apps.pools.domain.engines import COMPONENT_ENGINE
+from apps.pools.domain.groups import groups_rolled_out, is_group, ready_and_starting
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.pods import UNSCHEDULABLE, Replica
 from apps.pools.domain.reasons import REASONS
@@ -27,7 +28,8 @@ class Sync:
 
 @dataclass(frozen=True)
 class VariantState:
-    """Replicas of one variant. `starting`: pods neither ready nor going; `updated`: pods of the newest spec."""
+    """Replicas of one variant. `starting`: neither ready nor going; `updated`: of the newest spec. `accelerators`: of
+    one replica, which may be a group of pods."""
 
     name: str
     accelerator: str
@@ -79,20 +81,23 @@ def variant_state(
     """Count the replicas of one variant. It is settled when its Deployment says that the newest spec is rolled out."""
     mine = [pod for pod in pods if pod.variant == name and pod.component == COMPONENT_ENGINE]
     status = (live or {}).get("status") or {}
+    ready, starting = ready_and_starting(live, mine)
     return VariantState(
         name=name,
         accelerator=accelerator,
         accelerators=accelerators,
         desired=desired,
-        ready=sum(pod.ready and not pod.terminating for pod in mine),
-        starting=sum(not pod.ready and not pod.terminating for pod in mine),
+        ready=ready,
+        starting=starting,
         updated=int(status.get("updatedReplicas") or 0),
         settled=live is not None and rolled_out(live, desired),
     )
 
 
 def rolled_out(live: Deployment, desired: int) -> bool:
-    """Whether a Deployment's controller has seen its spec and all replicas are of it and available."""
+    """Whether a workload's controller has seen its spec and all replicas are of it and available."""
+    if is_group(live):
+        return groups_rolled_out(live, desired)
     status = live.get("status") or {}
     return (
         int(status.get("observedGeneration") or 0) >= int(live["metadata"].get("generation") or 0)
@@ -179,7 +184,10 @@ def _trouble(deployments: Sequence[Deployment], pods: Sequence[Replica], counted
 
 
 def stuck(live: Deployment) -> str | None:
-    """What a Deployment says when its progress deadline has passed, else None."""
+    """What a Deployment says when its progress deadline has passed, else None. A LeaderWorkerSet has no deadline, and
+    its Progressing is False whenever it rests."""
+    if is_group(live):
+        return None
     conditions = (live.get("status") or {}).get("conditions") or []
     found = next((c for c in conditions if c.get("type") == "Progressing" and c.get("status") == "False"), None)
     return str(found.get("message") or found.get("reason")) if found else None

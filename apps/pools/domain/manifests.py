@@ -18,7 +18,7 @@ GENERATION = "lamplight.dev/generation"
 SPEC_HASH = "lamplight.dev/spec-hash"
 VARIANT = "lamplight.dev/variant"
 COMPONENT = "app.kubernetes.io/component"
-# kinds that make pods by a number of replicas with a writer of its own
+# kinds that make a variant's pods by a number of replicas, which has a writer of its own
 WORKLOADS = ("Deployment", "LeaderWorkerSet")
 
 
@@ -158,12 +158,20 @@ def declared_hash(objects: Iterable[Manifest], *, steered: bool) -> str:
 
 
 def _undecided(manifest: Manifest, steered: bool) -> Manifest:
+    if manifest["kind"] == "LeaderWorkerSet":
+        return {**manifest, "spec": {**manifest["spec"], "rolloutStrategy": _declared_rollout(manifest, steered)}}
     if manifest["kind"] != "Deployment":
         return manifest
     spec = {key: value for key, value in manifest["spec"].items() if key != "paused"}
     if steered and "rollingUpdate" in (spec.get("strategy") or {}):
         spec["strategy"] = {key: value for key, value in spec["strategy"].items() if key != "rollingUpdate"}
     return {**manifest, "spec": spec}
+
+
+def _declared_rollout(manifest: Manifest, steered: bool) -> dict[str, Any]:
+    rollout = manifest["spec"]["rolloutStrategy"]
+    config = {} if steered else {k: v for k, v in rollout["rollingUpdateConfiguration"].items() if k != "partition"}
+    return {**rollout, "rollingUpdateConfiguration": config}
 
 
 def spec_hash(manifest: Manifest) -> str:

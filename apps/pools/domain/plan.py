@@ -12,7 +12,7 @@ from typing import Any
 from apps.clusters.domain.inventory import amount
 from apps.pools.domain.adoption import fitted
 from apps.pools.domain.fieldpaths import ATOMIC_MAPS
-from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest
+from apps.pools.domain.manifests import GENERATION, SPEC_HASH, WORKLOADS, Manifest
 
 MANAGER = "lamplight"
 SCALER = "lamplight-scaler"
@@ -142,14 +142,14 @@ def _hash(manifest: Mapping[str, Any]) -> str | None:
 
 def without_replicas(manifest: Manifest) -> Manifest:
     """The manifest as it is applied once the scaler owns replicas."""
-    if manifest["kind"] != "Deployment" or "replicas" not in manifest["spec"]:
+    if manifest["kind"] not in WORKLOADS or "replicas" not in manifest["spec"]:
         return manifest
     return {**manifest, "spec": {k: v for k, v in manifest["spec"].items() if k != "replicas"}}
 
 
 def sendable(manifest: Manifest, live: Manifest | None) -> Manifest:
     """The manifest as it is applied beside what is there: without replicas once the scaler owns them."""
-    if manifest["kind"] != "Deployment" or live is None:
+    if manifest["kind"] not in WORKLOADS or live is None:
         return manifest
     manifest = fitted(manifest, live)
     metadata = live["metadata"]
@@ -166,18 +166,18 @@ def with_metadata(manifest: Manifest, **more: str) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], **more}}
 
 
-def replicas_claim(name: str, namespace: str, replicas: int) -> Manifest:
+def replicas_claim(live: Mapping[str, Any], replicas: int) -> Manifest:
     """What the scaler applies to become an owner of replicas before the other manager gives the field up."""
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace},
+        "apiVersion": live["apiVersion"],
+        "kind": live["kind"],
+        "metadata": {"name": live["metadata"]["name"], "namespace": live["metadata"]["namespace"]},
         "spec": {"replicas": replicas},
     }
 
 
 def owners_of_replicas(live: Mapping[str, Any]) -> frozenset[str]:
-    """Managers that own spec.replicas of a live Deployment."""
+    """Managers that own spec.replicas of a live workload."""
     return frozenset(
         entry.get("manager", "")
         for entry in live["metadata"].get("managedFields") or []
@@ -204,7 +204,7 @@ def removal_stage(obj: Mapping[str, Any], picker_component: str) -> int:
     """In which round of a deletion an object goes: 0 routing, 1 engines, 2 the rest."""
     if obj["kind"] in _FIRST_KINDS:
         return 0
-    if obj["kind"] == "Deployment":
+    if obj["kind"] in WORKLOADS:
         component = (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/component")
         return 0 if component == picker_component else 1
     return 2

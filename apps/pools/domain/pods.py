@@ -26,6 +26,8 @@ UNSCHEDULABLE = "Unschedulable"
 # the label that routers select by, and since when we have taken it from a pod
 SERVING = "llm-d.ai/inference-serving"
 UNROUTED_AT = "lamplight.dev/unrouted-at"
+# what a LeaderWorkerSet's controller puts on its pods
+GROUP_LABELS = "leaderworkerset.sigs.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Replica:
     message: str
     container: str
     created_at: str | None
-    # hash of the pod template that it was made from, "" outside of a ReplicaSet
+    # hash of the pod template that it was made from, "" outside of a ReplicaSet or a LeaderWorkerSet
     template: str = ""
     uid: str = ""
     # whether routers may choose it, and since when not, where we took it out (RFC 3339)
     routed: bool = True
     unrouted_at: str = ""
+    # the replica that it is a part of, where a replica is a group of pods
+    group: str = ""
 
     @property
     def bad(self) -> bool:
@@ -98,10 +102,11 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
         message=message[:1000],
         container=container,
         created_at=metadata.get("creationTimestamp"),
-        template=labels.get("pod-template-hash", ""),
+        template=labels.get("pod-template-hash") or labels.get(f"{GROUP_LABELS}/template-revision-hash", ""),
         uid=metadata.get("uid", ""),
         routed=labels.get(SERVING, "true") == "true",
         unrouted_at=(metadata.get("annotations") or {}).get(UNROUTED_AT, ""),
+        group=labels.get(f"{GROUP_LABELS}/group-index", ""),
     )
 
 

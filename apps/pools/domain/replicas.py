@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from apps.core.domain.conditions import Condition
 from apps.pools.domain.managers import Writer, newest, writers_of
+from apps.pools.domain.manifests import WORKLOADS
 from apps.pools.domain.plan import OURS
 
 Owner = Literal["lamplight", "external", "hpa", "keda", "manual", "other"]
@@ -59,7 +60,7 @@ def scalers_of(objects: Iterable[Mapping[str, Any]]) -> list[Scaler]:
     for obj in objects:
         kind, name = obj.get("kind", ""), obj["metadata"]["name"]
         target = (obj.get("spec") or {}).get("scaleTargetRef") or {}
-        if target.get("kind", "Deployment") != "Deployment":
+        if target.get("kind", "Deployment") not in WORKLOADS:
             continue
         for owner in obj["metadata"].get("ownerReferences") or []:
             if owner.get("kind") == "ScaledObject":

@@ -16,8 +16,9 @@ from apps.pools.domain.cost import CostDelta
 from apps.pools.domain.effects import Effect, effect_of, immutable_fields, worst
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.fieldpaths import shown
+from apps.pools.domain.groups import group_size
 from apps.pools.domain.managers import Writer, newest, writers_of
-from apps.pools.domain.manifests import COMPONENT, VARIANT, Manifest
+from apps.pools.domain.manifests import COMPONENT, VARIANT, WORKLOADS, Manifest
 from apps.pools.domain.masking import Masker
 from apps.pools.domain.plan import OURS, address_of
 
@@ -211,7 +212,7 @@ def review_spec(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> t
 def digest_of(obj: Mapping[str, Any]) -> str:
     """A fingerprint of what a review of a live object rests on: without status, bookkeeping and the scaler's field."""
     content = declared_part(obj)
-    if obj.get("kind") == "Deployment":
+    if obj.get("kind") in WORKLOADS:
         content["spec"] = {k: v for k, v in (content.get("spec") or {}).items() if k != "replicas"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -266,8 +267,8 @@ def _object(obj: Manifest, action: Action, *, live: Manifest | None = None, **mo
     labels = metadata.get("labels") or {}
     effect: Effect = more.get("effect", "inPlace")
     restarts = 0
-    if action == "changed" and effect != "inPlace" and obj["kind"] == "Deployment" and live is not None:
-        restarts = int((live.get("spec") or {}).get("replicas", 1))
+    if action == "changed" and effect != "inPlace" and obj["kind"] in WORKLOADS and live is not None:
+        restarts = int((live.get("spec") or {}).get("replicas", 1)) * group_size(live)
     return ReviewedObject(
         api_version=obj["apiVersion"],
         kind=obj["kind"],

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from apps.pools.domain.engines import COMPONENT_ENGINE
-from apps.pools.domain.manifests import COMPONENT, Manifest
+from apps.pools.domain.groups import is_group, pod_template, rolling
+from apps.pools.domain.manifests import COMPONENT, WORKLOADS, Manifest
 from apps.pools.domain.pods import UNSCHEDULABLE, Replica
 
 Deployment = Mapping[str, Any]
@@ -83,9 +84,8 @@ def choose(surge: int | None, unavailable: int | None, situation: Situation) -> 
 
 
 def strategy_of(live: Deployment) -> Strategy | None:
-    """The strategy of a live Deployment; None when it has none in whole numbers."""
-    rolling = ((live.get("spec") or {}).get("strategy") or {}).get("rollingUpdate") or {}
-    surge, unavailable = rolling.get("maxSurge"), rolling.get("maxUnavailable")
+    """The strategy of a live workload; None when it has none in whole numbers."""
+    surge, unavailable = rolling(live).get("maxSurge"), rolling(live).get("maxUnavailable")
     if isinstance(surge, int) and isinstance(unavailable, int):
         return Strategy(surge, unavailable)
     return None
@@ -121,9 +121,9 @@ class VariantProgress:
 def template_of(objects: Iterable[Manifest]) -> str:
     """One hash over the pod templates of all engines: a roll-out is what brings another one. "" without engines."""
     templates = {
-        obj["metadata"]["name"]: obj["spec"]["template"]
+        obj["metadata"]["name"]: pod_template(obj)
         for obj in objects
-        if obj["kind"] == "Deployment" and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_ENGINE
+        if obj["kind"] in WORKLOADS and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_ENGINE
     }
     if not templates:
         return ""
@@ -143,6 +143,15 @@ def newest_set(live: Deployment, replica_sets: Iterable[Mapping[str, Any]]) -> s
     newest = max(mine, key=lambda rs: _number((rs["metadata"].get("annotations") or {}).get(REVISION)))
     found = (newest["metadata"].get("labels") or {}).get(TEMPLATE_HASH)
     return str(found) if found else None
+
+
+def newest_template(live: Deployment, replica_sets: Iterable[Mapping[str, Any]], pods: Iterable[Replica]) -> str | None:
+    """Hash of the pod template that a workload rolls to. Of a LeaderWorkerSet it is that of its youngest pod, since its
+    own list of revisions is not watched; None before there is one."""
+    if not is_group(live):
+        return newest_set(live, replica_sets)
+    youngest = max(pods, key=lambda pod: pod.created_at or "", default=None)
+    return youngest.template or None if youngest is not None else None
 
 
 def _number(text: object) -> int:

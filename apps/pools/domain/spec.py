@@ -131,6 +131,11 @@ class Variant(Spec):
         """Accelerators of one pod; a replica of `group_size` pods spreads over them evenly."""
         return max(1, self.parallelism.accelerators // self.group_size)
 
+    @property
+    def accelerators_per_replica(self) -> int:
+        """Accelerators of one replica, over all of its pods."""
+        return self.accelerators_per_pod * self.group_size
+
     @model_validator(mode="after")
     def _whole_groups(self) -> Variant:
         if self.parallelism.accelerators % self.group_size:

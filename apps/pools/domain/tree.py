@@ -1,4 +1,8 @@
-"""The object tree of a pool: pool, Deployment, ReplicaSet, pod, container, with health on each and events beside it."""
+"""The object tree of a pool: pool, Deployment, ReplicaSet, pod, container, with health on each and events beside it.
+
+Pods of a LeaderWorkerSet hang on it by group: leaders below the set, workers below their leader. What stands between
+(StatefulSets of its controller) carries no label of ours and is not watched.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.pools.domain.groups import GROUP_KIND, group_size, rolling
 from apps.pools.domain.health import rolled_out, stuck
-from apps.pools.domain.manifests import Manifest
-from apps.pools.domain.pods import UNSCHEDULABLE, read_pod
+from apps.pools.domain.manifests import WORKLOADS, Manifest
+from apps.pools.domain.pods import GROUP_LABELS, UNSCHEDULABLE, read_pod
 
 MOST_NODES = 2000
 MOST_EVENTS = 200
-_FIRST = ("Deployment", "InferencePool", "HTTPRoute", "Service", "ConfigMap")
+_FIRST = ("Deployment", "LeaderWorkerSet", "InferencePool", "HTTPRoute", "Service", "ConfigMap")
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def build(root: Node, objects: Sequence[Manifest], standing: Standing) -> Tree:
     ids = {obj["metadata"]["uid"]: id_of(obj) for obj in objects}
     children: dict[str, list[Manifest]] = {}
     for obj in objects:
-        owner = next((ids[o["uid"]] for o in obj["metadata"].get("ownerReferences") or [] if o["uid"] in ids), root.id)
+        owner = next((ids[o["uid"]] for o in obj["metadata"].get("ownerReferences") or [] if o["uid"] in ids), None)
+        owner = owner or _of_group(obj, set(ids.values())) or root.id
         children.setdefault(owner, []).append(obj)
     nodes = [root]
 
@@ -93,6 +99,17 @@ def build(root: Node, objects: Sequence[Manifest], standing: Standing) -> Tree:
             said = "declared, and not in the cluster"
             nodes.append(Node(name, root.id, 1, kind, bare, "Missing", "OutOfSync", "NotThere", said, None))
     return Tree(tuple(nodes[:MOST_NODES]), len(nodes) > MOST_NODES)
+
+
+def _of_group(obj: Manifest, known: set[str]) -> str | None:
+    """Where a pod of a LeaderWorkerSet belongs, by the labels that its controller puts on it."""
+    labels = obj["metadata"].get("labels") or {}
+    name, index = labels.get(f"{GROUP_LABELS}/name"), labels.get(f"{GROUP_LABELS}/group-index")
+    if obj["kind"] != "Pod" or name is None:
+        return None
+    leader, whole = f"Pod/{name}-{index}", f"{GROUP_KIND}/{name}"
+    worker = labels.get(f"{GROUP_LABELS}/worker-index", "0") != "0"
+    return leader if worker and leader in known else whole if whole in known else None
 
 
 def id_of(obj: Mapping[str, Any]) -> str:
@@ -136,14 +153,15 @@ def _node(obj: Manifest, parent: Node, standing: Standing) -> Node:
 def _state(obj: Manifest) -> tuple[str | None, str, str, dict[str, Any]]:
     """Health, reason, message, and what only this kind has."""
     kind, spec, status = obj["kind"], obj.get("spec") or {}, obj.get("status") or {}
-    if kind == "Deployment":
+    if kind in WORKLOADS:
         desired, ready = int(spec.get("replicas", 1)), int(status.get("readyReplicas") or 0)
         counts = {"desired": desired, "ready": ready, "updated": int(status.get("updatedReplicas") or 0)}
-        more = {"replicas": counts, "paused": bool(spec.get("paused"))}
+        more = {"replicas": counts, "paused": bool(spec.get("paused") or rolling(obj).get("partition"))}
         late = stuck(obj)
         if late is not None:
             return "Degraded", "ProgressDeadlineExceeded", late, more
-        said = f"{ready} of {desired} ready, {counts['updated']} of the newest spec"
+        what = f" groups of {group_size(obj)} pods" if kind == GROUP_KIND else ""
+        said = f"{ready} of {desired}{what} ready, {counts['updated']} of the newest spec"
         if not rolled_out(obj, desired):
             return "Progressing", "RollingOut", said, more
         return ("Healthy" if desired else "Suspended"), "", said, more

@@ -109,6 +109,14 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
         own_data_parallelism=True,
         first_rank=f"$((LWS_WORKER_INDEX*{ranks}))",
     )
+    if variant.role != "decode" and context.dialect.rank_ports:
+        # each rank serves on a port of its own; the first is every engine's
+        parts += EngineParts(
+            ports=tuple(
+                {"name": f"rank-{rank}", "containerPort": ENGINE_PORT + rank, "protocol": "TCP"}
+                for rank in range(1, ranks)
+            )
+        )
     if variant.role == "both":
         return parts + pd.fabric_parts(pd.settings(context.spec).fabric)
     parts += pd.transfer_parts(context, variant)
@@ -125,6 +133,9 @@ def _workload(context: Context, variant: Variant, parts: EngineParts) -> Manifes
     template = engine_template(pool, spec, variant, context.model, context.inputs, context.dialect, parts)
     surge, unavailable = context.inputs.strategies.get(variant.name) or spec.rollout.first_strategy
     rolling: dict[str, Any] = {"maxSurge": surge, "maxUnavailable": max(unavailable, 0 if surge else 1)}
+    if context.inputs.paused:
+        # groups below the partition keep what they have
+        rolling["partition"] = context.inputs.replicas[variant.name]
     return {
         "apiVersion": f"{LWS_GROUP}/v1",
         "kind": "LeaderWorkerSet",
