@@ -18,7 +18,7 @@ PARALLEL = -n $(WORKERS) --dist loadfile
 .PHONY: help up down check test test-vllm test-python e2e soak bench lock clean clean-venv console schema format conformance
 
 help:
-	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 ENGINE=sim|vllm); Ctrl-C stops it"
+	@echo "make up          start everything on this machine (PORT= DATA= DEMO=0 STEADY=1 ENGINE=sim|vllm); Ctrl-C stops it"
 	@echo "make down        stop a running instance (DATA=)"
 	@echo "make test        lint, types, imports, all tests (WORKERS=2)"
 	@echo "make conformance what Lamplight relies on, tried on any cluster (KUBECONFIG=)"
@@ -61,7 +61,7 @@ lock: | $(BIN)/uv
 # --- running ----------------------------------------------------------------------------------------------------
 up: $(VENV)/.runtime
 	@exec $(BIN)/python -m controlplane.supervisor up --data "$(DATA)" $(if $(PORT),--port $(PORT)) \
-		--engine $(ENGINE) $(if $(filter 0,$(DEMO)),--no-demo)
+		--engine $(ENGINE) $(if $(filter 0,$(DEMO)),--no-demo) $(if $(filter 1,$(STEADY)),--steady)
 
 down: $(VENV)/.runtime
 	@$(BIN)/python -m controlplane.supervisor down --data "$(DATA)"

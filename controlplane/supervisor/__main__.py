@@ -31,11 +31,11 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the console; default 8080 or the next free one.")
 @click.option("--engine", type=click.Choice(["sim", "vllm"]), default="sim", help="What runs as the engine.")
 @click.option("--demo/--no-demo", default=True, help="Send demo traffic to the quickstart pool.")
-@click.option("--ramp/--no-ramp", default=True, help="With the demo: a second pool, which scales, sleeps and wakes.")
+@click.option("--steady", is_flag=True, help="A pool that people scale and even traffic, in place of the quickstart's.")
 @click.option("--tiers/--no-tiers", default=True, help="With the demo: a pool whose cache gets a tier on trial.")
-def up(data: Path, port: int | None, engine: str, demo: bool, ramp: bool, tiers: bool) -> None:
+def up(data: Path, port: int | None, engine: str, demo: bool, steady: bool, tiers: bool) -> None:
     """Start everything in the foreground; Ctrl-C stops it."""
-    options = Options(data=data, port=port, engine=engine, demo=demo, ramp=demo and ramp, tiers=demo and tiers)
+    options = Options(data=data, port=port, engine=engine, demo=demo, steady=steady, tiers=demo and tiers)
     sys.exit(run_instance(options))
 
 

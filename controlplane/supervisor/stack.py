@@ -29,8 +29,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 LAMP = str(Path(sys.executable).parent / "lamp")
 ADMIN = "admin"
-# long enough asleep to be seen, a ramp that several replicas have to be started for
-DEMO_CURVE = "0s:0,150s:0,151s:0.5,210s:0.5,390s:7,450s:7,460s:0.5,480s:0"
+# nine minutes, again and again: a first request, a ramp that replicas have to be started for, silence to fall asleep in
+DEMO_CURVE = "0s:1,90s:1,250s:6,310s:6,320s:1,350s:1,351s:0,540s:0"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Options:
     port: int | None
     engine: str
     demo: bool
-    ramp: bool = True
+    steady: bool = False
     tiers: bool = True
 
 
@@ -195,19 +195,13 @@ class Stack:
         ]
 
     def demo_traffic(self) -> Spec:
+        rate = ("--rate", "2", "--duration", "24h") if self.options.steady else ("--curve", DEMO_CURVE)
         argv = [
-            *(LAMP, "load", "--team", "default", "--pool", "chat", "--rate", "2", "--duration", "24h", "--json"),
-            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256", "--output-tokens", "96"),
+            *(LAMP, "load", "--team", "default", "--pool", "chat", *rate, "--json"),
+            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256"),
+            *("--output-tokens", "96" if self.options.steady else "256"),
         ]
-        return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
-
-    def demo_ramp(self) -> Spec:
-        """A quarter of an hour of the second pool: silence, a first request, a ramp, silence; and again."""
-        argv = [
-            *(LAMP, "load", "--team", "default", "--pool", "assist", "--curve", DEMO_CURVE, "--json"),
-            *("--prefix-groups", "2", "--prefix-tokens", "256", "--question-tokens", "256", "--output-tokens", "256"),
-        ]
-        return Spec(name="demo-ramp", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
+        return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=5.0)
 
     def demo_reuse(self) -> Spec:
         """Long prefixes of the third pool that come back after its small cache has forgotten them."""

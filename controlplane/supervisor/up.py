@@ -20,7 +20,7 @@ from controlplane.supervisor.stack import ADMIN, LAMP, PROJECT, PYTHON, EngineMi
 
 _QUICKSTART = PROJECT / "examples" / "quickstart"
 _REAL_ENGINE = PROJECT / "examples" / "real-engine"
-_RAMP = PROJECT / "examples" / "standby"
+_STEADY = PROJECT / "examples" / "steady"
 _TIERS = PROJECT / "examples" / "offload"
 
 
@@ -98,9 +98,8 @@ class Instance:
         stack.write_state()
         await self._apply()
         if stack.options.demo and stack.options.engine == "sim":
-            options = stack.options
-            further = ((options.ramp, stack.demo_ramp), (options.tiers, stack.demo_reuse))
-            await self._start([stack.demo_traffic(), *(spec() for wanted, spec in further if wanted)])
+            further = [stack.demo_reuse()] if stack.options.tiers else []
+            await self._start([stack.demo_traffic(), *further])
         self._print_address()
         await self._report_pools()
 
@@ -133,7 +132,7 @@ class Instance:
         stack = self.stack
         await self._lamp("apply", "-f", str(stack.cluster_document()))
         options = stack.options
-        examples = (_QUICKSTART, *([_RAMP] if options.ramp else []), *([_TIERS] if options.tiers else []))
+        examples = (_STEADY if options.steady else _QUICKSTART, *([_TIERS] if options.tiers else []))
         if stack.options.engine == "vllm":
             # the quickstart's model needs a GPU and a download
             examples = (_REAL_ENGINE,)
@@ -191,7 +190,7 @@ class Instance:
         by_name = {child.spec.name: child for child in self._children}
         # clients before servers; the kubelet ends its containers
         for group in (
-            ("demo-traffic", "demo-ramp", "demo-reuse"),
+            ("demo-traffic", "demo-reuse"),
             ("web", "beat", "worker"),
             ("kubelet", "controllers"),
             ("apiserver",),

@@ -85,7 +85,7 @@ def test_declarations_go_in_come_out_and_go_in_again(lamp: Lamp) -> None:
     table = lamp("get", "pools")
     assert table.stdout.splitlines()[1].split()[:2] == ["chat", "default"]
     exported = lamp("get", "pool", "chat", "-o", "yaml")
-    assert yaml.safe_load(exported.stdout)["spec"]["variants"][0]["replicas"] == {"min": 2, "max": 4}
+    assert yaml.safe_load(exported.stdout)["spec"]["variants"][0]["replicas"] == {"min": 0, "max": 4}
     again = lamp("apply", "-f", "-", stdin=exported.stdout)
     assert again.stdout == "pool/chat unchanged\n"
     listed = json.loads(lamp("get", "slos", "-o", "json").stdout)

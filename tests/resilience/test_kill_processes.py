@@ -124,7 +124,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_goes_on(stack: Ru
     wait_until(gone, timeout=20, message="nothing of the instance runs")
     with run_stack(data=data) as again:
         assert again.pool()["metadata"]["uid"] == uid
-        assert "applied examples/quickstart" not in again.output.read_text().rpartition("postgres is ready")[2]
+        assert "applied examples/steady" not in again.output.read_text().rpartition("postgres is ready")[2]
         assert stop(again) == 0
 
 

@@ -156,13 +156,14 @@ def run_stack(
     *,
     data: Path | None = None,
     demo: bool = False,
-    ramp: bool = False,
+    steady: bool = True,
     tiers: bool = False,
     env: dict[str, str] | None = None,
     healthy: bool = True,
 ) -> Iterator[RunningStack]:
-    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. ramp,
-    tiers: with the demo's second and third pool, which take a share of the cores."""
+    """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. steady:
+    a pool of two replicas that people scale, in place of the quickstart's, which scales by itself. tiers: with the
+    demo's second pool, which takes a share of the cores."""
     own = data is None
     if data is None:
         base = Path(tempfile.mkdtemp(prefix="lamplight-stack-"))
@@ -174,7 +175,7 @@ def run_stack(
     clean = {k: v for k, v in clean.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
     argv = [sys.executable, "-m", "controlplane.supervisor", "up", "--data", str(data)]
     argv += [] if demo else ["--no-demo"]
-    argv += [] if ramp else ["--no-ramp"]
+    argv += ["--steady"] if steady else []
     argv += [] if tiers else ["--no-tiers"]
     with output.open("ab") as log:
         process = subprocess.Popen(
