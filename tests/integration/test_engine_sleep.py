@@ -143,3 +143,19 @@ def test_without_sleep_mode_it_only_pauses(tmp_path: Path) -> None:
         engine.post("/sleep", {})
         assert time.monotonic() - begun < 5
         assert states(engine)["weights_offloaded"] == 1
+
+
+def test_of_engines_on_the_same_accelerators_one_is_awake(tmp_path: Path) -> None:
+    shared = {**DEVELOPMENT, "LAMPLIGHT_DEVICE": str(tmp_path / "accelerator")}
+    flags = ("--enable-sleep-mode", "--max-model-len=65536")
+    with run_engine(tmp_path, *flags, environment=shared) as one:
+        with pytest.raises(AssertionError), run_engine(tmp_path, *flags, environment=shared):
+            pass
+        assert one.post("/sleep?level=1", {}).status_code == 200
+        with run_engine(tmp_path, *flags, environment=shared) as three:
+            refused = one.post("/wake_up", {})
+            assert refused.status_code == 500
+            assert "out of memory" in refused.text
+            assert one.metric("vllm:engine_sleep_state", sleep_state="awake") == 0
+            three.post("/sleep?level=1", {})
+            assert one.post("/wake_up", {}).status_code == 200

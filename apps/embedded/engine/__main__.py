@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from apps.catalog.domain.vllm import flags, parse_args
+from apps.embedded.engine.device import Device, OutOfMemory
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.event_feed import EventFeed
 from apps.embedded.engine.file_store import FileStore, layout_of
@@ -69,6 +70,16 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
         _say(f"{name} is accepted but not simulated yet")
     _say(f"Step times: {timed.origin}, of {timed.basis}")
     _say(f"GPU KV cache size: {settings.engine.kv_tokens:,} tokens on {settings.accelerators} x {settings.accelerator}")
+    device = Device(settings.device)
+    try:
+        device.take()
+    except OutOfMemory:
+        print(
+            "ValueError: Free memory on device cuda:0 on startup is less than desired GPU memory utilization. Decrease "
+            "GPU memory utilization or reduce GPU memory used by other processes.",
+            file=sys.stderr,
+        )
+        return 1
     with contextlib.suppress(TimeoutError):
         # like the real one, the server listens only when the model is loaded
         await asyncio.wait_for(stop.wait(), startup_seconds(settings) / settings.time_scale)
@@ -103,7 +114,7 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
     loop.start(on_death=stop.set)
     gc.collect()
     gc.freeze()
-    server = EngineServer(settings, loop, metrics)
+    server = EngineServer(settings, loop, metrics, device)
     reporting = asyncio.create_task(report_forever(loop)) if settings.log_stats else None
     try:
         await run_until(stop, server, settings.host, settings.port, grace=settings.shutdown_timeout)

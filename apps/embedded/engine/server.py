@@ -18,6 +18,7 @@ import orjson
 from aiohttp import HttpVersion11, web
 
 from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
+from apps.embedded.engine.device import Device, OutOfMemory
 from apps.embedded.engine.domain import requests
 from apps.embedded.engine.domain.adapters import Adapter, Adapters
 from apps.embedded.engine.domain.filler import Filler
@@ -41,9 +42,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class EngineServer:
     """Routes and middlewares over one EngineLoop. `draining` makes new generations fail as vLLM's do after SIGTERM."""
 
-    def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics) -> None:
+    def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics, device: Device) -> None:
         self.settings, self.loop, self.metrics = settings, loop, metrics
-        self.sleeper = Sleeper(settings, loop)
+        self.sleeper = Sleeper(settings, loop, device)
         self.adapters = Adapters(settings.lora, settings.served_names, _adapter_exists)
         self.draining = False
         self.open = 0
@@ -103,7 +104,10 @@ class EngineServer:
 
     async def wake_up(self, request: web.Request) -> web.Response:
         with self.loop.recorder.sleep_operation("wake"):
-            await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
+            try:
+                await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
+            except OutOfMemory as error:
+                return web.Response(status=500, text=str(error))
         return web.Response(status=200)
 
     async def is_sleeping(self, request: web.Request) -> web.Response:

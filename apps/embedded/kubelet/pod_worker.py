@@ -163,6 +163,12 @@ class PodWorker:
         accelerator = (self.node["metadata"].get("labels") or {}).get(ACCELERATOR_LABEL)
         if accelerator and _asks_for_accelerators(self.pod):
             environment["LAMPLIGHT_ACCELERATOR"] = accelerator
+        claimed = next((row["resourceClaimName"] for row in named_claims(self.pod)), None)
+        if claimed is not None:
+            # pods that name one claim have one set of accelerators, whose memory holds one engine
+            environment["LAMPLIGHT_DEVICE"] = str(
+                self.settings.device_file(self.pod["metadata"]["namespace"], str(claimed))
+            )
         if self.pod["spec"].get("automountServiceAccountToken", True):
             environment["KUBECONFIG"] = environment["LAMPLIGHT_KUBECONFIG"] = str(self.settings.kubeconfig)
         return environment
@@ -357,8 +363,12 @@ def _ready(pod: Object) -> str | None:
     return str(condition["status"]) if condition is not None else None
 
 
+def named_claims(pod: Object) -> list[Object]:
+    return [row for row in pod["spec"].get("resourceClaims") or [] if row.get("resourceClaimName")]
+
+
 def _asks_for_accelerators(pod: Object) -> bool:
-    return any(
+    return bool(named_claims(pod)) or any(
         "/" in resource
         for container in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
         for amounts in (container.get("resources") or {}).values()

@@ -81,5 +81,11 @@ class Settings:
     def pod_directory(self, uid: str) -> Path:
         return self.data / "pods" / uid
 
+    def device_file(self, namespace: str, claim: str) -> Path:
+        """Stands for the memory of the accelerators of a claim: locked by the engine that is awake on them."""
+        folder = self.data / "devices"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{namespace}_{claim}"
+
     def log_directory(self, uid: str, container: str) -> Path:
         return self.pod_directory(uid) / "logs" / container

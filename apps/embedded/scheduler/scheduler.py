@@ -10,7 +10,9 @@ from apps.embedded.controllers.runtime import Controller, now
 from apps.embedded.domain.objects import Object, find_condition, is_deleting, rfc3339, without_condition
 from apps.embedded.domain.pods import is_terminal
 from apps.embedded.informer import Change, Key
-from apps.embedded.scheduler.domain.fit import NodeState, place
+from apps.embedded.scheduler.claims import ClaimBook
+from apps.embedded.scheduler.domain.claimed import claim_names
+from apps.embedded.scheduler.domain.fit import NodeState, Placement, place
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class Scheduler(Controller):
 
     def watch(self) -> None:
         self._bound: dict[str, str] = {}
+        self._book = ClaimBook(self.client)
         self.cluster.pods.informer.on_change(self._pod_changed)
         self.cluster.nodes.informer.on_change(self._node_changed)
 
@@ -44,9 +47,11 @@ class Scheduler(Controller):
     async def sync(self, key: Key) -> float | None:
         again: float | None = None
         pods = [self._with_binding(pod) for pod in self.cluster.pods.all() if not is_terminal(pod)]
+        claims = await self._book.read(pods)
+        counted = claims.counted(pod for pod in pods if pod["spec"].get("nodeName"))
         states = {
             node["metadata"]["name"]: NodeState(
-                node, [pod for pod in pods if pod["spec"].get("nodeName") == node["metadata"]["name"]]
+                node, [pod for pod in counted if pod["spec"]["nodeName"] == node["metadata"]["name"]]
             )
             for node in self.cluster.nodes.all()
             if not is_deleting(node)
@@ -60,13 +65,19 @@ class Scheduler(Controller):
             )
         )
         for pod in pending:
-            placement = place(pod, list(states.values()))
+            asking, at, waits = claims.asking(pod)
+            able = [state for name, state in states.items() if at in (None, name)]
+            placement = Placement(None, waits) if waits else place(asking, able)
             if placement.node is None:
                 await self._mark_unschedulable(pod, placement.message)
+                # a claim that is made later tells nobody here
+                again = RETRY_SECONDS if claim_names(pod) else again
             elif await self._bind(pod, placement.node):
-                states[placement.node].assume(pod)
+                states[placement.node].assume(asking)
+                claims.bound(pod, placement.node)
             else:
                 again = RETRY_SECONDS
+        await self._book.write(claims)
         return again
 
     def _with_binding(self, pod: Object) -> Object:

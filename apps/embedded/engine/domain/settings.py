@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from apps.catalog.domain.vllm import ParsedArgs
 from apps.embedded.engine.domain import buckets
@@ -74,6 +75,8 @@ class EngineSettings:
     """Data type of the KV cache, as vLLM names it in an `fs` tier's folder."""
     weight_bytes: float
     """Weights on each accelerator."""
+    device: Path | None
+    """Stands for accelerators that other engines were given too; None: they are this engine's own."""
     time_scale: float
     startup: float | None
     """Seconds of the machine until the server listens, whatever the time scale; None: as calibrated."""
@@ -161,6 +164,7 @@ def settings_from(
         dev_mode=_switched_on(environment, "VLLM_SERVER_DEV_MODE"),
         cache_dtype=_cache_dtype(parsed),
         weight_bytes=shape.weight_bytes(1 if parsed["quantization"] else 2) / ranks,
+        device=Path(environment["LAMPLIGHT_DEVICE"]) if environment.get("LAMPLIGHT_DEVICE") else None,
         time_scale=_positive(environment, "LAMPLIGHT_TIME_SCALE", 1.0),
         startup=_startup(environment),
         most_queued_tokens=parsed["max_num_queued_tokens"],
