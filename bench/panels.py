@@ -3,7 +3,8 @@
 Signals are loaded with COPY: blocks of the hours that are packed (docs/decisions/0012-signals-in-blocks.md) and rows of
 those that are not yet, of pools with one variant and a gateway, every metric of both moving at random in every minute.
 The time is the worst of the day: an hour after a span was over, so that as many rows as ever stand unpacked. What runs
-without arguments is a form for a laptop; `ARGS="--pools 1000 --days 14"` is the whole (about 15 GB).
+without arguments is a form for a laptop; `ARGS="--pools 1000 --days 14"` is the whole (about 15 GB of disk, five
+minutes on two cores).
 
 Peer: the same chart (three quantiles of TTFT, 145 points) through PromQL on a real Prometheus, which holds far fewer
 pools (`--peer-pools`) and only this one histogram. Without a `prometheus` binary there is no peer's figure.
@@ -12,6 +13,9 @@ pools (`--peer-pools`) and only this one histogram. Without a `prometheus` binar
 from __future__ import annotations
 
 import argparse
+import functools
+import gc
+import itertools
 import json
 import math
 import os
@@ -88,7 +92,7 @@ def postgres(directory: Path) -> Iterator[None]:
     from controlplane.supervisor.children import die_with_parent
     from controlplane.supervisor.postgres import prepare
 
-    server = prepare(directory)
+    server = prepare(directory, small=True)
     process = subprocess.Popen(
         server.argv,
         stdout=subprocess.DEVNULL,
@@ -157,11 +161,16 @@ def size_of(table: str) -> int:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0) FROM pg_inherits WHERE inhparent = %s::regclass",
-            [f"telemetry_{table}"],
-        )
-        return int(cursor.fetchone()[0])
+        sizes = 0
+        for name in partitions_of(cursor, f"telemetry_{table}"):
+            cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [name])
+            sizes += cursor.fetchone()[0]
+        return sizes
+
+
+def partitions_of(cursor: Any, table: str) -> list[str]:
+    cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
+    return [name for (name,) in cursor.fetchall()]
 
 
 def load(uids: list[uuid.UUID], start: datetime, now: datetime) -> dict[str, Any]:
@@ -185,6 +194,10 @@ def load(uids: list[uuid.UUID], start: datetime, now: datetime) -> dict[str, Any
         for at in (*starts, packed_until, now):
             partitions.ensure(table, at)
     with connection.cursor() as cursor:
+        # what is loaded is read once and thrown away: its log would only be as much again to write
+        for table in partitions.ALL:
+            for name in partitions_of(cursor, table.name):
+                cursor.execute(f"ALTER TABLE {name} SET UNLOGGED")
         for name, length in (("block_minute", 60), ("block_ten", 600)):
             with cursor.cursor.copy(f"COPY telemetry_{name} (pool, start, data) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["uuid", "timestamptz", "bytea"])
@@ -193,22 +206,40 @@ def load(uids: list[uuid.UUID], start: datetime, now: datetime) -> dict[str, Any
                     for k, uid in enumerate(uids):
                         copy.write_row((uid, at, turned[(k + n) % TEMPLATES]))
         for name, length, several in (("signal_minute", 60, minutes), ("signal_ten", 600, tens)):
-            texts = [[[row_text(row) for row in pair] for pair in one] for one in several]
-            with cursor.cursor.copy(
-                f"COPY telemetry_{name} (pool, variant, at, seconds, targets, scraped, reason, "
-                f"{', '.join(_COLUMNS)}) FROM STDIN"
-            ) as copy:
-                # as ticks write them: all pools of a moment, then the next one
-                for n in range((now - packed_until) // timedelta(seconds=length)):
-                    at = packed_until + (n + 1) * timedelta(seconds=length)
-                    for k, uid in enumerate(uids):
-                        one = texts[k % TEMPLATES]
-                        for variant, text in zip(("", VARIANT), one[n % len(one)], strict=True):
-                            copy.write(f"{uid}\t{variant}\t{at.isoformat()}\t{length}\t2\t2\t\t{text}\n")
-        cursor.execute("VACUUM ANALYZE")
+            moments = (now - packed_until) // timedelta(seconds=length)
+            load_rows(cursor, name, length, several, uids, packed_until, moments)
+        # the side tables of packed values are read by their index alone
+        cursor.execute("VACUUM (ANALYZE, PROCESS_TOAST FALSE)")
     ten = now.replace(minute=now.minute // 10 * 10)
     Progress.objects.update_or_create(id=1, defaults={"minutes_until": now, "tens_until": ten, "last_tick_at": now})
     return {"packed": packed_until - first, "pack_ms": pack_ms}
+
+
+def load_rows(
+    cursor: Any, name: str, length: int, several: list[Any], uids: list[uuid.UUID], start: datetime, moments: int
+) -> None:
+    """Rows of `moments` spans of `length` seconds behind `start`: each history by COPY, then for all pools of it."""
+    columns = f"at, variant, seconds, targets, scraped, reason, {', '.join(_COLUMNS)}"
+    # rows as they are in the partitions: not packed one by one (apps.telemetry.partitions)
+    cursor.execute(
+        f"CREATE TEMP TABLE shape WITH (toast_tuple_target = 8160) AS "
+        f"SELECT 0 AS shape, {columns} FROM telemetry_{name} LIMIT 0"
+    )
+    with cursor.cursor.copy(f"COPY shape (shape, {columns}) FROM STDIN") as copy:
+        for shape, one in enumerate(several):
+            texts = [[row_text(row) for row in pair] for pair in one]
+            for n in range(moments):
+                at = start + (n + 1) * timedelta(seconds=length)
+                for variant, text in zip(("", VARIANT), texts[n % len(texts)], strict=True):
+                    copy.write(f"{shape}\t{at.isoformat()}\t{variant}\t{length}\t2\t2\t\t{text}\n")
+    # as ticks write them: all pools of a moment, then the next one
+    cursor.execute(
+        f"INSERT INTO telemetry_{name} (pool, {columns}) SELECT pool, {columns} "
+        "FROM unnest(%s::uuid[]) WITH ORDINALITY AS pools (pool, number) "
+        "JOIN shape ON shape.shape = (number - 1) %% %s ORDER BY at, number, variant",
+        [uids, TEMPLATES],
+    )
+    cursor.execute("DROP TABLE shape")
 
 
 def history(seed: int, rows: int, minutes: int) -> list[tuple[Any, Any]]:
@@ -228,13 +259,15 @@ def history(seed: int, rows: int, minutes: int) -> list[tuple[Any, Any]]:
 
     def observed(family: str, requests: int) -> tuple[Histogram, float]:
         shape = _SHAPES.get(family.rpartition(".")[2])
-        edges = [0.0, *(grid if shape else _LENGTHS)]
+        median, sigma = shape or (500.0, 1.0)
         count = requests * 150 if family.endswith("itl") else requests
-        values = draw.lognormal(math.log(shape[0] if shape else 500.0), shape[1] if shape else 1.0, count)
-        inside, _ = np.histogram(values, bins=[*edges, np.inf])
-        ends = [*edges, math.inf]
-        buckets = {(ends[n], ends[n + 1]): float(seen) for n, seen in enumerate(inside) if seen}
-        return Histogram(buckets), float(values.sum())
+        edges = (0.0, *(grid if shape else _LENGTHS), math.inf)
+        inside = draw.multinomial(count, shares(edges, median, sigma))
+        buckets = {(edges[n], edges[n + 1]): float(seen) for n, seen in enumerate(inside) if seen}
+        # mean and variance of one lognormal observation
+        mean = median * math.exp(sigma**2 / 2)
+        spread = mean * math.sqrt(math.expm1(sigma**2))
+        return Histogram(buckets), float(max(0.0, draw.normal(count * mean, spread * math.sqrt(count))))
 
     made = []
     for number in range(rows):
@@ -263,6 +296,20 @@ def history(seed: int, rows: int, minutes: int) -> list[tuple[Any, Any]]:
         )
         made.append((pool, variant))
     return made
+
+
+@functools.cache
+def shares(edges: tuple[float, ...], median: float, sigma: float) -> tuple[float, ...]:
+    """Of observations that are lognormal, how many fall into each bucket."""
+    below = [
+        0.0
+        if edge <= 0
+        else 1.0
+        if math.isinf(edge)
+        else statistics.NormalDist(math.log(median), sigma).cdf(math.log(edge))
+        for edge in edges
+    ]
+    return tuple(high - low for low, high in itertools.pairwise(below))
 
 
 def packed(rows: list[tuple[Any, Any]], length: float) -> bytes:
@@ -312,6 +359,7 @@ def read_panels(uids: list[uuid.UUID], asked: int, now: datetime) -> dict[str, l
     names = [entry["name"] for entry in client.get(f"{base}/p0/panels").json()["items"]]
     query = urlencode({"from": now.timestamp() - 86400, "to": now.timestamp()})
     client.get(f"{base}/p0/panels/{names[0]}?{query}")  # the first answer also imports
+    gc.freeze()  # as servers do when they have started
     times: dict[str, list[float]] = {}
     for n in range(len(chosen)):
         for name in names:

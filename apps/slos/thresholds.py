@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.core.domain.units import format_duration
 from apps.slos.selectors import slos_of_pool
-from apps.telemetry.domain.panels import Threshold
+from apps.telemetry.domain.charts import Threshold
 
 __all__ = ["objective_lines"]
 

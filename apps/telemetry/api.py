@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
+from django.db import OperationalError
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,15 +16,20 @@ from apps.core import access, clock, kinds
 from apps.core.domain.refusals import Malformed, Missing
 from apps.core.models import DeclaredObject
 from apps.telemetry import selectors
-from apps.telemetry.domain.measures import reads_of
-from apps.telemetry.domain.panels import MAX_POINTS, PANELS, catalogue_entry, choose_step, draw
+from apps.telemetry.domain.charts import MAX_POINTS, Chart, Panel, catalogue_entry, choose_step, draw, failed
+from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.replicas import WINDOW, compare
 from apps.telemetry.ranges import range_of
+from apps.telemetry.rows import statement_deadline
 from apps.telemetry.thresholds import thresholds_of
 
 __all__ = ["PanelList", "PanelPoints", "ReplicaSignals"]
 
+log = logging.getLogger(__name__)
+
 _DEFAULT_RANGE = 900.0
+# what reading the rows of one chart may take
+QUERY_SECONDS = 5.0
 # a chart reads minutes; two weeks of them would be a hundred times what a screen can show
 MAX_RANGE = 3 * 86400.0
 # outliers come first: what is cut off is as it should be
@@ -72,28 +79,35 @@ class PanelPoints(APIView):
             raise Malformed(
                 f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
             )
+        variant = _variant(request, pool)
         window = chart.window(step, selectors.INTERVAL)
-        rows = selectors.signals_of(
-            pool.uid,
-            start=selectors.moment(start - window),
-            end=selectors.moment(end),
-            step=step,
-            columns=chart.columns,
-            family=chart.family,
-            names=reads_of(line.measure for line in chart.lines),
-            variant=_variant(request, pool),
-        )
+        try:
+            # a chart that takes longer is no use to anybody, and holds up others
+            with statement_deadline(QUERY_SECONDS):
+                rows = selectors.signals_of(
+                    pool.uid,
+                    start=selectors.moment(start - window),
+                    end=selectors.moment(end),
+                    step=step,
+                    names=chart.reads,
+                    variant=variant,
+                )
+                lines = thresholds_of(team, name, chart.family) if chart.family else ()
+        except (OperationalError, ValueError) as error:
+            log.warning("chart %s of pool %s/%s cannot be read: %s", panel, team, name, error)
+            return Response(_unread(chart, error, step).to_json())
         drawn = draw(
-            chart,
-            rows,
-            start=start,
-            end=end,
-            step=step,
-            now=now,
-            interval=selectors.INTERVAL,
-            thresholds=thresholds_of(team, name, chart.family) if chart.family else (),
+            chart, rows, start=start, end=end, step=step, now=now, interval=selectors.INTERVAL, thresholds=lines
         )
         return Response(drawn.to_json())
+
+
+def _unread(chart: Panel, error: Exception, step: float) -> Chart:
+    if isinstance(error, OperationalError):
+        why = f"The signals of this pool could not be read within {QUERY_SECONDS:g} s: the database has too much to do."
+        return failed(chart, f"{why} Try again.", step=step, interval=selectors.INTERVAL)
+    why = f"Stored signals of this range cannot be read: {error} The log of the server has more."
+    return failed(chart, why, step=step, interval=selectors.INTERVAL)
 
 
 class ReplicaSignals(APIView):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection
@@ -103,8 +104,7 @@ def _tick(
                 gateways=gateways if key == "" else (),
                 held=_held(pool, variants),
             )
-            if pool.prometheus is not None:
-                row = replace(row, sources={**row.sources, "engine": {"kind": "prometheus"}})
+            row = replace(row, sources={**row.sources, **_sources(pool, scraped)})
             rows[(pool.pool, key)] = row if row.reason or members else _silent(row, pool)
     return Tick(at=at, rows=rows, totals=totals, replicas=replicas)
 
@@ -149,6 +149,15 @@ def _held(pool: PoolTargets, variants: Sequence[str]) -> list[AcceleratorUse] | 
     if pool.held is None:
         return None
     return [pool.held[variant] for variant in variants if variant in pool.held]
+
+
+def _sources(pool: PoolTargets, scraped: Mapping[str, Scraped]) -> dict[str, Any]:
+    """Who has read the pages, where that was not us; and who failed as a whole, with the sentence why."""
+    told: dict[str, Any] = {"engine": {"kind": "prometheus"}} if pool.prometheus is not None else {}
+    refused = next((a.reason for target in pool.targets if (a := scraped[target.key]).refused), "")
+    if pool.reason or refused:
+        told["failed"] = {"cluster": pool.reason} if pool.reason else {"prometheus": refused}
+    return told
 
 
 def _silent(row: Signals, pool: PoolTargets) -> Signals:

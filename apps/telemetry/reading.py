@@ -42,7 +42,8 @@ def _ask(one: Prometheus, targets: Sequence[Target]) -> dict[str, Scraped]:
             samples = prometheus.ask(one.spec, targets)
             labels["result"] = "answered"
     except prometheus.PrometheusError as error:
-        return {target.key: Scraped(None, f"Prometheus of cluster {one.cluster} {error}.") for target in targets}
+        why = f"Prometheus of cluster {one.cluster} {error}."
+        return {target.key: Scraped(None, why, refused=True) for target in targets}
     answers = {}
     for target in targets:
         sample = samples.get((target.namespace, target.name))

@@ -7,12 +7,13 @@ blocks (apps.telemetry.packing).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.core import clock
 from apps.telemetry.domain.blocks import FIELDS, Wanted, unpack
@@ -20,7 +21,7 @@ from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals, rates_of
 from apps.telemetry.partitions import BLOCKS, YOUNGEST_BLOCK
 
-__all__ = ["COLUMNS", "Wanted", "fetch", "fetch_rows", "oldest_row", "pools_with_rows", "wanted"]
+__all__ = ["COLUMNS", "Wanted", "fetch", "fetch_rows", "oldest_row", "pools_with_rows", "statement_deadline", "wanted"]
 
 COLUMNS = FIELDS
 
@@ -40,6 +41,15 @@ def wanted(names: Iterable[str]) -> dict[str, list[str] | None]:
         elif of_column is not None:
             of_column.append(key)
     return found
+
+
+@contextmanager
+def statement_deadline(seconds: float) -> Iterator[None]:
+    """No statement inside takes longer: the database ends it with an OperationalError."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+        yield
 
 
 def fetch(

@@ -52,11 +52,12 @@ _READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {
 @dataclass(frozen=True)
 class Scraped:
     """`reading` None: it could not be read, `reason` is a sentence. `age`: seconds since the page was read, where that
-    was done by somebody else."""
+    was done by somebody else; `refused`: it was that somebody who failed, for all targets alike."""
 
     reading: PageReading | None
     reason: str = ""
     age: float = 0.0
+    refused: bool = False
 
 
 async def scrape_all(

@@ -83,13 +83,12 @@ def signals_of(
     start: datetime,
     end: datetime,
     step: float,
-    columns: Iterable[str],
-    family: str | None = None,
+    columns: Iterable[str] = (),
     variant: str = "",
     names: Iterable[str] | None = None,
 ) -> list[Signals]:
-    """Rows in (start, end] in order of time, with the JSON `columns` that are asked for; of histograms only `family`.
-    `names`: only these, as `column:name`, in place of whole columns.
+    """Rows in (start, end] in order of time, with the JSON `columns` that are asked for, or only `names`, as
+    `column:name`.
 
     `variant`: "" for the pool, a variant's name, or "role:decode". Each moment comes from one table: the longest rows
     that divide `step` (seconds), or whose finer rows are gone, then finer ones up to the raw rows of this minute.
@@ -102,7 +101,7 @@ def signals_of(
         (MINUTES, _cut(progress.minutes_until if progress else None, 60, step, now - RAW.kept + RAW.span)),
         (RAW, end),
     ]
-    want = _want(columns, family) if names is None else rows.wanted(names)
+    want: rows.Wanted = dict.fromkeys(columns) if names is None else rows.wanted(names)
     found: list[Signals] = []
     for table, until in tables:
         if until is not None and until > start:
@@ -110,10 +109,6 @@ def signals_of(
             found += [row for _, _, row in part]
             start = min(until, end)
     return found
-
-
-def _want(columns: Iterable[str], family: str | None) -> dict[str, list[str] | None]:
-    return {column: [family] if column == "histograms" and family else None for column in columns}
 
 
 def _cut(until: datetime | None, length: float, step: float, finer_from: datetime) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from apps.telemetry.domain.panels import Threshold
+from apps.telemetry.domain.charts import Threshold
 
 __all__ = ["ThresholdProvider", "register_thresholds", "thresholds_of"]
 

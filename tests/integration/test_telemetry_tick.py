@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.db import connection
 
+from apps.clusters.domain.spec import PrometheusSpec
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools.models import Pool
@@ -19,9 +20,18 @@ from apps.telemetry import partitions, selectors, services
 from apps.telemetry.collect import run_tick
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic
-from apps.telemetry.models import PoolSummary, Progress, ScrapeState, Signal, SignalHour, SignalMinute, SignalTen
+from apps.telemetry.models import (
+    BlockMinute,
+    PoolSummary,
+    Progress,
+    ScrapeState,
+    Signal,
+    SignalHour,
+    SignalMinute,
+    SignalTen,
+)
 from apps.telemetry.scrape import Target
-from apps.telemetry.targets import PoolTargets
+from apps.telemetry.targets import PoolTargets, Prometheus
 from tests.support.people import Api, api_of, person, team
 
 pytestmark = pytest.mark.django_db
@@ -486,3 +496,127 @@ def test_charts_are_for_members_only(pool: Pool) -> None:
     member = api_of(person("ada", default=Role.VIEWER))
     for path in ("pools/none/panels", "pools/chat/panels/none", "pools/chat/panels/ttft?variant=none"):
         assert member.send("GET", f"teams/default/{path}").status_code == 404
+
+
+PANELS_OF_CHAT = "teams/default/pools/chat/panels"
+
+
+def state_of(api: Api, panel: str, now: datetime) -> tuple[str, str | None, str]:
+    with clock.frozen(now):
+        drawn = api.get(f"{PANELS_OF_CHAT}/{panel}")
+    return drawn["state"], drawn["cause"], drawn["reason"]
+
+
+def test_a_chart_says_why_there_is_nothing_to_draw(world: World, pool: Pool, api: Api) -> None:
+    assert state_of(api, "ttft", START)[:2] == ("no_data", None)
+    for _ in range(3):
+        world.tick()
+    assert state_of(api, "ttft", world.now)[:2] == ("no_traffic", None)
+    for _ in range(3):
+        world.engines["fast"].serve(10, prompt=1000, cached=750)
+        world.tick()
+    assert state_of(api, "ttft", world.now) == ("ok", None, "")
+    # nobody ticks
+    state, cause, reason = state_of(api, "ttft", world.now + timedelta(seconds=45))
+    assert (state, cause) == ("stale", None)
+    assert reason == "The last measurement is 45 s old. No replica is ready."
+    # the engines fall silent one by one, which is theirs to tell: no source has failed
+    for engine in world.engines.values():
+        engine.status = 500
+    for _ in range(4):
+        world.tick()
+    state, cause, reason = state_of(api, "ttft", world.now)
+    assert (state, cause) == ("stale", None)
+    assert "chat-fast-0 answered 500" in reason
+    assert state_of(api, "replicas", world.now) == ("ok", None, "")
+
+
+def test_a_picker_that_is_not_read_is_told_by_its_charts_alone(world: World, pool: Pool, api: Api) -> None:
+    picker = Picker("chat-epp-0")
+    world.pickers = (picker,)
+    try:
+        for _ in range(3):
+            picker.serve(5, prompt=0, cached=0)
+            world.tick()
+        assert state_of(api, "gateway_ttft", world.now)[0] == "no_traffic"
+        picker.status = 500
+        for _ in range(4):
+            world.tick()
+    finally:
+        picker.stop()
+    state, _, reason = state_of(api, "gateway_ttft", world.now)
+    assert (state, "chat-epp-0 answered 500" in reason) == ("stale", True)
+    assert state_of(api, "kv_usage", world.now) == ("ok", None, "")
+
+
+@pytest.mark.parametrize("failing", ["cluster", "prometheus"])
+def test_a_source_that_fails_as_a_whole_is_an_error(world: World, pool: Pool, api: Api, failing: str) -> None:
+    for _ in range(3):
+        world.engines["fast"].serve(10, prompt=1000, cached=750)
+        world.tick()
+    well = world.targets()
+    if failing == "cluster":
+        sentence = "Cluster east cannot be asked for its pods: refused."
+        broken = PoolTargets(world.pool, well.variants, reason=sentence)
+    else:
+        # nobody listens on port 1: a real refusal
+        sentence = "Prometheus of cluster east cannot be reached: the connection was refused."
+        broken = replace(well, prometheus=Prometheus("c", "east", PrometheusSpec(url="http://127.0.0.1:1")))
+
+    def broken_tick() -> None:
+        world.now += timedelta(seconds=10)
+        with clock.frozen(world.now):
+            run_tick(lambda: [broken])
+
+    broken_tick()
+    # one tick that fails is a gap, no alarm
+    assert state_of(api, "ttft", world.now)[0] == "ok"
+    for _ in range(3):
+        broken_tick()
+    assert state_of(api, "ttft", world.now) == ("error", "source", sentence)
+    # what was known stays drawn
+    with clock.frozen(world.now):
+        series = api.get(f"{PANELS_OF_CHAT}/ttft")["series"][0]["points"]
+    assert any(value is not None for _, value in series)
+    # the cluster tells of replicas, whatever its Prometheus does
+    expected = ("error", "source", sentence) if failing == "cluster" else ("ok", None, "")
+    assert state_of(api, "replicas", world.now) == expected
+    # the past is what it was
+    with clock.frozen(world.now):
+        past = api.get(f"{PANELS_OF_CHAT}/ttft?to={(START + timedelta(seconds=30)).timestamp()}")
+    assert past["state"] == "ok"
+    world.tick()
+    world.tick()
+    assert state_of(api, "ttft", world.now)[:2] == ("ok", None)
+
+
+def test_a_query_that_does_not_come_back_is_an_error(
+    world: World, pool: Pool, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.telemetry.api.QUERY_SECONDS", 0.2)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            other.set_autocommit(False)
+            cursor.execute("LOCK TABLE telemetry_signal IN ACCESS EXCLUSIVE MODE")
+        state, cause, reason = state_of(api, "ttft", START)
+    finally:
+        other.close()
+    assert (state, cause) == ("error", "query")
+    assert reason.startswith("The signals of this pool could not be read within 0.2 s")
+    assert state_of(api, "ttft", START)[0] == "no_data"
+
+
+def test_a_stored_block_that_is_broken_is_an_error_not_a_zero(world: World, pool: Pool, api: Api) -> None:
+    start = partitions.BLOCKS[partitions.MINUTES.name].start_of(START - timedelta(hours=9))
+    partitions.ensure(partitions.BLOCKS[partitions.MINUTES.name].table, start)
+    BlockMinute.objects.create(pool=pool.uid, start=start, data=b"\x05\x00\x00\x00nonsense")
+    Progress.objects.update_or_create(id=1, defaults={"minutes_until": START})
+    day = f"from={(START - timedelta(days=1)).timestamp()}&step=300"
+    with clock.frozen(START):
+        drawn = api.get(f"{PANELS_OF_CHAT}/ttft?{day}")
+        heat = api.get(f"{PANELS_OF_CHAT}/ttft_heatmap?{day}")
+    assert (drawn["state"], drawn["cause"]) == ("error", "query")
+    assert "This is no block of signals" in drawn["reason"]
+    assert [series["points"] for series in drawn["series"]] == [[], [], []]
+    assert (heat["state"], heat["heatmap"]) == ("error", {"buckets": [], "columns": []})

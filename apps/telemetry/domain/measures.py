@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from apps.telemetry.domain.failures import failures
 from apps.telemetry.domain.gateway import PREFIX
 from apps.telemetry.domain.samples import Known, NoTraffic, Sample, Unknown
 from apps.telemetry.domain.signals import Signals
@@ -14,6 +15,7 @@ __all__ = [
     "cost_per_hour",
     "cost_per_million",
     "count",
+    "failed_at_gateway",
     "gauge",
     "hit_rate",
     "mean",
@@ -148,6 +150,15 @@ def cost_per_million(*tokens: str) -> Measure:
         return Known(cost.value / (rate * 3600) * 1e6) if rate > 0 else NoTraffic()
 
     return measure
+
+
+@reads("counts:gateway.requests", "counts:gateway.errors", "counts:gateway.error:*")
+def failed_at_gateway(row: Signals) -> Sample:
+    """Share of requests that were shed, failed or timed out; what was the client's fault is in neither."""
+    if "gateway.requests" not in row.counts:
+        return Unknown(row.reason or "The endpoint picker has not been read twice in this window.")
+    asked = row.counts["gateway.requests"]
+    return Known(min(1.0, failures(row.counts) / asked)) if asked > 0 else NoTraffic()
 
 
 hit_rate = ratio("cached_tokens", "prompt_tokens")

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from apps.telemetry.domain import queries
+from apps.telemetry.domain.charts import Panel
 from apps.telemetry.domain.failures import CLIENT_CODES
-from apps.telemetry.domain.panels import PANELS, Panel
+from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.queries import filled
 
 __all__ = ["DASHBOARD_UID", "alert_rules", "dashboard", "panel_queries"]

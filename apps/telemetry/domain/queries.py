@@ -17,6 +17,7 @@ from apps.telemetry.domain.pages import Where
 
 __all__ = [
     "bucket_rate", "counter", "failed_at_gateway", "filled", "gauge", "mean", "metric_of", "quantile", "rate", "ratio",
+    "replicas",
 ]  # fmt: skip
 
 _AGGREGATIONS = {"sum": "sum", "mean": "avg", "max": "max"}
@@ -71,6 +72,11 @@ def mean(family: str) -> str:
 def gauge(name: str) -> str:
     place = _first(GATEWAY_GAUGES[name]) if name.startswith(PREFIX) else GAUGES[name]
     return f"{_AGGREGATIONS[place.how]}({_series(place)})"
+
+
+def replicas(state: str) -> str:
+    """Engines that Prometheus scrapes are the ready ones; it knows of no others."""
+    return f"count({counter('requests')})" if state == "ready" else ""
 
 
 def _place(name: str) -> Where:

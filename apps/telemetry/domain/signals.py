@@ -42,7 +42,8 @@ class Signals:
     counts: requests, tokens, … since the rows before; rates: the same per second, empty when nothing could be compared;
     histograms: family -> observations; gauges: values of the moment, summed over replicas unless their name says mean
     or max; replicas: by state (desired, ready, …); scraped of targets engines answered; reason: why one did not;
-    sources: what else the row rests on (`gateway`: {targets, scraped, reason}; `engine`: {kind}).
+    sources: what else the row rests on (`gateway`: {targets, scraped, reason}; `engine`: {kind}), and who failed as a
+    whole, with a sentence (`failed`: {cluster | prometheus}).
     A name that is missing is unknown, never 0.
     """
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.telemetry.domain.charts import MAX_POINTS, Threshold, choose_step, draw
 from apps.telemetry.domain.histogram import Histogram
-from apps.telemetry.domain.panels import MAX_POINTS, PANELS, Threshold, choose_step, draw
+from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.signals import Signals, merge
 
 NOW = 1_000_000.0
