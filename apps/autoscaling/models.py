@@ -24,8 +24,8 @@ class PoolState(models.Model):
 
 
 class Decision(models.Model):
-    """One decision, or a run of equal holds from `first_at` to `last_at` (`count` of them; the record is
-    of the newest but a minute).
+    """One decision, or a run of equal ones that moved nothing (holds, standing advice) from `first_at` to `last_at`
+    (`count` of them; the record is of the newest but a minute).
 
     `record`: domain Decision without its state; `policy`, `signals`, `state`: what it was made from, so that it can be
     made again. `mode`: active acts, advisory only says. `actuation`: what became of the targets.

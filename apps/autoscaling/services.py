@@ -30,7 +30,7 @@ _LONGEST_RUN = timedelta(minutes=10)
 # what a run of holds rests on is told anew after this time: people read the newest row to see how things stand
 _RETOLD = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
-_HOLDS = ("hold", "frozen")
+WRITTEN = "Targets written."
 _TOLD = ("before", "targets", "cost", "currency", "sentence", "actuation", "record", "policy", "signals", "state")
 
 
@@ -48,7 +48,8 @@ def write_targets(pool: Pool, decision: Decided) -> None:
 
 @transaction.atomic
 def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Mapping[UUID, str], now: datetime) -> None:
-    """Store what was decided, and each pool's memory. Equal holds lengthen the row before."""
+    """Store what was decided, and each pool's memory. What is said again and moves nothing lengthens the row before: a
+    hold, and advice (or a refused move) that still stands."""
     lengthened: list[int] = []
     retold: list[Decision] = []
     rows: list[tuple[Entry, Decision, str]] = []
@@ -60,23 +61,24 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
         ).values("id", "first_at", "record__at")
     }
     for entry, decision in zip(entries, decisions, strict=True):
-        key, before = _key(entry.mode, decision), entry.before
+        outcome = outcomes.get(entry.pool.uid, "")
+        key, before = _key(entry.mode, decision, outcome), entry.before
         run = runs.get(before.decision) if before is not None and before.decision is not None else None
         if (
             run is not None
             and before is not None
             and before.key == key
-            and decision.verb in _HOLDS
+            and outcome != WRITTEN
             and now - run["first_at"] < _LONGEST_RUN
         ):
             lengthened.append(run["id"])
             kept[entry.pool.uid] = (run["id"], key)
             if decision.at - run["record__at"] >= _RETOLD.total_seconds():
-                row = _row(entry, decision, outcomes.get(entry.pool.uid, ""), now)
+                row = _row(entry, decision, outcome, now)
                 row.id = run["id"]
                 retold.append(row)
         else:
-            rows.append((entry, _row(entry, decision, outcomes.get(entry.pool.uid, ""), now), key))
+            rows.append((entry, _row(entry, decision, outcome, now), key))
     Decision.objects.bulk_update(retold, _TOLD, batch_size=200)
     if lengthened:
         Decision.objects.filter(id__in=lengthened).update(last_at=now, count=F("count") + 1)
@@ -119,11 +121,11 @@ def _tell(rows: Sequence[tuple[Entry, Decision]]) -> None:
         outbox.publish_all(lines)
 
 
-def _key(mode: str, decision: Decided) -> str:
-    """What two holds must have in common to be one run."""
-    targets = [(t.variant, t.replicas, t.asleep) for t in decision.targets]
+def _key(mode: str, decision: Decided, outcome: str) -> str:
+    """What two decisions must have in common to be one run."""
+    standing, targets = ([(t.variant, t.replicas, t.asleep) for t in s] for s in (decision.before, decision.targets))
     clamps = [(c.rule, c.variant, c.after) for c in decision.clamps]
-    return json.dumps([mode, decision.verb, decision.binding, targets, clamps])
+    return json.dumps([mode, decision.verb, decision.binding, standing, targets, clamps, outcome])
 
 
 def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> Decision:

@@ -128,7 +128,7 @@ def _act(entries: Sequence[Entry], decisions: Sequence[Decision], now: datetime)
         if entry.mode == "active" and decision.targets != decision.before:
             try:
                 services.write_targets(entry.pool, decision)
-                outcomes[entry.pool.uid] = "Targets written."
+                outcomes[entry.pool.uid] = services.WRITTEN
             except Refusal as refused:
                 outcomes[entry.pool.uid] = f"Not written: {refused.detail}"
             except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ class Traffic:
     def __init__(self, pool: Pool) -> None:
         self.pool, self.now = pool, START
 
-    def tick(self, rate: float | None, *, ready: int, starting: int = 0) -> int | None:
+    def tick(self, rate: float | None, *, ready: int, starting: int = 0, held: float | None = None) -> int | None:
         self.now += timedelta(seconds=10)
         n = (rate or 0.0) * 10
         states = {"ready": ready, "starting": starting, "terminating": 0, "desired": ready + starting}
@@ -53,8 +54,9 @@ class Traffic:
                 gauges={"running": n / 10 * 2, "waiting": 0.0, "kv_mean": 0.3, "kv_capacity_tokens": 9e5 * ready},
                 histograms={"ttft": Histogram({(0.05, 0.1): n}), "itl": Histogram({(0.008, 0.012): n * 199})},
             )
+        whole = row if held is None else replace(row, gauges={**row.gauges, "gateway.queue": held})
         with clock.frozen(self.now):
-            record_tick(Tick(at=self.now, rows={(self.pool.uid, ""): row, (self.pool.uid, "h200"): row}, totals={}))
+            record_tick(Tick(at=self.now, rows={(self.pool.uid, ""): whole, (self.pool.uid, "h200"): row}, totals={}))
         with clock.frozen(self.now + timedelta(seconds=2)):
             return ticking.run_tick()
 
@@ -153,6 +155,30 @@ def test_advice_is_stored_and_told_and_nothing_is_written(api: Api) -> None:
     assert moves[0]["actuation"].startswith("Advice only")
     assert Event.objects.filter(uid=pool.uid, reason="ScaleAdvised").exists()
     assert api.get(f"{URL}/autoscaling")["owner"].startswith("People set the replicas")
+
+
+def test_advice_that_stands_is_one_row_that_grows(api: Api) -> None:
+    pool = make("advisory")
+    ramp(Traffic(pool), [5.0] * 6 + [120.0] * 16)
+    advice = [row for row in api.get(f"{URL}/decisions")["items"] if row["verb"] == "up"]
+    assert sum(row["count"] for row in advice) >= 12
+    assert len(advice) <= 3
+    assert Event.objects.filter(uid=pool.uid, reason="ScaleAdvised").count() == len(advice)
+    assert api.get(f"{URL}/decisions/{advice[0]['id']}/replay")["equal"]
+
+
+def test_an_advisory_pool_at_zero_does_not_repeat_its_advice(api: Api) -> None:
+    pool = make("advisory", idle="zero")
+    pool.spec["variants"][0]["replicas"]["min"] = 0
+    pool.save()
+    ReplicaTarget.objects.create(pool=pool, variant="h200", desired=0, source="person", updated_at=START)
+    traffic = Traffic(pool)
+    for _ in range(12):
+        traffic.tick(0.0, ready=0, held=3.0)
+    rows = api.get(f"{URL}/decisions")["items"]
+    assert sum(row["count"] for row in rows) == 12
+    assert len(rows) <= 2
+    assert rows[0]["verb"] == "from-zero"
 
 
 @pytest.mark.parametrize("mode", ["off", "external"])

@@ -44,6 +44,8 @@ _SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97,
 # a threshold, in seconds, that stands for none
 NO_GOAL = 1e9
 _TINY = 1e-12
+# a length bucket with a smaller share of the requests changes nothing
+_LEAST_SHARE = 1e-5
 _PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
 # steeper than any curve below saturation: load above it piles up
 _DEBT = 6.0
@@ -170,12 +172,14 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     lumps = (prefill_square + (traffic.dispersion - 1) * prefill * prefill)[:, None]
     wait = rate * lumps / (2 * (1 - busy))
     decoding = np.clip(rate * decode[:, None], 0.0, 0.95)
-    missing = _miss_ttft(engines, traffic, goals, own, step, wait, busy, decoding, batch, context)
+    prompts = _Lengths.of(traffic.prompt_share)
+    missing = _miss_ttft(engines, traffic, goals, prompts, own, step, wait, busy, decoding, batch, context)
     slow_variance = (per_token[:, None] * np.sqrt(batch * traffic.dispersion[:, None])) ** 2
     fast_variance = rate * step * lumps
     late = _miss_between(
         traffic,
         goals,
+        prompts,
         quiet,
         step,
         u,
@@ -220,10 +224,35 @@ def _linear(engines: Engines, fixed: Floats, factor: Floats, tokens: Floats) -> 
     return fixed[:, None] + factor[:, None] * (total - base)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """The length buckets in which requests are, of all rows one after the other (buckets,): the row, the share of its
+    requests, and `starts`: where each row's begin. Most buckets are empty: there is nothing to compute for them."""
+
+    row: NDArray[np.int64]
+    share: Floats
+    place: tuple[NDArray[np.int64], NDArray[np.int64]]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, share: Floats) -> _Lengths:
+        used = share > _LEAST_SHARE
+        # a row without any has one that weighs nothing
+        used[:, 0] |= ~used.any(axis=1)
+        row, column = np.nonzero(used)
+        starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
+        return cls(row, share[row, column], (row, column), starts)
+
+    def total(self, values: Floats) -> Floats:
+        """The mean over each row's requests (rows, GRID) of `values` (buckets, GRID)."""
+        return np.asarray(np.add.reduceat(values * self.share[:, None], self.starts, axis=0), dtype=np.float64)
+
+
 def _miss_ttft(
     engines: Engines,
     traffic: Traffic,
     goals: Goals,
+    prompts: _Lengths,
     own: Floats,
     step: Floats,
     wait: Floats,
@@ -232,10 +261,12 @@ def _miss_ttft(
     batch: Floats,
     context: Floats,
 ) -> Floats:
-    slack = goals.ttft[:, None, None] - 1.5 * step[:, :, None] - own[:, None, :] / (1 - decoding[:, :, None])
-    tail = busy[:, :, None] * np.exp(-busy[:, :, None] * np.maximum(slack, 0.0) / np.maximum(wait, _TINY)[:, :, None])
-    by_length = np.where(slack <= 0, 1.0, tail)
-    miss = (by_length * traffic.prompt_share[:, None, :]).sum(axis=2) * engines.prefills[:, None]
+    row = prompts.row
+    left, stretch = goals.ttft[:, None] - 1.5 * step, 1 / (1 - decoding)
+    slack = left[row] - own[prompts.place][:, None] * stretch[row]
+    decay = -busy / np.maximum(wait, _TINY)
+    tail = busy[row] * np.exp(decay[row] * np.maximum(slack, 0.0))
+    miss = prompts.total(np.where(slack <= 0, 1.0, tail)) * engines.prefills[:, None]
     held = batch * context[:, None]
     spread = context[:, None] * np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
     full = ndtr((held - engines.kv_tokens[:, None]) / np.maximum(spread, 1.0)) * engines.decodes[:, None]
@@ -245,6 +276,7 @@ def _miss_ttft(
 def _miss_between(
     traffic: Traffic,
     goals: Goals,
+    prompts: _Lengths,
     quiet: Floats,
     step: Floats,
     arrivals: Floats,
@@ -257,39 +289,54 @@ def _miss_between(
     wait: Floats,
 ) -> Floats:
     """Share of requests whose time between tokens is too long: per request (tpot, e2e) or per token (itl)."""
-    gaps = np.maximum(traffic.output - 1, 1.0)[:, None, :]
+    outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
+    kept: Floats = np.ones_like(step)
+    if ((goals.tpot < NO_GOAL) | (goals.e2e < NO_GOAL)).any():
+        kept = _kept_per_request(traffic, goals, outputs, quiet, arrivals, own_met, prefill, lumps, slow, wait)
+    if (goals.itl < NO_GOAL).any():
+        threshold, row = goals.itl[:, None], prompts.row
+        hit = prompts.total(ndtr(np.log((own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
+        calm = ndtr(np.log(quiet / threshold) / 0.15)
+        kept = kept * (1 - np.clip(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
+    return 1 - kept
+
+
+def _kept_per_request(
+    traffic: Traffic,
+    goals: Goals,
+    outputs: _Lengths,
+    quiet: Floats,
+    arrivals: Floats,
+    own_met: Floats,
+    prefill: Floats,
+    lumps: Floats,
+    slow: Floats,
+    wait: Floats,
+) -> Floats:
+    row = outputs.row
+    gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)[:, None]
     # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
     # sum by its first two moments
-    met = arrivals[:, :, None] * gaps + own_met[:, :, None]
+    met = arrivals[row] * gaps + own_met[row]
     any_met = np.maximum(-np.expm1(-met), 1e-9)
-    mean = met * prefill[:, None, None] / gaps / any_met
-    square = (met * lumps[:, :, None] + (met * prefill[:, None, None]) ** 2) / (gaps * gaps) + slow[:, :, None]
-    square = square / any_met
+    added = met * prefill[row, None]
+    mean = added / (gaps * any_met)
+    square = ((met * lumps[row] + added * added) / (gaps * gaps) + slow[row]) / any_met
     scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
 
     def beyond(threshold: Floats) -> Floats:
-        left = threshold - quiet[:, :, None]
+        left = threshold - quiet[row]
         late = any_met * ndtr((center - np.log(np.maximum(left, 1e-9))) / sigma)
-        return np.where(left > 0, late, 1.0)
+        return outputs.total(np.where(left > 0, late, 1.0))
 
-    several = (traffic.output > 1.5) * traffic.output_share
-    kept: Floats = np.ones_like(step)
+    kept: Floats = np.ones_like(quiet)
     if (goals.tpot < NO_GOAL).any():
-        kept = kept * (1 - (beyond(goals.tpot[:, None, None]) * several[:, None, :]).sum(axis=2))
+        kept = kept * (1 - beyond(goals.tpot[row, None]))
     if (goals.e2e < NO_GOAL).any():
-        left = (goals.e2e[:, None] - wait)[:, :, None] / gaps
-        kept = kept * (1 - (beyond(left) * several[:, None, :]).sum(axis=2))
-    if (goals.itl < NO_GOAL).any():
-        threshold = goals.itl[:, None]
-        hit = (
-            ndtr(np.log((own[:, None, :] + quiet[:, :, None]) / threshold[:, :, None]) / 0.25)
-            * traffic.prompt_share[:, None, :]
-        ).sum(axis=2)
-        calm = ndtr(np.log(quiet / threshold) / 0.15)
-        kept = kept * (1 - np.clip(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
-    return 1 - kept
+        kept = kept * (1 - beyond((goals.e2e[row, None] - wait[row]) / gaps))
+    return kept
 
 
 def _floor_ttft(traffic: Traffic, goals: Goals, own: Floats, fixed: Floats) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from apps.autoscaling.domain.capacity import Curve
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
-from apps.autoscaling.domain.types import Clamp, Policy, Proposal, Signals, Verb
+from apps.autoscaling.domain.types import Clamp, Policy, Signals, Verb
 
 __all__ = ["Draft", "Group", "Need", "Plain"]
 
@@ -62,7 +62,8 @@ class Need:
 
 @dataclass(slots=True)
 class Draft:
-    """One pool on its way to a decision. Lists by variant, in the policy's order."""
+    """One pool on its way to a decision. Lists by variant, in the policy's order. held: of each group its role, its
+    place, the most needed within the hold, and the saturation rule's number."""
 
     policy: Policy
     signals: Signals
@@ -75,7 +76,7 @@ class Draft:
     asleep_before: list[int]
     target: list[int]
     asleep: list[int]
-    proposals: list[Proposal] = field(default_factory=list)
+    held: list[tuple[str, int, float, int | None]] = field(default_factory=list)
     clamps: list[Clamp] = field(default_factory=list)
     binding: str = ""
     verb: Verb = "hold"

@@ -245,11 +245,12 @@ def _value(sample: Sample, oldest: float) -> float:
 def _row(seen: VariantSignals, before: float, oldest: float) -> tuple[tuple[float, ...], float, float]:
     """The figures of a variant, its arrivals, and its requests in flight for the next tick."""
     replicas = seen.replicas
-    stuck = sum(1 for pending in replicas.pending if pending.stuck)
-    finished, running, waiting = (_value(s, oldest) for s in (seen.finished, seen.running, seen.waiting))
+    stuck = len([pending for pending in replicas.pending if pending.stuck]) if replicas.pending else 0
+    finished, running = _value(seen.finished, oldest), _value(seen.running, oldest)
+    waiting = _value(seen.waiting, oldest)
     if replicas.ready == 0 and replicas.desired == 0:
         # there is nobody to ask, and nobody should be there: nothing runs
-        finished, running, waiting = (0.0 if math.isnan(v) else v for v in (finished, running, waiting))
+        finished, running, waiting = [0.0 if math.isnan(v) else v for v in (finished, running, waiting)]
     flight = running + waiting
     arrivals = _value(seen.arrived, oldest)
     if math.isnan(arrivals):

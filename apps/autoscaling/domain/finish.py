@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def finish(
     for pool in pools:
         for index in pool.groups:
             totals[index] = max(_equivalent(pool, groups[index], plain), 1.0)
-    views = outlook.of(need, totals)
+    views = cache(lambda: outlook.of(need, totals))
     return [_decision(pool, index, groups, plain, views) for index, pool in enumerate(pools)]
 
 
@@ -113,7 +114,7 @@ def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) ->
     if saturation is not None:
         up, kept = max(up, saturation), max(kept, saturation)
     held = _held(pool, rows[0], kept, equivalent, plain.hold[index])
-    pool.proposals += _proposals(pool, group.role, at, plain, held, saturation)
+    pool.held.append((group.role, at, held, saturation))
     if up > equivalent + 1e-9:
         rule = _binding(at, plain, up, saturation)
         if several:
@@ -211,7 +212,7 @@ def _binding(at: int, plain: Plain, up: int, saturation: int | None) -> str:
     return "slo-floor"
 
 
-def _proposals(pool: Draft, role: str, at: int, plain: Plain, held: float, saturation: int | None) -> list[Proposal]:
+def _proposals(plain: Plain, role: str, at: int, held: float, saturation: int | None) -> list[Proposal]:
     found = [
         Proposal("forecast", int(plain.plain[at]), "cheapest at the load to come", role),
         Proposal("now", int(plain.fast[at]), "for the load of the last half minute", role),
@@ -248,18 +249,23 @@ def _account(pool: Draft) -> None:
     pool.verb = "up" if after > before else "down" if after < before else "mix" if moved else "hold"
 
 
+# there are few different ones, and thousands of pools in a tick
+_target = lru_cache(maxsize=8192)(Target)
+
+
 # --- the record -----------------------------------------------------------------------------------------------------
 
 
-def _decision(pool: Draft, index: int, groups: Sequence[Group], plain: Plain, views: outlook.Views) -> Decision:
+def _decision(
+    pool: Draft, index: int, groups: Sequence[Group], plain: Plain, views: Callable[[], outlook.Views]
+) -> Decision:
     policy = pool.policy
-    targets = tuple(Target(v.name, n, a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True))
-    before = tuple(
-        Target(v.name, n, a) for v, n, a in zip(policy.variants, pool.before, pool.asleep_before, strict=True)
-    )
-    cost = sum(v.price * (n + a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True))
-    group = pool.groups[0]
-    work = max(plain.work[group], 1e-12)
+    targets = tuple([_target(v.name, n, a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True)])
+    standing = zip(policy.variants, pool.before, pool.asleep_before, strict=True)
+    before = tuple([_target(v.name, n, a) for v, n, a in standing])
+    cost = 0.0
+    for variant, target in zip(policy.variants, targets, strict=True):
+        cost += variant.price * (target.replicas + target.asleep)
     served = pool.get("served")
     attainment = None
     if served >= 1:
@@ -267,15 +273,38 @@ def _decision(pool: Draft, index: int, groups: Sequence[Group], plain: Plain, vi
             max(0.0, 1 - pool.get("missed") / served),
             min(1.0, 1 - pool.get("missed_least") / served),
         )
-    quantiles = {name: plain.points[group][k] / work for name, k in (("p10", 0), ("p50", 2), ("p90", 4), ("p99", 5))}
-    counterfactuals = outlook.counterfactuals(views, group, policy.variants[groups[group].rows[0] - pool.first].price)
-    inputs = explain.inputs(pool.signals, plain.reference[group], pool.memory)
-    state = State(
+    rows = {v.name: tuple(row) for v, row in zip(policy.variants, pool.rows, strict=True)}
+    return Decision.untold(
+        partial(_told, pool, index, groups, plain, views, targets, before),
         pool.now,
-        LAYOUT,
-        tuple(pool.memory),
-        {v.name: tuple(row) for v, row in zip(policy.variants, pool.rows, strict=True)},
+        pool.verb,
+        targets,
+        before,
+        pool.binding,
+        tuple(pool.clamps),
+        cost,
+        attainment,
+        State(pool.now, LAYOUT, tuple(pool.memory), rows),
     )
+
+
+def _told(
+    pool: Draft,
+    index: int,
+    groups: Sequence[Group],
+    plain: Plain,
+    views: Callable[[], outlook.Views],
+    targets: tuple[Target, ...],
+    before: tuple[Target, ...],
+) -> dict[str, object]:
+    """The parts of a decision that explain it."""
+    policy = pool.policy
+    group = pool.groups[0]
+    work = max(plain.work[group], 1e-12)
+    quantiles = {name: plain.points[group][k] / work for name, k in (("p10", 0), ("p50", 2), ("p90", 4), ("p99", 5))}
+    price = policy.variants[groups[group].rows[0] - pool.first].price
+    counterfactuals = outlook.counterfactuals(views(), group, price)
+    proposals = [one for held in pool.held for one in _proposals(plain, *held)]
     sentence = explain.sentence(
         policy=policy,
         verb=pool.verb,
@@ -288,23 +317,14 @@ def _decision(pool: Draft, index: int, groups: Sequence[Group], plain: Plain, vi
         hold=plain.hold[index],
         rate=plain.load_now[group] / work,
         counterfactuals=counterfactuals,
-        proposals=pool.proposals,
+        proposals=proposals,
         floor=plain.floor[group],
         allowed=1.0 - max((o.fraction for o in policy.objectives), default=0.95),
     )
-    return Decision(
-        at=pool.now,
-        verb=pool.verb,
-        targets=targets,
-        before=before,
-        binding=pool.binding,
-        sentence=sentence,
-        inputs=inputs,
-        quantiles=quantiles,
-        proposals=tuple(pool.proposals),
-        clamps=tuple(pool.clamps),
-        counterfactuals=counterfactuals,
-        cost=cost,
-        attainment=attainment,
-        state=state,
-    )
+    return {
+        "sentence": sentence,
+        "inputs": explain.inputs(pool.signals, plain.reference[group], pool.memory),
+        "quantiles": quantiles,
+        "proposals": tuple(proposals),
+        "counterfactuals": counterfactuals,
+    }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from apps.physics.steptime import StepTimeModel
 from apps.telemetry.domain.histogram import Histogram
@@ -43,6 +43,7 @@ __all__ = [
     "Standby",
     "State",
     "Target",
+    "Telling",
     "Unknown",
     "VariantPolicy",
     "VariantSignals",
@@ -333,9 +334,34 @@ class Counterfactual:
     cost: float
 
 
+class Telling(Protocol):
+    """Makes the explaining parts of one decision by name; what it works from no longer changes."""
+
+    def __call__(self) -> Mapping[str, object]: ...
+
+
+class Explained:
+    """A record some of whose fields are made when they are first read, all of them at once."""
+
+    __slots__ = ("_telling",)
+
+    def __getattr__(self, name: str) -> Any:
+        # reached only where a slot is still empty
+        telling: Telling | None = None if name == "_telling" else getattr(self, "_telling", None)
+        if telling is None:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        for field_name, value in telling().items():
+            object.__setattr__(self, field_name, value)
+        object.__setattr__(self, "_telling", None)
+        return object.__getattribute__(self, name)
+
+
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Explained):
     """What was decided at `at`, and everything that explains it.
+
+    `sentence`, `inputs`, `quantiles`, `proposals` and `counterfactuals` are made when one of them is first read: of
+    thousands of decisions a tick stores few anew, and explains those.
 
     targets: for every variant. before: the targets that stood. quantiles: forecast load one start-up ahead, requests/s
     by level. binding: the rule that made the number what it is. cost: of the targets per hour. attainment: share of
@@ -357,6 +383,35 @@ class Decision:
     cost: float
     attainment: tuple[float, float] | None
     state: State
+
+    @classmethod
+    def untold(
+        cls,
+        telling: Telling,
+        at: float,
+        verb: Verb,
+        targets: tuple[Target, ...],
+        before: tuple[Target, ...],
+        binding: str,
+        clamps: tuple[Clamp, ...],
+        cost: float,
+        attainment: tuple[float, float] | None,
+        state: State,
+    ) -> Decision:
+        """`telling` gives the remaining fields by name."""
+        made = object.__new__(cls)
+        put = object.__setattr__
+        put(made, "_telling", telling)
+        put(made, "at", at)
+        put(made, "verb", verb)
+        put(made, "targets", targets)
+        put(made, "before", before)
+        put(made, "binding", binding)
+        put(made, "clamps", clamps)
+        put(made, "cost", cost)
+        put(made, "attainment", attainment)
+        put(made, "state", state)
+        return made
 
     def replicas(self, variant: str) -> int:
         """Awake replicas that the variant is to have; KeyError for an unknown name."""

@@ -39,18 +39,19 @@ AWAKE = (Phase.READY, Phase.DRAINING)
 @dataclass(slots=True)
 class Driver:
     """A `Controller` of `apps.physics.fleet.run`. `edges`: of the latency histograms, seconds; `began`: the Unix second
-    of the trace's zero (schedules and freeze windows read it)."""
+    of the trace's zero (schedules and freeze windows read it). moves: the decisions that changed a target."""
 
     policy: Policy
     edges: Sequence[float]
     began: float = 0.0
     state: State = field(default_factory=State)
-    decisions: list[Decision] = field(default_factory=list)
+    moves: list[Decision] = field(default_factory=list)
 
     def __call__(self, seen: Observation) -> Mapping[str, tuple[int, int]]:
         decision = decide(self.policy, signals_of(seen, self.policy, self.edges), self.state, self.began + seen.now)
         self.state = decision.state
-        self.decisions.append(decision)
+        if decision.targets != decision.before:
+            self.moves.append(decision)
         return {target.variant: (target.replicas, target.asleep) for target in decision.targets}
 
 

@@ -203,8 +203,7 @@ def _curve(moments: Sequence[Moment]) -> list[dict[str, float]]:
 def _decisions(driver: Driver | None) -> list[dict[str, Any]]:
     if driver is None:
         return []
-    moved = [each for each in driver.decisions if each.targets != each.before]
     return [
         {"at": each.at - driver.began, "verb": each.verb, "replicas": each.total, "sentence": each.sentence}
-        for each in moved[:MOST_DECISIONS]
+        for each in driver.moves[:MOST_DECISIONS]
     ]

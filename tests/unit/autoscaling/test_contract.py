@@ -166,6 +166,23 @@ def test_missing_arrivals_never_lower_and_then_freeze(seen: int) -> None:
     assert set(verbs[5:]) <= {"hold", "frozen"}
 
 
+def test_what_explains_a_decision_is_the_same_whenever_it_is_read() -> None:
+    decisions, again = (run(POLICY, [3.0] * 12 + [30.0] * 6) for _ in range(2))
+    # one run is explained at once, from the last field on; the other long after its successors were decided
+    for told, untold in zip(decisions, again, strict=True):
+        assert told.counterfactuals
+        assert told.sentence == untold.sentence
+        assert told == untold
+        assert untold.inputs == told.inputs
+    with pytest.raises(AttributeError, match="no mood"):
+        _ = decisions[0].mood  # type: ignore[attr-defined]
+
+
+def test_requests_of_a_single_token_have_no_time_between_tokens() -> None:
+    decisions = run(POLICY, [8.0] * 20, output=1.0)
+    assert 1 <= decisions[-1].total <= 4
+
+
 def test_an_unknown_layout_starts_anew() -> None:
     old = State(5.0, 0, (1.0, 2.0), {"l40s": (3.0,)})
     assert decide(POLICY, tick(2, 5.0), old, 10.0) == decide(POLICY, tick(2, 5.0), State(), 10.0)
