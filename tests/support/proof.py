@@ -56,7 +56,7 @@ def command_faults(manifest: Manifest, version: str) -> list[str]:
         parsed = parse_args(version, [_expanded(word) for word in words[2:]])
         name = f"{manifest['metadata']['name']}/{container['name']}"
         if isinstance(parsed, ParsedArgs):
-            found += [f"{name}: {fault}" for fault in option_faults(parsed)]
+            found += [f"{name}: {fault}" for fault in option_faults(parsed, version)]
         else:
             found.append(f"{name}: {parsed}")
     return found

@@ -27,6 +27,13 @@ ENVIRONMENT = {
 }
 
 
+def version() -> str:
+    """vLLM's version, as its distribution says it."""
+    text = "import importlib.metadata as m; print(m.version('vllm'))"
+    found = subprocess.run([os.environ["VLLM_PYTHON"], "-c", text], capture_output=True, text=True, check=True)
+    return found.stdout.strip().partition("+")[0]
+
+
 class Checker:
     """One process of the installation that answers questions in lines of JSON: importing vLLM takes a while."""
 

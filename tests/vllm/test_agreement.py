@@ -16,7 +16,7 @@ from tests.support.engines import free_port, run_engine
 from tests.support.kv_events import Subscriber, subscribe
 from tests.support.wait import wait_until
 from tests.vllm import scenario
-from tests.vllm.conftest import ENVIRONMENT
+from tests.vllm.conftest import ENVIRONMENT, version
 
 pytestmark = pytest.mark.timeout(900)
 ARGUMENTS = (
@@ -76,12 +76,6 @@ def engines(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
             process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def version() -> str:
-    text = "import importlib.metadata as m; print(m.version('vllm'))"
-    found = subprocess.run([os.environ["VLLM_PYTHON"], "-c", text], capture_output=True, text=True, check=True)
-    return found.stdout.strip().partition("+")[0]
 
 
 def arguments(events: int) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.catalog.domain.dialects import Dialect
+from apps.catalog.domain.vllm import flags, version_of_image
 from apps.core.domain.units import format_bytes
 from apps.pools.domain.facts import capacity_labels
 from apps.pools.domain.manifests import (
@@ -40,6 +41,9 @@ SHARED_MEMORY = 20 * 2**30
 CLAIM = "accelerators"
 TPU_TOPOLOGY = "cloud.google.com/gke-tpu-topology"
 
+CUSTOM_BUCKETS = "--custom-histogram-buckets"
+# what an engine is taken for whose image does not say its version
+NEWEST_ENGINE = "99.0"
 RENDERED_ENV = frozenset({"PYTHONHASHSEED", "HF_HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "POD_IP"})
 # flags that Lamplight renders, or that would blind or lock out what watches the engine: flag -> why
 RESERVED_FLAGS: Mapping[str, str] = {
@@ -255,9 +259,10 @@ def engine_args(
         args.append(f"--data-parallel-size={variant.parallelism.data}")
     if dialect.engine_has_shutdown_timeout:
         args.append(f"--shutdown-timeout={seconds(spec.rollout.shutdown_timeout)}")
-    if dialect.engine_has_custom_buckets:
+    version = engine_version(spec, variant, _accelerator(variant, inputs), dialect)
+    if dialect.engine_has_custom_buckets and CUSTOM_BUCKETS in flags(version):
         buckets = {family: list(inputs.latency_edges) for family in inputs.latency_families}
-        args.append(f"--custom-histogram-buckets={json.dumps(buckets, separators=(',', ':'))}")
+        args.append(f"{CUSTOM_BUCKETS}={json.dumps(buckets, separators=(',', ':'))}")
     if parts.kv_events:
         args += event_args(model.served_name, topic_has_port=dialect.kv_topic_has_port, port=ENGINE_PORT)
     args += [*transfer_args(parts.connectors), *parts.args]
@@ -300,6 +305,11 @@ def engine_image(spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts
     if chosen or (accelerator.family in ("nvidia", "cpu") and dialect.name == "current"):
         return spec.engine.image
     return dialect.engine_images.get(accelerator.family, spec.engine.image)
+
+
+def engine_version(spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts, dialect: Dialect) -> str:
+    """vLLM's version in a variant's image; the newest where the image's tag does not say it."""
+    return version_of_image(engine_image(spec, variant, accelerator, dialect)) or NEWEST_ENGINE
 
 
 def device_claims(pool: PoolIdentity, spec: PoolSpec, variant: Variant, accelerator: AcceleratorFacts) -> Manifest:

@@ -117,7 +117,6 @@ REASONS = (
             ("TierNotInConnector", "The connector has no such tier.", "Use offload.connector native, or other tiers."),
             ("TierNotInRelease", "The llm-d release has no such tier.", "Use dialect current, or other tiers."),
             ("TierArgumentTaken", "An engine argument says what tiers are rendered from.", "Leave it out."),
-            ("KvSizeUnknown", "The bytes of a token's KV blocks are not known.", "Declare the Model's shape."),
             *((i.name, f"This does not hold: {i.holds}", _INVARIANT) for i in every_invariant()),
             ("NameClash", "A name is taken by an object that is not ours.", "Delete it, or rename the pool."),
         ),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from apps.catalog.domain.vllm import version_of_image
 from apps.core.domain.documents import Name, Spec
 from apps.core.domain.units import ByteSize, Duration, MoneyRate
 from apps.pools.domain.path_settings import (
@@ -60,8 +60,7 @@ class Engine(Spec):
     @property
     def version(self) -> str | None:
         """vLLM's version by the image's tag (`v0.33.0` → `0.33.0`), None where the tag does not say."""
-        found = re.search(r":v?(\d+\.\d+(?:\.\d+)?)", self.image)
-        return found[1] if found else None
+        return version_of_image(self.image)
 
 
 class Parallelism(Spec):

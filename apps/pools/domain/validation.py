@@ -10,19 +10,17 @@ from typing import Any
 
 from apps.catalog.domain.dialects import Dialect
 from apps.catalog.domain.picker_config import misfits
-from apps.catalog.domain.vllm import ParsedArgs, parse_args
+from apps.catalog.domain.vllm import ParsedArgs, parse_args, version_of_image
 from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Fault
 from apps.core.domain.units import format_bytes
-from apps.pools.domain.engines import RENDERED_ENV, RESERVED_FLAGS, deployment_name
+from apps.pools.domain.engines import NEWEST_ENGINE, RENDERED_ENV, RESERVED_FLAGS, deployment_name
 from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.invariants import Question
 from apps.pools.domain.manifests import ModelFacts
 from apps.pools.domain.paths import broken_of
-from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT, PoolSpec, Variant
+from apps.pools.domain.spec import DEFAULT_IMAGE, LONGEST_POOL_AND_VARIANT, PoolSpec, Variant
 
-# flags are checked against the newest table when the image's tag does not name a version
-_NEWEST = "99.0"
 # what an engine takes of its host beside weights that sleep there
 ENGINE_MEMORY = 8 * 2**30
 _SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CREDENTIALS?)(_|$)")
@@ -61,7 +59,7 @@ def faults_of(
     """
     return [
         *_names(name, spec),
-        *_engine(spec),
+        *_engine(spec, dialect),
         *_invariants(spec, model, dialect),
         *_standby(spec, shape),
         *(fault for i, variant in enumerate(spec.variants) for fault in _variant(i, variant, shape, offers)),
@@ -102,7 +100,15 @@ def _names(name: str, spec: PoolSpec) -> list[Fault]:
     return found
 
 
-def _engine(spec: PoolSpec) -> list[Fault]:
+def _engine_version(spec: PoolSpec, dialect: Dialect | None) -> str:
+    """vLLM's version by the image that the pool will run: where nobody chose one, it is the release's."""
+    image = spec.engine.image
+    if image == DEFAULT_IMAGE and dialect is not None:
+        image = dialect.engine_images["nvidia"]
+    return version_of_image(image) or NEWEST_ENGINE
+
+
+def _engine(spec: PoolSpec, dialect: Dialect | None) -> list[Fault]:
     found = []
     for variable in spec.engine.env:
         at = pointer("spec", "engine", "env", variable)
@@ -116,7 +122,7 @@ def _engine(spec: PoolSpec) -> list[Fault]:
                     "Kubernetes Secret (HF_TOKEN is taken from the Secret llm-d-hf-token of the namespace)",
                 )
             )
-    parsed = parse_args(spec.engine.version or _NEWEST, ["model", *spec.engine.args])
+    parsed = parse_args(_engine_version(spec, dialect), ["model", *spec.engine.args])
     if not isinstance(parsed, ParsedArgs):
         at = "/spec/engine/args" + _place(spec.engine.args, lambda word: word.split("=")[0] in parsed)
         found.append(Fault(at, f"vLLM would refuse these arguments: {parsed}"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.catalog.domain.vllm import ParsedArgs, flags, parse_args, table_version
+from apps.catalog.domain.vllm import ParsedArgs, flags, parse_args, table_version, version_of_image
 from tests.support.shared import shared_file
 
 
@@ -40,7 +40,16 @@ def test_table_is_the_parser_of_that_version(version: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "table"),
-    [("0.33.0", "0.33"), ("v0.32.1", "0.32"), ("0.34", "0.33"), ("0.25.1", "0.32"), ("1.0", "0.33")],
+    [
+        ("0.33.0", "0.33"),
+        ("v0.32.1", "0.32"),
+        ("0.34", "0.33"),
+        ("0.25.1", "0.25"),
+        ("0.31", "0.25"),
+        ("0.14.1", "0.14"),
+        ("0.13", "0.14"),
+        ("1.0", "0.33"),
+    ],
 )
 def test_nearest_table(version: str, table: str) -> None:
     assert table_version(version) == table
@@ -62,8 +71,8 @@ def test_not_a_version() -> None:
         (["--max-model-len", "-1"], "max_model_len", -1),
         (["-tp", "2"], "tensor_parallel_size", 2),
         (["-tp=2"], "tensor_parallel_size", 2),
-        (["-O3"], "optimization_level", 3),
-        (["-O", "1"], "optimization_level", 1),
+        (["-O3"], "optimization_level", "3"),
+        (["-O", "1"], "optimization_level", "1"),
         (["--enable-prefix-caching"], "enable_prefix_caching", True),
         (["--no-enable-prefix-caching"], "enable_prefix_caching", False),
         (["--disable-prefix-caching"], "enable_prefix_caching", False),
@@ -147,3 +156,33 @@ def test_underscores_are_dashes_everywhere(name: str, negate: bool) -> None:
 @given(st.lists(st.text(max_size=12), max_size=6))
 def test_any_words_get_an_answer(argv: list[str]) -> None:
     assert isinstance(parse_args("0.33", argv), ParsedArgs | str)
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("vllm/vllm-openai:v0.33.0", "0.33.0"),
+        ("registry.local:5000/vllm/vllm-openai:v0.32.0-cu130", "0.32.0"),
+        ("ghcr.io/llm-d/llm-d-cuda:v0.5.0", "0.14"),
+        ("ghcr.io/llm-d/llm-d-cuda:v0.9.0", None),
+        ("opea/vllm-gaudi:1.22.0", None),
+        ("vllm/vllm-openai:latest", None),
+        ("vllm/vllm-openai", None),
+    ],
+)
+def test_the_version_of_an_image_is_vllms_and_not_llm_ds(image: str, version: str | None) -> None:
+    assert version_of_image(image) == version
+
+
+def test_a_flag_is_known_from_the_version_that_brought_it() -> None:
+    shutdown = ["model", "--shutdown-timeout=20"]
+    assert "unrecognized arguments" in refused(shutdown, "0.14.1")
+    accepted(shutdown, "0.25.1")
+    accepted(["model", "--kv-offloading-size=8"], "0.14.1")
+
+
+def test_a_value_that_may_be_json_or_text() -> None:
+    assert accepted(["model", '--hf-overrides={"a": 1}'])["hf_overrides"] == {"a": 1}
+    assert accepted(["model", "--pt-load-map-location=cuda:1"])["pt_load_map_location"] == "cuda:1"
+    assert accepted(["model"])["hf_overrides"] == {}
+    assert "cannot be converted to JSON" in refused(["model", "--hf-overrides={a}"])

@@ -4,17 +4,20 @@ against the picker's own parameters; and the proof itself, which must see what i
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
 
+from apps.catalog.domain.dialects import dialect
 from apps.pools.domain.paths import render
+from apps.pools.domain.tiers.plan import Tier, TierPlan
+from apps.pools.domain.validation import Shape, faults_of
 from tests.support.proof import command_faults, faults, picker_faults
 from tests.unit.pools.rendering import EVERYTHING, MODEL, POOL, by_name, inputs_of, spec_of
 from tests.unit.pools.test_pool_rendering import CASES, CURRENT
 
-# dialect 0.5 runs vLLM 0.14, whose flags are in no table of ours: its command lines are read, not proved
-ENGINE_OF_CURRENT = ("0.32.0", "0.33.0")
+ENGINES = {"0.5": ("0.14.1",), "current": ("0.32.0", "0.33.0")}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -23,9 +26,26 @@ def test_a_real_cluster_takes_what_is_rendered(case: str) -> None:
     objects = render(POOL, spec, MODEL, inputs, release)
     assert [fault for manifest in objects for fault in faults(manifest)] == []
     assert picker_faults(objects, release.name) == []
-    if release.name == "current":
-        for version in ENGINE_OF_CURRENT:
-            assert [fault for manifest in objects for fault in command_faults(manifest, version)] == []
+    for version in ENGINES[release.name]:
+        assert [fault for manifest in objects for fault in command_faults(manifest, version)] == []
+
+
+def test_an_older_engine_is_told_only_what_it_knows() -> None:
+    spec = spec_of(engine={"image": "vllm/vllm-openai:v0.25.1"})
+    tiers = TierPlan((Tier("host", 2**33), Tier("filesystem", 2**40, claim="kv-cache")), events=True)
+    objects = render(POOL, spec, MODEL, dataclasses.replace(inputs_of(spec, EVERYTHING), tiers=tiers), CURRENT)
+    assert [fault for manifest in objects for fault in command_faults(manifest, "0.25.1")] == []
+    newer = spec_of(engine={"image": "vllm/vllm-openai:v0.33.0"})
+    objects = render(POOL, newer, MODEL, dataclasses.replace(inputs_of(newer, EVERYTHING), tiers=tiers), CURRENT)
+    told = [fault for manifest in objects for fault in command_faults(manifest, "0.25.1")]
+    assert any("--custom-histogram-buckets" in fault for fault in told)
+
+
+def test_the_pools_own_arguments_are_read_as_the_releases_engine_reads_them() -> None:
+    spec = spec_of(engine={"args": ["--watchdog-config={}"]})
+    assert faults_of("chat", spec, Shape(), None, dialect=CURRENT) == []
+    (fault,) = faults_of("chat", spec, Shape(), None, dialect=dialect("0.5"))
+    assert "unrecognized arguments: --watchdog-config" in fault.detail
 
 
 def rendered() -> dict[str, Any]:

@@ -214,7 +214,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "0.5 has no object store": ({"tiers": (BUCKET,), "release": OLD}, "TierNotInRelease", "current release"),
     "0.5 has one tier": ({"tiers": (HOST, DISK), "release": OLD}, "TierNotInRelease", "one of the two"),
-    "0.5 counts blocks": ({"tiers": (HOST,), "release": OLD, "model": MODEL}, "KvSizeUnknown", "spec.shape"),
     "no prefix cache": (
         {"tiers": (HOST,), "engine": {"image": "vllm/vllm-openai:v0.33.0", "args": ["--no-enable-prefix-caching"]}},
         "TierNeedsPrefixCache", "--no-enable-prefix-caching out",

@@ -240,11 +240,16 @@ def _json(value: str) -> Any:
         raise argparse.ArgumentTypeError(f"Value {value} cannot be converted to JSON: {error}") from error
 
 
+def _json_or_str(value: str) -> Any:
+    return _json(value) if re.fullmatch(r"(?s)\s*{.*}\s*", value) else value
+
+
 _CONVERTERS: Mapping[str, Callable[[str], Any]] = {
     "str": str,
     "int": int,
     "float": float,
     "json": _json,
+    "json_or_str": _json_or_str,
     "size": human_readable_int,
     "size_or_auto": human_readable_int_or_auto,
 }
@@ -256,6 +261,6 @@ def _default(flag: Flag) -> Any:
         return False if flag.kind == "switch" else None
     if flag.kind in ("bool", "switch"):
         return text == "True"
-    if flag.nargs in ("+", "append") or flag.type == "json":
+    if flag.nargs in ("+", "append") or flag.type == "json" or (flag.type == "json_or_str" and text.startswith("{")):
         return set() if text == "set()" else ast.literal_eval(text)
     return _CONVERTERS[flag.type](text)

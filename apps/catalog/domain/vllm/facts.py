@@ -5,12 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
 TABLE_VERSIONS = ("0.32", "0.33")
+"""Versions whose metrics we have."""
+FLAG_VERSIONS = ("0.14", "0.25", "0.32", "0.33")
+"""Versions whose options we have, each read from its own parser (tests/vllm/flag_table.py)."""
+# releases of llm-d's own engine images, and the vLLM in them
+_BUNDLED = {"0.5": "0.14"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class Flag:
     """One option of `vllm serve`.
 
     `kind`: "bool" (has spellings that set it and spellings that clear it), "switch" (present or not), "value".
-    `type` of a value: "str", "int", "float", "json", "size" (integer with k/m/g/K/M/G), "size_or_auto".
+    `type` of a value: "str", "int", "float", "json", "json_or_str" (JSON where it is in braces), "size"
+    (integer with k/m/g/K/M/G), "size_or_auto".
     `nargs`: None (one value), "?", "+", or "append" (may be repeated). `default` is the parser's default as text.
     """
 
@@ -62,16 +68,26 @@ class Metric:
     when: str | None = None
 
 
-def table_version(version: str) -> str:
+def version_of_image(image: str) -> str | None:
+    """vLLM's version by an image's tag (`vllm/vllm-openai:v0.33.0` is 0.33.0), None where the tag does not say it. The
+    tags of llm-d's own images name releases of llm-d."""
+    name, _, tag = image.rpartition("/")[2].partition(":")
+    found = re.match(r"v?((\d+\.\d+)(?:\.\d+)?)", tag)
+    if found is None or "gaudi" in name:
+        return None
+    return _BUNDLED.get(found[2]) if name.startswith("llm-d-") else found[1]
+
+
+def table_version(version: str, known: Sequence[str] = FLAG_VERSIONS) -> str:
     """The table that describes `version` ("0.33.0", "v0.32.1", "0.33"): its own minor version's, else the newest one
     that is not newer, else the oldest that we have. Raises ValueError when `version` is not a version."""
     found = re.match(r"v?(\d+)\.(\d+)", version)
     if found is None:
         raise ValueError(f"{version!r} is not a vLLM version; write it like 0.33.0")
     wanted = (int(found[1]), int(found[2]))
-    known = sorted(TABLE_VERSIONS, key=_minor)
-    not_newer = [name for name in known if _minor(name) <= wanted]
-    return not_newer[-1] if not_newer else known[0]
+    ordered = sorted(known, key=_minor)
+    not_newer = [name for name in ordered if _minor(name) <= wanted]
+    return not_newer[-1] if not_newer else ordered[0]
 
 
 def _minor(version: str) -> tuple[int, int]:
@@ -82,7 +98,7 @@ def _minor(version: str) -> tuple[int, int]:
 @functools.cache
 def flags(version: str) -> Mapping[str, Flag]:
     """The options of `vllm serve` at `version`, by their first spelling."""
-    rows = _table("flags", version)["flags"]
+    rows = _table("flags", table_version(version))["flags"]
     return {row["name"]: Flag(**_tuples(row, "aliases", "negative", "choices")) for row in rows}
 
 
@@ -90,14 +106,14 @@ def flags(version: str) -> Mapping[str, Flag]:
 def metrics(version: str) -> Mapping[str, Metric]:
     """The metric families of an engine at `version`, by name, in the order of its /metrics page."""
     table: dict[str, Metric] = {}
-    for row in _table("metrics", version)["metrics"]:
+    for row in _table("metrics", table_version(version, TABLE_VERSIONS))["metrics"]:
         values = {label: tuple(known) for label, known in row.get("label_values", {}).items()}
         table[row["name"]] = Metric(**{**_tuples(row, "labels", "buckets"), "label_values": values})
     return table
 
 
 def _table(kind: str, version: str) -> dict[str, Any]:
-    name = f"{kind}-{table_version(version)}.json"
+    name = f"{kind}-{version}.json"
     text = resources.files("apps.catalog").joinpath("data", "vllm", name).read_text(encoding="utf-8")
     return json.loads(text)
 

@@ -1,7 +1,7 @@
 """What the JSON-valued options of a `vllm serve` command line hold: connectors, events, speculation, expert balance.
 
 vLLM's parser leaves most of it unread until the engine starts, and never reads unknown keys of a connector at all: a
-misspelt key there is silently the default. So every key is held to a table (data/vllm/options.json).
+misspelt key there is silently the default. So every key is held to a table of the version (data/vllm/options-*.json).
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from importlib import resources
 from typing import Any
 
 from apps.catalog.domain.vllm.arguments import ParsedArgs
+from apps.catalog.domain.vllm.facts import table_version
+
+OPTION_VERSIONS = ("0.14", "0.25", "0.32")
 
 
-def option_faults(parsed: ParsedArgs) -> list[str]:
-    """A sentence for everything in the JSON-valued options that vLLM would refuse or overlook."""
+def option_faults(parsed: ParsedArgs, version: str) -> list[str]:
+    """A sentence for everything in the JSON-valued options that vLLM at `version` would refuse or overlook."""
+    table = _table(table_version(version, OPTION_VERSIONS))
     found: list[str] = []
-    for name, keys in _table()["options"].items():
+    for name, keys in table["options"].items():
         value = parsed.values.get(name)
         if name not in parsed.given or not isinstance(value, Mapping):
             continue
         flag = "--" + name.replace("_", "-")
         found += _keys(value, keys, flag)
         if name == "kv_transfer_config":
-            found += _transfer(value, flag)
+            found += _transfer(value, flag, table)
         if name == "speculative_config":
             found += _speculation(value, flag)
         if name == "kv_events_config" and not value.get("enable_kv_cache_events"):
@@ -43,8 +47,12 @@ def _keys(value: Mapping[str, Any], known: Mapping[str, Any], what: str) -> Iter
             yield f"{what}: {key} must be {_word(known[key])}, not {json.dumps(inner)}"
 
 
-def _transfer(value: Mapping[str, Any], what: str) -> Iterator[str]:
-    table = _table()
+def tier_keys(version: str, kind: str) -> frozenset[str]:
+    """What a secondary tier of that type takes at `version`; nothing where the version has no such tier."""
+    return frozenset(_table(table_version(version, OPTION_VERSIONS))["tiers"].get(kind, ()))
+
+
+def _transfer(value: Mapping[str, Any], what: str, table: Mapping[str, Any]) -> Iterator[str]:
     connector = value.get("kv_connector")
     if connector in table["removedConnectors"]:
         yield f"{what}: {connector} is gone from vLLM; use {table['removedConnectors'][connector]}"
@@ -63,13 +71,13 @@ def _transfer(value: Mapping[str, Any], what: str) -> Iterator[str]:
         yield from _keys(extra, known, f"{connector}'s kv_connector_extra_config")
     if connector == "MultiConnector":
         for inner in extra.get("connectors") or ():
-            yield from _transfer(inner, f"{what} (in MultiConnector)")
+            yield from _transfer(inner, f"{what} (in MultiConnector)", table)
     if connector == "OffloadingConnector":
-        yield from _offloading(extra)
+        yield from _offloading(extra, table)
 
 
-def _offloading(extra: Mapping[str, Any]) -> Iterator[str]:
-    if not extra.get("cpu_bytes_to_use"):
+def _offloading(extra: Mapping[str, Any], table: Mapping[str, Any]) -> Iterator[str]:
+    if not extra.get("cpu_bytes_to_use") and extra.get("spec_name") not in table["specsWithoutHostMemory"]:
         yield "OffloadingConnector needs cpu_bytes_to_use: the bytes of host memory that it may take"
     if "block_size" in extra and "blocks_per_chunk" in extra:
         yield "OffloadingConnector takes block_size or blocks_per_chunk, not both"
@@ -77,7 +85,7 @@ def _offloading(extra: Mapping[str, Any]) -> Iterator[str]:
     if tiers and extra.get("spec_name") != "TieringOffloadingSpec":
         yield "secondary_tiers are read by TieringOffloadingSpec only: set spec_name to it"
     for tier in tiers:
-        known = _table()["tiers"].get(tier.get("type")) if isinstance(tier, Mapping) else None
+        known = table["tiers"].get(tier.get("type")) if isinstance(tier, Mapping) else None
         if known is None:
             yield f"{tier.get('type') if isinstance(tier, Mapping) else tier} is no type of secondary tier"
             continue
@@ -119,6 +127,8 @@ def _word(kind: Any) -> str:
 
 
 @functools.cache
-def _table() -> dict[str, Any]:
-    text = resources.files("apps.catalog").joinpath("data", "vllm", "options.json").read_text(encoding="utf-8")
+def _table(version: str) -> dict[str, Any]:
+    text = (
+        resources.files("apps.catalog").joinpath("data", "vllm", f"options-{version}.json").read_text(encoding="utf-8")
+    )
     return json.loads(text)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from apps.catalog.domain.vllm import ParsedArgs
+from apps.catalog.domain.vllm import ParsedArgs, version_of_image
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.adapters import LoraSettings, read_modules
 from apps.embedded.engine.domain.kv_events import ENCODINGS, Encoding, EventsConfig, read_events_config
@@ -99,9 +98,8 @@ class EngineSettings:
 
 def engine_version(environment: Mapping[str, str]) -> str:
     """The vLLM version to be: LAMPLIGHT_ENGINE_VERSION, else the tag of LAMPLIGHT_IMAGE, else the newest known."""
-    tag = environment.get("LAMPLIGHT_IMAGE", "").rpartition(":")[2]
-    tagged = re.match(r"v?(\d+\.\d+(?:\.\d+)?)", tag)
-    return environment.get("LAMPLIGHT_ENGINE_VERSION") or (tagged[1] if tagged else DEFAULT_VERSION)
+    tagged = version_of_image(environment.get("LAMPLIGHT_IMAGE", ""))
+    return environment.get("LAMPLIGHT_ENGINE_VERSION") or tagged or DEFAULT_VERSION
 
 
 def settings_from(

@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from apps.catalog.domain.vllm import tier_keys
 from apps.pools.domain.context import Context
-from apps.pools.domain.engines import engine_image
-from apps.pools.domain.manifests import Inputs, Manifest, PlanRefused
+from apps.pools.domain.engines import engine_image, engine_version
+from apps.pools.domain.manifests import Inputs, Manifest
 from apps.pools.domain.parts import NOTHING, EngineParts
 from apps.pools.domain.spec import Variant
 from apps.pools.domain.tiers.evicting import evictor_objects
@@ -91,10 +92,18 @@ def _native(context: Context, variant: Variant, plan: TierPlan, block: int) -> E
     if secondary:
         extra["spec_name"] = "TieringOffloadingSpec"
         folder = store_folder(context, variant)
-        extra["secondary_tiers"] = [_secondary(tier, plan, folder) for tier in secondary]
+        accelerator = context.inputs.accelerators[variant.accelerator]
+        version = engine_version(context.spec, variant, accelerator, context.dialect)
+        extra["secondary_tiers"] = [_taken(_secondary(tier, plan, folder), version) for tier in secondary]
         for tier in secondary:
             parts += _reached(tier)
     return parts + EngineParts(connectors=(_connector("OffloadingConnector", extra),)) + _in_memory(memory, variant)
+
+
+def _taken(tier: dict[str, Any], version: str) -> dict[str, Any]:
+    """Without what the engine's version does not know: there a tier that is told too much ends the engine."""
+    known = tier_keys(version, tier["type"])
+    return {name: value for name, value in tier.items() if name in known}
 
 
 def _secondary(tier: Tier, plan: TierPlan, folder: str) -> dict[str, Any]:
@@ -147,19 +156,13 @@ def _reached(tier: Tier) -> EngineParts:
 
 
 def _legacy(context: Context, variant: Variant, plan: TierPlan, block: int) -> EngineParts:
-    """llm-d 0.5: host memory is counted in blocks, and the filesystem is a backend of its own."""
-    model = context.model
+    """llm-d 0.5 with its vLLM 0.14: the filesystem is a backend of its own."""
     host, disk = plan.tier("host"), plan.tier("filesystem")
     chunk = chunk_tokens(plan, block)
     if host is not None:
-        if model.shape is None:
-            raise PlanRefused(
-                "KvSizeUnknown",
-                f"llm-d 0.5 counts host memory in KV blocks, and the shape of model {model.name} is not known: "
-                "declare its spec.shape",
-            )
-        counted = {"num_cpu_blocks": host.bytes // (model.shape.kv_bytes_per_token * block), "block_size": chunk}
-        return EngineParts(connectors=(_connector("OffloadingConnector", counted),)) + _in_memory(host.bytes, variant)
+        # the guide's num_cpu_blocks is of vLLM 0.13: 0.14 wants bytes, and does not start without them
+        sized = {"cpu_bytes_to_use": host.bytes, "block_size": chunk}
+        return EngineParts(connectors=(_connector("OffloadingConnector", sized),)) + _in_memory(host.bytes, variant)
     assert disk is not None
     extra = {
         "spec_name": "SharedStorageOffloadingSpec",
