@@ -29,6 +29,11 @@ REASONS = tuple(
             "An adapter did not answer under its name.",
             "See the engine's log, and the Model's adapters.",
         ),
+        (
+            "SelectorCatches",
+            "The InferencePool selects pods that are no engines of this pool, or another one selects its engines.",
+            "Take the labels off that the message names; `GET …/pools/NAME/selected` lists what is selected.",
+        ),
         ("NotWoken", "No replica was awake, and a request did not wake one in time.", "See why none starts; " + _AGAIN),
         (
             "NotTold",

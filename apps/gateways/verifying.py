@@ -16,6 +16,8 @@ import urllib3
 from django.db import IntegrityError, transaction
 
 from apps.catalog.domain.model import ModelSpec
+from apps.clusters.errors import KubeError
+from apps.clusters.selectors import kube_for
 from apps.core import clock, outbox
 from apps.core.domain.addresses import refused_inside
 from apps.core.domain.conditions import Condition, format_time
@@ -28,6 +30,7 @@ from apps.gateways.domain.verify import Call, Check, Facts
 from apps.gateways.models import Verification
 from apps.pools import selectors
 from apps.pools.models import Pool
+from apps.pools.selecting import selected
 from apps.telemetry.domain.exposition import ExpositionError, parse
 
 __all__ = ["ask", "facts_of", "follow_rollouts", "forget", "run", "shown"]
@@ -185,8 +188,21 @@ def _checks(pool: Pool) -> list[Check]:
             checks.append(verify.cache_hit(verify.counted(second, before, _hits(manager, second.address))))
         if facts.disaggregated and facts.picker:
             checks.append(verify.hand_over(first))
+        if facts.picker:
+            checks.append(_selector(pool))
         checks += [verify.adapter(name, _call(manager, pool, address, name, text, patience)) for name in facts.adapters]
     return checks
+
+
+def _selector(pool: Pool) -> Check:
+    cluster = selectors.cluster_of(pool)
+    try:
+        found = selected(kube_for(cluster), pool) if cluster is not None else None
+    except KubeError:
+        found = None
+    if found is None:
+        return verify.selector(None)
+    return verify.selector(found.fault, len(found.rows) if found.selector is not None else None)
 
 
 def _address(pool: Pool) -> str:

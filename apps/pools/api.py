@@ -25,6 +25,7 @@ from apps.pools import revisions, selectors, services
 from apps.pools.kinds import PoolKind
 from apps.pools.models import Pool
 from apps.pools.observing import mine, owned_resources, pods_of
+from apps.pools.selecting import selected
 
 _OBJECT = {"type": "object"}
 
@@ -209,6 +210,22 @@ class ObjectsView(PoolView):
             for obj in live
         ]
         return answer({"items": sorted(items, key=lambda item: (item["kind"], item["name"])), "next": None})
+
+
+class SelectedView(PoolView):
+    """Which pods the pool's InferencePool selects in its cluster now, and which of them it should not."""
+
+    @extend_schema(
+        operation_id="pools_selected",
+        summary="Pods that the pool's InferencePool catches, those that should not be there first",
+        responses={200: _OBJECT, **problem_responses(404, 502)},
+    )
+    def get(self, request: Request, team: str, name: str) -> Response:
+        pool = self.pool(request, team, name)
+        try:
+            return answer(selected(_kube(pool), pool).to_json())
+        except KubeError as error:
+            raise ClusterAway(f"The pods of {pool.key} cannot be read: {error}.") from error
 
 
 def _kube(pool: Pool) -> Any:

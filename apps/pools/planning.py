@@ -38,6 +38,7 @@ from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from apps.pools.models import Pool
 from apps.pools.observing import owned_resources
+from apps.pools.selecting import selected
 
 # a plan is made while somebody waits for it
 DEADLINE_SECONDS = 25.0
@@ -106,12 +107,13 @@ def make_plan(prospect: Prospect) -> Made:
                 _ask(kube, pool, manifest, live.get(address_of(manifest)), allowed_managers(prospect.annotations))
             )
         missing = not live and not _namespace_there(kube, pool.namespace)
+        selection = "" if missing else _selection(kube, pool, desired.objects)
     except (Unreachable, Throttled) as error:
         raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
     rendered = {address_of(manifest) for manifest in desired.objects}
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
     return Made(
-        review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing),
+        review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing, selection=selection),
         rendered_hash=desired.declared_hash,
         objects=[fingerprint(obj) for obj in live.values()],
     )
@@ -144,6 +146,7 @@ def _review(
     orphans: Sequence[Manifest],
     *,
     namespace_missing: bool,
+    selection: str,
 ) -> Review:
     spec = prospect.declared.spec
     replicas: dict[str, tuple[int, int]] = {}
@@ -171,6 +174,7 @@ def _review(
         free=selectors.free_accelerators(prospect.cluster),
         namespace_missing=namespace_missing,
         read_only=cluster_spec(prospect.cluster).read_only,
+        selection=selection,
     )
     return Review(
         spec=review_spec((prospect.base.declaration or None) if prospect.base else None, prospect.document),
@@ -178,6 +182,14 @@ def _review(
         cost=cost,
         warnings=warnings_of(spec, objects, cost, around),
     )
+
+
+def _selection(kube: Kube, pool: Pool, objects: Sequence[Manifest]) -> str:
+    """What is wrong about the pods that the pool would catch; nothing where they may not be seen."""
+    try:
+        return selected(kube, pool, objects).fault
+    except (Forbidden, NotFound, NotServed):
+        return ""
 
 
 def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:

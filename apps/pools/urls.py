@@ -25,5 +25,6 @@ urlpatterns = [
     path(f"{_POOL}/rollout", api_rollout.RolloutView.as_view(), name="pools-rollout"),
     path(f"{_POOL}/tree", api_tree.TreeView.as_view(), name="pools-tree"),
     path(f"{_POOL}/pods/<str:pod>/logs", api_tree.LogsView.as_view(), name="pools-pod-logs"),
+    path(f"{_POOL}/selected", api.SelectedView.as_view(), name="pools-selected"),
     path(f"{_POOL}/objects", api.ObjectsView.as_view(), name="pools-objects"),
 ]

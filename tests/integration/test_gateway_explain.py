@@ -225,7 +225,7 @@ def test_a_pool_is_verified_after_each_roll_out_and_when_asked(
     path = "teams/default/pools/chat/verifications"
     [told] = reader.get(path)["items"]
     assert (told["status"], told["trigger"], [check["name"] for check in told["checks"]]) == (
-        "passed", "rollout", ["request", "cache-hit"],
+        "passed", "rollout", ["request", "cache-hit", "selector"],
     )  # fmt: skip
     condition = next(each for each in Pool.objects.get().conditions if each["type"] == "Verified")
     assert (condition["status"], condition["reason"], condition["observedGeneration"]) == (

@@ -442,3 +442,39 @@ def test_a_migration_is_a_document_that_can_be_planned(api: Api, live: None) -> 
     wrong = api.send("POST", f"{POOLS}/chat/migration", {"to": "0.4"})
     assert wrong.status_code == 422
     assert b"'current' or '0.5'" in wrong.content
+
+
+@pytest.mark.usefixtures("live")
+def test_pods_that_the_pool_would_catch_and_should_not_are_named(api: Api, kube: Kube) -> None:
+    engine = kube.get(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE)["spec"]["template"]
+    debug = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "debug", "namespace": NAMESPACE, "labels": engine["metadata"]["labels"]},
+        "spec": engine["spec"],
+    }
+    inference = kube.resources()["InferencePool.inference.networking.k8s.io"]
+    wide = kube.get(inference, "chat", NAMESPACE)
+    theirs = {
+        "apiVersion": wide["apiVersion"],
+        "kind": "InferencePool",
+        "metadata": {"name": "theirs", "namespace": NAMESPACE},
+        "spec": {**wide["spec"], "selector": {"matchLabels": {"llm-d.ai/inference-serving": "true"}}},
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
+    for obj in (account, debug, theirs):
+        kube.create(obj, manager="kubectl")
+    try:
+        [warned] = [w for w in plan(api)["warnings"] if w["reason"] == "SelectorCatches"]
+        assert "catches pod debug: nobody made it but a person" in warned["message"]
+        assert "InferencePool theirs of the namespace catches this pool's engines too" in warned["message"]
+        found = api.get(f"{POOLS}/chat/selected")
+        assert [(row["pod"], bool(row["fault"])) for row in found["items"]] == [("debug", True)]
+        assert found["caughtByOthers"] == ["theirs"]
+        # a new pool would be caught by it too, before any of it is there
+        proposed = plan(api, document("idea"), "idea")["warnings"]
+        assert any(w["reason"] == "SelectorCatches" and "theirs" in w["message"] for w in proposed)
+    finally:
+        kube.delete(inference, "theirs", NAMESPACE)
+        kube.delete(kube.resource("Pod"), "debug", NAMESPACE)
+    assert api.get(f"{POOLS}/chat/selected")["fault"] is None

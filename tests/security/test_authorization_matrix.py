@@ -71,6 +71,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/migration": {"POST": N.READ},  # nothing is changed: it is a proposal
     "teams/<slug:team>/pools/<slug:name>/replicas": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/objects": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/selected": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/tree": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/rollout": {"GET": N.READ, "POST": N.WRITE},
     "teams/<slug:team>/pools/<slug:name>/pods/<str:pod>/logs": _READ_ONLY,

@@ -77,6 +77,19 @@ def prompt(nonce: str, facts: Facts, *, short: bool = False) -> str:
     return f"{nonce} {' '.join(text.split()[:words])}"
 
 
+def selector(fault: str | None, caught: int | None = None) -> Check:
+    """The pool's InferencePool must catch its engines alone. fault None: nobody could look; caught: how many pods it
+    selects, None where there is no InferencePool."""
+    if fault == "" and caught is None:
+        return Check("selector", "skipped", "There is no InferencePool in the cluster.")
+    if fault is None:
+        return Check("selector", "unknown", "The pods that the InferencePool selects could not be read.")
+    if fault:
+        return Check("selector", "failed", f"{fault[0].upper()}{fault[1:]}.")
+    what = "one pod, an engine" if caught == 1 else f"{caught} pods, all of them engines"
+    return Check("selector", "passed", f"The InferencePool selects {what} of this pool.")
+
+
 def request(first: Call) -> Check:
     """A request through the pool's own address."""
     if first.answered:
@@ -168,7 +181,7 @@ def _reason(check: Check) -> str:
     kind = check.name.split(" ")[0]
     return {
         "request": "RequestFailed", "cache-hit": "NoCacheHit", "hand-over": "NoHandOver", "adapter": "AdapterFailed",
-        "wake": "NotWoken",
+        "wake": "NotWoken", "selector": "SelectorCatches",
     }[kind]  # fmt: skip
 
 

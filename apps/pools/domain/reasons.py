@@ -118,6 +118,11 @@ REASONS = (
             ("TierNotInRelease", "The llm-d release has no such tier.", "Use dialect current, or other tiers."),
             ("TierArgumentTaken", "An engine argument says what tiers are rendered from.", "Leave it out."),
             *((i.name, f"This does not hold: {i.holds}", _INVARIANT) for i in every_invariant()),
+            (
+                "SelectorMismatch",
+                "The InferencePool would miss engines of the pool, or catch pods that are none.",
+                "Take the labels off that the message names.",
+            ),
             ("NameClash", "A name is taken by an object that is not ours.", "Delete it, or rename the pool."),
         ),
     ),

@@ -12,11 +12,13 @@ from apps.pools.domain.spec import PoolSpec
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known of the cluster around a plan. `free`: accelerators by name, absent where nobody has counted."""
+    """What is known of the cluster around a plan. `free`: accelerators by name, absent where nobody has counted.
+    `selection`: what is wrong about the pods that its InferencePool would catch."""
 
     free: Mapping[str, int]
     namespace_missing: bool = False
     read_only: bool = False
+    selection: str = ""
 
 
 def warnings_of(
@@ -41,6 +43,8 @@ def warnings_of(
                 )
             )
     found += _rolling(spec, held, around)
+    if around.selection:
+        found.append(Warned("SelectorCatches", around.selection))
     for name in cost.unpriced:
         found.append(Warned("PriceUnknown", f"nobody has given a price for {name}: the cost leaves it out"))
     if around.namespace_missing:

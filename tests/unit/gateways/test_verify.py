@@ -15,6 +15,7 @@ from apps.gateways.domain.verify import (
     hand_over,
     prompt,
     request,
+    selector,
     verdict,
     wake,
 )
@@ -95,3 +96,19 @@ def test_the_replicas_own_counter_tells_where_the_answer_does_not(
     second = Call(200, 0.1, completion_tokens=4, prompt_tokens=800, address="10.0.0.1:8000")
     assert counted(second, before, after).cached_tokens == cached
     assert counted(FINE, before, after) == FINE
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught", "status"),
+    [
+        ("", 2, "passed"),
+        ("", None, "skipped"),
+        (None, None, "unknown"),
+        ("the InferencePool catches pod x", 3, "failed"),
+    ],
+)
+def test_the_selector_must_catch_engines_alone(fault: str | None, caught: int | None, status: str) -> None:
+    found = selector(fault, caught)
+    assert found.status == status
+    if status == "failed":
+        assert condition_of([found])[:2] == ("False", "SelectorCatches")
