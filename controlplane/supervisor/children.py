@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import ctypes
 import logging.handlers
 import os
@@ -42,7 +43,7 @@ class Spec:
     argv: list[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[int], bool] | None = None
-    ready_timeout: float = 60.0
+    ready_timeout: float = 180.0
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     stop_timeout: float = 10.0
@@ -175,7 +176,8 @@ def _describe(code: int) -> str:
 
 
 async def run_once(argv: list[str], *, env: Mapping[str, str], timeout: float, what: str) -> str:
-    """Run a command to its end and return its output. Raises ChildFailed with that output when it fails."""
+    """Run a command to its end and return its output. Raises ChildFailed with the last of it when it fails or has not
+    ended after `timeout` seconds."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         env={**os.environ, **env},
@@ -185,15 +187,30 @@ async def run_once(argv: list[str], *, env: Mapping[str, str], timeout: float, w
         process_group=0,
         preexec_fn=die_with_parent(signal.SIGKILL),
     )
+    assert process.stdout is not None
+    parts: list[bytes] = []
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), timeout)
-    except (TimeoutError, asyncio.CancelledError):
-        if process.returncode is None:
-            process.kill()
+        async with asyncio.timeout(timeout):
+            while part := await process.stdout.read(65536):
+                parts.append(part)
             await process.wait()
+    except (TimeoutError, asyncio.CancelledError) as ended:
+        # with whatever it has started; its pipe is read to the end, or it would outlive the loop
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        parts.append(await process.stdout.read())
+        await process.wait()
+        if isinstance(ended, TimeoutError):
+            raise ChildFailed(
+                f"{what} did not end within {timeout:.0f} s: is this machine busy, or does a server not answer? "
+                f"Its last lines:\n{_tail(parts)}"
+            ) from None
         raise
-    text = output.decode(errors="replace")
     if process.returncode != 0:
-        tail = "\n".join(f"    {line}" for line in text.splitlines()[-15:])
-        raise ChildFailed(f"{what} failed ({_describe(process.returncode or 0)}):\n{tail}")
-    return text
+        raise ChildFailed(f"{what} failed ({_describe(process.returncode or 0)}):\n{_tail(parts)}")
+    return b"".join(parts).decode(errors="replace")
+
+
+def _tail(parts: list[bytes]) -> str:
+    lines = b"".join(parts).decode(errors="replace").splitlines()[-15:]
+    return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"

@@ -115,14 +115,14 @@ class Instance:
 
     async def _prepare_database(self) -> None:
         env = self.stack.env
-        await run_once([PYTHON, "manage.py", "migrate", "--noinput"], env=env, timeout=180, what="Database migration")
+        await run_once([PYTHON, "manage.py", "migrate", "--noinput"], env=env, timeout=600, what="Database migration")
         await run_once(
             [
                 *(PYTHON, "manage.py", "lamplight_bootstrap", "--username", ADMIN),
                 *("--password-file", str(self.stack.password_file), "--token-file", str(self.stack.token_file)),
             ],
             env={**env, "LAMPLIGHT_ADMIN_PASSWORD": self.stack.password()},
-            timeout=60,
+            timeout=180,
             what="Creating the first team, user and token",
         )
         self.say("database is migrated")
@@ -154,7 +154,7 @@ class Instance:
         self.say("the tiny model is written")
 
     async def _lamp(self, *args: str) -> str:
-        return await run_once([LAMP, *args], env=self.stack.cli_env, timeout=60, what=f"`lamp {' '.join(args)}`")
+        return await run_once([LAMP, *args], env=self.stack.cli_env, timeout=180, what=f"`lamp {' '.join(args)}`")
 
     def _print_address(self) -> None:
         stack = self.stack
@@ -174,7 +174,7 @@ class Instance:
         while True:
             try:
                 pools = json.loads(await self._lamp("get", "pools", "-A", "-o", "json"))["items"]
-            except (ChildFailed, TimeoutError, ValueError, KeyError):
+            except (ChildFailed, ValueError, KeyError):
                 pools = None
             if pools is not None:
                 line = ", ".join(_pool_line(pool) for pool in pools)

@@ -113,6 +113,11 @@ async def test_a_command_that_fails_raises_with_what_it_printed():
         )
 
 
+async def test_a_command_that_does_not_end_is_killed_and_told_with_what_it_printed():
+    with pytest.raises(ChildFailed, match=r"Loading did not end within 3 s[\s\S]*waiting for a lock"):
+        await run_once(["sh", "-c", "echo waiting for a lock; sleep 600"], env={}, timeout=3, what="Loading")
+
+
 def test_a_second_instance_on_the_same_data_is_refused_with_the_way_out(tmp_path):
     with lock(tmp_path):
         with pytest.raises(AlreadyRunning, match="make down"):
