@@ -10,6 +10,7 @@ from uuid import UUID
 from apps.audit.services import record_event
 from apps.core.domain.conditions import format_time
 from apps.slos.domain.alerts import AlertKey, Resolved, transitions
+from apps.slos.domain.slo import SLOSpec
 from apps.slos.domain.standing import Standing
 from apps.slos.domain.webhook import WebhookSpec, payload, wants
 from apps.slos.models import SLO, Alert, Delivery, Webhook
@@ -29,12 +30,15 @@ def update_alerts(judged: Sequence[tuple[Any, Sequence[Standing]]], now: datetim
     for slo, standings in judged:
         mine = running.pop(slo.uid, {})
         fired, resolved = transitions(standings, mine)
+        spec = SLOSpec.from_document(slo.spec)
         begun += [
             Alert(
                 slo=slo.uid,
                 team=slo.team,
                 slo_name=slo.name,
-                pool_name=slo.spec["targetRef"]["name"],
+                target_kind=spec.target_ref.kind,
+                target_name=spec.target_ref.name,
+                traffic=spec.traffic_key,
                 objective=one.key.objective,
                 promise=one.promise,
                 pair=one.key.pair,
@@ -52,7 +56,7 @@ def update_alerts(judged: Sequence[tuple[Any, Sequence[Standing]]], now: datetim
     # what is left belongs to SLOs that are not judged any more
     there = set(SLO.objects.living().filter(uid__in=running).values_list("uid", flat=True))
     for uid, alerts in running.items():
-        why = "The pool of the SLO is gone." if uid in there else "The SLO was deleted."
+        why = "What the SLO is about is gone." if uid in there else "The SLO was deleted."
         ended += [_end(alert, Resolved(key, why), now) for key, alert in alerts.items()]
     if not begun and not ended:
         return
@@ -107,7 +111,9 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "id": alert.pk,
         "team": alert.team,
         "slo": alert.slo_name,
-        "pool": alert.pool_name,
+        "target": {"kind": alert.target_kind, "name": alert.target_name},
+        "pool": alert.target_name if alert.target_kind == "Pool" else "",
+        "traffic": alert.traffic,
         "objective": alert.objective,
         "promise": alert.promise,
         "pair": alert.pair,

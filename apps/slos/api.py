@@ -22,7 +22,7 @@ from apps.slos.domain.calendar import MAX_STEPS, boundaries
 from apps.slos.domain.standing import status_of
 from apps.slos.kinds import SLO_KIND
 from apps.slos.models import SLO, IntegrityReport
-from apps.slos.ticking import end_of_measuring
+from apps.slos.ticking import end_of_measuring, pools_told
 from apps.telemetry.ranges import Range, range_of
 
 __all__ = ["AlertsView", "AttainmentView", "BudgetView", "BurnView", "IntegrityView"]
@@ -47,7 +47,7 @@ class _SLOView(ApiView):
         return slo
 
     def range(self, request: Request, now: datetime, found: selectors.Measured) -> Range:
-        longest = max(objective.window.total_seconds() for objective, _ in found)
+        longest = max(objective.window.total_seconds() for objective in found.spec.objectives)
         asked = range_of(request, now=now.timestamp(), default=longest, longest=401 * _DAY)
         step = asked.step or (_DAY if asked.end - asked.start >= 2 * _DAY else 3600.0)
         if (asked.end - asked.start) / step > MAX_STEPS:
@@ -66,12 +66,12 @@ class AttainmentView(_SLOView):
         items = [
             {
                 "key": objective.key,
-                "promise": objective.sentence(),
+                "promise": objective.sentence(found.spec.traffic),
                 "fraction": float(objective.fraction),
-                "since": series.began_at.timestamp() if series is not None and series.began_at else None,
-                "steps": selectors.history(objective, series, edges) if series is not None else [],
+                "since": min((one.began_at.timestamp() for one in series if one.began_at), default=None),
+                "steps": selectors.history(objective, series, edges) if series else [],
             }
-            for objective, series in found
+            for objective, series in found.objectives
         ]
         return Response({"from": edges[0], "to": edges[-1], "step": asked.step, "items": items})
 
@@ -90,9 +90,9 @@ class BudgetView(_SLOView):
             {
                 **{name: one[name] for name in ("key", "promise", "state", "message", "fraction", "window")},
                 "budget": one["budget"],
-                "history": selectors.budget_history(objective, series, times) if series is not None else [],
+                "history": selectors.budget_history(objective, series, times) if series else [],
             }
-            for one, (objective, series) in zip(status["objectives"], found, strict=True)
+            for one, (objective, series) in zip(status["objectives"], found.objectives, strict=True)
         ]
         return Response({"from": times[0], "to": times[-1], "step": asked.step, "items": items})
 
@@ -143,7 +143,8 @@ class AlertsView(ApiView):
             OpenApiParameter("team", str),
             OpenApiParameter("state", str, enum=["firing", "resolved"]),
             OpenApiParameter("slo", str, description="Name of the SLO."),
-            OpenApiParameter("pool", str, description="Name of the pool."),
+            OpenApiParameter("pool", str, description="Name of the pool that the SLO is about."),
+            OpenApiParameter("endpoint", str, description="Name of the endpoint that the SLO is about."),
             schema.LIMIT,
             schema.CURSOR,
         ],
@@ -170,4 +171,5 @@ class AlertsView(ApiView):
 def _status(slo: Any, found: selectors.Measured, now: datetime) -> dict[str, Any]:
     end = end_of_measuring(now)
     source = slo.status.get("measuredAt") or slo.spec.get("measuredAt")
-    return status_of(selectors.standings(found, end), source=source, at=end.timestamp())
+    pools = pools_told(found.spec, found.pools)
+    return status_of(selectors.standings(found, end), source=source, at=end.timestamp(), pools=pools)

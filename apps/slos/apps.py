@@ -9,8 +9,8 @@ class SLOsConfig(AppConfig):
     def ready(self) -> None:
         from apps.core import kinds
         from apps.pools.rules import register_rules
-        from apps.slos.kinds import SLO_KIND, pool_changed
-        from apps.slos.rules import rules_of_pool, slo_changed
+        from apps.slos.kinds import SLO_KIND, target_changed
+        from apps.slos.rules import endpoint_changed, rules_of_pool, slo_changed
         from apps.slos.selectors import classes_of_pools
         from apps.slos.thresholds import objective_lines
         from apps.slos.webhooks import WEBHOOK_KIND
@@ -19,8 +19,10 @@ class SLOsConfig(AppConfig):
 
         kinds.register(SLO_KIND)
         kinds.register(WEBHOOK_KIND)
-        kinds.register_watcher("Pool", pool_changed)
+        kinds.register_watcher("Pool", target_changed)
+        kinds.register_watcher("Endpoint", target_changed)
         register_thresholds(objective_lines)
         register_classes(classes_of_pools)
         register_rules(rules_of_pool)
         kinds.register_watcher("SLO", slo_changed)
+        kinds.register_watcher("Endpoint", endpoint_changed)

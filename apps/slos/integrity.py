@@ -19,7 +19,7 @@ from apps.pools.models import Pool
 from apps.slos.domain.integrity import COUNTERS, LOOPS, RUNNING, Facts, Page, Report, examine, needs_of_slo
 from apps.slos.models import IntegrityReport
 from apps.slos.probing import Probe, probe_all, probe_through
-from apps.slos.selectors import slos_of_pools
+from apps.slos.selectors import slos_counted_at
 from apps.slos.ticking import source_of
 from apps.telemetry.scrape import Target
 from apps.telemetry.targets import PoolTargets, Prometheus, find_targets
@@ -38,7 +38,7 @@ def run_probe(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> int |
             return None
         found = {one.pool: one for one in find()}
         rows = {pool.uid: pool for pool in Pool.objects.living().filter(uid__in=found)}
-        slos = slos_of_pools((pool.team, pool.name) for pool in rows.values())
+        slos = slos_counted_at((pool.team, pool.name) for pool in rows.values())
         wanted = {
             uid: _wanted(pool, [spec for _, spec in slos.get((pool.team, pool.name), [])]) for uid, pool in rows.items()
         }

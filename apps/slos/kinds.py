@@ -1,4 +1,4 @@
-"""The document kind of this room, and how an SLO learns what becomes of its pool."""
+"""The document kind of this room, and how an SLO learns what becomes of its pool or endpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from apps.core.kinds import Accepted, CheckContext, KindHandler
 from apps.core.status import put_condition
 from apps.slos.domain.slo import SLOSpec
 from apps.slos.models import SLO
+from apps.slos.subjects import has_picker, pools_of_slos, subject_of
 
 
 class SLOKind(KindHandler):
@@ -17,7 +18,7 @@ class SLOKind(KindHandler):
     singular = "slo"
     model = SLO
     spec_model = SLOSpec
-    references = ("Pool",)
+    references = ("Pool", "Endpoint")
 
     def check(self, context: CheckContext) -> None:
         spec: SLOSpec = context.spec
@@ -27,6 +28,15 @@ class SLOKind(KindHandler):
             context.refuse(
                 at, f"{ref.kind} {ref.name} is of team {target.team}: an SLO stands in the team of what it is about"
             )
+        elif target is not None and ref.kind == "Endpoint":
+            subject = subject_of(context.team, spec)
+            blind = [pool.name for pool in pools_of_slos([subject]).get(subject, ()) if not has_picker(pool)]
+            if blind:
+                context.refuse(
+                    at,
+                    f"Endpoint {ref.name} names pool {blind[0]}, which has no endpoint picker: nothing counts its "
+                    "requests at a gateway. Give it one (routing.picker), or give each pool an SLO of its own",
+                )
 
     def accepted(self, change: Accepted) -> None:
         if change.spec_changed:
@@ -36,12 +46,16 @@ class SLOKind(KindHandler):
 SLO_KIND = SLOKind()
 
 
-def pool_changed(change: Accepted) -> list[SLO]:
-    """Watcher of pools: an SLO is ready while its pool is there. Returns those that changed."""
+def target_changed(change: Accepted) -> list[SLO]:
+    """Watcher of pools and endpoints: an SLO is ready while what it is about is there. Returns those that changed."""
     if change.verb == "updated":
         return []
-    pool: Any = change.obj
-    rows = SLO.objects.select_for_update().living().filter(team=pool.team, spec__targetRef__name=pool.name)
+    target: Any = change.obj
+    rows = (
+        SLO.objects.select_for_update()
+        .living()
+        .filter(team=target.team, spec__targetRef__name=target.name, spec__targetRef__kind=type(target).__name__)
+    )
     there = change.verb == "created"
     return [
         slo

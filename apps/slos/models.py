@@ -82,7 +82,10 @@ class IntegrityReport(models.Model):
 
 
 class Alert(models.Model):
-    """A burn-rate alert from its beginning to its end. `slo` is the uid; names are kept for when the SLO is gone."""
+    """A burn-rate alert from its beginning to its end. `slo` is the uid; names are kept for when the SLO is gone.
+
+    `target_kind`: Pool | Endpoint; `traffic`: the key of the class of requests, empty for all.
+    """
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -90,9 +93,11 @@ class Alert(models.Model):
     slo = models.UUIDField()
     team = models.CharField(max_length=50)
     slo_name = models.CharField(max_length=50)
-    pool_name = models.CharField(max_length=50)
+    target_kind = models.CharField(max_length=10, default="Pool")
+    target_name = models.CharField(max_length=50)
+    traffic = models.CharField(max_length=120, blank=True, default="")
     objective = models.CharField(max_length=80)
-    promise = models.CharField(max_length=200)
+    promise = models.CharField(max_length=300)
     pair = models.CharField(max_length=20)
     severity = models.CharField(max_length=10)
     state = models.CharField(max_length=10, choices=[(FIRING, FIRING), (RESOLVED, RESOLVED)])

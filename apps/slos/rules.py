@@ -1,4 +1,8 @@
-"""The SLOs of a pool as rules of Prometheus, for the objects that are rendered for it."""
+"""SLOs as rules of Prometheus, for the objects that are rendered for pools.
+
+An SLO on an Endpoint has no object of its own to stand in: its rules, which add up all pools, stand with the first of
+them by name.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,75 @@ from typing import Any
 
 from apps.catalog.domain.latency import latency_grid
 from apps.core.kinds import Accepted
+from apps.endpoints.domain.spec import EndpointSpec
+from apps.endpoints.models import Endpoint
 from apps.pools.models import Pool
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 from apps.slos.domain.rules import rule_groups
-from apps.slos.selectors import slos_of_pools
+from apps.slos.models import SLO
+from apps.slos.selectors import slos_of_endpoints, slos_of_pools
 from apps.slos.ticking import source_of
 
-__all__ = ["rules_of_pool", "slo_changed"]
+__all__ = ["endpoint_changed", "rules_of_pool", "slo_changed"]
 
 
 def rules_of_pool(pool: Any) -> Iterable[Mapping[str, Any]]:
-    """Rule groups of a pool, one for each SLO, by name."""
-    found = slos_of_pools([(pool.team, pool.name)]).get((pool.team, pool.name), [])
+    """Rule groups that stand with a pool, one for each SLO, by name."""
+    key = (pool.team, pool.name)
+    found = [(slo, spec, [pool.name]) for slo, spec in slos_of_pools([key]).get(key, [])]
+    for endpoint, slos in slos_of_endpoints(naming=[key]):
+        pools = _living(pool.team, endpoint)
+        if pools[:1] == [pool.name]:
+            found += [(slo, spec, pools) for slo, spec in slos]
     return [
         group
-        for slo, spec in found
+        for slo, spec, pools in sorted(found, key=lambda one: one[0].name)
         for group in rule_groups(
             slo=slo.name,
             team=pool.team,
-            pool=pool.name,
+            target=spec.target_ref,
+            pools=pools,
             namespace=pool.namespace,
             objectives=spec.objectives,
             source=source_of(spec, pool),
             edges=latency_grid()[1],
-            traffic=spec.traffic.requests if spec.traffic is not None else None,
+            traffic=spec.traffic,
         )
     ]
 
 
 def slo_changed(change: Accepted) -> list[Any]:
-    """Watcher of SLOs: the pool that it is or was about has other rules now, and is reconciled."""
-    specs = (change.obj.spec, (change.before or {}).get("spec") or change.obj.spec)
-    for name in dict.fromkeys(spec["targetRef"]["name"] for spec in specs):
-        pool = Pool.objects.living().named(change.obj.team, name).first()
-        if pool is not None:
-            reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.PERSON, shard=str(pool.cluster_uid))
+    """Watcher of SLOs: the pools that it is or was about have other rules now, and are reconciled."""
+    documents = (change.obj.spec, (change.before or {}).get("spec") or change.obj.spec)
+    targets = dict.fromkeys((spec["targetRef"]["kind"], spec["targetRef"]["name"]) for spec in documents)
+    for kind, name in targets:
+        if kind == "Pool":
+            _look_again(change.obj.team, [name])
+        else:
+            endpoint = Endpoint.objects.named(change.obj.team, name).first()
+            if endpoint is not None:
+                _look_again(change.obj.team, EndpointSpec.from_document(endpoint.spec).pools)
     return []
+
+
+def endpoint_changed(change: Accepted) -> list[Any]:
+    """Watcher of endpoints: the rules of its SLOs are about the pools that it names now."""
+    endpoint = change.obj
+    if SLO.objects.living().filter(
+        team=endpoint.team, spec__targetRef__kind="Endpoint", spec__targetRef__name=endpoint.name
+    ):
+        documents = (endpoint.spec, (change.before or {}).get("spec") or endpoint.spec)
+        names = {name for spec in documents for name in EndpointSpec.from_document(spec).pools}
+        _look_again(endpoint.team, sorted(names))
+    return []
+
+
+def _living(team: str, endpoint: EndpointSpec) -> list[str]:
+    rows = Pool.objects.living().filter(team=team, name__in=endpoint.pools)
+    return list(rows.order_by("name").values_list("name", flat=True))
+
+
+def _look_again(team: str, names: Iterable[str]) -> None:
+    for pool in Pool.objects.living().filter(team=team, name__in=list(names)).order_by("name"):
+        reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.PERSON, shard=str(pool.cluster_uid))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
-from apps.pools.models import Pool
-from apps.slos.domain.attainment import Span
+from apps.endpoints.domain.spec import EndpointSpec
+from apps.endpoints.models import Endpoint
+from apps.slos.domain.attainment import Span, together
 from apps.slos.domain.calendar import budget_left, cell
 from apps.slos.domain.slo import Objective, SLOSpec
 from apps.slos.domain.standing import Standing, stand, windows_of
 from apps.slos.domain.tally import Tally
 from apps.slos.measuring import counted_before, key_of
 from apps.slos.models import SLO, Alert, Series
+from apps.slos.subjects import pools_of_slos, subject_of
 from apps.slos.ticking import source_of, spans_of
 from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.selectors import moment
@@ -26,6 +30,8 @@ __all__ = [
     "classes_of_pools",
     "history",
     "measured",
+    "slos_counted_at",
+    "slos_of_endpoints",
     "slos_of_pool",
     "slos_of_pools",
     "standings",
@@ -38,9 +44,41 @@ def slos_of_pool(team: str, name: str) -> list[tuple[str, SLOSpec]]:
 
 
 def slos_of_pools(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], list[tuple[Any, SLOSpec]]]:
-    """(SLO, spec) by pool, for pools given as (team, name), in one query."""
+    """(SLO, spec) by pool, for pools given as (team, name), in one query. Not those of endpoints that name it."""
+    return _slos_about("Pool", pools)
+
+
+def slos_counted_at(pools: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], list[tuple[Any, SLOSpec]]]:
+    """As `slos_of_pools`, with the SLOs of endpoints that name the pool: whatever its requests are counted for."""
     wanted = set(pools)
-    rows = SLO.objects.living().filter(team__in={team for team, _ in wanted}).order_by("team", "name")
+    found = {pool: list(several) for pool, several in slos_of_pools(wanted).items()}
+    for endpoint, several in slos_of_endpoints(naming=wanted):
+        for name in endpoint.pools:
+            if (several[0][0].team, name) in wanted:
+                found.setdefault((several[0][0].team, name), []).extend(several)
+    return found
+
+
+def slos_of_endpoints(
+    naming: Iterable[tuple[str, str]],
+) -> list[tuple[EndpointSpec, list[tuple[Any, SLOSpec]]]]:
+    """Endpoints of the teams of these pools, (team, name), that have SLOs, with those. One query if none has."""
+    teams = {team for team, _ in naming}
+    aimed = SLO.objects.living().filter(team__in=teams, spec__targetRef__kind="Endpoint")
+    wanted = {(row.team, row.spec["targetRef"]["name"]) for row in aimed[:10_000]}
+    if not wanted:
+        return []
+    slos = _slos_about("Endpoint", wanted)
+    rows = Endpoint.objects.living().filter(team__in=teams).order_by("team", "name")
+    return [
+        (EndpointSpec.from_document(row.spec), slos[row.team, row.name]) for row in rows if (row.team, row.name) in slos
+    ]
+
+
+def _slos_about(kind: str, names: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], list[tuple[Any, SLOSpec]]]:
+    wanted = set(names)
+    rows = SLO.objects.living().filter(team__in={team for team, _ in wanted}, spec__targetRef__kind=kind)
+    rows = rows.order_by("team", "name")
     if len(wanted) == 1:
         rows = rows.filter(spec__targetRef__name__in=[name for _, name in wanted])
     found: dict[tuple[str, str], list[tuple[Any, SLOSpec]]] = {}
@@ -59,62 +97,101 @@ def classes_of_pools(pools: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
         return {}
     return {
         pool: [spec.traffic.requests for _, spec in found if spec.traffic is not None]
-        for pool, found in slos_of_pools(pools).items()
+        for pool, found in slos_counted_at(pools).items()
     }
 
 
-Measured = list[tuple[Objective, Series | None]]
+@dataclass(frozen=True)
+class Measured:
+    """An SLO with the pools that it is judged by, none where its target is gone; `series`: of each objective, those
+    that count it, one for each pool that a tick has seen."""
+
+    spec: SLOSpec
+    pools: Sequence[Any]
+    series: Sequence[Sequence[Series]]
+
+    @property
+    def objectives(self) -> Iterator[tuple[Objective, Sequence[Series]]]:
+        return zip(self.spec.objectives, self.series, strict=True)
+
+    @property
+    def born(self) -> dict[UUID, datetime]:
+        return {pool.uid: pool.created_at for pool in self.pools}
 
 
 def measured(slo: Any) -> Measured:
-    """Each objective of an SLO with the series that counts it; None while no tick has seen it, or its pool is gone."""
+    """What counts an SLO."""
     spec = SLOSpec.from_document(slo.spec)
-    pool = Pool.objects.filter(team=slo.team, name=spec.target_ref.name).first()
-    if pool is None:
-        return [(objective, None) for objective in spec.objectives]
-    source = source_of(spec, pool)
-    series = Series.objects.filter(pool=pool.uid, source=source, traffic=spec.traffic_key)
-    rows = {(row.metric, row.threshold_us): row for row in series}
-    keys = [key_of(pool.uid, source, objective, spec.traffic_key) for objective in spec.objectives]
-    return [
-        (objective, rows.get((key.metric, key.threshold_us)))
-        for objective, key in zip(spec.objectives, keys, strict=True)
-    ]
+    subject = subject_of(slo.team, spec)
+    pools = pools_of_slos([subject]).get(subject, ())
+    if not pools:
+        return Measured(spec, (), [()] * len(spec.objectives))
+    source = source_of(spec, pools[0])
+    series = Series.objects.filter(pool__in=[pool.uid for pool in pools], source=source, traffic=spec.traffic_key)
+    rows = {(row.pool, row.metric, row.threshold_us): row for row in series}
+    keys = [[key_of(pool.uid, source, one, spec.traffic_key) for pool in pools] for one in spec.objectives]
+    found = [[rows.get((key.pool, key.metric, key.threshold_us)) for key in several] for several in keys]
+    return Measured(spec, pools, [[row for row in several if row is not None] for several in found])
 
 
 def standings(found: Measured, end: datetime) -> list[Standing]:
     """How each objective stands at `end`."""
     spans = spans_of(
-        [(one, seconds) for objective, one in found if one is not None for seconds in windows_of(objective)], end=end
+        [
+            (one, seconds)
+            for objective, several in found.objectives
+            for seconds in windows_of(objective)
+            for one in several
+        ],
+        end=end,
+        born=found.born,
     )
     return [
-        stand(objective, {w: spans[one.pk, w] if one is not None else Span(w, Tally()) for w in windows_of(objective)})
-        for objective, one in found
+        stand(
+            objective,
+            {w: together([spans[one.pk, w] for one in several] or [Span(w, Tally())]) for w in windows_of(objective)},
+            traffic=found.spec.traffic,
+        )
+        for objective, several in found.objectives
     ]
 
 
-def history(objective: Objective, series: Series, edges: Sequence[float]) -> list[dict[str, Any]]:
+def history(objective: Objective, several: Sequence[Series], edges: Sequence[float]) -> list[dict[str, Any]]:
     """What was counted between consecutive `edges` (Unix seconds)."""
-    sums = counted_before([(series, moment(edge)) for edge in edges])
-    began = series.began_at.timestamp() if series.began_at is not None else None
+    sums = [counted_before([(one, moment(edge)) for edge in edges]) for one in several]
+    began = [one.began_at.timestamp() if one.began_at is not None else None for one in several]
     fraction = float(objective.fraction)
-    return [
-        cell(start, end, sums[n + 1] - sums[n], fraction, began=began) for n, (start, end) in enumerate(pairwise(edges))
-    ]
+    first = None if None in began else min(at for at in began if at is not None)
+    cells = []
+    for n, (start, end) in enumerate(pairwise(edges)):
+        spans = [
+            Span(max(0.0, end - (start if at is None else max(start, at))), mine[n + 1] - mine[n])
+            for mine, at in zip(sums, began, strict=True)
+        ]
+        cells.append(cell(start, end, together(spans).tally, fraction, began=first))
+    return cells
 
 
-def budget_history(objective: Objective, series: Series, times: Sequence[float]) -> list[tuple[float, float | None]]:
+def budget_history(
+    objective: Objective, several: Sequence[Series], times: Sequence[float]
+) -> list[tuple[float, float | None]]:
     """(time, share of the budget left over the window that ends then)."""
     window = objective.window
-    ends = counted_before([(series, moment(time)) for time in times])
-    starts = counted_before([(series, moment(time) - window) for time in times])
+    counted = [Tally()] * len(times)
+    for one in several:
+        ends = counted_before([(one, moment(time)) for time in times])
+        starts = counted_before([(one, moment(time) - window) for time in times])
+        counted = [sums + (end - start) for sums, start, end in zip(counted, starts, ends, strict=True)]
     fraction = float(objective.fraction)
-    return [(time, budget_left(end - start, fraction)) for time, start, end in zip(times, starts, ends, strict=True)]
+    return [(time, budget_left(sums, fraction)) for time, sums in zip(times, counted, strict=True)]
 
 
 def alerts(teams: frozenset[str] | None, query: Mapping[str, str]) -> Any:
-    """Alerts of these teams (None: all), newest first; `query` may name team, state, slo and pool."""
+    """Alerts of these teams (None: all), newest first; `query` may name team, state, slo and pool or endpoint."""
     rows = Alert.objects.all() if teams is None else Alert.objects.filter(team__in=teams)
-    named = {"team": "team", "state": "state", "slo": "slo_name", "pool": "pool_name"}
-    wanted = {field: query[name] for name, field in named.items() if query.get(name)}
+    named = {"team": "team", "state": "state", "slo": "slo_name", "pool": "target_name", "endpoint": "target_name"}
+    wanted: dict[str, Any] = {field: query[name] for name, field in named.items() if query.get(name)}
+    kinds = [kind for kind in ("Pool", "Endpoint") if query.get(kind.lower())]
+    if kinds:
+        wanted["target_kind__in"] = kinds if len(kinds) == 1 else []
     return rows.filter(**wanted).order_by("-started_at", "-id")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -13,18 +14,18 @@ from apps.catalog.domain.latency import latency_grid
 from apps.core import clock, outbox
 from apps.core.domain.conditions import read_conditions, set_condition
 from apps.core.locks import advisory
-from apps.pools.models import Pool
 from apps.slos import measuring
 from apps.slos.alerting import update_alerts
-from apps.slos.domain.attainment import Span
+from apps.slos.domain.attainment import Span, together
 from apps.slos.domain.slo import SLOSpec, Source
 from apps.slos.domain.standing import Standing, met_condition, ready_condition, stand, status_of, windows_of
 from apps.slos.domain.tally import Tally
 from apps.slos.measuring import Key, advance, counted_before, ensure, key_of, sums_of
 from apps.slos.models import SLO, Series
+from apps.slos.subjects import has_picker, pools_of_slos, subject_of
 from apps.telemetry.batch import minutes_until
 
-__all__ = ["MAX_SLOS", "count_history", "end_of_measuring", "run_tick", "source_of", "spans_of"]
+__all__ = ["MAX_SLOS", "count_history", "end_of_measuring", "pools_told", "run_tick", "source_of", "spans_of"]
 
 # any number of our own
 _LOCK = 0x6C616D70_736C6F73
@@ -35,13 +36,18 @@ _LATE = timedelta(minutes=3)
 
 @dataclass(frozen=True)
 class _Measured:
-    """An SLO with its pool, and the series of each of its objectives in their order."""
+    """An SLO with the pools that it is judged by, and the series of each of its objectives in their order: one for
+    each pool."""
 
     slo: Any
     spec: SLOSpec
-    pool: Any
+    pools: Sequence[Any]
     source: Source
-    series: tuple[Series, ...]
+    series: tuple[tuple[Series, ...], ...]
+
+    @property
+    def all_series(self) -> Iterator[Series]:
+        return (one for several in self.series for one in several)
 
 
 def run_tick() -> int | None:
@@ -59,25 +65,28 @@ def run_tick() -> int | None:
 def count_history(until: datetime) -> None:
     """Have the ledgers of all SLOs count an imported past up to `until` (measuring.count_history)."""
     now = clock.now()
-    series = {one.pk: one for each in _measured(now) for one in each.series}
+    series = {one.pk: one for each in _measured(now) for one in each.all_series}
     measuring.count_history(list(series.values()), until=until, now=now)
 
 
 def _tick(until: datetime, now: datetime) -> int:
     measured = _measured(now)
-    series = {one.pk: one for each in measured for one in each.series}
-    advance(list(series.values()), until=until, born={each.pool.uid: each.pool.created_at for each in measured})
+    series = {one.pk: one for each in measured for one in each.all_series}
+    born = {pool.uid: pool.created_at for each in measured for pool in each.pools}
+    advance(list(series.values()), until=until, born=born)
     end = end_of_measuring(now)
-    spans = spans_of(
-        [(one, seconds) for each in measured for one, seconds in _windows(each)],
-        end=end,
-    )
+    spans = spans_of([(one, seconds) for each in measured for one, seconds in _windows(each)], end=end, born=born)
     edges = latency_grid()[1]
     judged: list[tuple[_Measured, Sequence[Standing]]] = []
     for each in measured:
         standings = [
-            stand(objective, {w: spans[one.pk, w] for w in windows_of(objective)}, edges=edges)
-            for objective, one in zip(each.spec.objectives, each.series, strict=True)
+            stand(
+                objective,
+                {w: together([spans[one.pk, w] for one in several]) for w in windows_of(objective)},
+                edges=edges,
+                traffic=each.spec.traffic,
+            )
+            for objective, several in zip(each.spec.objectives, each.series, strict=True)
         ]
         judged.append((each, standings))
     lines = [line for each, standings in judged if (line := _record(each, standings, end, now))]
@@ -88,26 +97,20 @@ def _tick(until: datetime, now: datetime) -> int:
 
 
 def _measured(now: datetime) -> list[_Measured]:
-    slos = list(SLO.objects.living().order_by("team", "name")[:MAX_SLOS])
-    pools = {
-        (pool.team, pool.name): pool
-        for pool in Pool.objects.filter(team__in={slo.team for slo in slos}).only(
-            "uid", "team", "name", "spec", "created_at"
-        )
-    }
-    found: list[tuple[Any, SLOSpec, Any, Source, list[Key]]] = []
-    for slo in slos:
-        spec = SLOSpec.from_document(slo.spec)
-        pool = pools.get((slo.team, spec.target_ref.name))
-        if pool is None:
+    slos = [(slo, SLOSpec.from_document(slo.spec)) for slo in SLO.objects.living().order_by("team", "name")[:MAX_SLOS]]
+    subjects = pools_of_slos(subject_of(slo.team, spec) for slo, spec in slos)
+    found: list[tuple[Any, SLOSpec, Sequence[Any], Source, list[list[Key]]]] = []
+    for slo, spec in slos:
+        pools = subjects.get(subject_of(slo.team, spec), ())
+        if not pools:
             continue
-        source = source_of(spec, pool)
-        found.append(
-            (slo, spec, pool, source, [key_of(pool.uid, source, one, spec.traffic_key) for one in spec.objectives])
-        )
-    rows = ensure((key for *_, keys in found for key in keys), now)
+        source = source_of(spec, pools[0])
+        keys = [[key_of(pool.uid, source, one, spec.traffic_key) for pool in pools] for one in spec.objectives]
+        found.append((slo, spec, pools, source, keys))
+    rows = ensure((key for *_, keys in found for several in keys for key in several), now)
     return [
-        _Measured(slo, spec, pool, source, tuple(rows[key] for key in keys)) for slo, spec, pool, source, keys in found
+        _Measured(slo, spec, pools, source, tuple(tuple(rows[key] for key in several) for several in keys))
+        for slo, spec, pools, source, keys in found
     ]
 
 
@@ -122,35 +125,46 @@ def source_of(spec: SLOSpec, pool: Any) -> Source:
     """Where an SLO of this pool is measured: where it says, else at the gateway if the pool has a picker."""
     if spec.measured_at is not None:
         return spec.measured_at
-    if spec.traffic is not None:
+    if spec.traffic is not None or spec.target_ref.kind == "Endpoint":
         return "gateway"
-    return "gateway" if (pool.spec.get("routing") or {}).get("picker", True) else "engine"
+    return "gateway" if has_picker(pool) else "engine"
+
+
+def pools_told(spec: SLOSpec, pools: Sequence[Any]) -> list[str] | None:
+    """Names of the pools whose counts were added up; None for an SLO on a pool, which names it itself."""
+    return [pool.name for pool in pools] if spec.target_ref.kind == "Endpoint" else None
 
 
 def _windows(each: _Measured) -> Iterable[tuple[Series, float]]:
-    for objective, one in zip(each.spec.objectives, each.series, strict=True):
+    for objective, several in zip(each.spec.objectives, each.series, strict=True):
         for seconds in windows_of(objective):
-            yield one, seconds
+            for one in several:
+                yield one, seconds
 
 
-def spans_of(wanted: Iterable[tuple[Series, float]], *, end: datetime) -> Mapping[tuple[int, float], Span]:
-    """What was counted in the `seconds` up to `end`, by (series, seconds). One query for all."""
+def spans_of(
+    wanted: Iterable[tuple[Series, float]], *, end: datetime, born: Mapping[UUID, datetime]
+) -> Mapping[tuple[int, float], Span]:
+    """What was counted in the `seconds` up to `end`, by (series, seconds). One query for all. `born`: since when each
+    pool is declared: what was never counted is unknown since then."""
     unique = list({(one.pk, seconds): (one, seconds) for one, seconds in wanted}.values())
     before = counted_before([(one, end - timedelta(seconds=seconds)) for one, seconds in unique])
     return {
-        (one.pk, seconds): _span(one, seconds, end, sums) for (one, seconds), sums in zip(unique, before, strict=True)
+        (one.pk, seconds): _span(one, seconds, end, sums, born.get(one.pool))
+        for (one, seconds), sums in zip(unique, before, strict=True)
     }
 
 
-def _span(one: Series, seconds: float, end: datetime, before: Tally) -> Span:
-    since = (end - one.began_at).total_seconds() if one.began_at is not None else seconds
+def _span(one: Series, seconds: float, end: datetime, before: Tally, born: datetime | None) -> Span:
+    began = one.began_at or born
+    since = (end - began).total_seconds() if began is not None else seconds
     return Span(max(0.0, min(seconds, since)), sums_of(one) - before)
 
 
 def _record(each: _Measured, standings: Sequence[Standing], end: datetime, now: datetime) -> outbox.Line | None:
     """Store how an SLO stands, unless it was declared anew meanwhile; the line for the stream if anything moved."""
     slo, old = each.slo, each.slo.status
-    status = status_of(standings, source=each.source, at=end.timestamp())
+    status = status_of(standings, source=each.source, at=end.timestamp(), pools=pools_told(each.spec, each.pools))
     conditions_before = read_conditions(slo.conditions)
     after = set_condition(conditions_before, met_condition(standings, slo.generation), now)
     newest = min((one.burns[300.0] for one in standings), key=lambda burn: burn.state == "unknown")

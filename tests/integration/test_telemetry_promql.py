@@ -24,7 +24,7 @@ from django.conf import settings
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.pools.domain.facts import latency_grid
 from apps.slos.domain.rules import RECORD, rule_groups
-from apps.slos.domain.slo import Objective, Source
+from apps.slos.domain.slo import Objective, Source, TargetRef, Traffic
 from apps.slos.probing import probe_through
 from apps.telemetry import prometheus as source
 from apps.telemetry.domain.classes import TrafficClass
@@ -65,26 +65,36 @@ def objectives() -> list[Objective]:
     return [*latencies, Objective(metric="errors", fraction=Decimal("0.99"), window=timedelta(days=7))]
 
 
-def promised() -> dict[str, tuple[Source, TrafficClass | None, list[Objective]]]:
-    """SLOs by name: at the gateway, at the engines, and of one tenant."""
+def promised() -> dict[str, tuple[Source, Traffic | None, list[Objective], list[str]]]:
+    """SLOs by name: at the gateway, at the engines, of one tenant, and on an endpoint with a second pool."""
     of_a_class = [one for one in objectives() if one.metric in ("e2e", "errors")]
     return {
-        "gateway": ("gateway", None, objectives()),
-        "engine": ("engine", None, objectives()),
-        "acme": ("gateway", ACME, of_a_class),
+        "gateway": ("gateway", None, objectives(), ["chat"]),
+        "engine": ("engine", None, objectives(), ["chat"]),
+        "acme": ("gateway", Traffic(tenant=ACME.tenant), of_a_class, ["chat"]),
+        "front": ("gateway", None, objectives(), ["chat", "spare"]),
     }
 
 
 def slo_rules(directory: Path) -> Path:
     """The rules that Lamplight renders into a cluster for these SLOs, evaluated every second."""
     _, edges = latency_grid()
-    pool = {"team": "default", "pool": "chat", "namespace": "serving", "edges": edges}
     groups = [
         {**group, "interval": "1s"}
-        for name, (place, traffic, several) in promised().items()
-        for group in rule_groups(slo=name, objectives=several, source=place, traffic=traffic, **pool)
+        for name, (place, traffic, several, pools) in promised().items()
+        for group in rule_groups(
+            slo=name,
+            team="default",
+            target=TargetRef(kind="Pool" if len(pools) == 1 else "Endpoint", name=pools[0]),
+            pools=pools,
+            namespace="serving",
+            objectives=several,
+            source=place,
+            edges=edges,
+            traffic=traffic,
+        )
     ]
-    assert len(groups) == 3
+    assert len(groups) == len(promised())
     file = directory / "slos.rules.yaml"
     file.write_text(yaml.safe_dump({"groups": groups}))
     return file
@@ -158,7 +168,7 @@ def test_every_rule_is_evaluated_without_error(pool: Pool) -> None:
 
 def test_recorded_shares_are_of_what_was_asked(pool: Pool) -> None:
     """A rule on series that are not there is silent: each objective's share of bad events has to be a number."""
-    expected = {(name, objective.key) for name, (_, _, several) in promised().items() for objective in several}
+    expected = {(name, objective.key) for name, (_, _, several, _) in promised().items() for objective in several}
     wait_until(
         lambda: {(row["metric"]["slo"], row["metric"]["objective"]) for row in ask(pool, f"{RECORD}5m")} == expected,
         30,

@@ -67,10 +67,9 @@ def _fired(key: AlertKey, one: Standing, pair: Pair) -> Fired:
     first, _, second = pair.name.partition("/")
     windows = f"{short:.3g} (last {first}) and {long:.3g} (last {second})" if second else f"{long:.3g}"
     reason = (
-        f"The error budget of {one.objective.sentence()} burns too fast: {windows}, {pair.factor:.3g} or more alerts. "
-        f"{one.sentence}"
+        f"The error budget of {one.promise} burns too fast: {windows}, {pair.factor:.3g} or more alerts. {one.sentence}"
     )
-    return Fired(key, pair.severity, one.objective.sentence(), reason, pair.factor, short, long)
+    return Fired(key, pair.severity, one.promise, reason, pair.factor, short, long)
 
 
 def _over(pair: Pair, burns: Mapping[float, Burn]) -> str | None:

@@ -6,11 +6,12 @@ chapters 2 and 5 ("Implementing SLOs", "Alerting on SLOs").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.slos.domain.tally import Tally
 
-__all__ = ["Budget", "Span", "Within", "budget_of", "within"]
+__all__ = ["Budget", "Span", "Within", "budget_of", "together", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,31 @@ class Span:
     def known_share(self) -> float:
         """Share 0..1 of the time that was measured."""
         return min(1.0, self.tally.known / self.seconds) if self.seconds > 0 else 0.0
+
+
+def together(spans: Sequence[Span]) -> Span:
+    """What several pools did in one span of time, which may have begun later for some; of none it is nothing.
+
+    Events add up. Time counts as measured where it was for every pool: of gaps whose place within the span is not
+    known it is assumed that they coincide, as those of a source that failed do, so the longest one counts.
+    """
+    if len(spans) == 1:
+        return spans[0]
+    seconds = max((span.seconds for span in spans), default=0.0)
+    unknown = max((max(0.0, span.seconds - span.tally.known) for span in spans), default=0.0)
+    known = seconds - unknown
+    tallies = [span.tally for span in spans]
+    idle = min((tally.idle for tally in tallies), default=0.0)
+    return Span(
+        seconds,
+        Tally(
+            sum(tally.total for tally in tallies),
+            sum(tally.good for tally in tallies),
+            sum(tally.good_most for tally in tallies),
+            known,
+            min(idle, known),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,14 @@ the buckets that the others count are not there, because a rule on nothing is si
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from apps.core.domain.units import format_duration
 from apps.slos.domain.burn import Pair, pairs_of
-from apps.slos.domain.slo import Objective, Source
+from apps.slos.domain.slo import Objective, Source, TargetRef, Traffic
 from apps.telemetry.domain import queries
-from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.failures import CLIENT_CODES
 
 __all__ = ["RECORD", "bad_share", "rule_groups"]
@@ -27,29 +26,33 @@ def rule_groups(
     *,
     slo: str,
     team: str,
-    pool: str,
+    target: TargetRef,
+    pools: Sequence[str],
     namespace: str,
     objectives: Sequence[Objective],
     source: Source,
     edges: Sequence[float],
-    traffic: TrafficClass | None = None,
+    traffic: Traffic | None = None,
 ) -> list[dict[str, Any]]:
-    """The group of one SLO; none where no objective can be told from buckets. `edges`: the rendered bucket grid;
-    `traffic`: whose requests count, None for all."""
+    """The group of one SLO; none where no objective can be told from buckets. `pools`: whose counts are added up;
+    `edges`: the rendered bucket grid; `traffic`: whose requests count, None for all."""
     # PodMonitors of Lamplight are named as the pool: the operator's job label is namespace/name
-    selector = f'job="{namespace}/{pool}"'
+    jobs = [f"{namespace}/{pool}" for pool in pools]
+    selector = f'job="{jobs[0]}"' if len(jobs) == 1 else f'job=~"{"|".join(jobs)}"'
+    labels = {"slo": slo, "team": team, target.kind.lower(): target.name}
     if traffic is not None:
-        selector += "".join(f',{label}="{value}"' for label, value in traffic.labels)
+        selector += "".join(f',{label}="{value}"' for label, value in traffic.requests.labels)
+        labels["traffic"] = traffic.requests.key
     rules = [
         rule
         for objective in objectives
-        for rule in _rules(objective, source, edges, selector, {"slo": slo, "team": team, "pool": pool})
+        for rule in _rules(objective, source, edges, selector, labels, objective.sentence(traffic))
     ]
     return [{"name": f"lamplight-slo-{slo}", "interval": "30s", "rules": rules}] if rules else []
 
 
 def _rules(
-    objective: Objective, source: Source, edges: Sequence[float], selector: str, labels: dict[str, str]
+    objective: Objective, source: Source, edges: Sequence[float], selector: str, labels: dict[str, str], promise: str
 ) -> Iterator[dict[str, Any]]:
     share = bad_share(objective, source, edges)
     if share is None:
@@ -64,7 +67,7 @@ def _rules(
             "labels": labels,
         }
     for pair in pairs:
-        yield _burning(objective, pair, labels)
+        yield _burning(objective, pair, labels, promise)
     counted = _buckets(objective, source, edges)
     if counted is not None:
         metric, bucket = counted
@@ -75,14 +78,14 @@ def _rules(
             "for": "10m",
             "labels": {**labels, "severity": "ticket"},
             "annotations": {
-                "summary": f"SLO {labels['slo']} of pool {labels['pool']} is not counted: no bucket at its threshold.",
-                "description": f"{objective.sentence()}: the histogram has no bucket with {bucket}. Choose a threshold "
+                "summary": f"SLO {labels['slo']} of {_whose(labels)} is not counted: no bucket at its threshold.",
+                "description": f"{promise}: the histogram has no bucket with {bucket}. Choose a threshold "
                 "that is a bucket's edge, or measure it at the engine, whose grid Lamplight renders.",
             },
         }
 
 
-def _burning(objective: Objective, pair: Pair, labels: dict[str, str]) -> dict[str, Any]:
+def _burning(objective: Objective, pair: Pair, labels: dict[str, str], promise: str) -> dict[str, Any]:
     limit = pair.factor * (1.0 - float(objective.fraction))
     chosen = ",".join(f'{name}="{value}"' for name, value in labels.items())
     short, long = (f"{RECORD}{_name(seconds)}{{{chosen}}} >= {limit:.6g}" for seconds in (pair.short, pair.long))
@@ -91,12 +94,16 @@ def _burning(objective: Objective, pair: Pair, labels: dict[str, str]) -> dict[s
         "expr": f"{short} and {long}",
         "labels": {**labels, "severity": pair.severity, "window": pair.name},
         "annotations": {
-            "summary": f"The error budget of SLO {labels['slo']} (pool {labels['pool']}) burns "
+            "summary": f"The error budget of SLO {labels['slo']} ({_whose(labels)}) burns "
             f"{pair.factor:.3g} times too fast.",
-            "description": f"{objective.sentence()}: over {pair.name} the share of bad events is "
+            "description": f"{promise}: over {pair.name} the share of bad events is "
             "{{ $value | humanizePercentage }}. lamp describe slo shows attainment and budget.",
         },
     }
+
+
+def _whose(labels: Mapping[str, str]) -> str:
+    return next(f"{kind} {labels[kind]}" for kind in ("pool", "endpoint") if kind in labels)
 
 
 def bad_share(objective: Objective, source: Source, edges: Sequence[float]) -> str | None:

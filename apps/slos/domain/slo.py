@@ -1,4 +1,4 @@
-"""The `SLO` document: what a pool promises, as thresholds that a fraction of requests or tokens must keep."""
+"""The `SLO` document: what a pool or an endpoint promises, as thresholds that a fraction of requests or tokens keep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_WINDOW = timedelta(days=400)
 class TargetRef(Spec):
     """Whose promise it is."""
 
-    kind: Literal["Pool"] = "Pool"
+    kind: Literal["Pool", "Endpoint"] = "Pool"
     name: Name
 
 
@@ -82,12 +82,14 @@ class Objective(Spec):
         """The threshold in seconds."""
         return None if self.threshold is None else self.threshold.total_seconds()
 
-    def sentence(self) -> str:
-        """What is promised: "95% of ttft within 500ms over 28d"."""
+    def sentence(self, traffic: Traffic | None = None) -> str:
+        """What is promised: "95% of ttft within 500ms over 28d"; with `traffic` also to whom: "95% of e2e of tenant
+        acme within 5s over 28d"."""
         share, window = format_fraction(self.fraction), format_duration(self.window)
+        whose = "" if traffic is None else f" of {traffic.sentence()}"
         if self.threshold is None:
-            return f"{share} of requests without error over {window}"
-        return f"{share} of {self.metric} within {format_duration(self.threshold)} over {window}"
+            return f"{share} of requests{whose} without error over {window}"
+        return f"{share} of {self.metric}{whose} within {format_duration(self.threshold)} over {window}"
 
 
 class Traffic(Spec):
@@ -118,10 +120,10 @@ _BY_CLASS = ("e2e", "errors")
 
 
 class SLOSpec(Spec):
-    """Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
+    """Objectives of one pool or endpoint. `measured_at`: `gateway` is what clients see, `engine` what engines report.
 
-    Left out it is the gateway where the pool has an endpoint picker, else the engines. `traffic`: whose requests count,
-    all where it is left out.
+    Left out it is the gateway where the pool has an endpoint picker, else the engines. An endpoint is measured at the
+    gateways of all pools that it names, together. `traffic`: whose requests count, all where it is left out.
     """
 
     target_ref: TargetRef
@@ -133,6 +135,14 @@ class SLOSpec(Spec):
     def traffic_key(self) -> str:
         """How signals and ledger name the traffic class; empty for all requests."""
         return "" if self.traffic is None else self.traffic.requests.key
+
+    @model_validator(mode="after")
+    def _endpoints_have_gateways(self) -> SLOSpec:
+        if self.target_ref.kind == "Endpoint" and self.measured_at == "engine":
+            raise ValueError(
+                "an Endpoint is measured at the gateways of its pools: leave measuredAt out, or give each pool an SLO"
+            )
+        return self
 
     @model_validator(mode="after")
     def _traffic_is_measured(self) -> SLOSpec:

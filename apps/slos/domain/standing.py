@@ -12,7 +12,7 @@ from apps.core.domain.conditions import Condition, format_time
 from apps.core.domain.units import format_fraction
 from apps.slos.domain.attainment import Budget, Span, Within, budget_of, within
 from apps.slos.domain.burn import MIN_KNOWN, WINDOWS, Burn, Pair, burn_of, exhausted_in, holds, pairs_of
-from apps.slos.domain.slo import Objective, SLOSpec, Source
+from apps.slos.domain.slo import Objective, SLOSpec, Source, Traffic
 
 __all__ = [
     "Standing", "State", "met_condition", "ready_condition", "stand", "status_of", "windows_of", "words_for_seconds",
@@ -30,9 +30,11 @@ _NAMES = {300.0: "5m", 1800.0: "30m", 3600.0: "1h", 21_600.0: "6h", 259_200.0: "
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One objective as it stands at a moment. `alerts`: the pairs of burn windows, with whether each alerts now."""
+    """One objective as it stands at a moment. `promise`: what and to whom, in words; `alerts`: the pairs of burn
+    windows, with whether each alerts now."""
 
     objective: Objective
+    promise: str
     state: State
     sentence: str
     span: Span
@@ -50,8 +52,12 @@ def windows_of(objective: Objective) -> tuple[float, ...]:
     return tuple(sorted({window, *WINDOWS, *(p.short for p in pairs), *(p.long for p in pairs)}))
 
 
-def stand(objective: Objective, spans: Mapping[float, Span], *, edges: Sequence[float] = ()) -> Standing:
-    """Judge an objective. `spans`: what was counted in each of `windows_of(objective)`; `edges`: the bucket grid."""
+def stand(
+    objective: Objective, spans: Mapping[float, Span], *, edges: Sequence[float] = (), traffic: Traffic | None = None
+) -> Standing:
+    """Judge an objective. `spans`: what was counted in each of `windows_of(objective)`; `edges`: the bucket grid;
+    `traffic`: whose requests were counted."""
+    promise = objective.sentence(traffic)
     window, fraction = objective.window.total_seconds(), float(objective.fraction)
     span = spans[window]
     share, budget = within(span.tally), budget_of(span.tally, fraction)
@@ -62,8 +68,8 @@ def stand(objective: Objective, spans: Mapping[float, Span], *, edges: Sequence[
     )
     gone = exhausted_in(budget, window, recent)
     state = _state(objective, span, share, budget, alerts, gone)
-    sentence = _sentence(state, objective, span, share, budget, alerts, gone, edges)
-    return Standing(objective, state, sentence, span, share, budget, burns, alerts, gone)
+    sentence = _sentence(state, promise, objective, span, share, budget, alerts, gone, edges)
+    return Standing(objective, promise, state, sentence, span, share, budget, burns, alerts, gone)
 
 
 def _state(
@@ -90,6 +96,7 @@ def _state(
 
 def _sentence(
     state: State,
+    promise: str,
     objective: Objective,
     span: Span,
     share: Within | None,
@@ -98,10 +105,9 @@ def _sentence(
     gone: float | None,
     edges: Sequence[float],
 ) -> str:
-    promise = objective.sentence()
     if share is None:
         if state == "NoTraffic":
-            return f"Nothing was asked of the pool in the window of {promise}."
+            return f"Nothing was asked in the window of {promise}."
         return f"Nothing was measured in the window of {promise}."
     got = _percent(share.low) if share.exact else f"{_percent(share.low)} to {_percent(share.high)}"
     first = f"{got} against {promise}"
@@ -136,12 +142,16 @@ def _nearest(objective: Objective, edges: Sequence[float]) -> str:
     return f"; {near} would be counted exactly"
 
 
-def status_of(standings: Sequence[Standing], *, source: Source, at: float) -> dict[str, Any]:
-    """What an SLO's status says: figures null where they are not known, shares 0..1, times in RFC 3339."""
+def status_of(
+    standings: Sequence[Standing], *, source: Source, at: float, pools: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """What an SLO's status says: figures null where they are not known, shares 0..1, times in RFC 3339. `pools`: whose
+    counts were added up, for an SLO on an Endpoint."""
     worst = min(standings, key=_urgency)
     return {
         "state": worst.state,
         "measuredAt": source,
+        **({"pools": list(pools)} if pools is not None else {}),
         "evaluatedAt": _time(at),
         "summary": _summary(worst),
         "objectives": [{**_summary(one), **_details(one, at)} for one in standings],
@@ -161,7 +171,7 @@ def _summary(one: Standing) -> dict[str, Any]:
         "threshold": objective.seconds,
         "fraction": float(objective.fraction),
         "window": objective.window.total_seconds(),
-        "promise": objective.sentence(),
+        "promise": one.promise,
         "state": one.state,
         "message": one.sentence,
         "attained": _short(share.low) if share else None,
@@ -223,12 +233,17 @@ def met_condition(standings: Sequence[Standing], generation: int) -> Condition:
 def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int) -> Condition:
     """The condition `Ready`: whether the SLO is being measured; `newest`: what the last five minutes said."""
     ref = spec.target_ref
+    endpoint = ref.kind == "Endpoint"
     where = f"the endpoint picker of {ref.kind} {ref.name}" if source == "gateway" else f"the engines of {ref.name}"
+    if endpoint:
+        where = f"the endpoint picker of a pool that Endpoint {ref.name} names"
     if newest.state != "unknown":
         sentence = f"{ref.kind} {ref.name} is there; its objectives are measured at the {source}."
         return Condition("Ready", "True", "TargetFound", sentence, generation)
     mend = f"`lamp integrity {ref.kind.lower()} {ref.name}` says why"
-    if source == "gateway":
+    if endpoint:
+        mend = "`lamp integrity pool NAME` of each says why"
+    elif source == "gateway":
         mend += "; measuredAt: engine would judge by the engines alone"
     return Condition(
         "Ready", "False", "NotMeasured", f"Nothing of {where} was read in the last five minutes: {mend}.", generation

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 7500e86d62613bc4b1a63b02001bb1138d879292ab315d71613b1cbb1739662f
+// schema-sha256: 5adb42c9583fc4b8e52db8a3b62192a9e2ada452714d4d70fc82b9fdbb83dc26
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -3283,10 +3283,10 @@ export interface components {
         };
         /**
          * SLOSpec
-         * @description Objectives of one pool. `measured_at`: `gateway` is what clients see, `engine` what the engines report.
+         * @description Objectives of one pool or endpoint. `measured_at`: `gateway` is what clients see, `engine` what engines report.
          *
-         *     Left out it is the gateway where the pool has an endpoint picker, else the engines. `traffic`: whose requests count,
-         *     all where it is left out.
+         *     Left out it is the gateway where the pool has an endpoint picker, else the engines. An endpoint is measured at the
+         *     gateways of all pools that it names, together. `traffic`: whose requests count, all where it is left out.
          */
         SLOSpecDocument: {
             /**
@@ -3308,9 +3308,9 @@ export interface components {
             /**
              * Kind
              * @default Pool
-             * @constant
+             * @enum {string}
              */
-            kind?: "Pool";
+            kind?: "Pool" | "Endpoint";
             /** Name */
             name: string;
         };
@@ -3448,10 +3448,12 @@ export interface operations {
             query?: {
                 /** @description `next` of the page before. */
                 cursor?: string;
+                /** @description Name of the endpoint that the SLO is about. */
+                endpoint?: string;
                 format?: "json" | "yaml";
                 /** @description Items in one answer. */
                 limit?: number;
-                /** @description Name of the pool. */
+                /** @description Name of the pool that the SLO is about. */
                 pool?: string;
                 /** @description Name of the SLO. */
                 slo?: string;

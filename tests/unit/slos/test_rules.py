@@ -9,7 +9,7 @@ import pytest
 
 from apps.catalog.domain.latency import latency_grid
 from apps.slos.domain.rules import RECORD, bad_share, rule_groups
-from apps.slos.domain.slo import Objective, Source
+from apps.slos.domain.slo import Objective, Source, TargetRef, Traffic
 
 EDGES = latency_grid()[1]
 
@@ -21,7 +21,14 @@ def objective(**changes: Any) -> Objective:
 
 def rules(*objectives: Objective, source: Source = "gateway") -> list[dict[str, Any]]:
     (group,) = rule_groups(
-        slo="fast", team="default", pool="chat", namespace="serving", objectives=objectives, source=source, edges=EDGES
+        slo="fast",
+        team="default",
+        target=TargetRef(name="chat"),
+        pools=["chat"],
+        namespace="serving",
+        objectives=objectives,
+        source=source,
+        edges=EDGES,
     )
     assert group["name"] == "lamplight-slo-fast"
     return list(group["rules"])
@@ -82,9 +89,24 @@ def test_a_token_has_no_error() -> None:
 def test_a_threshold_below_the_grid_has_no_rule() -> None:
     assert bad_share(objective(threshold="100us"), "engine", EDGES) is None
     assert not rule_groups(
-        slo="s", team="t", pool="p", namespace="n", objectives=[objective(threshold="100us")], source="engine",
-        edges=EDGES,
+        slo="s", team="t", target=TargetRef(name="p"), pools=["p"], namespace="n",
+        objectives=[objective(threshold="100us")], source="engine", edges=EDGES,
     )  # fmt: skip
+
+
+def test_the_rules_of_one_tenant_of_an_endpoint_name_both() -> None:
+    (group,) = rule_groups(
+        slo="fast", team="default", target=TargetRef(kind="Endpoint", name="front"), pools=["blue", "green"],
+        namespace="serving", objectives=[objective(metric="e2e")], source="gateway", edges=EDGES,
+        traffic=Traffic(tenant="acme", priority=10),
+    )  # fmt: skip
+    recorded = next(rule for rule in group["rules"] if "record" in rule)
+    assert 'job=~"serving/blue|serving/green",fairness_id="acme",priority="10"' in recorded["expr"]
+    assert recorded["labels"]["endpoint"] == "front"
+    assert recorded["labels"]["traffic"] == "tenant=acme,priority=10"
+    burning = next(rule for rule in group["rules"] if rule.get("alert") == "LamplightErrorBudgetBurn")
+    assert "(endpoint front) burns" in burning["annotations"]["summary"]
+    assert "of e2e of tenant acme at priority 10 within 500ms" in burning["annotations"]["description"]
 
 
 def test_a_missing_bucket_is_an_alert_of_its_own() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.slos.domain.attainment import Span, budget_of, within
+from apps.slos.domain.attainment import Span, budget_of, together, within
 from apps.slos.domain.burn import Burn, Pair, burn_of, exhausted_in, holds, pairs_of
 from apps.slos.domain.calendar import boundaries, cell
-from apps.slos.domain.slo import Objective
+from apps.slos.domain.slo import Objective, Traffic
 from apps.slos.domain.standing import met_condition, stand, status_of, windows_of
 from apps.slos.domain.tally import Tally
 
@@ -49,7 +49,7 @@ def steady(rate: float, bad: float, *, known: float = 1.0, most: float | None = 
         (1.0, 0.01, 1.0, "Met", "99% against 95% of ttft within 500ms over 28d; 80% of the error budget is left."),
         (1.0, 0.048, 1.0, "AtRisk", "4% of the error budget is left."),
         (1.0, 0.10, 1.0, "Breached", "the error budget is overspent 2.0 times"),
-        (0.0, 0.0, 1.0, "NoTraffic", "Nothing was asked of the pool"),
+        (0.0, 0.0, 1.0, "NoTraffic", "Nothing was asked in the window"),
         (0.0, 0.0, 0.2, "NoData", "Nothing was measured"),
         (1.0, 0.01, 0.3, "NoData", "only 30% of the time was measured"),
         (1.0, 0.10, 0.3, "Breached", "30% of the time was measured"),
@@ -164,3 +164,32 @@ def test_steps_of_a_calendar() -> None:
     assert cell(0, DAY, Tally(100, 99, 99, DAY / 4), 0.95, began=DAY * 3 / 4)["state"] == "met"
     assert cell(0, DAY, Tally(0, 0, 0, DAY, DAY), 0.95, began=None)["state"] == "no_traffic"
     assert cell(0, DAY, Tally(), 0.95, began=2 * DAY)["state"] == "unknown"
+
+
+spans = st.builds(
+    lambda seconds, known, idle, total, good, more: Span(
+        seconds, Tally(total, total * good, total * (good + (1 - good) * more), known * seconds, idle * known * seconds)
+    ),
+    st.floats(0, DAY), st.floats(0, 1), st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 1),
+)  # fmt: skip
+
+
+@given(st.lists(spans, min_size=1, max_size=6))
+def test_pools_together_lose_no_event_and_invent_no_knowledge(several: list[Span]) -> None:
+    whole = together(several)
+    assert whole.tally.total == sum(span.tally.total for span in several)
+    assert 0 <= whole.tally.known <= whole.seconds == max(span.seconds for span in several)
+    # nobody's gap is made smaller by somebody else's knowledge
+    for span in several:
+        assert whole.seconds - whole.tally.known >= span.seconds - span.tally.known - 1e-6
+    shares = [share for span in several if (share := within(span.tally)) is not None]
+    found = within(whole.tally)
+    if found is not None:
+        assert min(share.low for share in shares) - 1e-9 <= found.low <= max(share.low for share in shares) + 1e-9
+
+
+def test_whose_requests_they_are_is_in_every_sentence() -> None:
+    one = objective(metric="e2e")
+    standing = stand(one, steady(1.0, 0.1)(one), traffic=Traffic(tenant="acme"))
+    assert standing.promise == "95% of e2e of tenant acme within 500ms over 28d"
+    assert standing.sentence.startswith("90% against 95% of e2e of tenant acme within 500ms over 28d; ")
