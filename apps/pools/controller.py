@@ -22,10 +22,11 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, rollouts, selectors, services, standby, victims
+from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, standby, victims
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
+from apps.pools.domain import weights
 from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import VARIANT, WORKLOADS, PlanRefused
@@ -96,6 +97,9 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         live = {address_of(obj): obj for obj in observed.live}
         drift = drifting.look(pool, spec, desired, todo, live, consents)
         drifting.remember(lease, pool, drift)
+        prefetch = prefetching.look(kube, pool, desired, observed, fence)
+        if prefetch.weights.holds:
+            drift = replace(drift, todo=weights.waiting(drift.todo))
         if drift.todo.writes:
             if not observed.live:
                 ensure_namespace(kube, pool.namespace, fence)
@@ -114,12 +118,23 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         return Done(requeue_after=REFUSED_SECONDS)
     waits = approvals.waits(lease, pool, standing, cluster, kube, observed) if standing.waiting else None
     drifted = drift.sync()
-    beside = _beside(pool, desired, drift, owners, applied=blocked is None)
+    held = prefetch.sync
+    beside = _beside(pool, desired, drift, owners, applied=blocked is None and held is None)
+    if prefetch.weights.ready is not None:
+        beside["weights"] = prefetch.weights.to_json()
     conditions = _present(approvals.condition(pool, standing, waits), drift.condition(pool), owners.condition(pool))
-    conditions += _present(stood.condition)
-    sync = blocked or waits or drifted or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
+    conditions += _present(stood.condition, prefetch.condition(pool))
+    sync = (
+        blocked
+        or waits
+        or held
+        or drifted
+        or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
+    )
     report = _report(kube, pool, spec, desired, observed, sync, notes, owners)
     report = replace(report, conditions=conditions, status=beside)
+    if held is not None:
+        report = replace(report, rollout=None)  # none has begun: what runs is of the spec before
     if waits is not None:
         report = replace(report, rendered_hash="")  # of the spec that is live, not of the one that waits
     if blocked is not None:
@@ -127,7 +142,10 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         return Retry(blocked.message)
     if consents is not None:
         services.plan_carried_out(lease, pool)
-    return _sooner(_sooner(_settle(lease, known, report, observed), drift.look_again()), stood.again)
+    settled = _settle(lease, known, report, observed)
+    for again in (drift.look_again(), stood.again, prefetch.again):
+        settled = _sooner(settled, again)
+    return settled
 
 
 def _desired(known: Known, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:

@@ -16,6 +16,7 @@ from apps.embedded.controllers.namespace import NamespaceController
 from apps.embedded.controllers.node_lifecycle import GRACE_S, NodeLifecycleController
 from apps.embedded.controllers.replica_set import ReplicaSetController
 from apps.embedded.controllers.runtime import Cluster, Controller
+from apps.embedded.controllers.volume_claims import VolumeClaimController
 from apps.embedded.events import EventRecorder
 from apps.embedded.scheduler.scheduler import Scheduler
 
@@ -53,6 +54,7 @@ class Manager:
             EndpointSliceController(self._cluster, recorder(EndpointSliceController.name)),
             DisruptionController(self._cluster, recorder(DisruptionController.name)),
             JobController(self._cluster, recorder(JobController.name)),
+            VolumeClaimController(self._cluster, recorder(VolumeClaimController.name)),
             LeaderWorkerSetController(self._cluster, recorder(LeaderWorkerSetController.name)),
             AutoscalerController(self._cluster, recorder(AutoscalerController.name)),
             NodeLifecycleController(self._cluster, recorder(NodeLifecycleController.name), grace_s=node_grace_s),

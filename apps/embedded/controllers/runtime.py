@@ -39,6 +39,7 @@ class Cluster:
         self.endpoint_slices = View(client, "discovery.k8s.io", "v1", "endpointslices")
         self.budgets = View(client, "policy", "v1", "poddisruptionbudgets")
         self.jobs = View(client, "batch", "v1", "jobs")
+        self.claims = View(client, "", "v1", "persistentvolumeclaims")
         self.autoscalers = View(client, "autoscaling", "v2", "horizontalpodautoscalers")
         self.node_leases = View(client, "coordination.k8s.io", "v1", "leases", namespace="kube-node-lease")
 

@@ -8,6 +8,7 @@ import logging
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from apps.embedded.domain.objects import Object
@@ -34,6 +35,8 @@ from apps.embedded.kubelet.prober import Prober
 from apps.embedded.kubelet.process import Process
 from apps.embedded.kubelet.real_engine import adapted, is_engine
 from apps.embedded.kubelet.settings import Settings
+
+HUB = Path(__file__).with_name("hub_site")
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +191,9 @@ class Container:
             values["LAMPLIGHT_DNS"] = str(settings.kubeconfig)
         elif settings.real_engine and is_engine(argv):
             argv, values = adapted(argv, values, self.context.pod_ip)
+        elif image.name == "vllm" and not settings.real_engine:
+            # a script in the engine's image: it finds a hub to fetch weights from
+            values["PYTHONPATH"] = ":".join([str(HUB), *filter(None, [values.get("PYTHONPATH")])])
         env = {key: translate_paths(value, mounts) for key, value in values.items()}
         argv = [translate_paths(expand(argument, values), mounts) for argument in argv]
         cwd = settings.pod_directory(self.context.pod["metadata"]["uid"])

@@ -9,6 +9,7 @@ from typing import Any
 from apps.core.domain.conditions import Condition, Status
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.groups import groups_rolled_out, is_group, ready_and_starting
+from apps.pools.domain.options.model_cache import COMPONENT_WEIGHTS
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.pods import UNSCHEDULABLE, Replica
 from apps.pools.domain.reasons import REASONS
@@ -121,7 +122,9 @@ def health_of(
     if not deployments:
         return Health("Missing", "NothingDeployed", "nothing of the pool is in the cluster yet")
     counted = f"{sum(v.ready for v in variants)} of {sum(v.desired for v in variants)} replicas ready"
-    engines = _engines(variants, deployments, [pod for pod in pods if pod.component != COMPONENT_PICKER], counted)
+    # a Job that fetches weights is told of by a condition of its own
+    mine = [pod for pod in pods if pod.component not in (COMPONENT_PICKER, COMPONENT_WEIGHTS)]
+    engines = _engines(variants, deployments, mine, counted)
     routing = _routing(picker, [pod for pod in pods if pod.component == COMPONENT_PICKER], counted)
     worst = min((engines, routing), key=_badness)
     return Health(

@@ -21,6 +21,7 @@ TYPES = (
     ConditionType(_POOL, "Approved", None, "may the newest spec be live? (of pools whose specs wait for approval)"),
     ConditionType(_POOL, "Drifted", None, "did somebody change what was applied?"),
     ConditionType(_POOL, "ReplicasOwner", None, "have the replicas the writer that is declared?"),
+    ConditionType(_POOL, "WeightsReady", None, "are the weights on the pool's volume? (of pools with a modelCache)"),
     ConditionType(_POOL, "Standby", None, "do the engines sleep that are to sleep? (of pools with idle: standby)"),
 )
 
@@ -140,6 +141,11 @@ REASONS = (
     *_rows(
         "Applied",
         (
+            (
+                "WaitsForWeights",
+                "New replicas wait until the weights are on the volume.",
+                "See the condition WeightsReady; a fetch that failed is begun anew every five minutes.",
+            ),
             ("Applied", "The objects are as declared."),
             ("WaitingForApproval", "The newest spec waits for approval; an older one is live.", _APPROVE),
             ("RecreateNeedsConsent", "An object has to be deleted and made anew, which needs consent.", _CONSENT),
@@ -227,6 +233,28 @@ REASONS = (
             ("FallingAsleep", "An engine leaves the routing, ends its work, and is put to sleep."),
             ("Waking", "An engine is being woken."),
             ("StateUnread", "An engine does not tell whether it sleeps.", _LOGS),
+        ),
+    ),
+    *_rows(
+        "WeightsReady",
+        (
+            ("Fetched", "The weights are on the volume; the message has their commit."),
+            ("NotKept", "The pool keeps no weights: each replica reads them where they are."),
+            ("FetchStarting", "The Job that fetches them is about to begin."),
+            ("Fetching", "They are being fetched; new replicas wait."),
+            ("FetchWaits", "The Job's pod cannot run yet.", "Look at the volume claim and at the message."),
+            ("HubRefused", "The hub refused the token.", "Renew the Secret that the message names."),
+            ("VolumeFull", "The volume has no room for them.", "Raise modelCache.size, or clear the claim."),
+            ("DigestMismatch", "What was fetched is not what its digests say.", "Look at the volume's storage."),
+            ("RevisionMissing", "The repository has no such revision.", "Correct the Model's revision."),
+            ("RepositoryMissing", "The hub does not know the repository.", "Correct the Model's source."),
+            (
+                "HubUnreachable",
+                "The hub cannot be reached from the namespace.",
+                "Look at its network policy and proxy.",
+            ),
+            ("FetchTooSlow", "The Job ran out of time.", "Look at bandwidth to the hub and of the volume."),
+            ("FetchFailed", "The Job failed for another reason; the message has its last words.", _LOGS),
         ),
     ),
     *_rows(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 from apps.core.domain.units import format_bytes
@@ -37,9 +39,14 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
     return EngineParts(
         volumes=({"name": "weights-cache", "persistentVolumeClaim": {"claimName": _claim(context)}},),
         mounts=({"name": "weights-cache", "mountPath": HUB_PATH},),
-        # the weights are there: a start must not depend on a hub that may be away
-        env=(),
+        # what was fetched is what is served: a start neither depends on a hub that may be away, nor follows a branch
+        env=({"name": "HF_HUB_OFFLINE", "value": "1"},) if _prefetches(context) else (),
     )
+
+
+def _prefetches(context: Context) -> bool:
+    cache = context.spec.model_cache
+    return cache is not None and cache.prefetch and context.inputs.has("Job", "batch")
 
 
 def _objects(context: Context) -> tuple[Manifest, ...]:
@@ -61,7 +68,7 @@ def _objects(context: Context) -> tuple[Manifest, ...]:
                 },
             }
         )
-    if cache.prefetch and context.inputs.has("Job", "batch"):
+    if _prefetches(context):
         made.append(_prefetch(context))
     return tuple(made)
 
@@ -82,7 +89,7 @@ def _prefetch(context: Context) -> Manifest:
     container: dict[str, Any] = {
         "name": "fetch",
         "image": engine_image(context.spec, variant, context.inputs.accelerators[variant.accelerator], context.dialect),
-        "command": ["python3", "-c", _FETCH],
+        "command": ["python3", "-c", _script()],
         "args": [revision, *repositories],
         "env": [
             {"name": "HF_HOME", "value": HUB_PATH},
@@ -111,11 +118,9 @@ def _prefetch(context: Context) -> Manifest:
     }
 
 
-# the hub's own library, which every vLLM image has; the first repository is the model, the others are its adapters
-_FETCH = (
-    "import sys; from huggingface_hub import snapshot_download as fetch; revision, model, *adapters = sys.argv[1:]; "
-    "print(fetch(model, revision=revision), flush=True); [print(fetch(one), flush=True) for one in adapters]"
-)
+@functools.cache
+def _script() -> str:
+    return resources.files("apps.pools").joinpath("data", "fetch_weights.py").read_text(encoding="utf-8")
 
 
 def _from_hub(q: Question) -> str | None:

@@ -1,0 +1,126 @@
+"""Weights on a pool's volume: what their Job says, failures in sentences, and the script that the Job runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import apps.embedded.kubelet.container as kubelet
+from apps.catalog.domain.dialects import dialect
+from apps.pools.domain.paths import render
+from apps.pools.domain.plan import plan
+from apps.pools.domain.pods import Replica, read_pod
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.weights import fetched_of, job_of, waiting, weights_of
+from tests.unit.pools.paths import inputs_for, model_of, path_document
+from tests.unit.pools.rendering import POOL
+
+FAILED = {
+    "type": "Failed",
+    "status": "True",
+    "reason": "BackoffLimitExceeded",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+
+
+def objects() -> list[dict[str, Any]]:
+    spec = PoolSpec.from_document(path_document("optimized-baseline", modelCache={"size": "40Gi"}))
+    return list(render(POOL, spec, model_of(spec), inputs_for(spec), dialect("current")))
+
+
+def fetch(tmp_path: Path, *words: str, **env: str) -> list[str]:
+    """Run the Job's own script against the embedded cluster's hub; its lines."""
+    script = job_of(objects())["spec"]["template"]["spec"]["containers"][0]["command"][2]  # type: ignore[index]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], check=False, text=True, timeout=30, stdout=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(kubelet.HUB), "HF_HOME": str(tmp_path), **env},
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def state(status: dict[str, Any] | None, lines: list[str] = [], pods: list[Replica] = [], **known: str) -> Any:  # noqa: B006
+    wanted = job_of(objects())
+    live = {**wanted, "status": status} if status is not None and wanted is not None else None
+    return weights_of(wanted, live, pods, lines, known)
+
+
+def test_new_replicas_wait_and_those_that_run_go_on() -> None:
+    rendered = objects()
+    first = plan(rendered, [])
+    held = waiting(first)
+    assert {w.manifest["metadata"]["name"] for w in first.writes} - {
+        w.manifest["metadata"]["name"] for w in held.writes if w.manifest["kind"] == "Deployment"
+    } >= {"chat-h200"}
+    assert "Job" in {w.manifest["kind"] for w in held.writes}
+    assert not any(
+        w.manifest["kind"] == "Deployment" and "chat-h200" in w.manifest["metadata"]["name"] for w in held.writes
+    )
+
+
+def test_engines_read_what_was_fetched_and_nothing_else() -> None:
+    engine = next(o for o in objects() if o["kind"] == "Deployment" and o["metadata"]["name"] == "chat-h200")
+    assert {"name": "HF_HUB_OFFLINE", "value": "1"} in engine["spec"]["template"]["spec"]["containers"][0]["env"]
+
+
+def test_a_fetch_tells_its_commit_and_is_ready(tmp_path: Path) -> None:
+    lines = fetch(tmp_path, "main", "org/model", "org/adapter")
+    told = fetched_of(lines)
+    assert told is not None and len(told.commit) == 40 and told.files == 4
+    found = state({"conditions": [{"type": "Complete", "status": "True"}]}, lines)
+    assert (found.ready, found.reason, found.commit) == (True, "Fetched", told.commit)
+    assert told.commit in found.message
+    # the log is gone by then: what was known stays
+    again = state({"conditions": [{"type": "Complete", "status": "True"}]}, [], job=found.job, commit=found.commit)
+    assert again.commit == told.commit
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "said"),
+    [
+        (("main", "gated/llama"), "HubRefused", "Secret llm-d-hf-token, key HF_TOKEN, of namespace serving"),
+        (("main", "huge/model"), "VolumeFull", "raise modelCache.size"),
+        (("main", "broken/model"), "DigestMismatch", "model.safetensors is"),
+        (("missing", "org/model"), "RevisionMissing", "correct revision of the Model"),
+        (("main", "missing/model"), "RepositoryMissing", "correct source of the Model"),
+    ],
+)
+def test_a_fetch_that_fails_says_why(tmp_path: Path, words: tuple[str, ...], reason: str, said: str) -> None:
+    lines = fetch(tmp_path, *words)
+    found = state({"failed": 5, "conditions": [FAILED]}, lines)
+    assert (found.ready, found.reason) == (False, reason)
+    assert said in found.message
+    assert found.failed_at is not None
+    trying = state({"failed": 1}, lines)
+    assert trying.reason == "Fetching" and "attempt 2" in trying.message and said in trying.message
+
+
+def test_a_token_opens_what_is_gated(tmp_path: Path) -> None:
+    assert fetched_of(fetch(tmp_path, "main", "gated/llama", HF_TOKEN="hf_x")) is not None
+
+
+def test_damage_is_taken_away_so_that_the_next_attempt_fetches_it(tmp_path: Path) -> None:
+    fetch(tmp_path, "main", "broken/model")
+    assert not [p for p in tmp_path.rglob("blobs/*") if len(p.name) == 64]
+
+
+def test_what_is_not_there_yet_says_what_it_waits_for() -> None:
+    assert state(None).reason == "FetchStarting"
+    pending = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                               "message": "pod has unbound immediate PersistentVolumeClaims"}]}  # fmt: skip
+    pod = read_pod({"metadata": {"name": "chat-weights-1-x"}, "status": pending})
+    found = state({"active": 1}, [], [pod])
+    assert (found.reason, "unbound immediate" in found.message) == ("FetchWaits", True)
+    late = state({"conditions": [{**FAILED, "reason": "DeadlineExceeded", "message": "Job was active too long"}]})
+    assert late.reason == "FetchTooSlow"
+    assert state({"conditions": [FAILED]}, ["boom"]).message.endswith('it last said: "boom"')
+
+
+def test_a_pool_without_a_cache_has_nothing_to_wait_for() -> None:
+    found = weights_of(None, None, [], [], {})
+    assert (found.ready, found.holds) == (None, False)
