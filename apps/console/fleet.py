@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Refusal
 from apps.core.domain.units import HourlyPrice
 from apps.pools.models import Pool
+from apps.pools.selectors import asleep_of
 from apps.slos.selectors import slos_of_pools
 from apps.telemetry.selectors import Summary, summaries
 
@@ -37,6 +39,7 @@ _FILTERS = ("team", "health", "sync", "model")
 _PARAMETERS = [
     OpenApiParameter("q", str, description="Part of the name, team, model or cluster."),
     *(OpenApiParameter(name, str) for name in _FILTERS),
+    OpenApiParameter("name", str, description="Exactly this pool's name, in every team or in `team`."),
     OpenApiParameter("sort", str, enum=list(SORTS)),
     OpenApiParameter("order", str, enum=["asc", "desc"]),
     OpenApiParameter("limit", int, description=f"Rows, at most {MAX_ROWS}; totals are over all that match."),
@@ -57,29 +60,35 @@ class FleetView(ApiView):
             raise Refusal(f"order is asc or desc, not {order[:40]}.")
         limit = limit_of(request, default=MAX_ROWS, most=MAX_ROWS)
         filters = {name: query.get(name, "") for name in _FILTERS}
+        only = {name: value for name in ("team", "name") if (value := query.get(name, ""))}
         rows = [
             row
-            for row in fleet_rows(actor_of(request).visible_teams())
+            for row in fleet_rows(actor_of(request).visible_teams(), only)
             if matches(row, text=query.get("q", ""), **filters)
         ]
         shown = ordered(rows, sort, descending=order == "desc")[:limit]
         return Response({"items": shown, "totals": totals(rows), "truncated": len(shown) < len(rows), "next": None})
 
 
-def fleet_rows(teams: frozenset[str] | None) -> list[dict[str, Any]]:
-    """Rows of the pools of these teams (None: all), in the order of team and name; at most MAX_POOLS."""
-    pools = list(Pool.objects.visible_to(teams).order_by("team", "name")[:MAX_POOLS])
+def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Rows of the pools of these teams (None: all), in the order of team and name; at most MAX_POOLS.
+
+    `only`: columns of a pool (`team`, `name`) and the value that they must have.
+    """
+    pools = list(Pool.objects.visible_to(teams).filter(**only).order_by("team", "name")[:MAX_POOLS])
     prices = _prices({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
     figures = summaries(pool.uid for pool in pools)
     slos = slos_of_pools((pool.team, pool.name) for pool in pools)
     since = {key: _since(slo for slo, _ in found) for key, found in slos.items()}
     decided = last_of(pool.uid for pool in pools if since.get((pool.team, pool.name)))
+    asleep = asleep_of(pool.uid for pool in pools)
     return [
         fleet_row(
             replace(
                 _facts(pool, prices.get(pool.cluster_uid, {})),
                 breached_since=since.get((pool.team, pool.name)),
                 decided=decided.get(pool.uid),
+                asleep=asleep.get(pool.uid, {}),
             ),
             _figures(figures.get(pool.uid)),
             [(slo.name, spec, slo.status) for slo, spec in slos.get((pool.team, pool.name), [])],

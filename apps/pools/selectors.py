@@ -202,6 +202,14 @@ def asleep_wanted(target: ReplicaTarget | None) -> int:
     return target.asleep if target is not None else 0
 
 
+def asleep_of(uids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
+    """Replicas that are to sleep, by pool and variant; pools without any are left out."""
+    found: dict[UUID, dict[str, int]] = {}
+    for target in ReplicaTarget.objects.filter(pool_id__in=list(uids), asleep__gt=0):
+        found.setdefault(target.pool_id, {})[target.variant] = target.asleep
+    return found
+
+
 def pools_of_cluster(cluster: Cluster) -> list[str]:
     """Names of the pools that are bound to a cluster, for a refusal to delete it."""
     return [str(pool.key) for pool in Pool.objects.filter(cluster_uid=cluster.uid).order_by("team", "name")[:500]]

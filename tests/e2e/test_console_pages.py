@@ -107,7 +107,9 @@ def picture(page: Page, address: str) -> None:
 
 def test_the_first_page_says_what_breaches_since_when_and_what_was_done(page: Page) -> None:
     settled(page, "/")
-    breach = page.get_by_role("row").filter(has_text="Breached for")
+    urgent = page.get_by_role("region", name=re.compile("^Needs attention")).get_by_role("listitem")
+    expect(urgent.first).to_contain_text(re.compile("Degraded.*vision.*CrashLoopBackOff"))
+    breach = urgent.filter(has_text="Breached for")
     expect(breach).to_contain_text(re.compile(r"Breached for \d+ .*the error budget is overspent"))
     expect(breach).to_contain_text("The autoscaler")
     breach.get_by_role("link", name="The autoscaler").click()

@@ -34,6 +34,8 @@ class Facts:
     updated_at: str
     accelerators: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     prices: Mapping[str, HourlyPrice] = field(default_factory=dict)
+    # replicas in warm standby by variant
+    asleep: Mapping[str, int] = field(default_factory=dict)
     # of a pool that breaches or burns: since when, and what was decided last ({id, at, verb, sentence, actuation})
     breached_since: str | None = None
     decided: Mapping[str, Any] | None = None
@@ -72,6 +74,9 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
         "path": facts.spec.get("path"),
         "replicas": counts,
         "accelerators": accelerators,
+        "acceleratorsAsleep": sum(
+            facts.asleep.get(variant, 0) * per_replica for variant, (_, per_replica) in facts.accelerators.items()
+        ),
         "acceleratorsPerReplica": max((count for _, count in facts.accelerators.values()), default=None),
         "requestsPerSecond": _value(known, "requests_per_second"),
         "tokensPerSecond": _value(known, "tokens_per_second"),
@@ -211,6 +216,7 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "synced": sum(row["sync"] == "Synced" for row in rows),
         "replicas": {state: _sum(row["replicas"][state] for row in rows) for state in ("desired", "ready", "starting")},
         "accelerators": _sum(row["accelerators"] for row in rows),
+        "acceleratorsAsleep": sum(row["acceleratorsAsleep"] for row in rows),
         "requestsPerSecond": _sum(row["requestsPerSecond"] for row in rows),
         "tokensPerSecond": _sum(row["tokensPerSecond"] for row in rows),
         "costPerHour": _sum(row["costPerHour"] for row in rows) if len(currencies) <= 1 else None,

@@ -38,6 +38,14 @@ export const fleetQuery = queryOptions({
   refetchInterval: FLEET_EVERY_MS,
 });
 
+/** A pool as the fleet shows it: with its promises and what was decided about them. */
+export const fleetRowQuery = (team: string, name: string) =>
+  queryOptions({
+    queryKey: [...keys.fleet, team, name],
+    queryFn: async ({ signal }) => (await request<Fleet>("/fleet", { signal, query: { team, name } })).items[0] ?? null,
+    refetchInterval: FLEET_EVERY_MS,
+  });
+
 export const poolQuery = (team: string, name: string) =>
   queryOptions({
     queryKey: keys.poolObject(team, name),

@@ -96,6 +96,8 @@ export interface FleetRow {
   path: string;
   replicas: ReplicaCounts;
   accelerators: number | null;
+  /** Held by replicas in warm standby, among them. */
+  acceleratorsAsleep?: number;
   /** Of the largest variant. */
   acceleratorsPerReplica: number | null;
   /** Of prompt and generated tokens together, at the present rate. */
@@ -126,6 +128,7 @@ export interface FleetTotals {
   healthy: number;
   replicas: ReplicaCounts;
   accelerators: number | null;
+  acceleratorsAsleep?: number;
   requestsPerSecond: number | null;
   tokensPerSecond: number | null;
   costPerHour: number | null;
@@ -188,8 +191,10 @@ export interface Panel {
   title: string;
   unit: string;
   kind: "line" | "stacked" | "heatmap";
-  state: DataState;
+  state: DataState | "error";
   reason: string | null;
+  /** Of state "error": Lamplight's own signals could not be read, or the pool's source could not. */
+  cause?: "query" | "source" | null;
   /** Seconds between points. */
   step: number;
   lastSampleAt: number | string | null;

@@ -2,7 +2,7 @@ import { useMemo, useState, type ReactNode } from "react";
 import type { TimedPanel } from "../api/queries";
 import type { Panel } from "../api/types";
 import { sentenceOf } from "../api/problem";
-import { absolute, type Zone } from "../lib/time";
+import { absolute, clock, type Zone } from "../lib/time";
 import type { TimeWindow } from "../lib/timeRange";
 import { format, unitName } from "../lib/units";
 import { Button } from "../ui/Button";
@@ -10,7 +10,7 @@ import { Icon } from "../ui/Icon";
 import { Skeleton } from "../ui/Message";
 import { columns, type Columns } from "./data";
 import { DataTable } from "./DataTable";
-import { Heatmap } from "./Heatmap";
+import { Heatmap, HeatScale } from "./Heatmap";
 import { inWords, peaks } from "./heat";
 import { Legend, valueAt } from "./Legend";
 import { Marks, type Mark } from "./Marks";
@@ -98,7 +98,7 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
     );
   }
 
-  const drawn = panel !== undefined && (panel.state === "ok" || panel.state === "stale");
+  const drawn = panel !== undefined && panel.state !== "no_traffic" && panel.state !== "no_data";
   return (
     <figure className={styles.card} aria-label={title} data-state={failed ? "error" : (panel?.state ?? "loading")}>
       <header>
@@ -121,8 +121,16 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
           <span>Stale. {panel.reason}</span>
         </div>
       )}
+      {drawn && panel.state === "error" && (
+        <div className={styles.note} data-tone="bad">
+          <Icon name="triangle" />
+          <span>{panel.reason}</span>
+          {/* What the source refuses is mended there; the next tick tells. */}
+          {panel.cause !== "source" && <Button onClick={onRetry}>Try again</Button>}
+        </div>
+      )}
       {panel !== undefined && failed && <Trouble error={error} onRetry={onRetry} />}
-      <div className={styles.body}>
+      <div className={styles.body} data-past={panel?.state === "stale" || panel?.state === "error"}>
         {body}
         {drawn && !asTable && marks !== undefined && marks.length > 0 && <Marks marks={marks} from={panel.from} to={panel.to} zone={zone} />}
       </div>
@@ -131,7 +139,9 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
           (panel.heatmap === undefined ? (
             <Legend panel={panel} columns={points} at={cursor} />
           ) : (
-            <p className={styles.legend}>{inWords(panel.heatmap, cursor, panel.unit, (time) => absolute(time * 1000, zone))}</p>
+            <p className={styles.legend}>
+              {inWords(panel.heatmap, cursor, panel.unit, (time) => clock(time * 1000, zone))} <HeatScale heatmap={panel.heatmap} />
+            </p>
           ))}
       </div>
     </figure>

@@ -1,9 +1,9 @@
 import { useEffect, useRef, type KeyboardEvent, type PointerEvent } from "react";
 import type { Heatmap as Heat, Panel } from "../api/types";
 import { clock, day, type Zone } from "../lib/time";
-import { axisLabel } from "../lib/units";
+import { axisLabel, compact } from "../lib/units";
 import { onColoursChange } from "../state/theme";
-import { most, shown } from "./heat";
+import { most, roundMoments, shown } from "./heat";
 import { resolveColour } from "./palette";
 import styles from "./Chart.module.css";
 
@@ -51,6 +51,15 @@ function draw(canvas: HTMLCanvasElement, heatmap: Heat): void {
   });
 }
 
+/** What the shades mean. */
+export function HeatScale({ heatmap }: { heatmap: Heat }) {
+  return (
+    <span className={styles.shades} aria-hidden="true">
+      0 <i /> {compact(most(heatmap))} in a cell
+    </span>
+  );
+}
+
 /** Counts by bucket over time. For a screen reader it is a slider over its columns, as every chart. */
 export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -74,11 +83,12 @@ export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
   const step = (heatmap.columns[1]?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
   const every = Math.max(1, Math.ceil(rows.length / 5));
   const spans = (heatmap.columns.at(-1)?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
-  const ticks = count < 2 ? [] : [0.1, 0.37, 0.63, 0.9].map((share) => Math.round(share * (count - 1)));
+  const start = heatmap.columns[0]?.[0] ?? 0;
+  const ticks = count < 2 ? [] : roundMoments(start, start + spans);
 
   const move = (event: KeyboardEvent) => {
-    const start = at ?? count;
-    const goal = { ArrowLeft: start - 1, ArrowRight: start + 1, PageUp: start + 12, PageDown: start - 12, Home: 0, End: count - 1 }[event.key];
+    const from = at ?? count;
+    const goal = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from + 12, PageDown: from - 12, Home: 0, End: count - 1 }[event.key];
     if (event.key === "Escape") onCursor(null);
     if (goal === undefined) return;
     event.preventDefault();
@@ -124,14 +134,11 @@ export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
         {at !== null && <b style={{ left: `${((at + 0.5) / count) * 100}%` }} />}
       </div>
       <div className={styles.xs} aria-hidden="true">
-        {ticks.map((index) => {
-          const time = (heatmap.columns[index]?.[0] ?? 0) * 1000;
-          return (
-            <span key={index} style={{ left: `${((index + 0.5) / count) * 100}%` }}>
-              {spans > 2 * DAY ? day(time, zone) : clock(time, zone, step < 60 && spans < 600)}
-            </span>
-          );
-        })}
+        {ticks.map((time) => (
+          <span key={time} style={{ left: `${(((time - start) / step + 0.5) / count) * 100}%` }}>
+            {spans > 2 * DAY ? day(time * 1000, zone) : clock(time * 1000, zone, step < 60 && spans < 600)}
+          </span>
+        ))}
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 import type { Panel } from "../api/types";
 import { format } from "../lib/units";
-import { latest, type Columns } from "./data";
+import { isNothing, latest, type Columns } from "./data";
 import { strokeOf } from "./palette";
 import styles from "./Chart.module.css";
 
@@ -16,10 +16,15 @@ export function valueAt(columns: Columns, series: number, at: number | null): nu
   return at === null ? latest(values) : (values[at] ?? null);
 }
 
+/** Parts of a stack that are nothing all along are named in one breath; they have no area to tell apart. */
 export function Legend({ panel, columns, at }: Props) {
+  const isEmpty = (index: number) => panel.kind === "stacked" && isNothing(columns.values[index] ?? []);
+  const empty = panel.series.filter((_, index) => isEmpty(index));
+  const gathers = empty.length > 1 && empty.length < panel.series.length;
   return (
     <ul className={styles.legend}>
       {panel.series.map(({ key, label }, index) => {
+        if (gathers && isEmpty(index)) return null;
         const { token, width, dash } = strokeOf(key, index);
         return (
           <li key={key}>
@@ -34,6 +39,7 @@ export function Legend({ panel, columns, at }: Props) {
           </li>
         );
       })}
+      {gathers && <li className={styles.nothing}>nothing: {empty.map(({ label }) => label).join(", ")}</li>}
     </ul>
   );
 }

@@ -29,6 +29,8 @@ const AXIS_FONT = "12px system-ui, sans-serif";
 const GAP_LABEL = 4;
 const DAY = 86_400;
 
+const STEPPED = uPlot.paths.stepped?.({ align: 1 });
+
 function data(panel: Panel, plain: Columns): uPlot.AlignedData {
   const { times, values } = panel.kind === "stacked" ? stacked(plain) : plain;
   return [times, ...values] as uPlot.AlignedData;
@@ -52,29 +54,46 @@ function lonely(values: ArrayLike<number | null | undefined>): number[] {
   return all.flatMap((value, at) => (value != null && all[at - 1] == null && all[at + 1] == null ? [at] : []));
 }
 
+/** Whole things: drawn as steps, on an axis without halves. */
+const COUNTED = new Set(["replicas", "accelerators"]);
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+
+/** Words on a ground of their own, so that a line through them does not make them unreadable. */
+function said(ctx: CanvasRenderingContext2D, words: string, right: number, middle: number, ground: string, ratio: number): void {
+  const { width } = ctx.measureText(words);
+  const ink = ctx.fillStyle;
+  ctx.globalAlpha = 0.85;
+  ctx.fillStyle = ground;
+  ctx.fillRect(right - width - 3 * ratio, middle - 8 * ratio, width + 6 * ratio, 15 * ratio);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = ink;
+  ctx.fillText(words, right, middle);
+}
+
 function drawThresholds(chart: uPlot, panel: Panel): void {
   const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit);
   const { ctx, bbox } = chart;
   const ratio = devicePixelRatio;
+  if (panel.thresholds.length === 0) return;
   const colour = resolveColour("--threshold");
+  const ground = resolveColour("--surface");
   ctx.save();
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
   ctx.fillStyle = colour;
   ctx.strokeStyle = colour;
   ctx.lineWidth = 1.5 * ratio;
   ctx.textAlign = "right";
+  ctx.textBaseline = "middle";
   const right = bbox.left + bbox.width;
   for (const { label, value } of drawn.drawn) {
     const y = Math.round(chart.valToPos(value, "y", true));
     dashedLine(ctx, y, bbox.left, right, ratio);
-    ctx.textBaseline = y - bbox.top < 18 * ratio ? "top" : "bottom";
-    const gap = ctx.textBaseline === "top" ? GAP_LABEL * ratio : -GAP_LABEL * ratio;
-    ctx.fillText(label, right - GAP_LABEL * ratio, y + gap);
+    const below = y - bbox.top < 20 * ratio;
+    said(ctx, label, right - GAP_LABEL * ratio, y + (below ? 11 : -11) * ratio, ground, ratio);
   }
-  ctx.textBaseline = "top";
   if (drawn.above.length > 0) dashedLine(ctx, bbox.top + ratio, bbox.left, right, ratio);
   drawn.above.forEach(({ label }, row) => {
-    ctx.fillText(`${label} ↑ above this scale`, right - GAP_LABEL * ratio, bbox.top + (GAP_LABEL + row * 15) * ratio);
+    said(ctx, `${label} ↑ above this scale`, right - GAP_LABEL * ratio, bbox.top + (12 + row * 16) * ratio, ground, ratio);
   });
   ctx.restore();
 }
@@ -126,7 +145,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: 
         space: 70,
         values: (_, splits, __, ___, step) => splits.map((at) => (step >= DAY ? day(at * 1000, zone) : clock(at * 1000, zone, step < 60))),
       },
-      { ...axis, size: 62, space: 32, values: (_, splits) => splits.map((value) => axisLabel(value, panel.unit)) },
+      { ...axis, size: 62, space: 32, incrs: COUNTED.has(panel.unit) ? WHOLE_STEPS : undefined, values: (_, splits) => splits.map((value) => axisLabel(value, panel.unit)) },
     ],
     series: [
       {},
@@ -136,6 +155,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: 
         return {
           label,
           stroke: colour,
+          paths: COUNTED.has(panel.unit) ? STEPPED : undefined,
           width: layers ? 0 : width,
           dash: layers ? undefined : dash,
           fill: layers ? colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.8)") : undefined,

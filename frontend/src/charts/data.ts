@@ -59,6 +59,11 @@ export function scale(values: readonly (readonly (number | null)[])[], threshold
   const bottom = values.reduce((least, one) => one.reduce<number>((min, value) => Math.min(min, value ?? 0), least), 0);
   const min = bottom * HEADROOM;
   if (unit === "1") return { min, max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
-  if (unit === "requests" || unit === "replicas") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
+  if (unit === "requests" || unit === "replicas" || unit === "accelerators") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
   return { min, max: highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+}
+
+/** Whether a series never has a value above zero. */
+export function isNothing(values: readonly (number | null)[]): boolean {
+  return values.every((value) => !value);
 }

@@ -45,3 +45,12 @@ export function inWords(heatmap: Heatmap, at: number | null, unit: string, momen
   const at50 = format(edge(heatmap.buckets[bucketAt(counts, 0.5)]), unit);
   return `${moment(time)}: ${compact(total)} measured, half within ${at50}, 95 % within ${at95}`;
 }
+
+const STEPS = [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 2 * 86_400, 7 * 86_400];
+
+/** Round moments within a stretch (unix seconds), at most six of them. */
+export function roundMoments(from: number, to: number): number[] {
+  const step = STEPS.find((one) => (to - from) / one <= 6) ?? 14 * 86_400;
+  const first = Math.ceil(from / step) * step;
+  return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, at) => first + at * step);
+}

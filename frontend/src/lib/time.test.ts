@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { absolute, age, clock, millis } from "./time";
+import { absolute, age, byDay, clock, millis } from "./time";
 
 const AT = Date.UTC(2026, 10, 23, 14, 3, 10);
 
@@ -29,4 +29,12 @@ describe("age", () => {
   ])("%d ms ago reads %s", (elapsed, text) => expect(age(AT - elapsed, AT)).toBe(text));
 
   it("is a dash when unknown", () => expect(age(null, AT)).toBe("—"));
+});
+
+it("gathers what happened on one day of the zone, in the order given", () => {
+  const moments = ["2026-11-26T00:10:00Z", "2026-11-25T23:59:59Z", "2026-11-25T07:00:00Z"];
+  expect(byDay(moments, (one) => one, "utc").map(({ day, items }) => [day, items.length])).toEqual([
+    ["Thursday, 26 November 2026", 1],
+    ["Wednesday, 25 November 2026", 2],
+  ]);
 });

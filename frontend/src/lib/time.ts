@@ -54,3 +54,18 @@ export function age(at: number | null, now: number): string {
   const [first = ""] = duration(elapsed / 1000).split(/(?<=[a-z]) /);
   return first;
 }
+
+/** "Thursday, 26 November 2026". */
+export function dayName(at: number, zone: Zone): string {
+  return new Date(at).toLocaleDateString("en-GB", { ...options(zone), weekday: "long", day: "numeric", month: "long", year: "numeric" });
+}
+
+/** Items under the name of their day, in the order in which the days come. */
+export function byDay<T>(items: readonly T[], moment: (item: T) => string, zone: Zone): { day: string; items: T[] }[] {
+  const days = new Map<string, T[]>();
+  for (const item of items) {
+    const day = dayName(Date.parse(moment(item)), zone);
+    days.set(day, [...(days.get(day) ?? []), item]);
+  }
+  return [...days].map(([day, held]) => ({ day, items: held }));
+}

@@ -55,7 +55,12 @@ export function duration(value: number): string {
 export function percent(fraction: number): string {
   const value = fraction * 100;
   const places = Math.abs(value) >= 99.95 || Math.abs(value) < 0.05 ? 0 : 1;
-  return `${Number(value.toFixed(places))} %`;
+  return `${Number(value.toFixed(places))} %`.replace("-", "−");
+}
+
+/** Whole units with groups of three, for sums that people compare with an invoice: 1,205. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
 }
 
 /** Formats by the unit names that the API uses; an unknown unit is printed after the number. */
@@ -102,6 +107,7 @@ export function bytes(value: number | null | undefined): string {
 
 /** A tick on an axis: short, as the chart's title names the unit. */
 export function axisLabel(value: number, unit: string): string {
+  if (value === 0 && unit !== "1") return "0";
   if (unit === "s") return seconds(value);
   if (unit === "1") return percent(value);
   return compact(value);

@@ -113,7 +113,7 @@ describe("the fleet", () => {
     const line = (await screen.findByRole("link", { name: "chat" })).closest("tr")!;
     expect(within(line).getByText("Out of sync").textContent).toBe("Sync: Out of sync");
     expect(within(line).getByText("Degraded").textContent).toBe("Health: Degraded");
-    expect(line.textContent).toContain("SLO: BreachedTTFT 62 % of 95 %-660 %burns ×7.6");
+    expect(line.textContent).toContain("SLO: BreachedTTFT 62 %, goal 95 %−660 %burns ×7.6");
     expect(line.textContent).toContain("≤ 500 ms; objective missed");
     screen.getByText("No node is free.");
     expect(screen.getByText("Cost of a day", { selector: "dt" }).nextSibling?.textContent).toBe("—");

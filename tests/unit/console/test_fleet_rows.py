@@ -63,6 +63,12 @@ def test_a_row_puts_the_rooms_side_by_side() -> None:
     assert (row["requestsPerSecond"], row["ttftP95"], row["hitRate"]) == (2.0, 0.4, 0.7)
 
 
+def test_accelerators_of_sleepers_are_told_apart() -> None:
+    row = fleet_row(facts(asleep={"h200": 1}), figures(), [])
+    assert (row["accelerators"], row["acceleratorsAsleep"]) == (5, 2)
+    assert totals([row, row])["acceleratorsAsleep"] == 4
+
+
 def test_a_pool_nobody_has_looked_at_has_no_numbers() -> None:
     row = fleet_row(facts(status={}), None, slo("500ms", "95%"))
     assert (row["sync"], row["health"], row["dataState"]) == ("Unknown", "Unknown", "no_data")

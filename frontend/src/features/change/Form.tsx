@@ -61,11 +61,13 @@ export function Form({ text, onChange, errorAt, choices }: Props) {
       <datalist id="accelerators">{accelerators?.items?.map(({ name }) => <option key={name}>{name}</option>)}</datalist>
       <fieldset>
         <legend>Model and engine</legend>
-        {input("Model", ["spec", "model"], { list: "models" })}
-        {input("Engine image", ["spec", "engine", "image"])}
+        <div className={styles.pair}>
+          {input("Model", ["spec", "model"], { list: "models" })}
+          {input("Engine image", ["spec", "engine", "image"])}
+        </div>
         <Field label="Engine arguments" hint="one a line" error={errorAt("/spec/engine/args")}>
           <textarea
-            rows={Math.max(3, Array.isArray(args) ? args.length + 1 : 3)}
+            rows={Math.max(4, Array.isArray(args) ? args.length + 1 : 3)}
             spellCheck={false}
             value={Array.isArray(args) ? args.map(String).join("\n") : ""}
             onChange={({ target }) => set({ path: ["spec", "engine", "args"], value: target.value === "" ? [] : target.value.split("\n") })}

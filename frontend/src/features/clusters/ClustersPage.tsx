@@ -76,7 +76,7 @@ function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
           )
         }
       </Section>
-      <Section title={title("Nodes")} data={data?.nodes} {...section}>
+      {data !== undefined && <Section title={title("Nodes")} data={data.nodes} {...section}>
         {(nodes) =>
           nodes.length === 0 ? (
             <EmptyState title="There is no node with accelerators." />
@@ -102,7 +102,7 @@ function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
             />
           )
         }
-      </Section>
+      </Section>}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { decisionsQuery, type DecisionFilter } from "../../api/decisions";
-import type { Zone } from "../../lib/time";
+import { byDay, type Zone } from "../../lib/time";
 import { Button } from "../../ui/Button";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
@@ -8,20 +9,26 @@ import { DecisionRow } from "./DecisionRow";
 import styles from "./Decisions.module.css";
 
 /** Why the number of replicas is what it is, newest first. */
-export function Decisions({ filter, zone }: { filter: DecisionFilter; zone: Zone }) {
+export function Decisions({ filter, zone, tools }: { filter: DecisionFilter; zone: Zone; tools?: ReactNode }) {
   const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(decisionsQuery(filter));
   const entries = data?.pages.flatMap(({ items }) => items);
   return (
-    <Section title="Decisions" note="open one for its inputs, rules and clamps" data={entries} error={error} onRetry={() => void refetch()}>
+    <Section title="Decisions" note="open one for its inputs, rules and clamps" tools={tools} data={entries} error={error} onRetry={() => void refetch()}>
       {(rows) => (
         <>
-          {rows.length === 0 && (
+          {rows.length === 0 && filter.verb !== undefined && <EmptyState title="No decision was like this." />}
+          {rows.length === 0 && filter.verb === undefined && (
             <EmptyState title="The autoscaler has decided nothing here yet.">
               <p>It decides for pools whose spec.autoscaling.mode is active or advisory.</p>
             </EmptyState>
           )}
-          {rows.map((entry) => (
-            <DecisionRow key={entry.id} entry={entry} zone={zone} ofOne={filter.pool !== undefined} />
+          {byDay(rows, ({ firstAt }) => firstAt, zone).map(({ day, items }) => (
+            <section key={day} aria-label={day} className={styles.day}>
+              <h3>{day}</h3>
+              {items.map((entry) => (
+                <DecisionRow key={entry.id} entry={entry} zone={zone} ofOne={filter.pool !== undefined} />
+              ))}
+            </section>
           ))}
           {hasNextPage && (
             <div className={styles.more}>

@@ -7,6 +7,7 @@ import { Icon } from "../../ui/Icon";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { Segmented } from "../../ui/Segmented";
 import { useTitle } from "../../ui/useTitle";
+import { Attention } from "./Attention";
 import { FleetTable } from "./FleetTable";
 import { FleetTotals } from "./FleetTotals";
 import styles from "./Fleet.module.css";
@@ -55,6 +56,7 @@ export function FleetPage() {
         </div>
       ) : (
         <>
+          <Attention rows={data.items} />
           {data.truncated && (
             <p className={styles.truncated}>
               Showing the first {data.items.length} of {data.totals.pools} pools; filter and sort reach these only.

@@ -6,6 +6,7 @@ import { format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
 import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
+import { needsAttention } from "./need";
 import styles from "./Fleet.module.css";
 import { metricName, worst } from "./slo";
 import { sortBy, type FleetView, type Group, type Sort } from "./view";
@@ -46,7 +47,7 @@ function Slo({ row }: { row: FleetRow }) {
     <div title={speaks.message}>
       <SloStatus value={speaks.state} />
       <span className={styles.team}>
-        {metricName(speaks.metric)} {speaks.attained === null ? UNKNOWN : percent(speaks.attained)} of {percent(speaks.fraction)}
+        {metricName(speaks.metric)} {speaks.attained === null ? UNKNOWN : percent(speaks.attained)}, goal {percent(speaks.fraction)}
       </span>
     </div>
   );
@@ -73,8 +74,7 @@ function Replicas({ row }: { row: FleetRow }) {
     <>
       {ready ?? UNKNOWN} / {desired ?? UNKNOWN}
       <span className={styles.slo}>
-        {starting !== null && starting > 0 ? `${starting} starting, ` : ""}
-        {row.accelerators ?? UNKNOWN} accel.
+        {starting !== null && starting > 0 ? `${starting} starting` : `${row.accelerators ?? UNKNOWN} accel.`}
       </span>
     </>
   );
@@ -141,6 +141,7 @@ function Heading({ title, sort, number, view, onView }: Omit<Column, "cell"> & P
       role="columnheader"
       scope="col"
       data-number={number}
+      data-column={sort}
       aria-sort={sorted ? (down ? "descending" : "ascending") : undefined}
     >
       <button type="button" onClick={() => onView(sortBy(view, sort))}>
@@ -179,35 +180,20 @@ const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetR
             {row.name}
           </Link>
           <span className={styles.team}>
-            {row.team} · {row.model} · {row.cluster} <DataNote row={row} />
+            {row.team} · {row.cluster} <DataNote row={row} />
           </span>
+          <span className={styles.team}>{row.model}</span>
         </th>
         {COLUMNS.map(({ title: heading, sort, number, cell }) => (
-          <td role="cell" key={sort} data-label={heading} data-number={number}>
+          <td role="cell" key={sort} data-label={heading} data-number={number} data-column={sort}>
             <div>{cell(row)}</div>
           </td>
         ))}
       </tr>
-      {row.health !== "Healthy" && row.reason !== "" && (
+      {row.health !== "Healthy" && row.reason !== "" && !needsAttention(row) && (
         <tr role="row" className={styles.why}>
           <td role="cell" colSpan={COLUMNS.length + 1}>
             <code>{row.reason}</code> {row.message}
-          </td>
-        </tr>
-      )}
-      {row.breachedSince != null && (
-        <tr role="row" className={styles.why}>
-          <td role="cell" colSpan={COLUMNS.length + 1}>
-            <b>Breached for</b> <Age of={row.breachedSince} />: {worst(row.slo)?.message}
-            {row.decided != null && (
-              <>
-                {" "}
-                <Link to="/teams/$team/pools/$name/scaling" params={{ team: row.team, name: row.name }} search={{ decision: row.decided.id }}>
-                  The autoscaler
-                </Link>{" "}
-                <Age of={row.decided.at} /> ago: {row.decided.sentence} {row.decided.actuation}
-              </>
-            )}
           </td>
         </tr>
       )}
@@ -238,7 +224,7 @@ function flat(groups: Group[]): Item[] {
 
 /** A short list is drawn whole, so that the browser's own search finds everything in it. */
 const WHOLE = 80;
-const ROW_HEIGHT = 58;
+const ROW_HEIGHT = 74;
 
 interface Props {
   groups: Group[];

@@ -1,7 +1,7 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import type { FleetRow, FleetTotals as Totals, StockRow } from "../../api/types";
 import { clustersQuery, inventoryQuery } from "../../api/queries";
-import { compact, format, UNKNOWN } from "../../lib/units";
+import { compact, format, UNKNOWN, whole } from "../../lib/units";
 import styles from "./Fleet.module.css";
 import { lastSeen, stockOf, type Stock } from "./stock";
 
@@ -20,9 +20,10 @@ function useStock(rows: readonly FleetRow[]): Stock | null {
   return stockOf(answers.flatMap(({ data }) => data ?? []), largest) ?? lastSeen(asked.map(({ status }) => status.accelerators as StockRow[] | undefined));
 }
 
-function stockWords(stock: Stock): string {
+function stockWords(stock: Stock, asleep: number): string {
   const parts = [`${compact(stock.free)} free`];
   if (stock.fragmented > 0) parts.push(`${compact(stock.fragmented)} of them fragmented`);
+  if (asleep > 0) parts.push(`${compact(asleep)} held by sleepers`);
   return parts.join(", ");
 }
 
@@ -35,10 +36,10 @@ export function FleetTotals({ totals, rows }: { totals: Totals; rows: readonly F
     ["SLOs breached", rows.some(({ slo }) => slo.length > 0) ? `${breached} ${breached === 1 ? "pool" : "pools"}` : UNKNOWN],
     stock === null
       ? ["Accelerators", count(totals.accelerators)]
-      : ["Accelerators in use", `${compact(stock.used)} of ${compact(stock.allocatable)}`, stockWords(stock)],
+      : ["Accelerators", `${compact(stock.used)} of ${compact(stock.allocatable)}`, stockWords(stock, totals.acceleratorsAsleep ?? 0)],
     ["Requests", format(totals.requestsPerSecond, "requests/s")],
-    ["Tokens generated", format(totals.tokensPerSecond, "tokens/s")],
-    ["Cost of a day", totals.costPerHour === null ? UNKNOWN : compact(totals.costPerHour * 24), totals.costPerHour === null ? undefined : (totals.currency ?? "")],
+    ["Generated", format(totals.tokensPerSecond, "tokens/s")],
+    ["Cost of a day", totals.costPerHour === null ? UNKNOWN : whole(totals.costPerHour * 24), totals.costPerHour === null ? undefined : (totals.currency ?? "")],
   ];
   return (
     <dl className={styles.totals} aria-label="Totals of the fleet">

@@ -6,7 +6,7 @@ import { ChartCard } from "../../charts/ChartCard";
 import { fixedWindow, zoneOf } from "../../lib/timeRange";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { TimeControl, useTimeView } from "../../ui/TimeControl";
-import { panelsOf, type Part } from "./charts";
+import { groupsOf, type Part } from "./charts";
 import styles from "./Pool.module.css";
 import { POOL_RANGE } from "./view";
 
@@ -44,23 +44,28 @@ function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit
 export function Charts({ team, name, part, dress, marks }: Props) {
   const { data, error, refetch } = useQuery(panelsQuery(team, name));
   const [view] = useTimeView();
-  const panels = data === undefined ? undefined : panelsOf(part, data.items);
+  const groups = data === undefined ? undefined : groupsOf(part, data.items);
   return (
     <section aria-labelledby="charts">
       <div className={styles.controls}>
         <h2 id="charts">{fixedWindow(view) === undefined ? "Now" : "Then"}</h2>
         <TimeControl fallback={POOL_RANGE} />
       </div>
-      {panels === undefined && error !== null && (
+      {groups === undefined && error !== null && (
         <ErrorPanel error={error} what="The charts could not be loaded." onRetry={() => void refetch()} />
       )}
-      {panels === undefined && error === null && <Skeleton height="16rem" label="Loading the charts" />}
-      {panels !== undefined && panels.length === 0 && <EmptyState title="This server has no charts for this part." />}
-      <div className={styles.charts}>
-        {panels?.map((entry) => (
-          <Chart key={entry.name} entry={entry} team={team} name={name} dress={dress} marks={marks} />
-        ))}
-      </div>
+      {groups === undefined && error === null && <Skeleton height="16rem" label="Loading the charts" />}
+      {groups !== undefined && groups.every(({ panels }) => panels.length === 0) && <EmptyState title="This server has no charts for this part." />}
+      {groups?.map(({ title, panels }) => (
+        <div key={title} className={styles.group}>
+          {title !== "" && <h3>{title}</h3>}
+          <div className={styles.charts}>
+            {panels.map((entry) => (
+              <Chart key={entry.name} entry={entry} team={team} name={name} dress={dress} marks={marks} />
+            ))}
+          </div>
+        </div>
+      ))}
     </section>
   );
 }

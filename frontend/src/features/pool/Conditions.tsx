@@ -18,42 +18,61 @@ function ConditionStatus({ type, status }: Condition) {
   return <Status icon="triangle" tone="warn" word={status} label="Status" />;
 }
 
+/** Whether a condition says what one hopes for. */
+function isGood({ type, status }: Condition): boolean {
+  return status !== "Unknown" && (status === "True") !== GOOD_WHEN_FALSE.has(type);
+}
+
 export function Conditions({ pool, zone }: { pool: Pool; zone: Zone }) {
   const { generation } = pool.metadata;
   const isStale = ({ observedGeneration }: Condition) => observedGeneration < generation;
+  const isKept = (condition: Condition) => condition.type !== "Ready" && isGood(condition) && !isStale(condition);
+  const table = (conditions: Condition[]) => (
+    <Table
+      rows={conditions}
+      rowKey={({ type }) => type}
+      isStale={isStale}
+      columns={[
+        { title: "Type", cell: ({ type }) => type },
+        { title: "Status", cell: ConditionStatus },
+        { title: "Reason", cell: ({ reason }) => <code>{reason}</code> },
+        {
+          title: "Message",
+          wide: true,
+          cell: (condition) => (
+            <>
+              {condition.message}
+              {isStale(condition) && (
+                <span className={styles.stale}>
+                  reporting on generation {condition.observedGeneration}, current is {generation}
+                </span>
+              )}
+            </>
+          ),
+        },
+        { title: "Since", cell: ({ lastTransitionTime }) => <Age of={lastTransitionTime} zone={zone} /> },
+      ]}
+    />
+  );
   return (
     <Section title="Conditions" data={pool.status.conditions ?? []} error={null} onRetry={() => undefined}>
-      {(conditions) =>
-        conditions.length === 0 ? (
-          <EmptyState title="No condition has been reported yet." />
-        ) : (
-          <Table
-            rows={conditions}
-            rowKey={({ type }) => type}
-            isStale={isStale}
-            columns={[
-              { title: "Type", cell: ({ type }) => type },
-              { title: "Status", cell: ConditionStatus },
-              { title: "Reason", cell: ({ reason }) => <code>{reason}</code> },
-              {
-                title: "Message",
-                wide: true,
-                cell: (condition) => (
-                  <>
-                    {condition.message}
-                    {isStale(condition) && (
-                      <span className={styles.stale}>
-                        reporting on generation {condition.observedGeneration}, current is {generation}
-                      </span>
-                    )}
-                  </>
-                ),
-              },
-              { title: "Since", cell: ({ lastTransitionTime }) => <Age of={lastTransitionTime} zone={zone} /> },
-            ]}
-          />
-        )
-      }
+      {(conditions) => {
+        if (conditions.length === 0) return <EmptyState title="No condition has been reported yet." />;
+        const kept = conditions.filter(isKept);
+        return (
+          <>
+            {table(conditions.filter((one) => !isKept(one)))}
+            {kept.length > 0 && (
+              <details className={styles.kept}>
+                <summary>
+                  {kept.length} more {kept.length === 1 ? "is" : "are"} as {kept.length === 1 ? "it" : "they"} should be
+                </summary>
+                {table(kept)}
+              </details>
+            )}
+          </>
+        );
+      }}
     </Section>
   );
 }

@@ -1,10 +1,16 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Condition, Pool } from "../../api/types";
+import type { ReactNode } from "react";
+import { fleetRowQuery } from "../../api/queries";
+import type { Condition, FleetRow, Pool } from "../../api/types";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
 import { buttonLook } from "../../ui/Button";
 import { CopyButton } from "../../ui/CopyButton";
-import { HealthStatus, SyncStatus } from "../../ui/Status";
+import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
+import { needsAttention } from "../fleet/need";
+import { Trouble } from "../fleet/Attention";
+import { worst } from "../fleet/slo";
 import styles from "./Pool.module.css";
 
 /** The one sentence that sums the pool up: its `Ready` condition's. */
@@ -23,24 +29,37 @@ function servedName({ spec, status }: Pool): string {
   return typeof status.servedName === "string" ? status.servedName : spec.model;
 }
 
+/** The promise that needs attention most; leads to it. */
+function Promise({ team, row }: { team: string; row: FleetRow | null | undefined }) {
+  const speaks = worst(row?.slo ?? []);
+  if (speaks === undefined) return null;
+  return (
+    <Link to="/teams/$team/slos/$name" params={{ team, name: speaks.slo }} className={styles.promise}>
+      <SloStatus value={speaks.state} />
+    </Link>
+  );
+}
+
 export function PoolHeader({ pool }: { pool: Pool }) {
   const { metadata, spec, status } = pool;
+  const { data: row } = useQuery(fleetRowQuery(metadata.team, metadata.name));
   const endpoint = status.endpoint ?? "";
-  const curl = curlExample(endpoint, servedName(pool));
-  const facts: [string, string][] = [
+  const facts: [string, ReactNode][] = [
     ["Model", spec.model],
-    ["Cluster", spec.cluster],
-    ["Namespace", spec.namespace],
+    ["Cluster", `${spec.cluster} / ${spec.namespace}`],
     ["Path", spec.path ?? ""],
     ["Replicas", `${status.replicas?.ready ?? "—"} ready of ${status.replicas?.desired ?? "—"}`],
     ["Generation", String(metadata.generation)],
+    ["Endpoint", endpoint === "" ? "none before its service exists" : <Endpoint key="endpoint" at={endpoint} model={servedName(pool)} />],
   ];
+  const broken = row != null && needsAttention(row) && row.health !== "Degraded" && row.health !== "Missing";
   return (
     <header className={styles.header}>
       <div className={styles.title}>
         <h1>{metadata.name}</h1>
         <SyncStatus value={status.sync} />
         <HealthStatus value={status.health} />
+        <Promise team={metadata.team} row={row} />
         <Link to="/teams/$team/pools/$name/edit" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
           <Icon name="change" /> Change
         </Link>
@@ -54,6 +73,11 @@ export function PoolHeader({ pool }: { pool: Pool }) {
           </>
         )}
       </p>
+      {broken && (
+        <div className={styles.trouble} data-tone={worst(row.slo)?.state === "Breached" ? "bad" : "warn"}>
+          <Trouble row={row} />
+        </div>
+      )}
       <dl className={styles.facts}>
         {facts.map(([term, value]) => (
           <div key={term}>
@@ -62,22 +86,23 @@ export function PoolHeader({ pool }: { pool: Pool }) {
           </div>
         ))}
       </dl>
-      {endpoint === "" ? (
-        <p className="muted">No endpoint yet: it appears when the pool’s service exists.</p>
-      ) : (
-        <div className={styles.endpoint}>
-          <span>Endpoint</span>
-          <code>{endpoint}</code>
-          <CopyButton text={endpoint} label="Copy the endpoint" />
-          <details>
-            <summary>curl example</summary>
-            <div className={styles.curl}>
-              <pre tabIndex={0}>{curl}</pre>
-              <CopyButton text={curl} label="Copy the curl example" />
-            </div>
-          </details>
-        </div>
-      )}
     </header>
+  );
+}
+
+function Endpoint({ at, model }: { at: string; model: string }) {
+  const curl = curlExample(at, model);
+  return (
+    <div className={styles.endpoint}>
+      <code>{at}</code>
+      <CopyButton text={at} label="Copy the endpoint" />
+      <details>
+        <summary>curl example</summary>
+        <div className={styles.curl}>
+          <pre tabIndex={0}>{curl}</pre>
+          <CopyButton text={curl} label="Copy the curl example" />
+        </div>
+      </details>
+    </div>
   );
 }

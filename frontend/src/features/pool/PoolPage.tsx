@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
+import { getRouteApi, Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { POOL_TABS } from "../../app/places";
 import { poolQuery } from "../../api/queries";
 import { ApiError } from "../../api/problem";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { useShownActive } from "../../ui/useShownActive";
 import { useTitle } from "../../ui/useTitle";
 import { PoolHeader } from "./PoolHeader";
 import styles from "./Pool.module.css";
@@ -15,6 +16,8 @@ export function PoolPage() {
   const { team, name } = route.useParams();
   const { data: pool, error, refetch } = useQuery(poolQuery(team, name));
   useTitle(`${name} (${team})`);
+  const pathname = useRouterState({ select: ({ location }) => location.pathname });
+  const tabs = useShownActive<HTMLElement>(`${pathname} ${pool === undefined}`);
 
   if (error instanceof ApiError && error.status === 404) {
     return (
@@ -32,7 +35,7 @@ export function PoolPage() {
   return (
     <>
       <PoolHeader pool={pool} />
-      <nav aria-label="Parts of the pool" className={styles.tabs}>
+      <nav aria-label="Parts of the pool" className={styles.tabs} ref={tabs}>
         <ul>
           {POOL_TABS.map(({ to, title }) => (
             <li key={to}>

@@ -37,7 +37,8 @@ export function Rollout() {
             <p className={styles.sentence}>
               <Status {...STATES[rollout.state]} label="Rollout" />
               <span>
-                Generation {rollout.generation}: {rollout.message || rollout.reason}
+                Generation {rollout.generation}
+                {(rollout.message || rollout.reason) !== "" && `: ${rollout.message || rollout.reason}`}
               </span>
             </p>
             <dl className={styles.facts}>
@@ -66,7 +67,7 @@ export function Rollout() {
           </div>
         )}
       </Section>
-      {data !== undefined && (
+      {data !== undefined && data.variants.length > 0 && (
         <Section title="Variants" note="of the newest declaration" data={data.variants} error={null} onRetry={() => undefined}>
           {(variants) => (
             <Table

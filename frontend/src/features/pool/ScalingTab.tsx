@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { decisionsBetween, type Entry } from "../../api/decisions";
 import type { Panel } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
 import { Icon } from "../../ui/Icon";
 import { Section } from "../../ui/Section";
+import { Segmented } from "../../ui/Segmented";
 import { useTimeView } from "../../ui/TimeControl";
 import { Whole } from "../decisions/DecisionRow";
 import { Decisions } from "../decisions/Decisions";
@@ -17,12 +18,17 @@ import { POOL_RANGE } from "./view";
 
 const route = getRouteApi("/shell/teams/$team/pools/$name/scaling");
 const NONE: readonly Entry[] = [];
+const ONLY = [
+  { value: "all", label: "All" },
+  { value: "moves", label: "Without holds" },
+] as const;
 
 /** Replicas, load and its forecast, with a mark where the autoscaler moved; a mark opens what the decision rests on. */
 export function ScalingTab() {
   const { team, name } = usePool().metadata;
   const { decision } = route.useSearch();
   const [view] = useTimeView();
+  const [only, setOnly] = useState<(typeof ONLY)[number]["value"]>("all");
   const moves = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves")).data?.items ?? NONE;
   const holds = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold")).data?.items ?? NONE;
   const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds]), [moves, holds]);
@@ -46,7 +52,11 @@ export function ScalingTab() {
           {(id) => <Whole key={id} team={team} pool={name} id={id} />}
         </Section>
       )}
-      <Decisions filter={{ team, pool: name }} zone={zoneOf(view)} />
+      <Decisions
+        filter={{ team, pool: name, ...(only === "moves" ? { verb: "moves" } : {}) }}
+        zone={zoneOf(view)}
+        tools={<Segmented label="Which decisions" value={only} choices={ONLY} onChange={setOnly} />}
+      />
     </div>
   );
 }

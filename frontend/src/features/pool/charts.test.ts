@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { PanelEntry } from "../../api/types";
-import { panelsOf, type Part } from "./charts";
+import { groupsOf, panelsOf, type Part } from "./charts";
 
 const entry = (name: string): PanelEntry => ({ name, title: name, unit: "s", kind: "line" });
 const names = (part: Part, ...given: string[]) => panelsOf(part, given.map(entry)).map(({ name }) => name);
@@ -13,4 +13,17 @@ it("gives a panel that is new a part by its name", () => {
   expect(names("cache", ...added)).toEqual(["offload_bandwidth"]);
   expect(names("scaling", ...added)).toEqual(["cost_per_hour"]);
   expect(names("overview", ...added)).toEqual([]);
+});
+
+it("puts the many charts of latency under headings, and none of them twice", () => {
+  const given = ["gateway_ttft", "error_rate", "ttft", "queue", "ttft_heatmap", "itl"].map(entry);
+  const groups = groupsOf("latency", given);
+  expect(groups.map(({ title, panels }) => [title, panels.map(({ name }) => name)])).toEqual([
+    ["At the engines", ["ttft", "itl"]],
+    ["Distribution", ["ttft_heatmap"]],
+    ["Where the time goes", ["queue"]],
+    ["At the gateway", ["gateway_ttft"]],
+    ["What became of the requests", ["error_rate"]],
+  ]);
+  expect(groupsOf("overview", given).map(({ title }) => title)).toEqual([""]);
 });

@@ -28,3 +28,26 @@ export function panelsOf(part: Part, panels: readonly PanelEntry[]): PanelEntry[
   if (part === "overview") return listed;
   return [...listed, ...panels.filter((panel) => !everywhere.has(panel.name) && home(panel) === part)];
 }
+
+export interface ChartGroup {
+  /** Empty: of the part itself. */
+  title: string;
+  panels: PanelEntry[];
+}
+
+const GROUPS: readonly [title: string, belongs: (name: string) => boolean][] = [
+  ["At the engines", (name) => ["ttft", "itl", "e2e", "tpot"].includes(name)],
+  ["Distribution", (name) => name.endsWith("_heatmap")],
+  ["Where the time goes", (name) => ["breakdown", "queue", "waiting_by_reason"].includes(name)],
+  ["At the gateway", (name) => name.startsWith("gateway_")],
+  ["What became of the requests", () => true],
+];
+
+/** Many charts under headings; a part with few has none. */
+export function groupsOf(part: Part, panels: readonly PanelEntry[]): ChartGroup[] {
+  const all = panelsOf(part, panels);
+  if (part !== "latency") return [{ title: "", panels: all }];
+  const groups = GROUPS.map(([title]): ChartGroup => ({ title, panels: [] }));
+  for (const panel of all) groups[GROUPS.findIndex(([, belongs]) => belongs(panel.name))]?.panels.push(panel);
+  return groups.filter(({ panels: held }) => held.length > 0);
+}

@@ -1,12 +1,14 @@
 import { Link, useRouterState } from "@tanstack/react-router";
 import { PLACES } from "../../app/places";
+import { useShownActive } from "../../ui/useShownActive";
 import styles from "./Shell.module.css";
 
 export function Menu() {
   const pathname = useRouterState({ select: ({ location }) => location.pathname });
   const inFleet = /^\/teams\/[^/]+\/pools\//.test(pathname);
+  const row = useShownActive<HTMLElement>(pathname);
   return (
-    <nav aria-label="Main" className={styles.menu}>
+    <nav aria-label="Main" className={styles.menu} ref={row}>
       <ul>
         {PLACES.map(({ to, title }) => (
           <li key={to}>

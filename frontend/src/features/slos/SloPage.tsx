@@ -3,6 +3,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { budgetQuery, calendarQuery, sloQuery, standingOf, type Objective } from "../../api/slos";
 import type { TimedPanel } from "../../api/queries";
 import { ChartCard } from "../../charts/ChartCard";
+import { absolute, type Zone } from "../../lib/time";
 import { zoneOf } from "../../lib/timeRange";
 import { format, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
@@ -56,7 +57,7 @@ export function SloPage() {
             <SloStatus value={objective.state} />
           </div>
           <p>{objective.message}</p>
-          <Figures objective={objective} />
+          <Figures objective={objective} zone={zone} />
           <CalendarStrip
             steps={calendar.data?.items.find(({ key }) => key === objective.key)?.steps}
             error={calendar.error}
@@ -82,14 +83,14 @@ export function SloPage() {
   );
 }
 
-function Figures({ objective }: { objective: Objective }) {
+function Figures({ objective, zone }: { objective: Objective; zone: Zone }) {
   const { attained, attainedHigh, budget, burnRate, events, bad, knownShare } = objective;
   const figures: [string, string][] = [
     ["Attained", attained === null ? UNKNOWN : attainedHigh !== null && attainedHigh !== attained ? `${percent(attained)} to ${percent(attainedHigh)}` : percent(attained)],
     ["Promised", percent(objective.fraction)],
     ["Budget left", budget?.left == null ? UNKNOWN : percent(budget.left)],
     ["Burn rate", format(burnRate, "×")],
-    ["Used up", budget?.exhaustedAt == null ? "not at this rate" : new Date(budget.exhaustedAt).toLocaleString("en-GB")],
+    ["Used up", budget?.exhaustedAt == null ? "not at this rate" : absolute(Date.parse(budget.exhaustedAt), zone)],
     ["Outside the objective", bad === null || events === null ? UNKNOWN : `${format(bad, "requests")} of ${format(events, "requests")}`],
     ["Measured", knownShare === null ? UNKNOWN : `${percent(knownShare)} of the time`],
   ];

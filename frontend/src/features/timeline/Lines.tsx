@@ -1,33 +1,22 @@
 import { Link } from "@tanstack/react-router";
 import type { TimelineLine } from "../../api/types";
-import { absolute, clock, millis, type Zone } from "../../lib/time";
+import { absolute, byDay, clock, millis, type Zone } from "../../lib/time";
 import { Icon } from "../../ui/Icon";
 import { deed, shown } from "./view";
 import styles from "./Timeline.module.css";
 
 /** Lines of one day under the day's name. */
 export function Lines({ lines, zone, ofOne = false }: { lines: TimelineLine[]; zone: Zone; ofOne?: boolean }) {
-  const days = [...new Set(lines.map(({ at }) => dayOf(at, zone)))];
-  return days.map((day) => [day, lines.filter(({ at }) => dayOf(at, zone) === day)] as const).map(([day, held]) => (
+  return byDay(lines, ({ at }) => at, zone).map(({ day, items }) => (
     <section key={day} aria-label={day} className={styles.day}>
       <h2>{day}</h2>
       <ol>
-        {held.map((line) => (
+        {items.map((line) => (
           <Line key={`${line.source} ${line.id}`} line={line} zone={zone} ofOne={ofOne} />
         ))}
       </ol>
     </section>
   ));
-}
-
-function dayOf(at: string, zone: Zone): string {
-  return new Date(at).toLocaleDateString("en-GB", {
-    timeZone: zone === "utc" ? "UTC" : undefined,
-    weekday: "long",
-    day: "numeric",
-    month: "long",
-    year: "numeric",
-  });
 }
 
 const ADDRESSES: Record<string, "/teams/$team/pools/$name"> = { Pool: "/teams/$team/pools/$name" };
