@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 5adb42c9583fc4b8e52db8a3b62192a9e2ada452714d4d70fc82b9fdbb83dc26
+// schema-sha256: cfbfa9029544e8cacb1fee7f444c7a84902ce81274e8a1e0ffe0c9ca9ee50c5b
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -3817,6 +3817,8 @@ export interface operations {
                 /** @description Rows, at most 1000; totals are over all that match. */
                 limit?: number;
                 model?: string;
+                /** @description Exactly this pool's name, in every team or in `team`. */
+                name?: string;
                 order?: "asc" | "desc";
                 /** @description Part of the name, team, model or cluster. */
                 q?: string;
