@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
             fine = evictor.once(dry_run=settings.dry_run or rehearsing)
             if settings.once:
                 return 0 if fine else 1
-            stop.wait(evictor.pause())
+            evictor.wait(evictor.pause(), dry_run=settings.dry_run or rehearsing)
             rehearsing = False
         return 0
     finally:

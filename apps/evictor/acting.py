@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from .chunks import Chunks
 from .policy import Plan
@@ -34,45 +36,80 @@ class Removed:
 
 
 class Pace:
-    """At most `rate` actions a second, without bursts beyond a tenth of a second's worth."""
+    """At most `rate` actions a second, without bursts beyond a tenth of a second's worth. Thread-safe."""
 
     def __init__(
         self, rate: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
     ) -> None:
-        self._gap, self._clock, self._sleep = 1 / rate, clock, sleep
+        self.rate, self._clock, self._sleep = rate, clock, sleep
         self._next = clock()
+        self._lock = threading.Lock()
 
     def wait(self) -> None:
         now = self._clock()
-        self._next = max(self._next, now - 0.1) + self._gap
+        with self._lock:
+            self._next = max(self._next, now - 0.1) + 1 / self.rate
+            ahead = self._next - now
         # a sleep costs a turn of the processor, so it is worth one only every now and then
-        if self._next - now > LEAST_SLEEP:
-            self._sleep(self._next - now)
+        if ahead > LEAST_SLEEP:
+            self._sleep(ahead)
 
 
-def remove(chunks: Chunks, rows: Iterable[int], pace: Pace, *, stopped: Callable[[], bool]) -> Removed:
-    """Unlink the chunks of `rows` in their order."""
-    done = Removed()
-    for row in rows:
-        if stopped():
-            break
-        pace.wait()
-        path = chunks.path(row)
-        try:
-            status = os.stat(path, follow_symlinks=False)
-            # marking its use moves the time by at most a rounding; a new file is newer by more
-            if status.st_mtime > chunks.used[row] + 1.0:
-                done.kept += 1
-                continue
-            os.unlink(path)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            done.failed += 1
-            continue
-        done.files += 1
-        done.bytes += chunks.sizes[row]
+def remove(
+    chunks: Chunks,
+    rows: Sequence[int],
+    pace: Pace,
+    *,
+    stopped: Callable[[], bool],
+    at_once: int = 1,
+    gone: Callable[[int], None] = lambda row: None,
+) -> Removed:
+    """Unlink the chunks of `rows` in their order, `at_once` of them at a time. `gone` is called, by one thread at a
+    time, with each row whose file is no longer there."""
+    done, lock = Removed(), threading.Lock()
+    waiting = iter(rows)
+
+    def work() -> None:
+        while not stopped():
+            with lock:
+                row = next(waiting, None)
+            if row is None:
+                return
+            pace.wait()
+            outcome = _unlink(chunks, row)
+            with lock:
+                if outcome == "kept":
+                    done.kept += 1
+                elif outcome == "failed":
+                    done.failed += 1
+                else:
+                    if outcome == "removed":
+                        done.files += 1
+                        done.bytes += chunks.sizes[row]
+                    gone(row)
+
+    others = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(rows)) - 1)]
+    for other in others:
+        other.start()
+    work()
+    for other in others:
+        other.join()
     return done
+
+
+def _unlink(chunks: Chunks, row: int) -> Literal["removed", "kept", "failed", "missing"]:
+    path = chunks.path(row)
+    try:
+        status = os.stat(path, follow_symlinks=False)
+        # marking its use moves the time by at most a rounding; a new file is newer by more
+        if status.st_mtime > chunks.used[row] + 1.0:
+            return "kept"
+        os.unlink(path)
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "failed"
+    return "removed"
 
 
 def remove_unfinished(chunks: Chunks, now: float, pace: Pace) -> int:

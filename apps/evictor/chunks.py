@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 # <folder>/<model>_<12 digits>_r<rank>/<3 digits>/<2 digits>_g<group>/<64 digits>.bin; aside, while it is written:
@@ -32,13 +32,10 @@ class Chunks:
     row_of: dict[int, int] = field(default_factory=dict)
     unfinished: list[tuple[str, float]] = field(default_factory=list)
     duplicates: int = 0
+    bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.keys)
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.sizes)
 
     def path(self, row: int) -> str:
         return f"{self.folders[self.places[row]]}/{self.names[row]}"
@@ -52,15 +49,28 @@ class Chunks:
         if key in self.row_of:
             self.duplicates += 1
         self.row_of[key] = row
+        self.bytes += size
         self.keys.append(key)
         self.sizes.append(size)
         self.used.append(used)
         self.places.append(place)
         self.names.append(name)
 
+    def drop(self, row: int) -> None:
+        """The chunk of a row is gone; its row stays, without bytes."""
+        self.bytes -= self.sizes[row]
+        self.sizes[row] = 0
 
-def scan(root: str) -> Chunks:
-    """Read the folder. The time of last use is a file's mtime, which is written when the chunk is and moved when it is
+    def row_at(self, key: int, path: str) -> int | None:
+        """The row of a chunk, where it is the one at that path."""
+        row = self.row_of.get(key)
+        return row if row is not None and self.path(row) == path else None
+
+
+def scan(root: str, between: Callable[[Chunks], None] = lambda found: None) -> Chunks:
+    """Read the folder. `between` is called after each innermost folder with what was found so far.
+
+    The time of last use is a file's mtime, which is written when the chunk is and moved when it is
     used (volumes are mounted noatime). Links are not followed. Raises OSError when the root cannot be read."""
     found = Chunks()
     with os.scandir(root) as tops:
@@ -68,6 +78,7 @@ def scan(root: str) -> Chunks:
             if top.is_dir(follow_symlinks=False) and not top.name.startswith("."):
                 for folder in _leaves(top.path, 3):
                     _read(folder, top.name, found)
+                    between(found)
     return found
 
 

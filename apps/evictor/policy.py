@@ -12,11 +12,13 @@ from .settings import Settings
 @dataclass
 class Plan:
     """Rows of chunks to remove, in order, by reason: `purge` (another model's, engine's or accelerator's), `ttl`,
-    `quota`; `forced`: those of `quota` that were used within the measured reuse time. `kept`: bytes that remain."""
+    `quota`; `forced`: those of `quota` that were used within the measured reuse time. `kept`: bytes that remain.
+    `order`: all that remains, the first to go first."""
 
     purge: list[int] = field(default_factory=list)
     ttl: list[int] = field(default_factory=list)
     quota: list[int] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
     forced: int = 0
     kept: int = 0
 
@@ -31,12 +33,17 @@ def plan(
     *,
     reuse_time: float | None,
     depth: Callable[[int], int] = lambda key: 0,
+    high: float | None = None,
+    limit: float = 1.0,
+    more: int = 0,
 ) -> Plan:
     """What is to go at `now` (Unix seconds).
 
-    Over `high` of the quota, chunks go until `low` of it is left, least recently used first and, of those used
-    together, the end of the prompt first: a chunk without those before it is never found. What was used within
-    `reuse_time` (seconds, None when nobody has measured it) stays, unless the quota itself would be broken.
+    Over `high` of the quota (the settings' where it is not given), chunks go until as much less is left as the
+    settings' `low` is below their `high`, least recently used first and, of those used together, the end of the prompt
+    first: a chunk without those before it is never found. What was used within `reuse_time` (seconds, None when nobody
+    has measured it) stays, unless more than `limit` of the quota would be held. `more`: bytes that are held besides, in
+    chunks that are not known yet.
     """
     found = Plan()
     newest: dict[str, float] = {}
@@ -47,8 +54,10 @@ def plan(
         top for top, at in newest.items()
         if settings.live and top not in settings.live and now - at > settings.purge_after
     }  # fmt: skip
-    total, rest = 0, []
+    total, rest = more, []
     for row in range(len(chunks)):
+        if not chunks.sizes[row]:
+            continue
         if chunks.top(row) in stale:
             found.purge.append(row)
         elif settings.ttl and now - chunks.used[row] > settings.ttl:
@@ -58,17 +67,21 @@ def plan(
             total += chunks.sizes[row]
     found.ttl.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
     found.kept = total
-    if total <= settings.high * settings.quota:
-        return found
+    high = settings.high if high is None else min(high, settings.high)
+    low = max(high - (settings.high - settings.low), 0.0)
     rest.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
+    found.order = rest
+    if total <= high * settings.quota:
+        return found
     protected = now - reuse_time if reuse_time is not None else float("inf")
     for row in rest:
-        if found.kept <= settings.low * settings.quota:
+        if found.kept <= low * settings.quota:
             break
         if chunks.used[row] > protected:
-            if found.kept <= settings.quota:
+            if found.kept <= limit * settings.quota:
                 break
             found.forced += 1
         found.quota.append(row)
         found.kept -= chunks.sizes[row]
+    found.order = rest[len(found.quota) :]
     return found

@@ -18,7 +18,7 @@ _PACKAGE = "lamplight_evictor"
 _CODE_PATH = "/opt/lamplight"
 _FILES = (
     "__init__.py", "__main__.py", "acting.py", "canary.py", "chunks.py", "evictor.py", "listening.py", "metrics.py",
-    "policy.py", "reuse.py", "settings.py",
+    "policy.py", "queue.py", "reuse.py", "room.py", "settings.py",
 )  # fmt: skip
 
 

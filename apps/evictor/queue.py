@@ -1,0 +1,63 @@
+"""The chunks of a look in the order in which they may go, taken from the front until there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from .chunks import Chunks
+
+
+@dataclass
+class Taken:
+    """`rows` to remove, in order; `forced`: how many of them were used within the measured reuse time."""
+
+    rows: list[int] = field(default_factory=list)
+    forced: int = 0
+
+
+class Queue:
+    """`order`: rows of `chunks`, the first to go first."""
+
+    def __init__(self, chunks: Chunks, order: Sequence[int]) -> None:
+        self.chunks = chunks
+        self._order = order
+        self._next = 0
+
+    @classmethod
+    def of(cls, chunks: Chunks) -> Queue:
+        """All of a look that is not over, by age alone."""
+        rows = [row for row in range(len(chunks)) if chunks.sizes[row]]
+        rows.sort(key=chunks.used.__getitem__)
+        return cls(chunks, rows)
+
+    @property
+    def empty(self) -> bool:
+        return self._next >= len(self._order)
+
+    def take(
+        self,
+        size: float,
+        *,
+        forced: float,
+        since: float | None,
+        used_at: Callable[[int], float | None],
+    ) -> Taken:
+        """Rows of `size` bytes in all, or fewer where the rest is used since `since` (Unix seconds; None: not known);
+        of those only so many go as `forced` bytes want. What was used since the look stays: the next one sorts it."""
+        found, chunks = Taken(), self.chunks
+        while size > 0 and not self.empty:
+            row = self._order[self._next]
+            at, held = used_at(chunks.keys[row]), chunks.sizes[row]
+            if not held or (at is not None and at > chunks.used[row] + 1.0):
+                self._next += 1
+                continue
+            if since is not None and chunks.used[row] > since:
+                if forced <= 0:
+                    break
+                found.forced += 1
+            self._next += 1
+            found.rows.append(row)
+            size -= held
+            forced -= held
+        return found

@@ -1,0 +1,135 @@
+"""How full the folder is between two looks, and what is kept free of the quota."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.evictor.chunks import Chunks
+from apps.evictor.queue import Queue
+from apps.evictor.room import Room
+
+QUOTA = 1_000_000
+
+
+def looked(held: int, volume: int) -> Room:
+    room = Room(QUOTA, 0.95, 0.85)
+    room.turn(0.0, volume)
+    room.look_begins()
+    room.look_ends(0.0, held)
+    # all that the volume grows by is ours, as a look has shown
+    room.share = 1.0
+    return room
+
+
+def test_what_the_volume_grows_by_is_held_at_once() -> None:
+    room = looked(500_000, 7_000_000)
+    room.turn(0.1, 7_040_000)
+    assert room.held == pytest.approx(540_000)
+    room.removed(100_000)
+    room.turn(0.2, 6_980_000)
+    assert room.held == pytest.approx(480_000)
+
+
+def test_the_faster_engines_write_the_more_is_kept_free() -> None:
+    slow, fast = looked(0, 0), looked(0, 0)
+    for turn in range(1, 50):
+        slow.turn(turn / 10, turn * 100)
+        fast.turn(turn / 10, turn * 50_000)
+    assert fast.growth == pytest.approx(500_000, rel=0.05)
+    assert fast.reserve == pytest.approx(fast.growth * fast.latency)
+    assert fast.ceiling < fast.limit < slow.limit <= QUOTA
+    # a burst is remembered for the next one
+    for turn in range(50, 100):
+        fast.turn(turn / 10, 49 * 50_000)
+    assert fast.growth < 0.02 * fast.peak
+    assert fast.reserve > 0.9 * 500_000 * 0.2 * 0.9
+
+
+def test_a_slow_turn_is_believed_at_once() -> None:
+    room = looked(0, 0)
+    room.turn(3.0, 300_000)
+    assert room.latency == 3.0
+
+
+def test_a_look_sees_half_of_what_is_written_while_it_goes_on() -> None:
+    room = looked(0, 0)
+    room.look_begins()
+    room.turn(1.0, 200_000)
+    room.look_ends(1.0, 100_000)
+    assert room.held == pytest.approx(200_000)
+
+
+def test_others_on_the_volume_are_told_from_what_is_ours() -> None:
+    room = looked(500_000, 0)
+    for look in range(1, 6):
+        room.look_begins()
+        room.turn(float(look), look * 100_000)
+        room.look_ends(float(look), 500_000)
+    assert room.share < 0.1
+    room.turn(6.0, 600_000)
+    assert room.held < 520_000
+
+
+def test_what_no_look_has_shown_costs_a_look_and_no_chunk() -> None:
+    room = Room(QUOTA, 0.95, 0.85)
+    room.turn(0.0, 0)
+    room.look_begins()
+    room.look_ends(0.0, 900_000)
+    room.turn(0.1, 40_000)
+    assert not room.doubtful
+    room.turn(0.2, 60_000)
+    assert (room.held, room.doubtful) == (900_000, True)
+    room.look_begins()
+    room.look_ends(0.3, 960_000)
+    assert (room.share, room.doubtful) == (1.0, False)
+    room.turn(0.4, 80_000)
+    assert room.held == 980_000
+
+
+def test_a_volume_that_says_nothing_leaves_the_looks() -> None:
+    room = looked(0, 0)
+    for look in range(1, 4):
+        room.turn(look - 0.01, 0)
+        room.look_begins()
+        room.look_ends(float(look), look * 100_000)
+    assert not room.told
+    assert room.growth == pytest.approx(100_000, rel=0.02)
+    room.turn(3.5, 0)
+    assert room.held == pytest.approx(350_000, rel=0.02)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 5.0), st.integers(-200_000, 400_000)), max_size=30))
+def test_there_is_an_order_whatever_happens(turns: list[tuple[float, int]]) -> None:
+    room, at, volume = looked(300_000, 10**9), 0.0, 10**9
+    for since, grown in turns:
+        at, volume = at + since, volume + grown
+        room.turn(at, volume)
+        assert room.growth >= 0
+        assert room.floor < room.ceiling <= room.limit <= QUOTA
+        assert room.floor > 0.1 * QUOTA
+        assert room.held >= 300_000
+
+
+def queue(*used: float) -> Queue:
+    chunks = Chunks()
+    chunks.folders.append("/x")
+    chunks.tops.append("now")
+    for key, at in enumerate(used):
+        chunks.add(f"{'ab' * 24}{key:016x}.bin", 100, at, 0)
+    return Queue.of(chunks)
+
+
+def test_what_was_used_since_the_look_stays() -> None:
+    line = queue(10.0, 20.0, 30.0)
+    taken = line.take(250, forced=0, since=None, used_at={1: 99.0}.get)
+    assert (taken.rows, taken.forced, line.empty) == ([0, 2], 0, True)
+
+
+def test_what_comes_back_goes_only_for_as_many_bytes_as_the_quota_forces() -> None:
+    line = queue(10.0, 60.0, 70.0, 80.0)
+    taken = line.take(400, forced=150, since=50.0, used_at=lambda key: None)
+    assert (taken.rows, taken.forced) == ([0, 1], 1)
+    taken = line.take(400, forced=-1, since=50.0, used_at=lambda key: None)
+    assert taken.rows == []
