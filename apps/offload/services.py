@@ -177,7 +177,7 @@ def _tell_refusals(entry: Entry, decision: Decided) -> None:
         if kind in entry.state.slow:
             continue
         measured = measured or Measured.of(entry.signals)
-        text = tier_sentence(entry.policy, measured, kind, entry.signals.bandwidths[kind])
+        text = tier_sentence(entry.policy, measured, kind, entry.signals.bandwidths)
         pool = entry.pool
         record_event(
             kind="Pool", uid=pool.uid, team=pool.team, name=pool.name,

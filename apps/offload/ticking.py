@@ -49,7 +49,7 @@ _CONTROL_SECONDS = 900.0
 # counters of a tier are believed from so many bytes on
 _LEAST_BYTES = 64 * 2**20
 # a copy to pinned host memory over PCIe 4 x16, until it is measured
-_ASSUMED_HOST = Bandwidth(load=20e9, store=20e9, latency=0.001, source="assumed")
+_ASSUMED_HOST = Bandwidth(load=20e9, store=20e9, source="assumed")
 _COUNTS = ("device_hits", "wanted", "requests")
 
 
@@ -295,7 +295,7 @@ def _measured(kind: str, sums: Mapping[str, float], newest: Mapping[str, float],
     if loaded < _LEAST_BYTES or loading <= 0:
         return None
     store = stored / storing if stored >= _LEAST_BYTES and storing > 0 else loaded / loading
-    return Bandwidth(loaded / loading, store, 0.002, "measured", now - newest[names[0]])
+    return Bandwidth(loaded / loading, store, source="measured", age=now - newest[names[0]])
 
 
 # --- what the canary and the others did ------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from apps.core.domain.conditions import format_time
-from apps.offload.domain.benefit import break_even, evaluate, recompute_seconds, shortest
+from apps.offload.domain.benefit import break_even, evaluate, recompute_seconds, shortest, to_device
 from apps.offload.domain.options import CHUNKS, best_of, options
-from apps.offload.domain.sentences import cost_of, proof_text, size_text, tier_sentence, typical_length
+from apps.offload.domain.sentences import cost_of, proof_text, saved_of, size_text, tier_sentence, typical_length
 from apps.offload.domain.sketch import DISTANCE_EDGES, LENGTH_EDGES, TIME_EDGES, Sketch
 from apps.offload.domain.types import Configuration, Gain, Option, Placed, Policy, Signals, State, Window
 from apps.offload.models import Probe, ReuseState
@@ -71,7 +71,6 @@ def proof(state: State, policy: Policy) -> dict[str, Any] | None:
         return None
     tiers = [{"kind": t.kind, "bytes": t.bytes, "claim": t.claim} for t in found.configuration.tiers]
     without, with_ = _window(policy, found.without), _window(policy, found.with_)
-    saved = without["gpuSecondsPerKtok"] - with_["gpuSecondsPerKtok"] if without and with_ else None
     return {
         "at": _time(found.at),
         "kept": found.kept,
@@ -80,7 +79,7 @@ def proof(state: State, policy: Policy) -> dict[str, Any] | None:
         "without": without,
         "with": with_,
         "expected": found.expected,
-        "measured": saved,
+        "measured": saved_of(policy, found.with_) if found.with_ is not None else None,
         "sentence": proof_text(policy, found).strip(),
     }
 
@@ -137,7 +136,8 @@ def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any
         own = [o for o in everything if [t.kind for t in o.configuration.tiers] == [tier.kind]]
         best = max(own, key=lambda option: option.gain.net, default=None)
         gain = best.gain if best is not None else none
-        least = shortest(policy, bandwidth)
+        way = to_device(tier.kind, signals.bandwidths)
+        least = shortest(policy, way) if way is not None else None
         pays = gain.net > 0 and best is not None
         verdict = "in use" if on else "worth it" if pays else "refused"
         found.append(
@@ -147,7 +147,7 @@ def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any
                 "hitRate": gain.hit_rate,
                 "gain": gain_json(policy, gain, none),
                 "verdict": verdict,
-                "sentence": tier_sentence(policy, standing.measured, tier.kind, bandwidth),
+                "sentence": tier_sentence(policy, standing.measured, tier.kind, signals.bandwidths),
             }
         )
     return found

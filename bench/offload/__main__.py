@@ -1,23 +1,37 @@
 """Offload: `auto` against the best fixed tiers found by trying all, and against what others do.
 
-    make bench NAME=offload                       one routing and three bandwidths (about a minute)
-    make bench NAME=offload ARGS="--full"         both traces and an unseen one, both routings, five bandwidths
+    make bench NAME=offload                       two made-up traces, one routing, three bandwidths
+    make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths
 
-Four replicas of an 8B model on H200s (128 KiB of KV a token, step times as measured), a trace of 512-token blocks
-played over and over with fresh blocks for `--hours`. Benefit: seconds of a replica saved, a load counted as if the
-replica waited for it, minus what storing slows, memory and storage at their prices; for `auto` also restarts, and
-the canary's replica for as long as it stands. `ok`: the sampled curve is within 2 points of the exact one; `auto`
-has at least 90 % of the best fixed benefit wherever that is more than 2 % of the work, and is never worse than no
-tier by more than 1 % of the work; and one core carries 100,000 blocks/s of events.
+Four replicas of an 8B model on H200s (128 KiB of KV a token), a trace of 512-token blocks played over and over with
+fresh blocks for `--hours`. Benefit: seconds of a replica saved, a load counted as if the replica waited for it, minus
+what storing slows, memory and storage at their prices; for `auto` also restarts, and the canary's replica for as long
+as it stands; it begins with nothing, as everybody does who declares a pool, the fixed tiers are there from the start.
+
+What tiers truly bring is told by exact LRU distances and by service times of an engine (`service.py`: measured, or the
+physics fitted to it), not by the policy's formulas; one case is played by the simulator event by event beside it.
+
+The policy was mended and its constants were chosen while looking at the traces `SEEN`; `UNSEEN` were made afterwards,
+and what `auto` does on them alone is told apart. `ok`, on all of them:
+
+* every case in which an oracle reaches nine tenths of the best fixed benefit that knows the best tiers at once, but has
+  to try them on one replica for the least time and to restart the others once: `auto` has 90 % of it. Below that the
+  trial alone costs more than a tenth of what there is to gain, and a ratio says nothing: there `auto` is within 1 % of
+  the work of that oracle. Every case is one or the other, and all of them together (sums) reach 90 %;
+* no case is worse than no tier by more than 1 % of the work;
+* the sampled curve is within 2 points of the exact one, and one core carries 100,000 blocks/s of events.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -25,14 +39,16 @@ from apps.offload.domain.benefit import GIB
 from apps.offload.domain.feed import Delivery
 from apps.offload.domain.options import CHUNKS
 from apps.offload.domain.reuse import ALL, Reuse
-from apps.offload.domain.types import Bandwidth, Configuration, Placed, Policy, TierPolicy
+from apps.offload.domain.types import WATCH, Bandwidth, Configuration, Placed, Policy, TierPolicy
 from apps.offload.feeding import PoolFeed
 from bench.common import finish, shared
-from bench.offload.auto import live, observe
-from bench.offload.fleet import Played, play
+from bench.offload.auto import STARTUP, live, observe
+from bench.offload.fleet import Floats, Played, play
 from bench.offload.peers import arc_hits, pvc_evictor_hits
-from bench.offload.truth import Truth
-from bench.offload.workloads import BLOCK, Request, conversations, mooncake
+from bench.offload.service import VOLUME_LATENCY
+from bench.offload.simulated import saved_by_simulator
+from bench.offload.truth import Hits, Truth
+from bench.offload.workloads import BLOCK, Request, conversations, documents, mooncake
 
 REPLICAS = 4
 DEVICE_TOKENS = 400_000
@@ -42,8 +58,26 @@ _HOSTS = (0, 48, 64, 96, 128, 160, 192, 224, 256)
 _VOLUMES = (0, 256, 512, 1024, 2048)
 _TTLS = (120, 600, 1200, None)
 LIMIT_POINTS, LIMIT_SHARE, LIMIT_LOSS, LIMIT_BLOCKS = 2.0, 0.9, 0.01, 100_000
-# what is gained must be worth looking at: below this share of the work a ratio says nothing
-_WORTH = 0.02
+# seconds of a replica: a canary starts and is watched for the least time, then all others restart
+TRIAL = STARTUP + WATCH[0] + REPLICAS * STARTUP
+# of the truth against the simulator, of the work
+LIMIT_APART = 0.03
+SEEN: dict[str, Callable[[], list[Request]]] = {
+    "mooncake synthetic": lambda: mooncake(shared("traces", "mooncake", "synthetic_trace.jsonl")),
+    "mooncake 1000": lambda: mooncake(shared("traces", "mooncake", "mooncake_trace_1000.jsonl")),
+    "conversations": partial(conversations, 11),
+    "documents, few hot": partial(documents, 21, count=300, skew=1.1, blocks=16, once=0.2),
+    "documents, many flat": partial(documents, 22, count=900, skew=0.4, blocks=20, once=0.1),
+}
+UNSEEN: dict[str, Callable[[], list[Request]]] = {
+    "conversations, slower": partial(conversations, 47, seconds=1800.0, rate=2.0),
+    "documents, steep": partial(documents, 51, count=600, skew=1.4, blocks=24, once=0.05),
+    "documents, long": partial(documents, 52, count=250, skew=0.7, blocks=48, once=0.15, rate=1.5),
+    "documents, short": partial(documents, 53, count=2500, skew=0.6, blocks=5, once=0.3, rate=8.0),
+    "mostly once": partial(documents, 54, count=500, skew=0.8, blocks=16, once=0.7),
+}
+TRACES = {**SEEN, **UNSEEN}
+_SMALL = ("documents, long", "conversations, slower")
 
 
 @dataclass(frozen=True)
@@ -62,36 +96,74 @@ class Row:
 
     @property
     def share(self) -> float | None:
-        """Of the best fixed benefit; None where there is next to none."""
-        return self.auto / self.best if self.best > _WORTH * self.work else None
+        """Of the best fixed benefit; None where there is none."""
+        return self.auto / self.best if self.best > 0 else None
+
+    @property
+    def small(self) -> bool:
+        """Whether a trial and the restarts cost more than a tenth of what there is to gain."""
+        return self.best * (1 - LIMIT_SHARE) < TRIAL
+
+    @property
+    def behind(self) -> float:
+        """Behind an oracle that tries the best at once, or does nothing: of the work."""
+        return (max(self.best - TRIAL, 0.0) - self.auto) / self.work
 
     @property
     def loss(self) -> float:
         """Against no tier at all, of the work."""
         return max(0.0, -self.auto) / self.work
 
+    @property
+    def ok(self) -> bool:
+        close = self.behind <= LIMIT_LOSS if self.small else self.auto >= LIMIT_SHARE * self.best
+        return close and self.loss <= LIMIT_LOSS
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of one trace: points between curves, and what was compared."""
+
+    error: float
+    rows: list[Row]
+
 
 def main() -> None:
     options = _options()
     began = time.monotonic()
-    traces = _traces(options.full)
-    errors = {name: curve_error(requests) for name, requests in traces.items()}
+    names = tuple(TRACES) if options.full else _SMALL
+    # the reference data is looked for here: a worker that leaves would be an error
+    shared("traces", "mooncake")
+    bandwidths = BANDWIDTHS if options.full else (2.0, 5.0, 50.0)
+    routings = ("prefix", "random") if options.full else ("prefix",)
+    one = partial(of_trace, routings=routings, bandwidths=bandwidths, hours=options.hours)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(names), 4)) as workers:
+        told = dict(zip(names, workers.map(one, names), strict=True))
+    errors = {name: found.error for name, found in told.items()}
     for name, error in errors.items():
         print(f"curve of {name}: at most {error:.2f} points from the exact one")
+    apart = apart_from_simulator()
+    print(f"truth: {100 * apart:.2f} % of the work from the simulator, event by event")
     blocks_s = collector_speed()
     print(f"collector: {blocks_s:,.0f} blocks/s on one core (vLLM's maps with token ids, decoded, sampled, counted)")
-    rows: list[Row] = []
-    bandwidths = BANDWIDTHS if options.full else (2.0, 5.0, 50.0)
-    for name, requests in traces.items():
-        for routing in ("prefix", "random") if options.full else ("prefix",):
-            rows += compare(name, requests, routing, bandwidths, options.hours)
+    rows = [row for found in told.values() for row in found.rows]
     _print(rows)
-    shares = [row.share for row in rows if row.share is not None]
+    large = [row for row in rows if not row.small]
+    small = [row for row in rows if row.small]
+    shares = [row.auto / row.best for row in large]
+    together = _together(rows)
     figures = {
         "curve_error_points": max(errors.values()),
-        "auto_share_of_best_fixed_min": min(shares) if shares else None,
-        "auto_share_of_best_fixed_mean": sum(shares) / len(shares) if shares else None,
+        "auto_share_of_best_fixed_all_cases": together,
+        "auto_share_of_best_fixed_unseen": _together([row for row in rows if row.trace in UNSEEN]),
+        "auto_share_of_best_fixed_min": min(shares, default=1.0),
+        "auto_share_of_best_fixed_mean": sum(shares) / len(shares) if shares else 1.0,
+        "cases_by_share": len(large),
+        "cases_by_distance": len(small),
+        "small_gain_behind_best_of_work_max": max((row.behind for row in small), default=0.0),
         "auto_worst_loss_of_work": max(row.loss for row in rows),
+        "cases_failed": sum(not row.ok for row in rows),
+        "truth_apart_from_simulator_of_work": apart,
         "collector_blocks_per_s": blocks_s,
         "cases": len(rows),
         "hours": options.hours,
@@ -100,32 +172,44 @@ def main() -> None:
     ratios = {f"auto_minus_{peer}_of_work_mean": _ahead(rows, peer) for peer in rows[0].peers}
     ok = (
         max(errors.values()) <= LIMIT_POINTS
-        and all(share >= LIMIT_SHARE for share in shares)
-        and all(row.loss <= LIMIT_LOSS for row in rows)
+        and all(row.ok for row in rows)
+        and together >= LIMIT_SHARE
+        and apart <= LIMIT_APART
         and blocks_s >= LIMIT_BLOCKS
     )
     finish(
         "offload",
         figures=figures,
-        ratios={"auto_over_best_fixed_min": min(shares, default=0.0), **ratios},
+        ratios={"auto_over_best_fixed": together, "auto_over_best_fixed_min": min(shares, default=0.0), **ratios},
         peer="best fixed tiers (all tried), always host (LRU, ARC), always filesystem, llm-d's pvc_evictor (our ports)",
         ok=ok,
     )
 
 
+def of_trace(name: str, *, routings: Sequence[str], bandwidths: Sequence[float], hours: float) -> Told:
+    """All cases of one trace."""
+    requests = TRACES[name]()
+    rows = [row for routing in routings for row in compare(name, requests, routing, bandwidths, hours)]
+    return Told(curve_error(requests), rows)
+
+
+def apart_from_simulator() -> float:
+    """Of the work of one replica: what host memory saves by the truth against what it saves event by event."""
+    requests = documents(31, count=60, skew=0.6, blocks=16, once=0.1, seconds=240.0, rate=1.0)
+    played = play(requests, routing="random", replicas=1, device_tokens=DEVICE_TOKENS // 4)
+    host = Configuration((Placed("host", int(32 * GIB)),), BLOCK)
+    truth = Truth(Hits(played), policy_of((TierPolicy("host", int(32 * GIB)),)), {"host": Bandwidth(41.6e9, 53.6e9)})
+    # the simulator's copies cost the accelerator nothing
+    told = truth.benefit(host) + truth.found.sums(host).storing
+    simulated, work = saved_by_simulator(requests, played.device_tokens, int(32 * GIB), BLOCK)
+    return abs(told - simulated) / work
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=offload")
     parser.add_argument("--full", action="store_true", help="all traces, routings and bandwidths")
-    parser.add_argument("--hours", type=float, default=24.0, help="how long a trace is played over and over")
+    parser.add_argument("--hours", type=float, default=72.0, help="how long a trace is played over and over")
     return parser.parse_args()
-
-
-def _traces(full: bool) -> dict[str, list[Request]]:
-    found = {"mooncake synthetic": mooncake(shared("traces", "mooncake", "synthetic_trace.jsonl"))}
-    if full:
-        found["mooncake 1000"] = mooncake(shared("traces", "mooncake", "mooncake_trace_1000.jsonl"))
-        found["conversations (made up, seed 11)"] = conversations(11)
-    return found
 
 
 # --- one case --------------------------------------------------------------------------------------------------------
@@ -149,12 +233,12 @@ def policy_of(tiers: Sequence[TierPolicy]) -> Policy:
 def compare(name: str, requests: list[Request], routing: str, bandwidths: Sequence[float], hours: float) -> list[Row]:
     played = play(requests, routing=routing, replicas=REPLICAS, device_tokens=DEVICE_TOKENS)
     passes = max(2, int(hours * 3600 / played.seconds))
-    seen = observe(played, passes, 16_384)
+    seen, hits = observe(played, passes, 16_384), Hits(played)
     host = TierPolicy("host", int(HOST * GIB))
     volume = TierPolicy("filesystem", int(VOLUME * GIB), gib_hour=0.0002, claim="kv")
     rows = []
     for bandwidth in bandwidths:
-        of_volume = Bandwidth(bandwidth * 1e9, 0.6 * bandwidth * 1e9, 0.005, "probe")
+        of_volume = Bandwidth(bandwidth * 1e9, 0.6 * bandwidth * 1e9, VOLUME_LATENCY, "probe")
         sets = {
             "host": ((host,), {"host": Bandwidth(bandwidth * 1e9, bandwidth * 1e9)}),
             "volume": ((volume,), {"filesystem": of_volume}),
@@ -162,7 +246,7 @@ def compare(name: str, requests: list[Request], routing: str, bandwidths: Sequen
         }
         for tiers, (declared, known) in sets.items():
             policy = policy_of(declared)
-            truth = Truth(played, policy, known)
+            truth = Truth(hits, policy, known)
             best, best_is = _best(truth, policy)
             lived = live(seen, truth, policy, passes)
             # a fixed configuration is there from the beginning: no restart, no canary
@@ -210,7 +294,7 @@ def _peers(requests: list[Request], played: Played, truth: Truth, declared: Sequ
         tiers = (Placed("host", int(HOST * GIB)), placed) if "host" in kinds else (placed,)
         everything = Configuration(tiers)
         found["always_volume"] = truth.benefit(everything)
-        host, _ = truth.hits(Configuration(tiers[:-1]))
+        host, _ = truth.found.of(int(HOST * GIB) if "host" in kinds else 0, 0, None)
         rent = truth.rent(everything) * played.seconds
         passes = _evictor(requests, played, int(VOLUME * GIB / truth.policy.kv_bytes), host)
         values = [float(truth.saved_by(everything, host, hits).sum()) - rent for hits in passes]
@@ -218,17 +302,17 @@ def _peers(requests: list[Request], played: Played, truth: Truth, declared: Sequ
     return found
 
 
-_ARC: dict[int, object] = {}
-_EVICTOR: dict[tuple[int, float], object] = {}
+_ARC: dict[int, Floats] = {}
+_EVICTOR: dict[tuple[int, float], list[Floats]] = {}
 
 
-def _arc(requests: list[Request], played: Played, tokens: int):  # type: ignore[no-untyped-def]
+def _arc(requests: list[Request], played: Played, tokens: int) -> Floats:
     if id(played) not in _ARC:
         _ARC[id(played)] = arc_hits(requests, played, tokens)
     return _ARC[id(played)]
 
 
-def _evictor(requests: list[Request], played: Played, tokens: int, host):  # type: ignore[no-untyped-def]
+def _evictor(requests: list[Request], played: Played, tokens: int, host: Floats) -> list[Floats]:
     key = (id(played), float(host.sum()))
     if key not in _EVICTOR:
         passes = max(4, int(2 * 3600 / played.seconds))
@@ -288,13 +372,20 @@ def _print(rows: Sequence[Row]) -> None:
           f"{'lru %':>7}{'arc %':>7}{'fs %':>7}{'pvc %':>7}  best fixed; moves of auto")  # fmt: skip
     for row in rows:
         sizes = "+".join(f"{t.kind[:4]} {t.bytes / GIB:.0f}" for t in row.best_is.tiers) or "none"
-        share = f"{row.share:.2f}" if row.share is not None else "-"
+        share = "-" if row.share is None else f"{row.share:.2f}" + ("~" if row.small else "" if row.ok else "!")
+        share = f"{100 * row.behind:.1f}pt" + ("" if row.ok else "!") if row.small else share
         peers = "".join(f"{100 * value / row.work:7.1f}" for value in row.peers.values())
         print(
             f"{row.trace:<34}{row.routing:<8}{row.tiers:<20}{row.bandwidth:>5}{row.work / 3600:>8.1f}"
             f"{100 * row.best / row.work:>8.1f}{100 * row.auto / row.work:>8.1f}{share:>7}{peers}"
             f"  {sizes}/{row.best_is.chunk}; {row.moves}"
         )
+
+
+def _together(rows: Sequence[Row]) -> float:
+    """Of the best fixed benefits of all these cases, what `auto` has."""
+    best = sum(max(row.best, 0.0) for row in rows)
+    return sum(row.auto for row in rows) / best if best > 0 else 1.0
 
 
 def _ahead(rows: Sequence[Row], peer: str) -> float:

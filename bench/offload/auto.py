@@ -17,7 +17,10 @@ from bench.offload.workloads import BLOCK
 
 FADE = 3600.0
 STARTUP = 120.0
+# a tick each minute at first and while something is tried; else, to save time, each half hour
 _EVERY, _LATER = 60.0, 1800.0
+# by then the sketches repeat themselves
+_OBSERVED = 4 * 3600.0
 _KEYS = 1 << 40
 
 
@@ -36,7 +39,7 @@ def observe(played: Played, passes: int, most: int) -> list[Seen]:
     settled = window = hits = wanted = requests = 0.0
     next_tick = _EVERY
     on_device = np.add.reduceat((played.own < played.device_tokens).astype(np.float64), played.starts) * BLOCK
-    for again in range(passes):
+    for again in range(min(passes, max(2, int(_OBSERVED / played.seconds)))):
         base = again * played.seconds
         _let_go(reuse, base)
         for index, (at, replica, events) in enumerate(played.events):
@@ -101,52 +104,55 @@ class Lived:
 
 def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Lived:
     """Decide at each tick; between two ticks the tiers that stand do what they truly do."""
-    played = truth.played
+    played, whole = truth.played, passes * truth.played.seconds
     state, standing, canaried = State(), Configuration(), False
-    begun = 0.0
+    begun = ready_at = 0.0
     saved = charged = 0.0
     moves = []
-    canary: list[float] = [0.0] * 5
-    control: list[float] = [0.0] * 5
-    edges = [*(tick.at for tick in seen), passes * played.seconds]
-    ready_at = 0.0
-    for index, tick in enumerate(seen):
-        now = tick.at
-        ready = canaried and now >= ready_at
+    canary, control = [0.0] * 6, [0.0] * 6
+    index, now = 0, seen[0].at
+    while now < whole:
+        while index + 1 < len(seen) and seen[index + 1].at <= now:
+            index += 1
+        ready = (canaried or state.phase == "watching") and now >= ready_at
+        if not canaried and state.phase not in ("canary", "watching"):
+            # what the pool did in the last quarter of an hour
+            control = [0.0] * 6
+            _watch(truth, standing, begun, (max(now - 900.0, 0.0), now), control, [0.0] * 6, all_of_them=True)
         signals = replace(
-            tick.signals,
+            seen[index].signals,
             bandwidths=truth.bandwidths,
             standing=standing,
             canaried=canaried,
             rolling=not canaried and now < ready_at,
             canary=_window(canary) if ready and canary[0] else None,
-            control=_window(control) if ready and control[0] else None,
+            control=_window(control) if control[0] else None,
         )
         decision = decide(policy, signals, state, now)
+        if decision.state.warm_at != state.warm_at:
+            canary, control = [0.0] * 6, [0.0] * 6
         state = decision.state
         if (decision.plan, decision.canary) != (standing, canaried):
             moves.append(decision)
-            if decision.canary:
-                ready_at = now + STARTUP
-                charged += STARTUP
-                canary, control = [0.0] * 5, [0.0] * 5
-            elif decision.verb == "keep":
-                # every replica restarts, and starts with an empty tier
-                charged += STARTUP * played.replicas
-                ready_at = now + STARTUP
-            elif not canaried:
-                charged += STARTUP * played.replicas
-            begun = now + STARTUP
+            # one more replica starts; or all do, with empty tiers
+            charged += STARTUP * (1 if decision.canary else played.replicas)
+            begun = ready_at = now + STARTUP
+            canary, control = [0.0] * 6, [0.0] * 6
             standing, canaried = decision.plan, decision.canary
-        span = (now, edges[index + 1])
+        busy = canaried or state.agreed or state.phase in ("canary", "watching") or now < 3600.0
+        later = min(now + (_EVERY if busy else _LATER), whole)
+        span, now = (now, later), later
         if not standing.tiers:
             continue
         if canaried:
             # one more replica is paid for; its share of the requests runs with the tiers
-            charged += span[1] - max(now, 0.0)
-            _watch(truth, standing, begun, span, canary, control)
-            saved += _saved(truth, standing, begun, span) / (played.replicas + 1)
+            charged += span[1] - span[0]
+            if span[0] >= ready_at:
+                _watch(truth, standing, begun, span, canary, control)
+                saved += _saved(truth, standing, begun, span) / (played.replicas + 1)
         else:
+            if state.phase == "watching" and span[0] >= ready_at:
+                _watch(truth, standing, begun, span, canary, control, all_of_them=True)
             saved += _saved(truth, standing, begun, span) - truth.rent(standing) * (span[1] - span[0])
     return Lived(saved, charged, tuple(moves), standing)
 
@@ -174,25 +180,24 @@ def _watch(
     span: tuple[float, float],
     canary: list[float],
     control: list[float],
+    all_of_them: bool = False,
 ) -> None:
-    played, policy = truth.played, truth.policy
+    """What the counters of the canary (replica 0) and of the others say of the span; `all_of_them` have the tiers."""
+    played = truth.played
     for chosen, since in _parts(truth, begun, span):
-        mine = chosen & (played.replica == 0)
-        others = chosen & (played.replica != 0)
-        saved = truth.saved(standing, since)
-        cost = truth.compute(truth.device, truth.tokens)
-        for into, which, with_tiers in ((canary, mine, True), (control, others, False)):
-            tokens = truth.tokens[which]
-            into[0] += float(tokens.sum())
-            spent = cost[which] - (saved[which] if with_tiers else 0.0)
-            # seconds as the tick's window has them: computed tokens at the mean price, and seconds of loading
-            each = float(tokens.sum()) / max(len(tokens), 1)
-            price = (policy.token * each + policy.pair * each * each / 2) / each if each > 0 else 1.0
-            into[1] += float(spent.sum()) / price
-            into[2] += float(len(tokens))
-            into[3] += float(spent.sum())
+        with_ = truth.counted(standing, since)
+        without = truth.counted(Configuration(), since)
+        for into, counted, which in (
+            (canary, with_, (played.replica == 0) | all_of_them),
+            (control, without, (played.replica != 0) & (not all_of_them)),
+        ):
+            rows = chosen & which
+            into[0] += float(truth.tokens[rows].sum())
+            into[1] += float(rows.sum())
+            for index, values in enumerate(counted):
+                into[2 + index] += float(values[rows].sum())
 
 
 def _window(sums: list[float]) -> Window:
-    prompt, computed, requests, seconds = sums[:4]
-    return Window(600.0, prompt, computed, requests=requests, ttft_sum=max(seconds, 1e-6))
+    prompt, requests, computed, loaded, loading, ttft = sums
+    return Window(600.0, prompt, computed, prompt - computed - loaded, loaded, loading, requests, max(ttft, 1e-6))

@@ -24,6 +24,37 @@ def mooncake(path: Path) -> list[Request]:
     return [Request(row["timestamp"] / 1000, tuple(row["hash_ids"])) for row in rows]
 
 
+def documents(
+    seed: int,
+    *,
+    count: int,
+    skew: float,
+    blocks: float,
+    once: float,
+    seconds: float = 1200.0,
+    rate: float = 3.0,
+) -> list[Request]:
+    """Questions to `count` documents of about `blocks` blocks, some asked for more than others (Zipf with `skew`); the
+    share `once` of the requests is a prompt that never comes again."""
+    draw = random.Random(seed)
+    lengths = [max(1, int(draw.lognormvariate(0.0, 0.6) * blocks)) for _ in range(count)]
+    weights = [1.0 / (rank + 1) ** skew for rank in range(count)]
+    fresh, at = 10**9, 0.0
+    found: list[Request] = []
+    while (at := at + draw.expovariate(rate)) < seconds:
+        if draw.random() < once:
+            prompt = []
+            grown = max(1, int(draw.lognormvariate(0.0, 0.6) * blocks))
+        else:
+            chosen = draw.choices(range(count), weights)[0]
+            prompt = list(range(10**6 * (chosen + 1), 10**6 * (chosen + 1) + lengths[chosen]))
+            grown = draw.randint(1, 2)
+        prompt += range(fresh, fresh + grown)
+        fresh += grown
+        found.append(Request(at, tuple(prompt)))
+    return found
+
+
 def conversations(seed: int, *, seconds: float = 1200.0, rate: float = 3.0) -> list[Request]:
     """Turns of conversations behind one of a few system prompts; think times are log-normal, some never come back."""
     draw = random.Random(seed)

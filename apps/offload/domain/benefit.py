@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,25 @@ from numpy.typing import NDArray
 from apps.offload.domain.sketch import LENGTH_EDGES, Sketch
 from apps.offload.domain.types import Bandwidth, Configuration, Gain, Policy, Signals
 
-__all__ = ["GIB", "STORE_WEIGHT", "Measured", "break_even", "evaluate", "load_seconds", "recompute_seconds", "shortest"]
+__all__ = [
+    "GIB",
+    "STORING",
+    "Measured",
+    "break_even",
+    "evaluate",
+    "load_seconds",
+    "recompute_seconds",
+    "shortest",
+    "to_device",
+]
 
 GIB = float(2**30)
-# storing copies beside the computing and slows it by this share of the copy: on the H200, prefills of 2,048 and 8,192
-# tokens took 2.6 and 8.2 ms longer with the tier on, their copies 5 and 20 ms
-STORE_WEIGHT = 0.4
+# seconds of computing that storing a byte takes: on the H200, prefills of 2,048 and 8,192 tokens (0.27 and 1.07 GB of
+# KV) took 2.6 and 8.2 ms longer with the tier on. It is reading the bytes that disturbs, however slow their way is
+STORING = 8e-12
 _LONGEST = 131_072
-# until it is measured: a copy to pinned host memory (PCIe 5 x16, measured on the H200: 53.6 GB/s out)
-_HOST_STORE = 40e9
+# until it is measured: a copy to pinned host memory (PCIe 5 x16, measured on the H200: 41.6 GB/s in, 53.6 out)
+_HOST = Bandwidth(load=40e9, store=40e9)
 
 
 def recompute_seconds(policy: Policy, tokens: float, past: float = 0.0) -> float:
@@ -29,6 +40,16 @@ def recompute_seconds(policy: Policy, tokens: float, past: float = 0.0) -> float
 def load_seconds(policy: Policy, tokens: float, bandwidth: Bandwidth) -> float:
     """Seconds until `tokens` are loaded."""
     return bandwidth.latency + tokens * policy.kv_bytes / bandwidth.load
+
+
+def to_device(kind: str, bandwidths: Mapping[str, Bandwidth]) -> Bandwidth | None:
+    """The way from a tier to the accelerator, None where its bandwidth is not known: vLLM promotes what lies on a
+    volume, in an object store or with a peer to host memory first, and loads it from there."""
+    found = bandwidths.get(kind)
+    if found is None or kind == "host":
+        return found
+    host = bandwidths.get("host", _HOST)
+    return replace(found, load=1.0 / (1.0 / found.load + 1.0 / host.load), latency=found.latency + host.latency)
 
 
 def break_even(policy: Policy, tokens: float) -> float:
@@ -89,7 +110,7 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
     cost = 0.0
     for tier in configuration.tiers:
-        bandwidth = signals.bandwidths.get(tier.kind)
+        bandwidth = to_device(tier.kind, signals.bandwidths)
         declared = next((t for t in policy.tiers if t.kind == tier.kind), None)
         each = signals.replicas if tier.kind == "host" else 1.0
         cost += (declared.gib_hour if declared is not None else 0.0) * tier.bytes / GIB * each
@@ -107,9 +128,7 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         saved += float((loads * (compute - policy.wait * loading)).sum())
         served = np.maximum(served, reach)
     if configuration.tiers and hours > 0:
-        host = signals.bandwidths.get("host")
-        store = host.store if host is not None else _HOST_STORE
-        saved -= STORE_WEIGHT * measured.replica.stored * policy.kv_bytes / store
+        saved -= STORING * measured.replica.stored * policy.kv_bytes
     hits = signals.device_hits + float((served * usable).sum())
     gpu_seconds = saved / hours if hours > 0 else 0.0
     return Gain(

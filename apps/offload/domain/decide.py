@@ -6,6 +6,7 @@ does is compared with the others (or the pool with itself before), and it is tak
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +27,14 @@ from apps.offload.domain.types import (
     Window,
 )
 
-__all__ = ["decide", "name_of"]
+__all__ = ["decide", "kinds_of", "name_of"]
 
 _AGREE = 2
 # a canary has to show this share of what it should save
 _SHOWN = 0.25
-# with this share of it, seen in so many prompt tokens, nobody waits until it is warm
-_CLEAR, _CLEAR_TOKENS = 0.5, 500_000.0
+# when it shows this share of what it can before it is warm, in so many prompt tokens, nobody waits until it is; a tier
+# to which less than the last comes again by then tells nothing yet
+_CLEAR, _CLEAR_TOKENS, _FILLED = 0.5, 500_000.0, 0.15
 # its TTFT may be worse by this much
 _SLOWER = 1.05
 # starts that take longer than this many expected restarts have failed
@@ -56,6 +58,17 @@ def name_of(configuration: Configuration) -> str:
     """By which a configuration is known again: tiers and chunk, sizes to an eighth of themselves."""
     parts = [f"{t.kind}:{max(t.bytes, 1).bit_length()}" for t in configuration.tiers]
     return "+".join([*parts, str(configuration.chunk)]) if parts else "none"
+
+
+def kinds_of(configuration: Configuration) -> str:
+    """By which it is refused: another size or chunk of tiers that did not bring what they should is no other trial."""
+    return "+".join(sorted(tier.kind for tier in configuration.tiers)) or "none"
+
+
+def _refused(configuration: Configuration, refused: Mapping[str, float]) -> bool:
+    """Whether tiers that failed are among these."""
+    kinds = {tier.kind for tier in configuration.tiers}
+    return any(kinds.issuperset(names.split("+")) for names in refused)
 
 
 class _Draft:
@@ -135,7 +148,7 @@ def _choose(draft: _Draft) -> Decision:
     if signals.window < policy.evidence:
         return draft.hold("evidence", phase=phase, candidate="", agreed=0)
     refused = {name: until for name, until in state.refused.items() if until > now}
-    open_ = tuple(o for o in draft.found if name_of(o.configuration) not in refused)
+    open_ = tuple(o for o in draft.found if not _refused(o.configuration, refused))
     best = best_of(open_)
     if best.configuration != best_of(draft.found).configuration:
         draft.clamps.append(
@@ -169,6 +182,7 @@ def _choose(draft: _Draft) -> Decision:
     saved = (best.gain.gpu_seconds - present.gpu_seconds) * signals.window / 3600.0
     expected = 1000.0 * saved / signals.wanted if signals.wanted > 0 else 0.0
     trial: dict[str, Any] = {"trial": best.configuration, "expected": expected, "before": signals.control}
+    trial["previous"] = draft.everywhere
     if policy.spare and not draft.everywhere.tiers:
         return draft.done(
             "canary", best.configuration, True, "gain", wanted=best, **{**kept, **changed, **trial, "phase": "canary"}
@@ -193,8 +207,11 @@ def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
     money = more / (policy.price * max(signals.replicas, 1.0)) if policy.price > 0 else work
     if hits < policy.least_hit and max(work, money) < policy.least_work:
         return "minimum-gain"
-    restarts = max(signals.replicas, 1.0) + (1.0 if policy.spare else 0.0)
-    if more * policy.pay_back / 3600.0 < restarts * policy.restart / 3600.0 * policy.price:
+    # every replica serves nothing while it restarts; a canary is paid for from its start until it is judged
+    taken = max(signals.replicas, 1.0) * policy.restart
+    if policy.spare and not draft.everywhere.tiers:
+        taken += policy.restart + _watch_seconds(draft)
+    if more * policy.pay_back < taken * policy.price:
         return "pay-back"
     return ""
 
@@ -203,8 +220,10 @@ def _held_back(draft: _Draft, agreed: int) -> tuple[str, str] | None:
     policy, signals, state, now = draft.policy, draft.signals, draft.state, draft.now
     if signals.rolling:
         return "rollout", "a roll-out is under way"
-    if state.changed_at is not None and now - state.changed_at < policy.cool_down:
-        left = policy.cool_down - (now - state.changed_at)
+    # each trial in a row that failed doubles the wait for the next, whatever it is
+    cool_down = policy.cool_down * 2.0 ** min(state.failures, 8)
+    if state.changed_at is not None and now - state.changed_at < cool_down:
+        left = cool_down - (now - state.changed_at)
         return "cool-down", f"the last change of tiers was {now - state.changed_at:.0f} s ago ({left:.0f} s to go)"
     if agreed < _AGREE:
         return "evidence", "it has to look better twice in a row"
@@ -226,10 +245,11 @@ def _watch(draft: _Draft) -> Decision:
     control = signals.control if state.phase == "canary" else state.before
     need = _watch_seconds(draft)
     enough = signals.canary.prompt >= 1000.0 and (control is None or control.prompt >= 1000.0)
-    if state.warm_at is None and watched >= need / 2:
+    clear = watched >= policy.watch[0] / 2 and _clear(draft, signals.canary, control, watched)
+    if state.warm_at is None and watched >= need / 2 and not clear:
         # what it did while its tiers were filling is not counted
         return draft.hold("canary", why="its tiers are warm now", ready_at=ready_at, warm_at=now)
-    if watched < need and not (watched >= policy.watch[0] and _clear(state, policy, signals.canary, control)):
+    if watched < need and not clear:
         return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
     if not enough and watched < policy.watch[1]:
         return draft.hold("canary", why=f"watched for {watched:.0f} of {need:.0f} s", ready_at=ready_at)
@@ -237,22 +257,17 @@ def _watch(draft: _Draft) -> Decision:
         return _back(draft, "there was too little traffic to compare it by")
     if signals.canary.errors > control.errors * 2 + 0.02 * signals.canary.requests:
         return _back(draft, "requests fail on the replica with the tiers")
-    with_, without = sentences.cost_of(policy, signals.canary), sentences.cost_of(policy, control)
-    saved = without - with_
-    if saved < _SHOWN * state.expected:
-        return _back(
-            draft,
-            f"1,000 prompt tokens took {with_ * 1000:.1f} ms with them and {without * 1000:.1f} ms without; "
-            f"{state.expected * 1000:.1f} ms less were expected",
-        )
-    slower = _ttft(signals.canary), _ttft(control)
-    if slower[0] is not None and slower[1] is not None and slower[0] > slower[1] * _SLOWER + 0.005:
-        return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with them and {slower[1] * 1000:.0f} ms without")
-    why = f"1,000 prompt tokens took {with_ * 1000:.1f} ms with them and {without * 1000:.1f} ms without"
+    told = sentences.trial_text(policy, signals.canary, control)
+    if not clear and _shown_by(policy, signals.canary, control) < _SHOWN * state.expected:
+        return _back(draft, f"{told}; {state.expected * 1000:.1f} ms less were expected")
+    if (slower := _slower(policy, signals.canary, control)) is not None:
+        return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with it, and {slower[1] * 1000:.0f} ms without")
+    why = told
     done: dict[str, Any] = {
         "phase": "steady",
         "since": now,
         "trial": None,
+        "previous": None,
         "before": None,
         "ready_at": None,
         "warm_at": None,
@@ -264,11 +279,30 @@ def _watch(draft: _Draft) -> Decision:
     return draft.hold("canary", why=why, **done)
 
 
-def _clear(state: State, policy: Policy, canary: Window, control: Window | None) -> bool:
-    """Whether a canary that is not warm yet shows half of what it should already: it only gets better."""
+def _shown_by(policy: Policy, canary: Window, control: Window) -> float:
+    """Seconds that tiers save per 1,000 prompt tokens, beyond what those that stood before did."""
+    return sentences.saved_of(policy, canary) - sentences.saved_of(policy, control)
+
+
+def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float) -> bool:
+    """Whether a canary that is not warm yet shows half of what it can by now: it only gets better. What comes again
+    after `t` seconds finds a tier that has been filling for longer than that."""
     if control is None or min(canary.prompt, control.prompt) < _CLEAR_TOKENS:
         return False
-    return sentences.cost_of(policy, control) - sentences.cost_of(policy, canary) >= _CLEAR * state.expected
+    share = draft.measured.replica.time_share(watched / 2)
+    shown = _shown_by(draft.policy, canary, control)
+    return share >= _FILLED and shown >= max(_CLEAR * share, _FILLED * _SHOWN) * draft.state.expected
+
+
+def _slower(policy: Policy, canary: Window, control: Window) -> tuple[float, float] | None:
+    """Both TTFT, where the canary's is longer than its requests account for."""
+    with_, without = _ttft(canary), _ttft(control)
+    if with_ is None or without is None:
+        return None
+    computed = sentences.cost_of(policy, canary) + sentences.saved_of(policy, canary)
+    harder = computed / sentences.cost_of(policy, control) if sentences.cost_of(policy, control) > 0 else 1.0
+    longer = (canary.prompt / canary.requests) / (control.prompt / control.requests)
+    return (with_, without) if with_ > without * _SLOWER * max(1.0, harder * longer) + 0.005 else None
 
 
 def _watch_seconds(draft: _Draft) -> float:
@@ -282,11 +316,11 @@ def _back(draft: _Draft, why: str) -> Decision:
     state, now = draft.state, draft.now
     trial = state.trial or draft.signals.standing
     until = now + min(_REFUSAL * 2**state.failures, _LONGEST_REFUSAL)
-    none = Configuration(prompt_only=draft.policy.prompt_only)
+    stood = state.previous or Configuration(prompt_only=draft.policy.prompt_only)
     control = draft.signals.control if state.phase == "canary" else state.before
     return draft.done(
         "roll-back",
-        none,
+        stood,
         False,
         "canary",
         why,
@@ -294,12 +328,13 @@ def _back(draft: _Draft, why: str) -> Decision:
         since=now,
         changed_at=now,
         trial=None,
+        previous=None,
         before=None,
         ready_at=None,
         warm_at=None,
         proof=Proof(now, False, trial, control, draft.signals.canary, state.expected),
         failures=state.failures + 1,
-        refused={**state.refused, name_of(trial): until},
+        refused={**state.refused, kinds_of(trial): until},
         candidate="",
         agreed=0,
     )

@@ -11,9 +11,9 @@ __all__ = ["CHUNKS", "best_of", "options", "ttl_of"]
 
 CHUNKS = (256, 1024, 2048, 4096, 8192, 16384, 32768)
 _SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
-_VOLUME_SHARES = (0.25, 0.5, 1.0)
+_VOLUME_SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 # smaller ones that lose no more than this share of the best one's gain are preferred: the knee of the curve
-_KNEE = 0.02
+_KNEE = 0.005
 _LEAST_TTL = 60
 
 

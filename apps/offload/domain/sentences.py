@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from apps.offload.domain.benefit import GIB, Measured, break_even, load_seconds, recompute_seconds, shortest
+from collections.abc import Mapping
+
+from apps.offload.domain.benefit import (
+    GIB,
+    Measured,
+    break_even,
+    load_seconds,
+    recompute_seconds,
+    shortest,
+    to_device,
+)
 from apps.offload.domain.types import Bandwidth, Configuration, Gain, Input, Policy, Proof, Signals, Verb, Window
 
 __all__ = [
@@ -10,10 +20,12 @@ __all__ = [
     "inputs",
     "proof_text",
     "refusals",
+    "saved_of",
     "sentence",
     "slow_tiers",
     "tier_sentence",
     "tiers_text",
+    "trial_text",
     "typical_length",
 ]
 
@@ -44,10 +56,12 @@ def typical_length(measured: Measured) -> float:
     return 8192.0
 
 
-def tier_sentence(policy: Policy, measured: Measured, kind: str, bandwidth: Bandwidth) -> str:
-    """What loading from a tier takes against computing, with its numbers."""
-    least, tokens = shortest(policy, bandwidth), typical_length(measured)
-    load, compute = load_seconds(policy, tokens, bandwidth), recompute_seconds(policy, tokens)
+def tier_sentence(policy: Policy, measured: Measured, kind: str, bandwidths: Mapping[str, Bandwidth]) -> str:
+    """What loading from a tier takes against computing, with its numbers. Its bandwidth is known."""
+    bandwidth, way = bandwidths[kind], to_device(kind, bandwidths)
+    assert way is not None
+    least, tokens = shortest(policy, way), typical_length(measured)
+    load, compute = load_seconds(policy, tokens, way), recompute_seconds(policy, tokens)
     text = (
         f"From {_NAMES.get(kind, kind)} at {bandwidth.load / 1e9:.3g} GB/s ({bandwidth.source}) a prefix of "
         f"{tokens:,.0f} tokens takes {_time(load)} to load and {_time(compute)} to compute; break-even is "
@@ -125,32 +139,50 @@ def slow_tiers(policy: Policy, signals: Signals, measured: Measured, before: tup
     return tuple(
         tier.kind
         for tier in policy.tiers
-        if (bandwidth := signals.bandwidths.get(tier.kind)) is not None
-        and load_seconds(policy, tokens, bandwidth) * (1.1 if tier.kind in before else 1.0) >= compute
+        if (way := to_device(tier.kind, signals.bandwidths)) is not None
+        and load_seconds(policy, tokens, way) * (1.1 if tier.kind in before else 1.0) >= compute
     )
 
 
 def refusals(policy: Policy, signals: Signals, measured: Measured) -> list[str]:
     """Of each tier that is too slow, why: with its numbers."""
     slow = slow_tiers(policy, signals, measured)
-    return [tier_sentence(policy, measured, kind, signals.bandwidths[kind]) for kind in slow]
+    return [tier_sentence(policy, measured, kind, signals.bandwidths) for kind in slow]
 
 
 def proof_text(policy: Policy, proof: Proof) -> str:
-    """What a trial measured; "" where it had nothing to compare."""
-    if proof.without is None or proof.with_ is None:
-        return ""
-    ms = [1000.0 * cost_of(policy, window) for window in (proof.with_, proof.without)]
-    return f" When it was tried, 1,000 prompt tokens took {ms[0]:.1f} ms with it and {ms[1]:.1f} ms without."
+    """What a trial measured; "" where it had nothing to show."""
+    return f" When it was tried, {trial_text(policy, proof.with_, proof.without)}." if proof.with_ is not None else ""
+
+
+def trial_text(policy: Policy, with_: Window, without: Window | None) -> str:
+    """Of replicas with tiers: what they took, what computing would have taken, and what replicas without them did."""
+    took = 1000.0 * cost_of(policy, with_)
+    others = f" (replicas without took {1000.0 * cost_of(policy, without):.1f} ms)" if without is not None else ""
+    return (
+        f"1,000 prompt tokens took {took:.1f} ms with it and would have taken "
+        f"{took + 1000.0 * saved_of(policy, with_):.1f} ms had all been computed that was loaded{others}"
+    )
 
 
 def cost_of(policy: Policy, window: Window) -> float:
     """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
     if window.prompt <= 0:
         return 0.0
+    return 1000.0 * (window.computed * _share(policy, window) + policy.wait * window.load_seconds) / window.prompt
+
+
+def saved_of(policy: Policy, window: Window) -> float:
+    """Seconds that 1,000 prompt tokens took less than if all had been computed that was loaded. Told by the replicas'
+    own counters: others serve other requests, and who serves the longer prompts would look the worse."""
+    if window.prompt <= 0:
+        return 0.0
+    return 1000.0 * (window.loaded * _share(policy, window) - policy.wait * window.load_seconds) / window.prompt
+
+
+def _share(policy: Policy, window: Window) -> float:
     each = window.prompt / max(window.requests, 1.0)
-    share = recompute_seconds(policy, each) / each
-    return 1000.0 * (window.computed * share + policy.wait * window.load_seconds) / window.prompt
+    return recompute_seconds(policy, each) / each
 
 
 def inputs(policy: Policy, signals: Signals, measured: Measured) -> tuple[Input, ...]:

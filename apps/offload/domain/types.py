@@ -63,8 +63,9 @@ class Policy:
     counts against a second of computing. usable: share of a replica's time that it works at while within the SLO.
 
     evidence: seconds of events before anything is decided. pay_back: seconds within which a change has to be worth its
-    restarts. least_hit, least_work: a change is worth it only for this much more hit rate, or this share of the pool's
-    time. watch: seconds that a canary is watched at least, and at most. cool_down: seconds between two changes.
+    restarts and its canary. least_hit, least_work: a change is worth it only for this much more hit rate, or this share
+    of the pool's time. watch: seconds that a canary is watched at least, and at most. cool_down: seconds between two
+    changes.
     """
 
     mode: Mode
@@ -83,7 +84,7 @@ class Policy:
     wait: float = 1.0
     usable: float = 0.7
     evidence: float = EVIDENCE
-    pay_back: float = 4 * 3600.0
+    pay_back: float = 24 * 3600.0
     least_hit: float = 0.02
     least_work: float = 0.03
     watch: tuple[float, float] = WATCH
@@ -95,12 +96,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:
-    """Bytes per second of one replica while others load too; latency: seconds before the first byte. age: seconds since
-    it was measured. source: measured (engine counters), probe, assumed."""
+    """Bytes per second of one replica while others load too; latency: seconds before the first byte (4 ms for host
+    memory on the H200). age: seconds since it was measured. source: measured (engine counters), probe, assumed."""
 
     load: float
     store: float
-    latency: float = 0.002
+    latency: float = 0.004
     source: str = "measured"
     age: float = 0.0
 
@@ -189,8 +190,9 @@ class Proof:
 class State:
     """What one tick leaves for the next. since: of the phase. changed_at: last time that engines were restarted for
     tiers. trial: what is being tried, expected: GPU-seconds per 1,000 prompt tokens that it should save. before: what
-    the pool did before a change without a canary. warm_at: from when on a canary is compared (before, its tiers were
-    filling). refused: configuration by its name → until when it is not tried again; failures: how often one was.
+    the pool did before a change without a canary. previous: what stood before the trial, and stands again
+    when it fails. warm_at: from when on a canary is compared (before, its tiers were filling). refused: kinds of tiers
+    → until when they are not tried again; failures: how many trials in a row failed.
     agreed: ticks in a row that found the same better configuration. proof: of the last trial that ended. slow: kinds of
     tiers that load slower than they compute."""
 
@@ -199,6 +201,7 @@ class State:
     since: float = 0.0
     changed_at: float | None = None
     trial: Configuration | None = None
+    previous: Configuration | None = None
     expected: float = 0.0
     before: Window | None = None
     ready_at: float | None = None
