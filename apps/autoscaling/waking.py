@@ -1,7 +1,8 @@
 """Pools without a replica, asleep or at zero: who waits at their pickers is asked every second, not every tick.
 
-What is done about it is decided as always (`ticking.run_now`); only the question comes sooner. One query where no such
-pool is; a picker that does not answer costs the others nothing.
+What is done about it is decided as always (`ticking.run_now`); only the question comes sooner. A pool that is to serve
+and sleeps because others have its accelerators is decided for already: its controller is told that somebody waits. One
+query where no such pool is; a picker that does not answer costs the others nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from apps.autoscaling import ticking
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
+from apps.pools.domain.sharing import shares
 from apps.pools.models import Pool
 from apps.pools.selectors import effective_replicas, spec_of
+from apps.pools.services import requests_wait
 from apps.pools.standby import Held, held_requests
 
 __all__ = ["run_watch"]
@@ -36,25 +39,39 @@ def run_watch(*, shard: int = 0, shards: int = 1) -> int | None:
     pools = _empty(shard, shards)
     if not pools:
         return 0
-    held = {uid: found for uid, found in _ask(pools).items() if found.requests > 0}
+    held = {uid: found for uid, found in _ask(list(pools)).items() if found.requests > 0}
+    for pool, empty in pools.items():
+        if pool.uid in held and not empty:
+            # it has its target; what it waits for is its turn
+            requests_wait(pool=pool)
+    held = {pool.uid: held[pool.uid] for pool, empty in pools.items() if empty and pool.uid in held}
     return ticking.run_now(held, shard=shard) if held else 0
 
 
-def _empty(shard: int, shards: int) -> list[Pool]:
-    """Active pools that may have no replica and are to have none."""
+def _empty(shard: int, shards: int) -> dict[Pool, bool]:
+    """Active pools that may have no replica: whether they are to have none. Of those that are to have one, those that
+    share accelerators and do not have them now."""
     rows = (
         Pool.objects.living()
         .filter(spec__autoscaling__mode="active", spec__autoscaling__idle__in=("standby", "zero"))
         .prefetch_related("targets")
         .order_by("uid")
     )
-    found = []
+    found: dict[Pool, bool] = {}
     for pool in rows:
+        if pool.cluster_uid is None or pool.uid.int % shards != shard or len(found) == _MOST:
+            continue
         targets = {target.variant: target for target in pool.targets.all()}
-        none = not any(effective_replicas(v, targets.get(v.name)) for v in spec_of(pool).variants)
-        if none and pool.cluster_uid is not None and pool.uid.int % shards == shard:
-            found.append(pool)
-    return found[:_MOST]
+        spec = spec_of(pool)
+        none = not any(effective_replicas(v, targets.get(v.name)) for v in spec.variants)
+        if none or (shares(spec) and not _awake(pool)):
+            found[pool] = none
+    return found
+
+
+def _awake(pool: Pool) -> bool:
+    said = pool.condition("Standby")
+    return said is not None and said.reason == "Awake"
 
 
 def _ask(pools: Sequence[Pool]) -> Mapping[UUID, Held]:

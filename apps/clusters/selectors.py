@@ -45,7 +45,8 @@ def inventory(cluster: Cluster) -> list[NodeAccelerators]:
     kube = kube_for(cluster)
     nodes = kube.list(kube.resource("Node"))
     pods = kube.list(kube.resource("Pod"))
-    return count(nodes, pods)
+    claims = kube.resources().get("ResourceClaim.resource.k8s.io")
+    return count(nodes, pods, kube.list(claims) if claims is not None else ())
 
 
 def queue_keys() -> Iterable[tuple[UUID, str]]:

@@ -22,7 +22,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, standby, victims
+from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, sharing, standby, victims
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import Desired, desired_of, gather
@@ -32,6 +32,7 @@ from apps.pools.domain.health import Health, Sync, VariantState, health_of, vari
 from apps.pools.domain.manifests import VARIANT, WORKLOADS, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.plan import Plan, address_of, plan
+from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, observe
@@ -87,12 +88,16 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         todo = plan(desired.objects, observed.live)
         # what somebody else rolls out is drift, and no roll-out of ours to steer
         ours = not any(write.why == "drift" and write.manifest["kind"] in WORKLOADS for write in todo.writes)
-        if not cluster_spec(cluster).read_only and ours and rollouts.steered(pool, spec, cluster, desired, observed):
+        steers = ours and not cluster_spec(cluster).read_only and not shares(spec)
+        if steers and rollouts.steered(pool, spec, cluster, desired, observed):
             desired = _desired(known, spec, cluster, kube)
             todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
             return _settle(lease, known, report, observed)
+        share = None
+        if shares(spec):
+            share, desired, todo = sharing.in_turn(kube, pool, spec, desired, observed, fence)
         consents = known.consents
         live = {address_of(obj): obj for obj in observed.live}
         drift = drifting.look(pool, spec, desired, todo, live, consents)
@@ -109,7 +114,9 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         external = spec.autoscaling.mode == "external"
         owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
         observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)
-        stood = standby.settle(kube, pool, spec, observed, fence)
+        if share is not None and share.starts:
+            share.kept()
+        stood = standby.settle(kube, pool, spec, observed, fence, share)
         notes += stood.notes
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
@@ -119,6 +126,8 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
     waits = approvals.waits(lease, pool, standing, cluster, kube, observed) if standing.waiting else None
     drifted = drift.sync()
     held = prefetch.sync
+    if share is not None and share.late and waits is None:
+        waits = Sync("OutOfSync", "WaitsForItsTurn", "engines change when it is the pool's turn on shared accelerators")
     beside = _beside(pool, desired, drift, owners, applied=blocked is None and held is None)
     if prefetch.weights.ready is not None:
         beside["weights"] = prefetch.weights.to_json()

@@ -11,6 +11,7 @@ from apps.pools.domain.plan import removal_stage
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, mine, observe
 from apps.pools.recording import Report, record
+from apps.pools.sharing import forget_claim
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry
 from apps.reconcile.domain.priority import Priority
@@ -25,6 +26,8 @@ def delete_pool(lease: Lease, pool: Pool, kube: Kube, *, read_only: bool) -> Out
     observed = observe(kube, pool)
     left = _left(kube, pool, observed)
     if not left:
+        if not read_only:
+            forget_claim(kube, pool)
         with reconcile.holding(lease, Pool):
             documents.finish_deletion(pool, reason="everything that it owned is gone from the cluster")
         return Done()

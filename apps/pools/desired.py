@@ -24,10 +24,11 @@ from apps.pools.domain.manifests import (
 )
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
+from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.startup import slowest
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan, plan_of
-from apps.pools.models import Pool
+from apps.pools.models import Pool, Rollout
 from apps.pools.rules import rules_of
 
 # what rules about a pool are rendered to
@@ -105,7 +106,7 @@ def gather(
         model=selectors.model_facts(model) if model is not None else None,
         replicas={v.name: selectors.pods_wanted(v, targets.get(v.name)) for v in spec.variants},
         dialect=spec.dialect or cluster_spec(cluster).dialect,
-        strategies={name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {},
+        strategies=_strategies(spec, row),
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
         rules=rules_of(pool) if kinds is None or RULES_KIND in kinds else (),
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
@@ -113,6 +114,13 @@ def gather(
         start_up=slowest(pool.status.get("startUp") or {}),
         prometheus=_prometheus_of(cluster),
     )
+
+
+def _strategies(spec: PoolSpec, row: Rollout | None) -> dict[str, tuple[int, int]]:
+    if shares(spec):
+        # where others take turns there is no room for a second engine
+        return {variant.name: (0, 1) for variant in spec.variants}
+    return {name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {}
 
 
 def _prometheus_of(cluster: Cluster) -> str:

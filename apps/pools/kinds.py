@@ -11,6 +11,7 @@ from apps.core import clock
 from apps.core.kinds import Accepted, CheckContext, KindHandler
 from apps.core.writes import same_value
 from apps.pools import selectors
+from apps.pools.domain.sharing import Sharer, faults_of_group, shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.validation import faults_of, object_names, unknown_accelerators
 from apps.pools.models import Pool, PoolRevision
@@ -45,6 +46,16 @@ class PoolKind(KindHandler):
         )
         if cluster is not None:
             self._check_place(context, cluster)
+            self._check_group(context, cluster)
+
+    def _check_group(self, context: CheckContext, cluster: Cluster) -> None:
+        spec: PoolSpec = context.spec
+        if not shares(spec):
+            return
+        others = selectors.sharers(cluster, context.team, spec, but=context.before)
+        memory = selectors.node_memory(cluster, spec.variants[0].accelerator)
+        for at, sentence in faults_of_group(Sharer(context.name, spec), others, memory):
+            context.refuse(at, sentence)
 
     def _cluster(self, context: CheckContext) -> Cluster | None:
         if isinstance(context.before, Pool):

@@ -86,6 +86,34 @@ class TierPlanRow(models.Model):
         return f"{self.pool_id}: {len(self.plan.get('tiers', []))} tiers"
 
 
+class SharedTurn(models.Model):
+    """Whose turn it is on the accelerators that pools of a team share; one row a group.
+
+    `turn`: domain Turn as JSON; `version`: bumped by each change of it. `wanting`: by pool uid, whether it last said
+    that it wants the turn; `busy_at`: when the holder last had work (Unix seconds).
+    """
+
+    team = models.SlugField(max_length=50)
+    cluster_uid = models.UUIDField()
+    namespace = models.CharField(max_length=63)
+    group = models.SlugField(max_length=50)
+    turn = models.JSONField(default=dict)
+    version = models.PositiveBigIntegerField(default=0)
+    wanting = models.JSONField(default=dict)
+    busy_at = models.FloatField(default=0.0)
+
+    class Meta:
+        db_table = "pools_shared_turn"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "cluster_uid", "namespace", "group"], name="pools_shared_turn_group"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}/{self.group}: {self.turn.get('holder', '')}"
+
+
 class PoolPlan(models.Model):
     """What a change would do to a pool, as the cluster answered at one moment; masked. Decided at most once.
 

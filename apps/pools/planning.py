@@ -34,6 +34,7 @@ from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.manifests import POOL_UID, VARIANT, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.plan import MANAGER, address_of, key_of, sendable
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
+from apps.pools.domain.sharing import Sharer, shares, sharing_sentence
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from apps.pools.models import Pool
@@ -50,7 +51,7 @@ class Prospect:
 
     `base` None: it is a new pool; a base with an empty declaration: nothing of it has gone live yet.
 
-    `spec_before`: what its cluster is to hold now.
+    `spec_before`: what its cluster is to hold now. `sharing`: with whom it shares accelerators, as a sentence.
     """
 
     pool: Pool
@@ -60,6 +61,7 @@ class Prospect:
     base: Base | None
     spec_before: PoolSpec | None
     external: bool
+    sharing: str = ""
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -88,7 +90,15 @@ def prospect_of(pool: Pool, spec: PoolSpec, base: Base | None) -> Prospect:
         base=base,
         spec_before=PoolSpec.from_document(base.declaration["spec"]) if base is not None and base.declaration else None,
         external=spec.autoscaling.mode == "external",
+        sharing=_sharing(pool, spec, cluster),
     )
+
+
+def _sharing(pool: Pool, spec: PoolSpec, cluster: Cluster) -> str:
+    if not shares(spec):
+        return ""
+    others = selectors.sharers(cluster, pool.team, spec, but=pool)
+    return sharing_sentence(Sharer(pool.name, spec), [other.name for other in others])
 
 
 def make_plan(prospect: Prospect) -> Made:
@@ -175,6 +185,7 @@ def _review(
         namespace_missing=namespace_missing,
         read_only=cluster_spec(prospect.cluster).read_only,
         selection=selection,
+        sharing=prospect.sharing,
     )
     return Review(
         spec=review_spec((prospect.base.declaration or None) if prospect.base else None, prospect.document),

@@ -15,6 +15,7 @@ from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.units import HourlyPrice
 from apps.core.kinds import find_reference
 from apps.pools.domain.manifests import AcceleratorFacts, AdapterFacts, ModelFacts
+from apps.pools.domain.sharing import Sharer
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.domain.validation import Offer, Shape
@@ -166,6 +167,33 @@ def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable
     """Other pools of a namespace of a cluster, those that are being deleted too."""
     rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace)
     return list(rows.exclude(uid=but.uid) if but is not None else rows)
+
+
+def sharers(cluster: Cluster, team: str, spec: PoolSpec, *, but: Any | None) -> list[Sharer]:
+    """Living pools that take turns with one of this spec."""
+    rows = Pool.objects.living().filter(
+        team=team,
+        cluster_uid=cluster.uid,
+        namespace=spec.namespace,
+        spec__autoscaling__standby="shared",
+        spec__autoscaling__group=spec.autoscaling.group,
+    )
+    found = rows.exclude(uid=but.uid) if but is not None else rows
+    return [Sharer(pool.name, spec_of(pool)) for pool in found.order_by("name")[:100]]
+
+
+def node_memory(cluster: Cluster, accelerator: str) -> int | None:
+    """Bytes of host memory of the biggest node with an accelerator, None where nobody has looked."""
+    facts = accelerators().get(accelerator)
+    if facts is None or facts.resource is None:
+        return None
+    product = next(iter(facts.node_selector.values()), None)
+    rows = [
+        int(row["nodeMemory"])
+        for row in cluster.status.get("accelerators") or ()
+        if row["resource"] == facts.resource and product in (None, row["product"]) and row.get("nodeMemory")
+    ]
+    return max(rows, default=None)
 
 
 def rollout_of(pool: Pool) -> Rollout | None:

@@ -184,6 +184,11 @@ def record_starts(*, pool: Pool, took: Mapping[str, Sequence[float]]) -> None:
         reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.DRIFT, shard=str(pool.cluster_uid))
 
 
+def requests_wait(*, pool: Pool) -> None:
+    """Somebody waits for a pool that is to serve: its controller looks at once whether it may."""
+    reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.SCALING, shard=str(pool.cluster_uid))
+
+
 def plan_carried_out(lease: Lease, pool: Pool) -> None:
     """The controller has done all that applied plans of this generation and earlier ones ask for. Raises LeaseLost."""
     with reconcile.holding(lease, Pool):

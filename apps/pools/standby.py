@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 import requests
 
@@ -26,13 +26,13 @@ from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.picker import COMPONENT_PICKER, METRICS_PORT
 from apps.pools.domain.pods import SERVING, UNROUTED_AT, Replica, read_pod
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.domain.standby import EnginePod, Step, condition, page_of, steps
+from apps.pools.domain.standby import EnginePod, State, Step, condition, page_of, steps
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, everything
 from apps.pools.recording import Note
 from apps.reconcile.services import Fence
 
-__all__ = ["NOTHING", "Held", "Stood", "held_requests", "settle"]
+__all__ = ["NOTHING", "SOON_SECONDS", "Held", "Stood", "Turn", "held_requests", "seen_pod", "settle"]
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,26 @@ class Stood:
 NOTHING = Stood()
 
 
-def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fence) -> Stood:
-    """Take the next step of every engine that is to sleep or to wake. Raises KubeError, LeaseLost."""
+class Turn(Protocol):
+    """What a pool that shares its accelerators may do now (apps/pools/sharing)."""
+
+    @property
+    def may_serve(self) -> bool: ...
+
+    @property
+    def again(self) -> float | None: ...
+
+    @property
+    def said(self) -> str: ...
+
+    def promise(self) -> bool: ...
+
+    def kept(self) -> None: ...
+
+
+def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fence, turn: Turn | None = None) -> Stood:
+    """Take the next step of every engine that is to sleep or to wake. `turn`: where the pool shares its accelerators;
+    without it all of its engines are to sleep. Raises KubeError, LeaseLost."""
     if not sleeps(spec):
         return NOTHING
     targets = selectors.replica_targets(pool)
@@ -71,8 +89,11 @@ def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fe
         target = targets.get(variant.name)
         wanted = selectors.effective_replicas(variant, target)
         resting = min(selectors.asleep_wanted(target), max(variant.replicas.max - wanted, 0))
-        awake, asleep = awake + wanted, asleep + resting
         mine = [pod for pod in observed.pods if pod.variant == variant.name and _serves(pod)]
+        if turn is not None:
+            wanted = wanted if turn.may_serve else 0
+            resting = max(len(mine) - wanted, 0)
+        awake, asleep = awake + wanted, asleep + resting
         if not resting and all(pod.routed for pod in mine):
             # whoever is routed is awake: a sleeper has left the routing before it slept
             continue
@@ -81,11 +102,13 @@ def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fe
         todo = steps(pods, awake=wanted, asleep=resting, patience=patience)
         for step in todo:
             fence.check()
-            notes += _take(kube, pool, next(pod for pod in mine if pod.name == step.pod), step)
+            pod = next(pod for pod in mine if pod.name == step.pod)
+            notes += _take(kube, pool, pod, step) if turn is None else _in_turn(kube, pool, pod, step, turn)
         seen += pods
         moving = moving or bool(todo) or _on_the_way(pods)
-    said = condition(seen, awake=awake, asleep=asleep, generation=pool.generation)
-    return Stood(tuple(notes), said, SOON_SECONDS if moving else None)
+    sharing = turn.said if turn is not None else ""
+    said = condition(seen, awake=awake, asleep=asleep, generation=pool.generation, sharing=sharing)
+    return Stood(tuple(notes), said, SOON_SECONDS if moving else turn.again if turn is not None else None)
 
 
 def _serves(pod: Replica) -> bool:
@@ -101,10 +124,11 @@ def _look(pods: Sequence[Replica]) -> list[EnginePod]:
     if not pods:
         return []
     with ThreadPoolExecutor(min(len(pods), _AT_ONCE), thread_name_prefix="standby") as threads:
-        return list(threads.map(_seen, pods))
+        return list(threads.map(seen_pod, pods))
 
 
-def _seen(pod: Replica) -> EnginePod:
+def seen_pod(pod: Replica) -> EnginePod:
+    """What an engine says of itself now."""
     state, busy = _page(pod)
     left = None
     if not pod.routed:
@@ -141,7 +165,9 @@ def held_requests(kube: Kube, pool: Pool) -> Held | None:
     return found
 
 
-def _page(pod: Replica) -> Any:
+def _page(pod: Replica) -> tuple[State, int | None]:
+    if not pod.ip:
+        return "unknown", None
     try:
         return page_of(engine_pages.samples(pod, _SERIES))
     except engine_pages.FAILURES as error:
@@ -167,6 +193,17 @@ def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
         _restart(kube, pool, pod)
         return [Note("Warning", "WakeFailed", f"{pod.name} was not woken ({failed}); it is started anew")]
     return [Note("Warning", "SleepFailed", f"{pod.name} was not put to sleep ({failed}); it is tried again")]
+
+
+def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: Turn) -> list[Note]:
+    """A step of a pool that shares: nothing wakes, or is started anew, without the word that it is its turn."""
+    if step.verb not in ("wake", "restart"):
+        return _take(kube, pool, pod, step)
+    if not turn.promise():
+        return []
+    notes = _take(kube, pool, pod, step)
+    turn.kept()
+    return notes
 
 
 _REASONS = {"route": "Woken", "sleep": "Asleep", "wake": "Waking", "restart": "WakeFailed"}

@@ -195,11 +195,19 @@ class Stack:
         ]
 
     def demo_traffic(self) -> Spec:
-        rate = ("--rate", "2", "--duration", "24h") if self.options.steady else ("--curve", DEMO_CURVE)
+        if not self.options.steady:
+            return self._demo_curve()
         argv = [
-            *(LAMP, "load", "--team", "default", "--pool", "chat", *rate, "--json"),
-            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256"),
-            *("--output-tokens", "96" if self.options.steady else "256"),
+            *(LAMP, "load", "--team", "default", "--pool", "chat", "--rate", "2", "--duration", "24h", "--json"),
+            *("--prefix-groups", "6", "--prefix-tokens", "1024", "--question-tokens", "256", "--output-tokens", "96"),
+        ]
+        return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=20.0)
+
+    def _demo_curve(self) -> Spec:
+        argv = [
+            *(LAMP, "load", "--team", "default", "--pool", "chat", "--curve", DEMO_CURVE, "--json"),
+            # prefixes of half a prompt: longer ones would keep all of them on the replica that has them
+            *("--prefix-groups", "6", "--prefix-tokens", "512", "--question-tokens", "512", "--output-tokens", "256"),
         ]
         return Spec(name="demo-traffic", argv=argv, env=self.cli_env, quiet=True, backoff_max=5.0)
 

@@ -13,10 +13,13 @@ from typing import Any
 _SUFFIXES = {"": Decimal(1), "m": Decimal("0.001"), **{p: Decimal(1000) ** i for i, p in enumerate("kMGTPE", 1)}}
 _SUFFIXES |= {f"{p}i": Decimal(1024) ** i for i, p in enumerate("KMGTPE", 1)}
 
+# drivers of dynamic resource allocation, whose pools of devices are named after the node
+_DRIVERS = {"gpu.nvidia.com": "nvidia.com/gpu", "gpu.amd.com": "amd.com/gpu"}
+
 
 @dataclass(frozen=True)
 class NodeAccelerators:
-    """Accelerators of one node. `product`: what its label calls them, "" without a label."""
+    """Accelerators of one node. `product`: what its label calls them, "" without one; `memory`: the host's bytes."""
 
     node: str
     resource: str
@@ -24,6 +27,7 @@ class NodeAccelerators:
     allocatable: int
     used: int
     schedulable: bool
+    memory: int = 0
 
     @property
     def free(self) -> int:
@@ -32,7 +36,8 @@ class NodeAccelerators:
 
 @dataclass(frozen=True)
 class AcceleratorTotal:
-    """One product over all nodes. `largest_node`: how many the biggest node has, the most one pod can ask for."""
+    """One product over all nodes. `largest_node`: how many the biggest node has, the most one pod can ask for;
+    `node_memory`: bytes of the host with most."""
 
     resource: str
     vendor: str
@@ -42,16 +47,28 @@ class AcceleratorTotal:
     used: int
     free: int
     largest_node: int
+    node_memory: int = 0
 
     def to_json(self) -> dict[str, Any]:
         row = asdict(self)
-        row["largestNode"] = row.pop("largest_node")
+        row["largestNode"], row["nodeMemory"] = row.pop("largest_node"), row.pop("node_memory")
         return row
 
 
-def count(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> list[NodeAccelerators]:
-    """Accelerators by node, from Node and Pod objects (plain dicts). Finished pods use nothing."""
+def count(
+    nodes: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+    claims: Iterable[Mapping[str, Any]] = (),
+) -> list[NodeAccelerators]:
+    """Accelerators by node, from Node, Pod and ResourceClaim objects (plain dicts). Finished pods use nothing; a claim
+    uses what is allocated to it, however many pods name it."""
     used: dict[tuple[str, str], int] = {}
+    for claim in claims:
+        devices = ((claim.get("status") or {}).get("allocation") or {}).get("devices") or {}
+        for device in devices.get("results") or []:
+            resource = _DRIVERS.get(device.get("driver", ""))
+            if resource:
+                used[(device["pool"], resource)] = used.get((device["pool"], resource), 0) + 1
     for pod in pods:
         spec, status = pod.get("spec") or {}, pod.get("status") or {}
         if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
@@ -76,6 +93,7 @@ def count(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]])
                         allocatable=allocatable,
                         used=used.get((metadata["name"], resource), 0),
                         schedulable=_schedulable(node),
+                        memory=whole((status.get("allocatable") or {}).get("memory")),
                     )
                 )
     return rows
@@ -96,6 +114,7 @@ def totals(rows: Iterable[NodeAccelerators]) -> list[AcceleratorTotal]:
             used=sum(row.used for row in members),
             free=sum(row.free for row in members),
             largest_node=max(row.allocatable for row in members),
+            node_memory=max(row.memory for row in members),
         )
         for (resource, product), members in sorted(groups.items())
     ]

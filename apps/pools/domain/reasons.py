@@ -94,6 +94,13 @@ REASONS = (
             ("ModelMissing", "The pool's model is not declared.", "Declare it, or name another one."),
             ("UnknownAccelerator", "A variant names an accelerator that is not in the catalogue.", "Correct it."),
             ("UnknownModelSource", "The model's source has a scheme that nothing serves from.", "Correct the Model."),
+            ("ClaimsMissing", "The cluster does not know ResourceClaims.", "Enable them, or write standby: reserved."),
+            (
+                "NotShareable",
+                "The accelerator has no device class for a claim that pools share.",
+                "Write standby: reserved.",
+            ),
+            ("ClaimDiffers", "The group's ResourceClaim is not what it needs.", "Delete it, or name another group."),
             ("KedaMissing", "The cluster does not know ScaledObjects.", "Install KEDA, or hand over to hpa."),
             ("PrometheusMissing", "KEDA would have no Prometheus to ask.", "Name the Cluster's Prometheus."),
             ("GatewayNotAvailable", "The cluster lacks the kinds that a gateway needs.", "Install them there."),
@@ -148,6 +155,7 @@ REASONS = (
             ),
             ("Applied", "The objects are as declared."),
             ("WaitingForApproval", "The newest spec waits for approval; an older one is live.", _APPROVE),
+            ("WaitsForItsTurn", "Engines change when it is the pool's turn on the accelerators that it shares."),
             ("RecreateNeedsConsent", "An object has to be deleted and made anew, which needs consent.", _CONSENT),
             ("Drifted", "Somebody changed what was applied; Drifted says what.", _DRIFT),
             ("ReadOnlyCluster", "The cluster is declared readOnly, and differs.", "Apply by hand, or lift readOnly."),
@@ -228,7 +236,7 @@ REASONS = (
     *_rows(
         "Standby",
         (
-            ("Awake", "No engine is to sleep."),
+            ("Awake", "No engine is to sleep, or it is the pool's turn on the accelerators that it shares."),
             ("Asleep", "As many engines sleep as are to; the first request wakes one."),
             ("FallingAsleep", "An engine leaves the routing, ends its work, and is put to sleep."),
             ("Waking", "An engine is being woken."),

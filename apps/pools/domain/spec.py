@@ -251,17 +251,30 @@ class Autoscaling(Spec):
 
     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
-    its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `handover`: in mode
-    external, the scaler that Lamplight renders and that follows its decisions.
+    its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `group`: the pools that
+    take turns on the same accelerators name the same one. `handover`: in mode external, the scaler that Lamplight
+    renders and that follows its decisions.
     """
 
     mode: Literal["off", "active", "advisory", "external"] = "off"
     budget: MoneyRate | None = None
     idle: Literal["keep", "standby", "zero"] = "keep"
     standby: Literal["reserved", "shared"] = "reserved"
+    group: Name | None = None
     handover: Literal["none", "hpa", "keda"] = "none"
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=32)] = ()
     freezes: Annotated[tuple[Freeze, ...], Field(max_length=32)] = ()
+
+    @model_validator(mode="after")
+    def _group_of_sharers(self) -> Autoscaling:
+        if (self.standby == "shared") != (self.group is not None):
+            raise ValueError(
+                "standby: shared and group belong together: pools that name the same group take turns on the same "
+                "accelerators; write both or neither"
+            )
+        if self.standby == "shared" and self.idle != "standby":
+            raise ValueError(f"standby is shared, and idle is {self.idle}: set idle to standby, or leave standby out")
+        return self
 
     @model_validator(mode="after")
     def _handed_over_to_another(self) -> Autoscaling:

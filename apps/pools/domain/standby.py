@@ -13,7 +13,7 @@ from typing import Literal
 
 from apps.core.domain.conditions import Condition
 
-__all__ = ["EnginePod", "Step", "condition", "page_of", "steps"]
+__all__ = ["EnginePod", "State", "Step", "condition", "page_of", "steps"]
 
 State = Literal["awake", "asleep", "unknown"]
 Verb = Literal["unroute", "sleep", "wake", "route", "restart"]
@@ -97,19 +97,22 @@ def _to_serve(pod: EnginePod) -> Step | None:
     return None
 
 
-def condition(pods: Sequence[EnginePod], *, awake: int, asleep: int, generation: int) -> Condition:
-    """`Standby`: True once as many sleep as are to. The message is what people read: who sleeps and what wakes it."""
+def condition(pods: Sequence[EnginePod], *, awake: int, asleep: int, generation: int, sharing: str = "") -> Condition:
+    """`Standby`: True once as many sleep as are to. The message is what people read: who sleeps and what wakes it.
+    `sharing`: whose turn it is on the accelerators, where the pool does not have them for itself."""
     sleeping = sum(pod.state == "asleep" for pod in pods)
     unread = sum(pod.state == "unknown" for pod in pods)
     if unread:
         said = f"{_engines(unread)} cannot be asked whether it sleeps"
         return Condition("Standby", "Unknown", "StateUnread", said, generation)
     if not asleep and not sleeping:
-        return Condition("Standby", "False", "Awake", "no engine is to sleep", generation)
+        return Condition("Standby", "False", "Awake", sharing or "no engine is to sleep", generation)
     if sleeping == asleep:
         served = f"{_engines(awake)} serve" if awake else "none serves"
         said = (
-            f"{_engines(sleeping)} asleep, weights in host memory, accelerators held; {served}; "
+            f"{_engines(sleeping)} asleep, weights in host memory; {served}; {sharing}"
+            if sharing
+            else f"{_engines(sleeping)} asleep, weights in host memory, accelerators held; {served}; "
             "the first request wakes it in about a second"
         )
         return Condition("Standby", "True", "Asleep", said, generation)

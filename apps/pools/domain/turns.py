@@ -1,8 +1,9 @@
 """Shared standby: pools of one team take turns on the same accelerators; at most one of them is awake.
 
-One `Turn` belongs to one group of accelerators. A pool may wake only while it holds the turn, and the turn leaves it
-only once all of its engines are known to sleep. Who waits longest is next. A holder gives way when it does not want the
-turn any more, when others wait and it has had nothing to do for a moment, or when its slice is over.
+One `Turn` belongs to one group of accelerators. A pool may wake only while it holds the turn, the turn leaves it only
+once all of its engines are known to sleep, and nobody gets it while an engine of anybody else might be awake. Who waits
+longest is next. A holder gives way when it does not want the turn any more, when others wait and it has had nothing to
+do for a moment, or when its slice is over; the slice begins anew while its engine is still starting.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["QUIET", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "ruled"]
+__all__ = ["QUIET", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "promised", "ruled"]
 
 # a holder without work gives way after so long, one with work after a slice, while others wait (seconds)
 QUIET = 2.0
@@ -21,21 +22,26 @@ SLICE = 30.0
 class Member:
     """What a pool of the group says of itself. `wants`: it is to serve, or requests wait for it; `quiet`: seconds that
     its engine has been without work, None where that is not known; `resting`: all of its engines are known to sleep, or
-    it has none."""
+    it has none; `starting`: none of them serves yet."""
 
     wants: bool
     quiet: float | None
     resting: bool
+    starting: bool = False
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Who holds the accelerators since when ("" nobody), whether it is to give way, and who waits since when."""
+    """Who holds the accelerators since when ("" nobody), whether it is to give way, and who waits since when.
+
+    `promised`: until then an engine of the holder may wake although it was seen asleep: the call is on its way.
+    """
 
     holder: str = ""
     since: float = 0.0
     yielding: bool = False
     waiting: tuple[tuple[str, float], ...] = ()
+    promised: float = 0.0
 
 
 def may_be_awake(turn: Turn, pool: str) -> bool:
@@ -51,7 +57,9 @@ def ruled(turn: Turn, members: Mapping[str, Member], now: float, *, slice_second
     turn = replace(turn, waiting=tuple(waiting))
     holder = members.get(turn.holder)
     if holder is not None:
-        if holder.resting and (turn.yielding or not holder.wants):
+        if holder.starting and not turn.yielding:
+            turn = replace(turn, since=now)
+        if holder.resting and now >= turn.promised and (turn.yielding or not holder.wants):
             again = ((turn.holder, now),) if holder.wants else ()
             turn = Turn(waiting=(*turn.waiting, *again))
         elif turn.waiting and not turn.yielding:
@@ -59,8 +67,15 @@ def ruled(turn: Turn, members: Mapping[str, Member], now: float, *, slice_second
             turn = replace(turn, yielding=not holder.wants or idle or now - turn.since >= slice_seconds)
     if not turn.holder and turn.waiting:
         (pool, _), *rest = turn.waiting
-        turn = Turn(pool, now, False, tuple(rest))
+        if all(member.resting for other, member in members.items() if other != pool):
+            turn = Turn(pool, now, False, tuple(rest))
     return turn
+
+
+def promised(turn: Turn, pool: str, until: float) -> Turn | None:
+    """The turn with the holder's word that it wakes or starts an engine, which takes effect before `until`; None: the
+    pool may not."""
+    return replace(turn, promised=until) if may_be_awake(turn, pool) else None
 
 
 def _wants(members: Mapping[str, Member], pool: str) -> bool:

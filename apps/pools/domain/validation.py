@@ -146,18 +146,10 @@ def _invariants(spec: PoolSpec, model: ModelFacts | None, dialect: Dialect | Non
 
 
 def _standby(spec: PoolSpec, shape: Shape) -> list[Fault]:
-    """What a pool whose engines sleep must have: a place for the weights, and accelerators of its own."""
+    """What a pool whose engines sleep must have: a place for the weights."""
     if not sleeps(spec):
         return []
     found = []
-    if spec.autoscaling.standby == "shared":
-        found.append(
-            Fault(
-                "/spec/autoscaling/standby",
-                "shared is not carried out by the pool controller yet: write reserved, where a sleeper keeps its "
-                "accelerators, or idle: zero, where none are held",
-            )
-        )
     for i, variant in enumerate(spec.variants):
         needed = (shape.weight_bytes or 0) // max(variant.group_size, 1) + ENGINE_MEMORY
         if shape.weight_bytes and variant.resources.memory < needed:

@@ -19,6 +19,8 @@ class Surroundings:
     namespace_missing: bool = False
     read_only: bool = False
     selection: str = ""
+    # what a pool shares with whom, "" where it shares nothing
+    sharing: str = ""
 
 
 def warnings_of(
@@ -47,6 +49,8 @@ def warnings_of(
         found.append(Warned("SelectorCatches", around.selection))
     for name in cost.unpriced:
         found.append(Warned("PriceUnknown", f"nobody has given a price for {name}: the cost leaves it out"))
+    if around.sharing:
+        found.append(Warned("SharesAccelerators", around.sharing))
     if around.namespace_missing:
         found.append(Warned("NamespaceMissing", f"namespace {spec.namespace} is not there yet: it will be created"))
     return tuple(found)

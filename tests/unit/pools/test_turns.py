@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from dataclasses import replace
 
-from apps.pools.domain.turns import Member, Turn, longest_wait, may_be_awake, ruled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from apps.pools.domain.turns import Member, Turn, longest_wait, may_be_awake, promised, ruled
 
 POOLS = ("a", "b", "c", "d")
 SLEEP, WAKE, DRAIN, SLICE = 3.0, 1.0, 4.0, 10.0
@@ -107,3 +110,103 @@ def test_an_idle_holder_gives_way_and_one_with_work_keeps_its_slice() -> None:
     given_way = ruled(turn, idle, 5.0)
     assert given_way.yielding
     assert ruled(given_way, {**idle, "a": Member(False, None, True)}, 12.0).holder == "b"
+
+
+def test_nobody_gets_the_turn_while_an_engine_of_anybody_else_might_be_awake() -> None:
+    waking_by_itself = Member(False, None, False)
+    turn = ruled(Turn(), {"a": Member(True, None, True), "b": waking_by_itself}, 0.0)
+    assert turn.holder == ""
+    assert turn.waiting == (("a", 0.0),)
+    assert ruled(turn, {"a": Member(True, None, True), "b": Member(False, None, True)}, 1.0).holder == "a"
+
+
+def test_a_slice_begins_once_the_engine_has_started() -> None:
+    turn = Turn("a", 0.0)
+    members = {"a": Member(True, None, False, starting=True), "b": Member(True, None, True)}
+    started = ruled(turn, members, 300.0)
+    assert not started.yielding
+    serving = {**members, "a": Member(True, 0.0, False)}
+    assert not ruled(started, serving, 329.0).yielding
+    assert ruled(started, serving, 330.0).yielding
+
+
+CALL, WORD = 21.0, 30.0
+PAIR = ("a", "b")
+pairs = st.sampled_from(PAIR)
+
+
+def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asleep() -> None:
+    word = promised(Turn("a", 0.0), "a", 30.0)
+    assert word is not None
+    members = {"a": Member(False, None, True), "b": Member(True, None, True)}
+    assert ruled(word, members, 29.0).holder == "a"
+    assert ruled(word, members, 30.0).holder == "b"
+    assert promised(Turn("a", 0.0, yielding=True), "a", 30.0) is None
+    assert promised(Turn("b", 0.0), "a", 30.0) is None
+
+
+class Protocol(RuleBasedStateMachine):
+    """Workers of all pools that look, rule, give their word and wake, each step at any time, and die between any two of
+    them. A call that was sent may still take effect after its worker is gone, until it has run out of time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.turn, self.version = 0.0, Turn(), 0
+        self.awake: set[str] = set()
+        self.wants: dict[str, bool] = dict.fromkeys(PAIR, True)
+        self.looks: dict[str, tuple[int, frozenset[str]]] = {}
+        self.clear: dict[str, bool] = {}
+        self.calls: dict[str, float] = {}
+
+    def keep(self, turn: Turn) -> None:
+        if turn != self.turn:
+            self.turn, self.version = turn, self.version + 1
+
+    @rule(pool=pairs, wants=st.booleans())
+    def change(self, pool: str, wants: bool) -> None:
+        self.wants[pool] = wants
+
+    @rule(pool=pairs, seconds=st.sampled_from((1.0, 1.0, 11.0, 31.0)))
+    def later(self, pool: str, seconds: float) -> None:
+        self.now += seconds
+        self.awake -= {pool} if not may_be_awake(self.turn, pool) or not self.wants[pool] else set()
+
+    @rule(pool=pairs)
+    def look(self, pool: str) -> None:
+        self.looks[pool] = (self.version, frozenset(self.awake))
+
+    @rule(pool=pairs, quiet=st.sampled_from((None, 0.0, 5.0)))
+    def decide(self, pool: str, quiet: float | None) -> None:
+        version, seen = self.looks.pop(pool, (self.version, frozenset(self.awake)))
+        self.clear[pool] = False
+        if version != self.version:
+            return
+        members = {name: Member(self.wants[name], quiet if name in seen else None, name not in seen) for name in PAIR}
+        self.keep(ruled(self.turn, members, self.now, slice_seconds=SLICE))
+        self.clear[pool] = not seen - {pool}
+
+    @rule(pool=pairs, dies=st.sampled_from(("before the call", "after the call", "")))
+    def wake(self, pool: str, dies: str) -> None:
+        word = promised(self.turn, pool, self.now + WORD)
+        if not self.clear.get(pool) or word is None:
+            return
+        self.keep(word)
+        if dies == "before the call":
+            self.calls[pool] = self.now + CALL
+            return
+        self.awake.add(pool)
+        if not dies:
+            self.keep(replace(self.turn, promised=0.0))
+
+    @rule(pool=pairs)
+    def a_dead_workers_call_takes_effect(self, pool: str) -> None:
+        if self.calls.pop(pool, -1.0) >= self.now:
+            self.awake.add(pool)
+
+    @invariant()
+    def one_is_awake(self) -> None:
+        assert len(self.awake) <= 1
+
+
+TestProtocol = Protocol.TestCase
+TestProtocol.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

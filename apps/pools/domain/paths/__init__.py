@@ -25,6 +25,7 @@ from apps.pools.domain.paths import (
 )
 from apps.pools.domain.paths.path import Path
 from apps.pools.domain.selection import insist_selection
+from apps.pools.domain.sharing import with_shared_claim
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import with_canary
 
@@ -52,7 +53,8 @@ def render(
     """
     context = Context(pool, spec, model, inputs, dialect)
     whole = with_canary(context, lambda one: tuple(compose(one, PATHS[spec.path])))
-    objects = (*with_sleep(whole, pool, spec, inputs), *handed_over(pool, spec, inputs))
+    engines = with_shared_claim(with_sleep(whole, pool, spec, inputs), pool, spec, inputs)
+    objects = (*engines, *handed_over(pool, spec, inputs))
     insist_selection(objects)
     if inputs.rules and inputs.has("PrometheusRule", "monitoring.coreos.com"):
         objects = (*objects, prometheus_rule(pool, inputs.rules))

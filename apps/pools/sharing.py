@@ -1,0 +1,392 @@
+"""Turns on shared accelerators: what a look at a group sees, who may be awake after it, and the word before a wake.
+
+A look reads the row of the turn, then asks the cluster for everything that names the group's claim, whoever it belongs
+to, and each engine whether it sleeps; then it rules (domain/turns), in a transaction that finds the row as it was read.
+An engine is woken or started only after the holder has given its word in that row, so that whoever took the turn from a
+holder that was seen to rest has seen it after the last word, or finds the row changed and looks again. A worker that is
+killed in between leaves a word that lapses, and engines whose state the next look reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit.services import record_event
+from apps.clusters.errors import Conflict, NotFound
+from apps.clusters.kube import Kube
+from apps.core import clock
+from apps.pools import selectors
+from apps.pools.actions import ensure_namespace
+from apps.pools.desired import Desired
+from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
+from apps.pools.domain.plan import MANAGER, Plan, plan
+from apps.pools.domain.pods import read_pod
+from apps.pools.domain.sharing import SHARES, claim_name, differs, is_engine, may_stand, shared_claim, shares
+from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.standby import LOST_SECONDS, EnginePod
+from apps.pools.domain.turns import Member, Turn, may_be_awake, promised, ruled
+from apps.pools.models import Pool, SharedTurn
+from apps.pools.observing import Observed
+from apps.pools.standby import SOON_SECONDS, held_requests, seen_pod
+from apps.reconcile import services as reconcile
+from apps.reconcile.domain.priority import Priority
+from apps.reconcile.services import Fence
+
+__all__ = ["Share", "ensure_claim", "forget_claim", "in_turn", "look"]
+
+# a wake call ends within 21 s, a write of replicas sooner
+_WORD_SECONDS = 30.0
+_AT_ONCE = 16
+SOURCE = "shared-standby"
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """What of one pool names the claim: its engines, and how many its Deployments ask for."""
+
+    engines: tuple[EnginePod, ...] = ()
+    ready: int = 0
+    asked: int = 0
+
+    @property
+    def resting(self) -> bool:
+        """Whether no engine might be awake: all that are asked for are there and are known to sleep."""
+        return len(self.engines) >= self.asked and all(engine.state == "asleep" for engine in self.engines)
+
+    @property
+    def starting(self) -> bool:
+        return not self.resting and not any(engine.state != "unknown" for engine in self.engines)
+
+    @property
+    def awake(self) -> bool:
+        return any(engine.state == "awake" for engine in self.engines)
+
+    @property
+    def busy(self) -> bool | None:
+        counts = [engine.busy for engine in self.engines if engine.state != "asleep"]
+        return None if None in counts or not counts else any(counts)
+
+    @property
+    def known(self) -> bool:
+        """Whether each engine is known to sleep or can be put to sleep soon."""
+        return not any(
+            engine.state == "unknown" and (engine.left is None or engine.left > LOST_SECONDS or not self.ready)
+            for engine in self.engines
+        )
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a pool may do with the accelerators of its group. `mine`: it has the turn; `clear`: no engine of another
+    pool might be awake; `awake`: an engine of its own is. `again`: seconds until the next look, None: nothing is due.
+    `said`: how things stand, for people. `starts`: it has given its word to start engines; `late`: engines that are to
+    change wait for the turn."""
+
+    row: int
+    pool: UUID
+    mine: bool
+    clear: bool
+    awake: bool
+    standing: Mapping[str, int]
+    known: bool
+    again: float | None
+    said: str
+    starts: bool = False
+    late: bool = False
+
+    @property
+    def may_serve(self) -> bool:
+        return self.mine and (self.clear or self.awake)
+
+    def allowed(self, desired: Desired) -> Desired:
+        """What the pool's Deployments may be now: no engine is started without the turn."""
+        replicas = may_stand(desired.replicas, self.standing, awake=self.may_serve, known=self.known)
+        objects = tuple(
+            {**obj, "spec": {**obj["spec"], "replicas": replicas[obj["metadata"]["labels"][VARIANT]]}}
+            if is_engine(obj) and obj["metadata"]["labels"].get(VARIANT) in replicas
+            else obj
+            for obj in desired.objects
+        )
+        return replace(desired, objects=objects, replicas=replicas)
+
+    def due(self, todo: Plan) -> Plan:
+        """The plan without what would start engines anew before it is the pool's turn."""
+        if self.may_serve or not any(self.standing.values()):
+            return todo
+        return replace(todo, writes=tuple(write for write in todo.writes if not is_engine(write.manifest)))
+
+    def grows(self, desired: Desired) -> bool:
+        return any(count > self.standing.get(name, 0) for name, count in desired.replicas.items())
+
+    def promise(self) -> bool:
+        """Give the word that an engine is about to wake or start; False: it is not this pool's turn any more."""
+        with transaction.atomic():
+            row = SharedTurn.objects.select_for_update().get(pk=self.row)
+            word = promised(_turn(row), str(self.pool), clock.now().timestamp() + _WORD_SECONDS)
+            if word is not None:
+                _keep(row, word)
+            return word is not None
+
+    def kept(self) -> None:
+        """What was promised has happened or failed: the engines tell."""
+        with transaction.atomic():
+            row = SharedTurn.objects.select_for_update().get(pk=self.row)
+            turn = _turn(row)
+            if turn.holder == str(self.pool):
+                _keep(row, replace(turn, promised=0.0))
+
+
+def in_turn(
+    kube: Kube, pool: Pool, spec: PoolSpec, wanted: Desired, observed: Observed, fence: Fence
+) -> tuple[Share, Desired, Plan]:
+    """What the pool may do now, and what it is to be by that. Raises KubeError, PlanRefused, LeaseLost."""
+    todo = plan(wanted.objects, observed.live)
+    if differs(todo.writes):
+        if not observed.live:
+            ensure_namespace(kube, pool.namespace, fence)
+        ensure_claim(kube, pool, spec, fence)
+    share = look(kube, pool, spec, todo)
+    desired = share.allowed(wanted)
+    if share.grows(desired):
+        share = replace(share, starts=True) if share.promise() else replace(share, mine=False)
+        desired = share.allowed(wanted)
+    planned = plan(desired.objects, observed.live)
+    due = share.due(planned)
+    return replace(share, late=len(due.writes) < len(planned.writes)), desired, due
+
+
+def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
+    """See the whole group, rule, and say what this pool may do. Raises KubeError."""
+    uid = str(pool.uid)
+    group = spec.autoscaling.group or ""
+    claim = claim_name(pool.team, group)
+    place: dict[str, Any] = {
+        "team": pool.team,
+        "cluster_uid": pool.cluster_uid,
+        "namespace": pool.namespace,
+        "group": group,
+    }
+    read, _ = SharedTurn.objects.get_or_create(**place)
+    seen, standing = _sightings(kube, pool, claim)
+    mine = seen.get(uid, _Sighting())
+    wants = _wants(kube, pool, spec, mine, outdated=differs(todo.writes) and any(standing.values()))
+    now = clock.now().timestamp()
+    others = {other: sighting for other, sighting in seen.items() if other != uid}
+    clear = all(sighting.resting for sighting in others.values())
+    with transaction.atomic():
+        row = SharedTurn.objects.select_for_update().get(pk=read.pk)
+        before = _turn(row)
+        names = _names(row, uid)
+        if row.version != read.version:
+            # somebody has moved since: what was seen may be older than that
+            turn = before
+            clear = False
+        else:
+            row.wanting = {**{other: row.wanting.get(other, False) for other in names if other != uid}, uid: wants}
+            if (mine.busy is not False and before.holder == uid) or seen.get(
+                before.holder, _Sighting()
+            ).busy is not False:
+                row.busy_at = now
+            members = {
+                other: _member(seen.get(other, _Sighting()), row.wanting.get(other, False), now - row.busy_at)
+                for other in {*names, *seen, before.holder} - {""}
+            }
+            turn = ruled(before, members, now)
+            _keep(row, turn)
+        if (turn.holder, turn.yielding) != (before.holder, before.yielding):
+            _tell(pool, group, before, turn, names)
+    waits = any(waiting == uid for waiting, _ in turn.waiting)
+    has = may_be_awake(turn, uid)
+    return Share(
+        row=read.pk,
+        pool=pool.uid,
+        mine=has,
+        clear=clear,
+        awake=mine.awake,
+        standing=standing,
+        known=mine.known,
+        again=SOON_SECONDS if waits or (turn.holder == uid and (turn.yielding or not clear)) else None,
+        said=_said(turn, uid, group, names),
+    )
+
+
+def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting], dict[str, int]]:
+    """By pool uid; and the replicas that this pool's Deployments ask for, by variant."""
+    marked = {SHARES: claim}
+    deployments = kube.list(kube.resource("Deployment", "apps"), pool.namespace, labels=marked)
+    pods = kube.list(kube.resource("Pod"), pool.namespace, labels=marked)
+    asked: dict[str, int] = {}
+    standing: dict[str, int] = {}
+    for deployment in deployments:
+        labels = deployment["metadata"]["labels"]
+        count = int(deployment["spec"].get("replicas", 1))
+        asked[labels.get(POOL_UID, "")] = asked.get(labels.get(POOL_UID, ""), 0) + count
+        if labels.get(POOL_UID) == str(pool.uid):
+            standing[labels.get(VARIANT, "")] = count
+    live = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    engines: dict[str, list[EnginePod]] = {}
+    ready: dict[str, int] = {}
+    if live:
+        with ThreadPoolExecutor(min(len(live), _AT_ONCE), thread_name_prefix="sharing") as threads:
+            for pod, engine in zip(live, threads.map(lambda one: seen_pod(read_pod(one)), live), strict=True):
+                owner = pod["metadata"]["labels"].get(POOL_UID, "")
+                engines.setdefault(owner, []).append(engine)
+                ready[owner] = ready.get(owner, 0) + read_pod(pod).ready
+    found = {
+        owner: _Sighting(tuple(engines.get(owner, ())), ready.get(owner, 0), asked.get(owner, 0))
+        for owner in {*engines, *asked}
+    }
+    return found, standing
+
+
+def _wants(kube: Kube, pool: Pool, spec: PoolSpec, mine: _Sighting, *, outdated: bool) -> bool:
+    """Whether the pool is to have an engine awake: while it serves, as long as its target says so; else when requests
+    wait for it. What cannot be read may be a request."""
+    targets = selectors.replica_targets(pool)
+    wanted = sum(selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants)
+    if outdated:
+        return True
+    if not wanted:
+        return False
+    if mine.awake:
+        return True
+    held = held_requests(kube, pool)
+    return held is None or held.requests > 0
+
+
+def _member(sighting: _Sighting, wants: bool, quiet: float) -> Member:
+    return Member(
+        wants=wants,
+        quiet=quiet if sighting.awake and sighting.busy is False else None,
+        resting=sighting.resting,
+        starting=sighting.starting,
+    )
+
+
+def _names(row: SharedTurn, uid: str) -> dict[str, str]:
+    """Names of the pools of the group by uid."""
+    pools = Pool.objects.filter(team=row.team, cluster_uid=row.cluster_uid, namespace=row.namespace)
+    found = pools.filter(
+        spec__autoscaling__idle="standby", spec__autoscaling__standby="shared", spec__autoscaling__group=row.group
+    )
+    return {str(one): name for one, name in found.values_list("uid", "name")} | {
+        str(one): name for one, name in pools.filter(uid=uid).values_list("uid", "name")
+    }
+
+
+def _turn(row: SharedTurn) -> Turn:
+    held = dict(row.turn)
+    return Turn(**{**held, "waiting": tuple((pool, since) for pool, since in held.pop("waiting", ()))})
+
+
+def _keep(row: SharedTurn, turn: Turn) -> None:
+    if _turn(row) != turn:
+        row.turn = {
+            "holder": turn.holder,
+            "since": turn.since,
+            "yielding": turn.yielding,
+            "waiting": [list(pair) for pair in turn.waiting],
+            "promised": turn.promised,
+        }
+        row.version += 1
+    row.save()
+
+
+def _tell(pool: Pool, group: str, before: Turn, turn: Turn, names: Mapping[str, str]) -> None:
+    for uid in {before.holder, turn.holder, *(waiting for waiting, _ in turn.waiting)} & names.keys():
+        reconcile.enqueue(kind="Pool", uid=UUID(uid), priority=Priority.SCALING, shard=str(pool.cluster_uid))
+    if turn.holder != before.holder and turn.holder in names:
+        last = f", which {names[before.holder]} had" if before.holder in names else ""
+        record_event(
+            kind="Pool",
+            uid=UUID(turn.holder),
+            team=pool.team,
+            name=names[turn.holder],
+            type="Normal",
+            reason="TurnTaken",
+            message=f"it is the turn of {names[turn.holder]} on the accelerators of group {group}{last}",
+            source=SOURCE,
+        )
+    elif turn.yielding and not before.yielding and turn.holder in names:
+        waits = [names[waiting] for waiting, _ in turn.waiting if waiting in names]
+        record_event(
+            kind="Pool",
+            uid=UUID(turn.holder),
+            team=pool.team,
+            name=names[turn.holder],
+            type="Normal",
+            reason="GivesWay",
+            message=f"{names[turn.holder]} gives way on the accelerators of group {group}: {', '.join(waits)} waits",
+            source=SOURCE,
+        )
+
+
+def _said(turn: Turn, uid: str, group: str, names: Mapping[str, str]) -> str:
+    if turn.holder == uid:
+        return f"it has the accelerators of group {group}" + (" and gives way" if turn.yielding else "")
+    holder = names.get(turn.holder, "another pool") if turn.holder else "nobody"
+    return f"{holder} has the accelerators of group {group}"
+
+
+def ensure_claim(kube: Kube, pool: Pool, spec: PoolSpec, fence: Fence) -> None:
+    """Make the group's claim if it is missing. Raises PlanRefused where another one has its name, KubeError."""
+    facts = selectors.accelerators()[spec.variants[0].accelerator]
+    if facts.device_class is None:
+        raise PlanRefused(
+            "NotShareable",
+            f"{facts.title} has no device class, by which pools could be given the same ones: write standby: reserved",
+        )
+    wanted = shared_claim(pool.team, spec, facts.device_class)
+    resource = kube.resource_of(wanted)
+    name = wanted["metadata"]["name"]
+    try:
+        held = kube.get(resource, name, pool.namespace)
+    except NotFound:
+        fence.check()
+        try:
+            kube.create(wanted, manager=MANAGER)
+        except Conflict:
+            return
+        return
+    if _asked_of(held) != _asked_of(wanted) or held["metadata"].get("labels", {}).get(SHARES) != name:
+        raise PlanRefused(
+            "ClaimDiffers",
+            f"ResourceClaim {name} in namespace {pool.namespace} is not what group {spec.autoscaling.group} needs: "
+            "delete it once no pod uses it, or name another group",
+        )
+
+
+def forget_claim(kube: Kube, pool: Pool) -> None:
+    """Delete the claim of the group when its last pool goes. Raises KubeError."""
+    spec = selectors.spec_of(pool)
+    if not shares(spec):
+        return
+    left = Pool.objects.filter(
+        team=pool.team,
+        cluster_uid=pool.cluster_uid,
+        namespace=pool.namespace,
+        spec__autoscaling__standby="shared",
+        spec__autoscaling__group=spec.autoscaling.group,
+    ).exclude(uid=pool.uid)
+    resource = kube.resources().get("ResourceClaim.resource.k8s.io")
+    if resource is None or left.exists():
+        return
+    try:
+        held = kube.get(resource, claim_name(pool.team, spec.autoscaling.group or ""), pool.namespace)
+        if held["metadata"].get("labels", {}).get(SHARES) == held["metadata"]["name"]:
+            kube.delete(resource, held["metadata"]["name"], pool.namespace, uid=held["metadata"]["uid"])
+    except (NotFound, Conflict):
+        return
+    place: dict[str, Any] = {"team": pool.team, "cluster_uid": pool.cluster_uid, "namespace": pool.namespace}
+    SharedTurn.objects.filter(**place, group=spec.autoscaling.group or "").delete()
+
+
+def _asked_of(claim: Manifest) -> Any:
+    rows: Iterable[Any] = claim["spec"]["devices"]["requests"]
+    return [(row["exactly"]["deviceClassName"], int(row["exactly"].get("count", 1))) for row in rows]

@@ -1,0 +1,245 @@
+"""Two pools that take turns on one accelerator of the embedded cluster, whose memory holds one engine that is awake.
+
+The second engine would fail to start or to wake there ("out of memory"), so that no WakeFailed and no restart in a
+whole run mean that no two were ever awake together; the engines' own states are asked all the while, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+from django.db.models import F
+
+from apps.audit.models import Event
+from apps.autoscaling import waking
+from apps.clusters.models import Cluster
+from apps.clusters.selectors import inventory
+from apps.core.services import BundleRefused
+from apps.pools import services, sharing, standby
+from apps.pools.domain.plan import Plan
+from apps.pools.models import Pool, SharedTurn
+from apps.pools.selectors import cluster_of, spec_of
+from apps.reconcile.services import LeaseLost
+from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.pools import (
+    cluster_document,
+    condition,
+    declare,
+    delete,
+    drain_until,
+    model_document,
+    pool,
+    pool_document,
+    variant_document,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+NAMES = ("chat", "code")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedCluster]:
+    with run_cluster(nodes=True) as running:
+        yield running
+
+
+def sharer(name: str, **more: Any) -> dict[str, Any]:
+    return pool_document(
+        name,
+        variants=[variant_document(replicas={"min": 0, "max": 1}, resources={"cpu": "2", "memory": "48Gi"})],
+        autoscaling={"mode": "active", "idle": "standby", "standby": "shared", "group": "evening"},
+        engine={"env": {"LAMPLIGHT_TIME_SCALE": "20"}},
+        rollout={"drainDelay": "0s", "shutdownTimeout": "10s"},
+        **more,
+    )
+
+
+@pytest.fixture
+def pair(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
+    declare(cluster_document(str(cluster.kubeconfig)), model_document(), *(sharer(name) for name in NAMES))
+    drain_until(
+        lambda: all(condition(name, "RoutingReady")["status"] == "True" for name in NAMES), message="both have a picker"
+    )
+    yield cluster
+    for name in NAMES:
+        delete("Pool", name)
+    drain_until(lambda: not Pool.objects.exists(), message="the pools are gone")
+    claims = cluster.kube.resource("ResourceClaim", "resource.k8s.io")
+    assert cluster.kube.list(claims, "serving") == [], "the claim went with the last of them"
+    assert not SharedTurn.objects.exists()
+
+
+def want(name: str, awake: int) -> None:
+    wanted = services.Wanted("h200", awake, "autoscaler", asleep=1 - awake)
+    services.set_replica_targets(pool=pool(name), wanted=[wanted], actor="system:test")
+
+
+def ask(name: str, tokens: int = 3) -> Any:
+    body = {"model": "tiny", "prompt": f"hello {name}", "max_tokens": tokens, "ignore_eos": True}
+    return requests.post(pool(name).status["endpoint"] + "/v1/completions", json=body, timeout=90).json()
+
+
+def engines(cluster: EmbeddedCluster) -> dict[str, list[dict[str, Any]]]:
+    labels = {"app.kubernetes.io/component": "engine"}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for pod in cluster.kube.list(cluster.kube.resource("Pod"), "serving", labels=labels):
+        found.setdefault(pod["metadata"]["labels"]["lamplight.dev/pool"], []).append(pod)
+    return found
+
+
+def served(name: str) -> bool:
+    """One request is answered while the pools are reconciled as the second-by-second watch has it."""
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(ask, name)
+        drain_until(lambda: waking.run_watch() is None or answer.done(), message=f"{name} answers", timeout=60)
+        return bool(answer.result()["usage"]["completion_tokens"] == 3)
+
+
+@contextmanager
+def watched(cluster: EmbeddedCluster) -> Iterator[list[set[str]]]:
+    """Which pools have an engine that says it is awake, asked again and again."""
+    seen: list[set[str]] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            awake = set()
+            for name, pods in engines(cluster).items():
+                for pod in pods:
+                    try:
+                        page = requests.get(f"http://{pod['status']['podIP']}:8000/metrics", timeout=1).text
+                    except (requests.RequestException, KeyError):
+                        continue
+                    if any('sleep_state="awake"' in line and line.endswith(" 1.0") for line in page.splitlines()):
+                        awake.add(name)
+            seen.append(awake)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_two_pools_take_turns_on_one_accelerator(pair: EmbeddedCluster) -> None:
+    cluster_row = cluster_of(pool("chat"))
+    assert cluster_row is not None
+    before = sum(row.used for row in inventory(cluster_row))
+    with watched(pair) as seen:
+        assert served("chat"), "the first start"
+        assert served("code"), "chat gives way, once it has nothing to do"
+        nodes = {pod["spec"]["nodeName"] for pods in engines(pair).values() for pod in pods}
+        assert len(nodes) == 1, "a claim has one place"
+        assert sum(row.used for row in inventory(cluster_row)) == before + 1, "counted once"
+        pods = {name: [pod["metadata"]["uid"] for pod in found] for name, found in engines(pair).items()}
+        assert served("chat")
+        assert served("code")
+    assert {frozenset(one) for one in seen} >= {frozenset({"chat"}), frozenset({"code"})}
+    assert all(len(one) <= 1 for one in seen)
+    again = {name: [pod["metadata"]["uid"] for pod in found] for name, found in engines(pair).items()}
+    assert again == pods, "woken, not started"
+    restarts = [
+        status["restartCount"]
+        for found in engines(pair).values()
+        for pod in found
+        for status in pod["status"]["containerStatuses"]
+    ]
+    assert restarts == [0, 0], "none met memory that another one had"
+    assert not Event.objects.filter(reason="WakeFailed").exists()
+    assert "it is the turn of chat on the accelerators of group evening, which code had" in {
+        event.message for event in Event.objects.filter(reason="TurnTaken")
+    }
+    said = condition("chat", "Standby")
+    assert said["reason"] == "Asleep"
+    assert "code has the accelerators of group evening" in said["message"]
+
+
+class Killed(LeaseLost):
+    """The worker ends here."""
+
+
+@pytest.mark.parametrize(
+    "at", ["wake", "sleep", *(pytest.param(at, marks=pytest.mark.soak) for at in ("promise", "kept"))]
+)
+def test_a_worker_killed_in_the_middle_of_a_hand_over(
+    pair: EmbeddedCluster, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched(pair) as seen:
+        assert served("chat")
+        assert served("code")
+        happened: list[str] = []
+
+        def die(*_: Any) -> Any:
+            happened.append(at)
+            raise Killed(at)
+
+        def wakes_and_dies(_kube: Any, of: Pool, pod: Any) -> str:
+            standby._post(of, pod, "/wake_up", (1.0, 20.0))
+            return die()
+
+        def sleeps_and_dies(of: Pool, pod: Any, mode: str) -> str:
+            standby._post(of, pod, f"/sleep?level=1&mode={mode}", (1.0, 60.0))
+            return die()
+
+        broken = {
+            "promise": (sharing.Share, "promise", die),
+            "kept": (sharing.Share, "kept", die),
+            "wake": (standby, "_wake", wakes_and_dies),
+            "sleep": (standby, "_put_to_sleep", sleeps_and_dies),
+        }[at]
+        monkeypatch.setattr(sharing, "_WORD_SECONDS", 2.0)
+        with monkeypatch.context() as dying, ThreadPoolExecutor(1) as threads:
+            dying.setattr(*broken)
+            answer = threads.submit(ask, "chat")
+            drain_until(lambda: waking.run_watch() is None or happened, message=f"it dies at {at}")
+            dying.undo()
+            drain_until(lambda: waking.run_watch() is None or answer.done(), message="the next worker goes on")
+            assert answer.result()["usage"]["completion_tokens"] == 3
+        assert served("code")
+    assert all(len(one) <= 1 for one in seen)
+
+
+def test_a_look_that_is_older_than_a_word_rules_nothing(pair: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    want("chat", 1)
+    drain_until(lambda: SharedTurn.objects.filter(turn__holder=str(pool("chat").uid)).exists(), message="chat has it")
+    drain_until(lambda: condition("chat", "Standby")["reason"] == "Awake", message="chat serves")
+    want("chat", 0)
+    seen = sharing._sightings
+
+    def meanwhile(*args: Any) -> Any:
+        found = seen(*args)
+        SharedTurn.objects.update(version=F("version") + 1)
+        return found
+
+    with monkeypatch.context() as slow:
+        slow.setattr(sharing, "_sightings", meanwhile)
+        of, kube = pool("code"), pair.kube
+        share = sharing.look(kube, of, spec_of(of), Plan((), ()))
+    assert not share.may_serve
+    assert SharedTurn.objects.get().turn["holder"] == str(pool("chat").uid)
+
+
+def test_what_cannot_share_is_refused_with_its_mend(pair: EmbeddedCluster) -> None:
+    def refused(document: dict[str, Any]) -> str:
+        with pytest.raises(BundleRefused) as faults:
+            declare(document)
+        return str(faults.value)
+
+    other = sharer("other")
+    other["spec"]["variants"][0]["accelerator"] = "nvidia-h100"
+    assert "pool chat of group evening runs on 1 nvidia-h200, this one on 1 nvidia-h100" in refused(other)
+    big = sharer("big")
+    big["spec"]["variants"][0]["resources"]["memory"] = "4Ti"
+    drain_until(lambda: Cluster.objects.get().status.get("accelerators"), message="the nodes were looked at")
+    assert "lower resources.memory, or name another group" in refused(big)
+    two = sharer("two")
+    two["spec"]["variants"][0]["replicas"] = {"min": 0, "max": 2}
+    assert "set replicas to {min: 0, max: 1}" in refused(two)
