@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: cfbfa9029544e8cacb1fee7f444c7a84902ce81274e8a1e0ffe0c9ca9ee50c5b
+// schema-sha256: 6d5df572262bf6095ef6c342de160fae45739e705d3660eed47b9a3d8d896d99
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -2264,8 +2264,9 @@ export interface components {
          *
          *     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
          *     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
-         *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `handover`: in mode
-         *     external, the scaler that Lamplight renders and that follows its decisions.
+         *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `group`: the pools that
+         *     take turns on the same accelerators name the same one. `handover`: in mode external, the scaler that Lamplight
+         *     renders and that follows its decisions.
          */
         PoolAutoscaling: {
             /**
@@ -2278,6 +2279,11 @@ export interface components {
              * @default []
              */
             freezes?: components["schemas"]["PoolFreeze"][];
+            /**
+             * Group
+             * @default null
+             */
+            group?: string | null;
             /**
              * Handover
              * @default none
