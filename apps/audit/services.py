@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +10,6 @@ from typing import Literal
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from apps.audit.domain.chain import GENESIS, digest_of
 from apps.audit.domain.masking import masked
@@ -62,8 +62,7 @@ def record_event(
 
 
 def keep_events(happenings: Sequence[Happening]) -> list[Event]:
-    """As record_event, of several lines of one object, and nothing is published: the caller does, within its
-    transaction."""
+    """As record_event, of several lines, and nothing is published: the caller does, within its transaction."""
     if not happenings:
         return []
     now = clock.now()
@@ -76,6 +75,7 @@ def keep_events(happenings: Sequence[Happening]) -> list[Event]:
     for row in rows.order_by("last_at"):
         known[(row.uid, row.type, row.reason, row.source, row.message)] = row
     kept, new = [], []
+    again: Counter[int] = Counter()
     for one in happenings:
         message = one.message[:2000]
         key = (one.uid, one.type, one.reason, one.source, message)
@@ -97,9 +97,17 @@ def keep_events(happenings: Sequence[Happening]) -> list[Event]:
         else:
             event.count, event.last_at = event.count + 1, now
             if event.pk is not None:
-                Event.objects.filter(pk=event.pk).update(count=F("count") + 1, last_at=now)
+                again[event.pk] += 1
         kept.append(event)
-    Event.objects.bulk_create(new)
+    if again:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE audit_event e SET count = e.count + a.times, last_at = %s"
+                " FROM unnest(%s::bigint[], %s::int[]) AS a(id, times) WHERE e.id = a.id",
+                [now, list(again), list(again.values())],
+            )
+    if new:
+        Event.objects.bulk_create(new)
     return kept
 
 

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from apps.clusters.domain.watching import Change, change_of, newest
 from apps.clusters.informers.owned import owned
@@ -222,19 +221,64 @@ def put(cluster: UUID, obj: Mapping[str, Any]) -> None:
 
 def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> list[dict[str, Any]] | None:
     """Objects of one owner, as the informers last saw them; None when any of the kinds is not in sync: list live."""
+    return read_several(cluster, {owner: namespace}, kinds)[owner]
+
+
+_READ = """
+WITH wanted AS (SELECT * FROM unnest(%(owners)s::uuid[], %(namespaces)s::text[]) AS w(owner, namespace)),
+insync AS (
+    SELECT n.namespace, count(DISTINCT w.kind) AS kinds
+    FROM (SELECT DISTINCT namespace FROM wanted) n
+    JOIN clusters_watch w ON w.cluster = %(cluster)s AND w.kind = ANY(%(kinds)s) AND w.namespace IN ('', n.namespace)
+     AND w.synced AND w.confirmed_at > clock_timestamp() - %(stale)s * interval '1 second'
+    GROUP BY n.namespace
+)
+SELECT w.owner, COALESCE(s.kinds, 0), o.body::text
+FROM wanted w
+LEFT JOIN insync s ON s.namespace = w.namespace
+LEFT JOIN clusters_cached_object o ON o.owner = w.owner AND o.cluster = %(cluster)s AND o.kind = ANY(%(kinds)s)
+ AND o.namespace = w.namespace
+ORDER BY w.owner, o.kind, o.name
+"""
+
+
+def read_several(
+    cluster: UUID, owners: Mapping[UUID, str], kinds: Sequence[str]
+) -> dict[UUID, list[dict[str, Any]] | None]:
+    """As `read`, of several owners, each with its namespace."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT w.kinds, o.body::text FROM (SELECT count(DISTINCT kind) AS kinds FROM clusters_watch"
-            " WHERE cluster = %(cluster)s AND kind = ANY(%(kinds)s) AND namespace IN ('', %(namespace)s) AND synced"
-            " AND confirmed_at > clock_timestamp() - %(stale)s * interval '1 second') w"
-            " LEFT JOIN clusters_cached_object o ON o.owner = %(owner)s AND o.cluster = %(cluster)s"
-            " AND o.kind = ANY(%(kinds)s) AND o.namespace = %(namespace)s ORDER BY o.kind, o.name",
-            {"cluster": cluster, "owner": owner, "kinds": list(kinds), "namespace": namespace, "stale": STALE_SECONDS},
+            _READ,
+            {
+                "cluster": cluster,
+                "owners": list(owners),
+                "namespaces": list(owners.values()),
+                "kinds": list(kinds),
+                "stale": STALE_SECONDS,
+            },
         )
         rows = cursor.fetchall()
-    if rows[0][0] < len(set(kinds)):
-        return None
-    return [_read_json(body) for _, body in rows if body is not None]
+    needed = len(set(kinds))
+    found: dict[UUID, list[dict[str, Any]] | None] = dict.fromkeys(owners)
+    for owner, insync, body in rows:
+        if insync >= needed:
+            held = found[owner]
+            held = found[owner] = [] if held is None else held
+            if body is not None:
+                held.append(_read_json(body))
+    return found
+
+
+def heads(cluster: UUID, scope: Scope) -> dict[tuple[str, str], tuple[str, int]]:
+    """Uid and version of all that is kept of a scope, by namespace and name."""
+    kind, namespace = scope
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT namespace, name, uid, revision FROM clusters_cached_object"
+            " WHERE cluster = %s AND kind = %s AND %s IN ('', namespace)",
+            [cluster, kind, namespace],
+        )
+        return {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
 
 
 def unwatched(kind: str) -> set[UUID]:
@@ -290,7 +334,7 @@ def _store(cluster: UUID, changes: Sequence[Change]) -> set[UUID]:
                     [c.uid for c in kept],
                     [c.owner for c in kept],
                     [c.revision for c in kept],
-                    [Jsonb(c.body) for c in kept],
+                    [orjson.dumps(c.body).decode() for c in kept],
                 ],
             )
             owners |= {row[0] for row in cursor.fetchall() if row[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,28 +59,36 @@ def publish_all(lines: Sequence[Line]) -> int:
         raise transaction.TransactionManagementError("outbox lines must be published inside transaction.atomic()")
     if not lines:
         raise ValueError("there is no line to publish")
-    now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        events = OutboxEvent.objects.bulk_create(
+        cursor.execute(
+            _PUBLISH,
             [
-                OutboxEvent(
-                    at=now,
-                    kind=line.kind,
-                    uid=line.uid,
-                    team=line.team,
-                    name=line.name,
-                    verb=line.verb,
-                    generation=line.generation,
-                    fields=list(line.fields),
-                )
-                for line in lines
+                clock.now(),
+                [line.kind for line in lines],
+                [line.uid for line in lines],
+                [line.team for line in lines],
+                [line.name for line in lines],
+                [line.verb for line in lines],
+                [line.generation for line in lines],
+                [json.dumps(list(line.fields)) for line in lines],
+                CHANNEL,
             ],
-            batch_size=500,
         )
-        last = events[-1].id
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(last)])
-    return last
+        return int(cursor.fetchone()[0])
+
+
+# in the order of the lines; the notice goes out when the transaction commits
+_PUBLISH = """
+WITH told AS (
+    INSERT INTO core_outboxevent (at, kind, uid, team, name, verb, generation, fields)
+    SELECT %s, kind, uid, team, name, verb, generation, fields FROM unnest(
+        %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::jsonb[]
+    ) WITH ORDINALITY AS l(kind, uid, team, name, verb, generation, fields, place) ORDER BY place
+    RETURNING id
+), newest AS (SELECT max(id) AS id FROM told)
+SELECT id, pg_notify(%s, id::text) FROM newest
+"""
 
 
 def trim(*, older_than: timedelta = timedelta(hours=24), limit: int = 10_000) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from apps.clusters.errors import (
     BadCredentials,
@@ -25,7 +27,7 @@ from apps.core.domain.conditions import Condition
 from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, sharing, standby, victims
 from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
-from apps.pools.desired import Desired, desired_of, gather
+from apps.pools.desired import RULES_KIND, Desired, desired_of, gather
 from apps.pools.domain import weights
 from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
@@ -35,12 +37,13 @@ from apps.pools.domain.plan import Plan, address_of, plan
 from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
-from apps.pools.observing import Observed, observe
+from apps.pools.observing import Observed, observe, observe_cached
 from apps.pools.ownership import Owners, owners_of
-from apps.pools.reading import Known, read
-from apps.pools.recording import Note, Report, record
+from apps.pools.reading import Known, read, read_several
+from apps.pools.recording import Note, Report, news, record
+from apps.pools.rules import rules_of
 from apps.reconcile import services as reconcile
-from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded
+from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Told
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.queue import Lease
 
@@ -50,13 +53,57 @@ DEGRADED_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 RESYNC_SECONDS = 600.0
 REFUSED_SECONDS = 30.0
+# what was read of a pool before its turn came is read anew when it is older
+FRESH_SECONDS = 2.0
 # a conflict of versions is news only when it comes again and again
 QUIET_TRIES = 3
 
 
+@dataclass(frozen=True)
+class _AtHand:
+    """What was read of a pool before, with others. `observed`, `rules` None: to be read where needed."""
+
+    known: Known | None
+    observed: Observed | None = None
+    rules: tuple[Mapping[str, Any], ...] | None = None
+
+
+def prepare(leases: Sequence[Lease]) -> Callable[[Lease], Outcome]:
+    """Read what is to be known of several pools at once: a controller of them, for the next moment."""
+    read_at = time.monotonic()
+    at_hand = _read_ahead([lease.uid for lease in leases])
+
+    def reconcile_one(lease: Lease) -> Outcome:
+        fresh = time.monotonic() - read_at < FRESH_SECONDS
+        return _reconcile(lease, at_hand[lease.uid] if fresh else _AtHand(read(lease.uid)))
+
+    return reconcile_one
+
+
 def reconcile_pool(lease: Lease) -> Outcome:
     """Bring one pool's objects to what is declared, and its status to what is."""
-    known = read(lease.uid)
+    return _reconcile(lease, _AtHand(read(lease.uid)))
+
+
+def _read_ahead(uids: Sequence[UUID]) -> dict[UUID, _AtHand]:
+    known = read_several(uids)
+    found = {uid: _AtHand(known.get(uid)) for uid in uids}
+    clusters = {one.cluster.uid: one.cluster for one in known.values() if one.cluster is not None}
+    for cluster in clusters.values():
+        pools = [one.pool for one in known.values() if one.pool.cluster_uid == cluster.uid]
+        try:
+            kube = kube_for(cluster)
+            observed = observe_cached(kube, cluster.uid, pools)
+            rules = rules_of(pools) if RULES_KIND in kube.resources() else {}
+        except KubeError:
+            continue  # each pool is told so by itself
+        for pool in pools:
+            found[pool.uid] = _AtHand(known[pool.uid], observed.get(pool.uid), rules.get(pool.uid, ()))
+    return found
+
+
+def _reconcile(lease: Lease, at_hand: _AtHand) -> Outcome:
+    known = at_hand.known
     if known is None:
         return Done()
     pool, cluster = known.pool, known.cluster
@@ -68,15 +115,15 @@ def reconcile_pool(lease: Lease) -> Outcome:
         kube = kube_for(cluster)
         if pool.deletion_requested_at is not None:
             return delete_pool(lease, pool, kube, read_only=cluster_spec(cluster).read_only)
-        return _bring(lease, known, cluster, kube)
+        return _bring(lease, known, cluster, kube, at_hand)
     except KubeError as error:
         return _failed(lease, pool, error)
 
 
-def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
+def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _AtHand) -> Outcome:
     pool, standing = known.pool, known.standing
     fence = reconcile.Fence(lease)
-    observed = observe(kube, pool)
+    observed = at_hand.observed or observe(kube, pool)
     if standing.spec is None:
         nothing_yet = approvals.waits(lease, pool, standing, cluster, kube, observed)
         report = _report(kube, pool, selectors.spec_of(pool), None, observed, nothing_yet, [])
@@ -84,13 +131,13 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         return _settle(lease, known, replace(report, conditions=_present(approved)), observed)
     spec = standing.spec
     try:
-        desired = _desired(known, spec, cluster, kube)
+        desired = _desired(known, spec, cluster, kube, at_hand.rules)
         todo = plan(desired.objects, observed.live)
         # what somebody else rolls out is drift, and no roll-out of ours to steer
         ours = not any(write.why == "drift" and write.manifest["kind"] in WORKLOADS for write in todo.writes)
         steers = ours and not cluster_spec(cluster).read_only and not shares(spec)
         if steers and rollouts.steered(pool, spec, cluster, desired, observed):
-            desired = _desired(known, spec, cluster, kube)
+            desired = _desired(known, spec, cluster, kube, at_hand.rules)
             todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
             report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
@@ -150,16 +197,19 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube) -> Outcome:
         record(lease, pool, report)
         return Retry(blocked.message)
     if consents is not None:
+        # that a plan is carried out is said after what came of it
+        if not record(lease, pool, report, known.stored):
+            return Superseded()
         services.plan_carried_out(lease, pool)
-    settled = _settle(lease, known, report, observed)
-    for again in (drift.look_again(), stood.again, prefetch.again):
-        settled = _sooner(settled, again)
-    return settled
+    return _settle(lease, known, report, observed, drift.look_again(), stood.again, prefetch.again)
 
 
-def _desired(known: Known, spec: PoolSpec, cluster: Cluster, kube: Kube) -> Desired:
+def _desired(
+    known: Known, spec: PoolSpec, cluster: Cluster, kube: Kube, rules: tuple[Mapping[str, Any], ...] | None
+) -> Desired:
     kinds = kube.resources()
-    found = gather(known.pool, spec, cluster, generation=known.standing.generation, model=known.model, kinds=kinds)
+    generation = known.standing.generation
+    found = gather(known.pool, spec, cluster, generation=generation, model=known.model, kinds=kinds, rules=rules)
     return desired_of(found, kinds)
 
 
@@ -174,12 +224,6 @@ def _beside(pool: Pool, desired: Desired, drift: drifting.Look, owners: Owners, 
 
 def _present(*conditions: Condition | None) -> tuple[Condition, ...]:
     return tuple(condition for condition in conditions if condition is not None)
-
-
-def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
-    if seconds is None or not isinstance(outcome, Done) or outcome.requeue_after is None:
-        return outcome
-    return replace(outcome, requeue_after=min(outcome.requeue_after, seconds))
 
 
 def _act(
@@ -285,9 +329,16 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
     return replace(health, message=f'{health.message}; it last said: "{lines[-1][:300]}"')
 
 
-def _settle(lease: Lease, known: Known, report: Report, observed: Observed) -> Outcome:
-    if not record(lease, known.pool, report, known.stored):
-        return Superseded()
+def _settle(lease: Lease, known: Known, report: Report, observed: Observed, *again: float | None) -> Outcome:
+    """When to look again (`again`: seconds, where something waits for its time), and what is to be stored with that."""
+    outcome = _next_look(report, observed)
+    times = [seconds for seconds in (*again, outcome.requeue_after) if seconds is not None]
+    outcome = replace(outcome, requeue_after=min(times))
+    said = news(known.pool, report, known.stored)
+    return outcome if said is None else Told(outcome, said)
+
+
+def _next_look(report: Report, observed: Observed) -> Done:
     if report.rollout is not None and report.rollout.to_render:
         # what was decided is rendered by the next look: at once
         return Done(requeue_after=0.0, priority=Priority.ROLLOUT)

@@ -85,12 +85,16 @@ def gather(
     generation: int | None = None,
     model: Any = _ASK,
     kinds: Container[str] | None = None,
+    rules: tuple[Mapping[str, Any], ...] | None = None,
 ) -> Declared:
     """Read what rendering `spec` as the pool's needs; `generation` where it is not the newest one.
 
     `model`: the one that `spec` names (None: it is not declared), where it has been read already. `kinds`: what the
-    cluster knows, where that has been asked already: what would not be rendered there is not read.
+    cluster knows, where that has been asked already: what would not be rendered there is not read. `rules`: about the
+    pool, where they have been read.
     """
+    if rules is None:
+        rules = rules_of([pool])[pool.uid] if kinds is None or RULES_KIND in kinds else ()
     model = selectors.model_of(pool, spec) if model is _ASK else model
     targets = selectors.replica_targets(pool)
     row = selectors.rollout_of(pool)
@@ -108,7 +112,7 @@ def gather(
         dialect=spec.dialect or cluster_spec(cluster).dialect,
         strategies=_strategies(spec, row),
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
-        rules=rules_of(pool) if kinds is None or RULES_KIND in kinds else (),
+        rules=rules,
         tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
         guard=tokens.digest(pool.uid),
         start_up=slowest(pool.status.get("startUp") or {}),

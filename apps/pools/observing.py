@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from apps.clusters import cache
 from apps.clusters.kube import Kube, Resource
@@ -85,7 +86,18 @@ class Observed:
 
 def observe(kube: Kube, pool: Pool) -> Observed:
     """Read the pool's objects and pods. Raises KubeError."""
-    objects, cached = everything(kube, pool)
+    return sorted_out(*everything(kube, pool))
+
+
+def observe_cached(kube: Kube, cluster: UUID, pools: Iterable[Pool]) -> dict[UUID, Observed]:
+    """What the cache has of pools of a cluster, by uid; nothing while it is not in sync. Raises KubeError."""
+    present = kube.resources()
+    kinds = [kind for kind in WATCHED_KINDS if kind in present]
+    held = cache.read_several(cluster, {pool.uid: pool.namespace for pool in pools}, kinds)
+    return {uid: sorted_out(objects, True) for uid, objects in held.items() if objects is not None}
+
+
+def sorted_out(objects: list[Manifest], cached: bool) -> Observed:
     sets = tuple(obj for obj in objects if obj["kind"] == "ReplicaSet")
     live = [obj for obj in objects if obj["kind"] not in ("Pod", "ReplicaSet")]
     return Observed(live, _replicas(objects), sets, cached)

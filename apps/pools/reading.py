@@ -1,12 +1,14 @@
-"""All that a reconcile has to know of one pool, in one question to the database."""
+"""All that a reconcile has to know of a pool, or of several, in one question to the database."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
+import orjson
 from django.db import connection, models
 
 from apps.clusters.models import Cluster
@@ -14,12 +16,15 @@ from apps.core import kinds
 from apps.core.domain.access import SHARED_TEAM
 from apps.pools import selectors
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.models import Pool, ReplicaTarget, Rollout
+from apps.pools.models import Pool, ReplicaTarget, Rollout, TierPlanRow
 from apps.pools.recording import Stored
 from apps.pools.selectors import Standing
 
+# each with the place of its columns in a row: from, to
+_Tables: TypeAlias = tuple[tuple[type[models.Model], int, int], ...]
+
 _SQL = """
-SELECT {pool}, {cluster}, {rollout}, {model},
+SELECT {pool}, {cluster}, {rollout}, {tiers}, {model},
        r.generation, CASE WHEN r.generation <> p.generation THEN r.spec::text END, r.rendered_hash, r.healthy_at,
        EXISTS (SELECT 1 FROM pools_revision v WHERE v.pool_id = p.uid),
        (SELECT json_agg(t)::text FROM pools_replica_target t WHERE t.pool_id = p.uid),
@@ -29,6 +34,7 @@ SELECT {pool}, {cluster}, {rollout}, {model},
 FROM pools_pool p
 LEFT JOIN clusters_cluster c ON c.uid = p.cluster_uid
 LEFT JOIN pools_rollout o ON o.pool_id = p.uid
+LEFT JOIN pools_tier_plan t ON t.pool_id = p.uid
 LEFT JOIN LATERAL (
     SELECT v.generation, v.spec, v.rendered_hash, v.healthy_at FROM pools_revision v
     WHERE v.pool_id = p.uid AND v.approved_at IS NOT NULL ORDER BY v.generation DESC LIMIT 1
@@ -39,7 +45,7 @@ LEFT JOIN LATERAL (
       AND m.deletion_requested_at IS NULL
     ORDER BY m.team = p.team DESC LIMIT 1
 ) m ON true
-WHERE p.uid = %s
+WHERE p.uid = ANY(%s)
 """
 
 
@@ -61,16 +67,23 @@ class Known:
 
 def read(uid: UUID) -> Known | None:
     """None: there is no such pool."""
+    return read_several([uid]).get(uid)
+
+
+def read_several(uids: Sequence[UUID]) -> dict[UUID, Known]:
+    """As `read`, of several pools; those that are gone are left out."""
     sql, tables = _statement()
     with connection.cursor() as cursor:
-        cursor.execute(sql, [SHARED_TEAM, uid])
-        row = cursor.fetchone()
-    if row is None:
-        return None
+        cursor.execute(sql, [SHARED_TEAM, list(uids)])
+        found = [_known(row, tables) for row in cursor.fetchall()]
+    return {known.pool.uid: known for known in found}
+
+
+def _known(row: tuple[Any, ...], tables: _Tables) -> Known:
     found: list[Any] = [_instance(table, row[start:end]) for table, start, end in tables]
-    pool, cluster, rollout, model = found
+    pool, cluster, rollout, tiers, model = found
     generation, older, rendered, healthy_at, revised, targets, consents = row[tables[-1][2] :]
-    _keep(pool, rollout, _read_json(targets) or [])
+    _keep(pool, rollout, tiers, _read_json(targets) or [])
     if generation is None:
         # a pool of before there were revisions has none at all, and nothing to wait for
         standing = Standing(None if revised else selectors.spec_of(pool), pool.generation, bool(revised))
@@ -89,10 +102,11 @@ def read(uid: UUID) -> Known | None:
     )
 
 
-def _keep(pool: Pool, rollout: Rollout | None, targets: list[Any]) -> None:
+def _keep(pool: Pool, rollout: Rollout | None, tiers: TierPlanRow | None, targets: list[Any]) -> None:
     """Where Django keeps what it has read of an object's relations."""
-    relation: Any = Pool._meta.get_field("rollout")
-    relation.set_cached_value(pool, rollout)
+    for name, value in (("rollout", rollout), ("tier_plan", tiers)):
+        relation: Any = Pool._meta.get_field(name)
+        relation.set_cached_value(pool, value)
     fields = ReplicaTarget._meta.concrete_fields
     rows = [ReplicaTarget(**{f.attname: f.to_python(target[f.column]) for f in fields}) for target in targets]
     held: Any = pool.targets.all()
@@ -102,7 +116,7 @@ def _keep(pool: Pool, rollout: Rollout | None, targets: list[Any]) -> None:
 
 
 @functools.cache
-def _statement() -> tuple[str, tuple[tuple[type[models.Model], int, int], ...]]:
+def _statement() -> tuple[str, _Tables]:
     found: dict[str, str] = {}
     tables = []
     at = 0
@@ -111,6 +125,7 @@ def _statement() -> tuple[str, tuple[tuple[type[models.Model], int, int], ...]]:
         "pool": ("p", Pool),
         "cluster": ("c", Cluster),
         "rollout": ("o", Rollout),
+        "tiers": ("t", TierPlanRow),
         "model": ("m", declared),
     }
     for name, (alias, table) in of.items():
@@ -133,6 +148,4 @@ def _instance(table: type[models.Model], values: tuple[Any, ...]) -> Any | None:
 
 
 def _read_json(text: str | None) -> Any:
-    import orjson
-
     return orjson.loads(text) if text is not None else None

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db import connection, transaction
 
 from apps.audit.services import Happening, keep_events
 from apps.core import clock, outbox
 from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
-from apps.pools.models import Pool, PoolRevision
-from apps.pools.rollouts import Look, mark_healthy, store
+from apps.pools.models import Pool
+from apps.pools.rollouts import Look, store_several
 from apps.reconcile import services as reconcile
 from apps.reconcile.queue import Lease
 
@@ -57,37 +58,96 @@ class Stored:
     served: bool = False
 
 
-def record(lease: Lease, pool: Pool, report: Report, known: Stored = Stored()) -> bool:
-    """Store the report if the pool is still of the generation that it is about and the lease is held.
+@dataclass(frozen=True)
+class Said:
+    """A report that is news, ready to be stored."""
 
-    Returns False (nothing written) when the pool has moved on. Raises LeaseLost.
-    """
+    pool: Pool
+    report: Report
+    known: Stored
+    conditions: tuple[Condition, ...]
+    notes: tuple[Note, ...]
+    now: datetime
+
+
+def news(pool: Pool, report: Report, known: Stored = Stored()) -> Said | None:
+    """What is to be stored of a report; None where all of it is stored already."""
     now = clock.now()
     standing = report.rollout.after if report.rollout is not None and report.rollout.after.holds else None
     said = (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions)
     before = read_conditions(pool.conditions)
     conditions = _with(before, said, now)
-    notes = [*report.notes, *_transitions(before, conditions)]
+    notes = (*report.notes, *_transitions(before, conditions))
     told = report.rollout is not None and report.rollout.news
     unchanged = _written(conditions) == pool.conditions and _status(pool.status, pool, report) == pool.status
     if unchanged and not notes and not told:
+        return None
+    return Said(pool, report, known, said, notes, now)
+
+
+def record(lease: Lease, pool: Pool, report: Report, known: Stored = Stored()) -> bool:
+    """Store the report now, if the pool is still of the generation that it is about and the lease is held.
+
+    Returns False (nothing written) when the pool has moved on. Raises LeaseLost.
+    """
+    said = news(pool, report, known)
+    if said is None:
         return True
-    with reconcile.holding(lease, Pool, "generation", "conditions::text", "status::text") as row:
-        if not row or row[0] != pool.generation:
-            return False
-        stored = orjson.loads(row[1]), orjson.loads(row[2])
-        # other loops say things of a pool too: what they wrote since we read it stays
-        written = _written(_with(read_conditions(stored[0]), said, now))
-        status = _status(stored[1], pool, report)
-        Pool.objects.filter(uid=pool.uid).update(conditions=written, status=status)
-        if report.rendered_hash and report.rendered_hash != known.revision_hash:
-            PoolRevision.objects.filter(pool=pool, generation=pool.generation).exclude(
-                rendered_hash=report.rendered_hash
-            ).update(rendered_hash=report.rendered_hash)
+    with transaction.atomic():
+        written = record_several([(lease, said)])
+    if lease.fence not in written:
+        raise reconcile.LeaseLost(f"the lease on {lease.kind} {lease.uid} is lost")
+    return written[lease.fence]
+
+
+def record_several(rows: Sequence[tuple[Lease, Said]]) -> dict[int, bool]:
+    """Store what was said of several pools, within the caller's transaction and as its last write but the queue's.
+
+    By fence: True where it is stored, False where the pool has moved on; those that are locked or lost are left out.
+    """
+    columns = ("generation", "conditions::text", "status::text")
+    held = reconcile.holding_several([lease for lease, _ in rows], Pool, *columns)
+    written: dict[int, bool] = {}
+    entries: list[_Entry] = []
+    for lease, said in rows:
+        row = held.get(lease.fence)
+        if row is None:
+            continue
+        written[lease.fence] = bool(row) and row[0] == said.pool.generation
+        if written[lease.fence]:
+            # other loops say things of a pool too: what they wrote since we read it stays
+            conditions = _written(_with(read_conditions(orjson.loads(row[1])), said.conditions, said.now))
+            entries.append(_Entry(said, conditions, _status(orjson.loads(row[2]), said.pool, said.report)))
+    if entries:
+        _store(entries)
+    return written
+
+
+@dataclass(frozen=True)
+class _Entry:
+    said: Said
+    conditions: list[dict[str, Any]]
+    status: dict[str, Any]
+
+
+def _store(entries: Sequence[_Entry]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pools_pool p SET conditions = s.conditions, status = s.status"
+            " FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[]) AS s(uid, conditions, status) WHERE p.uid = s.uid",
+            [
+                [entry.said.pool.uid for entry in entries],
+                [orjson.dumps(entry.conditions).decode() for entry in entries],
+                [orjson.dumps(entry.status).decode() for entry in entries],
+            ],
+        )
+    _store_revisions([entry.said for entry in entries])
+    rollouts = [(e.said.pool, e.said.report.rollout) for e in entries if e.said.report.rollout is not None]
+    happened = store_several(rollouts)
+    lines: list[outbox.Line] = []
+    for entry in entries:
+        pool = entry.said.pool
         named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
-        happened = [*store(pool, report.rollout)] if report.rollout is not None else []
-        if report.sync.state == "Synced" and report.health.state == "Healthy" and not known.served:
-            mark_healthy(pool)
         happened += [
             Happening(
                 **named,
@@ -96,14 +156,38 @@ def record(lease: Lease, pool: Pool, report: Report, known: Stored = Stored()) -
                 message=note.message,
                 source=SOURCE,
             )
-            for note in notes
+            for note in entry.said.notes
         ]
-        keep_events(happened)
-        lines = [outbox.Line(**named, verb="event", fields=["events"])] if happened else []
         lines.append(outbox.Line(**named, verb="status", generation=pool.generation, fields=["conditions", "status"]))
-        outbox.publish_all(lines)
-    pool.conditions, pool.status = written, status
-    return True
+        pool.conditions, pool.status = entry.conditions, entry.status
+    keep_events(happened)
+    noted = {one.uid: one for one in happened}
+    lines[:0] = [
+        outbox.Line(one.kind, one.uid, one.team, one.name, "event", None, ["events"]) for one in noted.values()
+    ]
+    outbox.publish_all(lines)
+
+
+def _store_revisions(news: Sequence[Said]) -> None:
+    """What the present generation became, and that it served: an abort may come back to it."""
+    rows = []
+    for said in news:
+        report, known = said.report, said.known
+        hash_ = report.rendered_hash if report.rendered_hash != known.revision_hash else ""
+        serves = report.sync.state == "Synced" and report.health.state == "Healthy" and not known.served
+        if hash_ or serves:
+            rows.append((said.pool.uid, said.pool.generation, hash_, said.now if serves else None))
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pools_revision r SET rendered_hash = COALESCE(NULLIF(s.hash, ''), r.rendered_hash),"
+            " healthy_at = COALESCE(r.healthy_at, s.healthy_at)"
+            " FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::timestamptz[])"
+            " AS s(pool, generation, hash, healthy_at)"
+            " WHERE r.pool_id = s.pool AND r.generation = s.generation",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def _with(stored: Sequence[Condition], said: Iterable[Condition], now: datetime) -> tuple[Condition, ...]:

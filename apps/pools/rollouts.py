@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -238,24 +238,27 @@ def _lines(kube: Kube, pool: Pool, pod: Replica) -> list[str]:
         return []
 
 
-def store(pool: Pool, found: Look) -> list[Happening]:
-    """Keep what a look came to; within the transaction that records the rest. Returns what tells people of turns."""
-    if not found.news:
-        return []
-    before, held = found.before, found.after
-    kept = {
-        "template": held.template,
-        "generation": held.generation,
-        "state": held.state,
-        "reason": held.reason,
-        "message": held.message,
-        "started_at": held.started_at,
-        "resumed_at": held.resumed_at,
-        "finished_at": held.finished_at,
-        **({"paused_by": "", "paused_at": None} if before.template != held.template else {}),
-    }
-    row = Rollout(pool_id=pool.uid, **kept)
-    Rollout.objects.bulk_create([row], update_conflicts=True, unique_fields=["pool"], update_fields=list(kept))
+def store_several(found: Sequence[tuple[Pool, Look]]) -> list[Happening]:
+    """Keep what looks came to; within the transaction that records the rest. Returns what tells people of turns."""
+    told: list[Happening] = []
+    same: list[Rollout] = []
+    another: list[Rollout] = []
+    for pool, look in found:
+        if not look.news:
+            continue
+        kept = {name: getattr(look.after, name) for name in _KEPT}
+        (same if look.before.template == look.after.template else another).append(Rollout(pool_id=pool.uid, **kept))
+        told += _turn(pool, look.before, look.after)
+    for rows, fields in ((same, _KEPT), (another, (*_KEPT, "paused_by", "paused_at"))):
+        if rows:
+            Rollout.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pool"], update_fields=fields)
+    return told
+
+
+_KEPT = ("template", "generation", "state", "reason", "message", "started_at", "resumed_at", "finished_at")
+
+
+def _turn(pool: Pool, before: Held, held: Held) -> list[Happening]:
     if (before.state, before.template) == (held.state, held.template):
         return []
     told = {"Progressing": "RolloutStarted", "Stopped": "RolloutStopped", "Complete": "RolloutComplete"}
@@ -272,11 +275,6 @@ def store(pool: Pool, found: Look) -> list[Happening]:
         )
         return [said]
     return []
-
-
-def mark_healthy(pool: Pool) -> None:
-    """This generation served: an abort may come back to it."""
-    PoolRevision.objects.filter(pool=pool, generation=pool.generation, healthy_at=None).update(healthy_at=clock.now())
 
 
 # --- what people see and do -------------------------------------------------------------------------------------

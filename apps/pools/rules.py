@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
+from uuid import UUID
 
 __all__ = ["RuleProvider", "register_rules", "rules_of"]
 
-# pool -> rule groups as a PrometheusRule has them
-RuleProvider: TypeAlias = Callable[[Any], Iterable[Mapping[str, Any]]]
+# pools -> rule groups as a PrometheusRule has them, by uid of the pool
+RuleProvider: TypeAlias = Callable[[Sequence[Any]], Mapping[UUID, Iterable[Mapping[str, Any]]]]
 
 _providers: list[RuleProvider] = []
 
@@ -19,6 +20,7 @@ def register_rules(provider: RuleProvider) -> None:
         _providers.append(provider)
 
 
-def rules_of(pool: Any) -> tuple[Mapping[str, Any], ...]:
-    """All rule groups about a pool, in a fixed order."""
-    return tuple(group for provider in _providers for group in provider(pool))
+def rules_of(pools: Sequence[Any]) -> dict[UUID, tuple[Mapping[str, Any], ...]]:
+    """All rule groups about each pool, in a fixed order, by its uid."""
+    found = [provider(pools) for provider in _providers]
+    return {pool.uid: tuple(group for groups in found for group in groups.get(pool.uid, ())) for pool in pools}

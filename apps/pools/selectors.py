@@ -209,9 +209,12 @@ def replica_targets(pool: Pool) -> dict[str, ReplicaTarget]:
 
 
 def tier_plan(pool: Pool) -> TierPlan | None:
-    """What the offload loop last wanted, None before it wanted anything."""
-    row = TierPlanRow.objects.filter(pool_id=pool.uid).first()
-    return TierPlan.from_json(row.plan) if row is not None else None
+    """What the offload loop last wanted, None before it wanted anything; as it was when this instance of the pool was
+    first asked."""
+    try:
+        return TierPlan.from_json(pool.tier_plan.plan)
+    except TierPlanRow.DoesNotExist:
+        return None
 
 
 def effective_replicas(variant: Variant, target: ReplicaTarget | None) -> int:

@@ -6,9 +6,11 @@ that is the whole of crash recovery.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from django.db import connection, transaction
 from apps.reconcile.domain.priority import Priority
 
 LEASE_SECONDS = 30.0
-SHARD_LIMIT = 8  # keys of one cluster worked on at once: more connections gain nothing at an API server
+SHARD_LIMIT = 8  # hands of one cluster worked on at once: more connections gain nothing at an API server
 _CLAIM_LOCK = 0x6C616D70  # serialises claims, so that the limit of a shard is exact; a claim takes about a millisecond
 
 
@@ -25,6 +27,8 @@ _CLAIM_LOCK = 0x6C616D70  # serialises claims, so that the limit of a shard is e
 class Lease:
     """The right to work on one key until it expires. `fence` is the fencing token.
 
+    `hand`: names the keys that were dealt to one worker together, to be worked on one after another. `due_at`: when
+    it had come due.
     `since`: when it was asked for, by this process's monotonic clock; it was held then or later.
     """
 
@@ -35,6 +39,8 @@ class Lease:
     attempts: int
     priority: Priority
     since: float = field(default=float("-inf"), compare=False)
+    hand: str = field(default="", compare=False)
+    due_at: datetime | None = field(default=None, compare=False)
 
 
 _ENQUEUE = """
@@ -53,6 +59,8 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
 # costs the same however many keys wait. (The statement's time is a constant that an index can be searched for.)
+# The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: few keys go to
+# one worker each, many to each worker up to a hand's size.
 _CLAIM = """
 WITH RECURSIVE shards AS (
     (SELECT shard FROM reconcile_queue ORDER BY shard LIMIT 1)
@@ -62,16 +70,19 @@ WITH RECURSIVE shards AS (
 ), rooms AS (
     SELECT s.shard, LEAST(
         CASE WHEN b.failures >= %(tripped)s THEN 1 ELSE COALESCE(l.concurrency, %(limit)s) END
-            - (SELECT count(*) FROM reconcile_queue h
+            - (SELECT count(DISTINCT h.holder) FROM reconcile_queue h
                WHERE h.shard = s.shard AND h.lease_until > statement_timestamp()),
         COALESCE((SELECT f.room FROM unnest(%(shards)s::text[], %(spare)s::int[]) AS f(shard, room)
-                  WHERE f.shard = s.shard), %(share)s)) AS room
+                  WHERE f.shard = s.shard), %(share)s)) AS room,
+        CASE WHEN b.failures >= %(tripped)s THEN 1
+             ELSE COALESCE((SELECT f.size FROM unnest(%(sized)s::text[], %(sizes)s::int[]) AS f(shard, size)
+                            WHERE f.shard = s.shard), 1) END AS size
     FROM shards s
     LEFT JOIN reconcile_shard b ON b.name = s.shard
     LEFT JOIN reconcile_shard_limit l ON l.name = s.shard
     WHERE s.shard IS NOT NULL AND (b.name IS NULL OR b.open_until <= statement_timestamp())
 ), due AS MATERIALIZED (
-    SELECT d.id, d.priority, d.due_at, r.shard, r.room
+    SELECT d.id, d.priority, d.due_at, r.shard, r.room, r.size
     FROM (SELECT * FROM rooms WHERE room > 0) r
     CROSS JOIN unnest(%(priorities)s::smallint[]) AS p(priority)
     CROSS JOIN LATERAL (
@@ -80,31 +91,32 @@ WITH RECURSIVE shards AS (
           AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
           AND q.kind = ANY(%(kinds)s)
         ORDER BY q.due_at, q.id
-        LIMIT LEAST(GREATEST(r.room, 0), %(most)s)
+        LIMIT GREATEST(r.room, 0) * r.size
         FOR UPDATE SKIP LOCKED
     ) d
-), chosen AS (
-    SELECT id FROM (
-        SELECT id, priority, due_at, room,
-               row_number() OVER (PARTITION BY shard ORDER BY priority, due_at, id) AS place
-        FROM due
-    ) ranked
-    WHERE place <= room
-    ORDER BY priority, due_at, id
-    LIMIT %(most)s
+), ranked AS (
+    SELECT due.*, row_number() OVER (PARTITION BY shard ORDER BY priority, due_at, id) AS place,
+           LEAST(room, count(*) OVER (PARTITION BY shard)) AS hands
+    FROM due
+), dealt AS (
+    SELECT id, priority, due_at, shard, place, hands, (place - 1) %% hands AS hand FROM ranked
+    WHERE place <= room * size
+), hands AS (
+    SELECT shard, hand, row_number() OVER (ORDER BY priority, due_at, id) AS number FROM dealt WHERE place <= hands
 ), claimed AS (
     UPDATE reconcile_queue q SET
         fence = nextval('reconcile_fence'),
         lease_until = clock_timestamp() + %(lease)s * interval '1 second',
         due_at = clock_timestamp() + %(lease)s * interval '1 second',
-        holder = %(holder)s,
+        holder = t.holder,
         attempts = q.attempts + 1,
         dirty = false
-    FROM chosen c
-    WHERE q.id = c.id
-    RETURNING q.id, q.kind, q.uid, q.shard, q.fence, q.attempts, q.priority
+    FROM dealt d JOIN hands USING (shard, hand)
+    JOIN unnest(%(holders)s::text[]) WITH ORDINALITY AS t(holder, number) USING (number)
+    WHERE q.id = d.id
+    RETURNING q.id, q.kind, q.uid, q.shard, q.fence, q.attempts, q.priority, q.holder
 )
-SELECT c.kind, c.uid, c.shard, c.fence, c.attempts, c.priority
+SELECT c.kind, c.uid, c.shard, c.fence, c.attempts, c.priority, c.holder, due.due_at
 FROM claimed c JOIN due USING (id) ORDER BY c.priority, due.due_at, c.id
 """
 
@@ -129,6 +141,8 @@ WITH held AS MATERIALIZED (
     FOR UPDATE OF q {wait}
 )"""
 
+_PIN = "SELECT place FROM held"
+
 _DELETE_UNLESS_DIRTY = """, gone AS (
     DELETE FROM reconcile_queue q USING held h WHERE q.id = h.id AND NOT q.dirty RETURNING h.place
 )
@@ -139,14 +153,16 @@ _RELEASE = """, released AS (
     UPDATE reconcile_queue q SET
         lease_until = NULL,
         holder = '',
-        due_at = CASE WHEN dirty THEN LEAST(due_at, clock_timestamp() + s.delay * interval '1 second')
+        due_at = CASE WHEN s.unworked THEN LEAST(due_at, s.was_due)
+                      WHEN dirty THEN LEAST(due_at, clock_timestamp() + s.delay * interval '1 second')
                       ELSE clock_timestamp() + s.delay * interval '1 second' END,
         priority = CASE WHEN dirty THEN LEAST(q.priority, s.priority) ELSE s.priority END,
-        attempts = CASE WHEN s.reset THEN 0 ELSE attempts END,
-        last_error = s.error
+        attempts = CASE WHEN s.reset THEN 0 WHEN s.unworked THEN GREATEST(attempts - 1, 0) ELSE attempts END,
+        last_error = CASE WHEN s.unworked THEN last_error ELSE s.error END
     FROM held h
-    JOIN unnest(%(delays)s::float8[], %(priorities)s::smallint[], %(resets)s::bool[], %(errors)s::text[])
-         WITH ORDINALITY AS s(delay, priority, reset, error, place) USING (place)
+    JOIN unnest(%(delays)s::float8[], %(priorities)s::smallint[], %(resets)s::bool[], %(unworked)s::bool[],
+                %(was_due)s::timestamptz[], %(errors)s::text[])
+         WITH ORDINALITY AS s(delay, priority, reset, unworked, was_due, error, place) USING (place)
     WHERE q.id = h.id
     RETURNING h.place
 )
@@ -187,12 +203,13 @@ def claim(
     tripped: int,
     share: int | None = None,
     spare: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> list[Lease]:
-    """Take the `most` urgent due keys that nobody holds, whose shard has room and a closed breaker; [] is nothing.
+    """Take `most` hands of the most urgent due keys that nobody holds, whose shard has room and a closed breaker.
 
-    `lease` is in seconds. A shard with `tripped` or more faults in a row is given one key at a time. `spare`: how many
-    more keys a shard may get, `share` those that are not named there; `limit` is for those without a limit of their
-    own.
+    A hand is of one shard, and of one key unless `sizes` allows that shard more. `lease` is in seconds. A shard with
+    `tripped` or more faults in a row is given one key at a time. `spare`: how many more hands a shard may get, `share`
+    those that are not named there; `limit` is for those without a limit of their own. [] is nothing.
     """
     now = time.monotonic()
     with transaction.atomic(), connection.cursor() as cursor:
@@ -202,21 +219,25 @@ def claim(
             {
                 "kinds": list(kinds),
                 "priorities": [int(priority) for priority in Priority],
-                "holder": holder,
-                "most": most,
+                "holders": [f"{holder}#{next(_hands)}" for _ in range(most)],
                 "lease": lease,
                 "limit": limit,
                 "tripped": tripped,
                 "share": most if share is None else share,
                 "shards": list(spare or {}),
                 "spare": list((spare or {}).values()),
+                "sized": list(sizes or {}),
+                "sizes": list((sizes or {}).values()),
             },
         )
         rows = cursor.fetchall()
     return [
-        Lease(kind=kind, uid=uid, shard=shard, fence=fence, attempts=attempts, priority=Priority(priority), since=now)
-        for kind, uid, shard, fence, attempts, priority in rows
+        Lease(kind, uid, shard, fence, attempts, Priority(priority), now, hand, due_at)
+        for kind, uid, shard, fence, attempts, priority, hand, due_at in rows
     ]
+
+
+_hands = itertools.count()
 
 
 def _key(lease: Lease) -> dict[str, Any]:
@@ -237,11 +258,28 @@ def hold(lease: Lease) -> bool:
         return cursor.fetchone() is not None
 
 
+def hold_several(leases: Sequence[Lease]) -> set[int]:
+    """As `hold`, of several keys; the fences of those that are held. One whose row somebody else has locked counts as
+    not held: hold it alone to know."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD.format(wait="SKIP LOCKED" if len(leases) > 1 else "") + _PIN, _keys(leases))
+        return {leases[place - 1].fence for (place,) in cursor.fetchall()}
+
+
+def _keys(leases: Sequence[Lease]) -> dict[str, Any]:
+    return {
+        "kinds": [lease.kind for lease in leases],
+        "uids": [lease.uid for lease in leases],
+        "fences": [lease.fence for lease in leases],
+    }
+
+
 @dataclass(frozen=True)
 class Release:
     """How a key is given back: due `delay` seconds from now, sooner if somebody asked meanwhile.
 
     `reset` forgets failed attempts. `drop`: the key goes altogether, unless somebody asked for it meanwhile.
+    `unworked`: nothing was done about it, so that it counts as no attempt and stands where it stood.
     """
 
     lease: Lease
@@ -250,6 +288,7 @@ class Release:
     reset: bool
     error: str = ""
     drop: bool = False
+    unworked: bool = False
 
 
 @transaction.atomic
@@ -270,12 +309,12 @@ def release(releases: Sequence[Release]) -> list[bool]:
             cursor.execute(
                 _HELD.format(wait=wait) + statement,
                 {
-                    "kinds": [row.lease.kind for row in rows],
-                    "uids": [row.lease.uid for row in rows],
-                    "fences": [row.lease.fence for row in rows],
+                    **_keys([row.lease for row in rows]),
                     "delays": [row.delay for row in rows],
                     "priorities": [int(row.priority) for row in rows],
                     "resets": [row.reset for row in rows],
+                    "unworked": [row.unworked for row in rows],
+                    "was_due": [row.lease.due_at for row in rows],
                     "errors": [row.error[:2000] for row in rows],
                 },
             )

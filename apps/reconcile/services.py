@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from django.db import connection, models, transaction
@@ -15,12 +15,23 @@ from apps.reconcile import queue, wakeup
 from apps.reconcile.domain.backoff import full_jitter
 from apps.reconcile.domain.breaker import THRESHOLD, after_fault
 from apps.reconcile.domain.fairness import Share
-from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
+from apps.reconcile.domain.outcomes import Done, Outcome, Plain, Retry, Superseded, Terminal, Told, Untouched
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import ShardLimit
 from apps.reconcile.queue import Lease, Release
 
 M = TypeVar("M", bound=models.Model)
+
+# writes down what was said of objects of a kind, in the transaction that settles their keys. True by fence where it is
+# written, False where the object has moved on; those left out are not ours (any more), or locked by somebody else
+Recorder: TypeAlias = Callable[[Sequence[tuple[Lease, Any]]], Mapping[int, bool]]
+
+_recorders: dict[str, Recorder] = {}
+
+
+def register_recorder(kind: str, recorder: Recorder) -> None:
+    """Let `recorder` write what controllers of `kind` tell with their outcomes."""
+    _recorders[kind] = recorder
 
 
 class LeaseLost(Exception):
@@ -86,10 +97,10 @@ def claim(*, kinds: Iterable[str], holder: str, lease: float = queue.LEASE_SECON
     return found[0] if found else None
 
 
-def claim_several(*, kinds: Iterable[str], holder: str, share: Share) -> list[Lease]:
-    """Take as many of the next keys as a share of threads allows."""
+def claim_several(*, kinds: Iterable[str], holder: str, share: Share, sizes: Mapping[str, int]) -> list[Lease]:
+    """Take as many hands of the next keys as a share of threads allows; `sizes`: keys of a hand, by shard."""
     return queue.claim(
-        kinds=kinds, holder=holder, most=share.most, tripped=THRESHOLD, share=share.each, spare=share.spare
+        kinds=kinds, holder=holder, most=share.most, tripped=THRESHOLD, share=share.each, spare=share.spare, sizes=sizes
     )
 
 
@@ -121,6 +132,25 @@ def holding(lease: Lease, of: type[models.Model], *columns: str) -> Iterator[tup
         yield tuple(row or ())
 
 
+def holding_several(leases: Sequence[Lease], of: type[models.Model], *columns: str) -> dict[int, tuple[Any, ...]]:
+    """Within a transaction: as `holding`, of several leases. Rows by fence, without those that are lost.
+
+    Of several, those that somebody else has locked are left out too: a batch waits for nobody, so that it cannot
+    deadlock with whoever locks the same rows in another order.
+    """
+    table, key, read = of._meta.db_table, of._meta.pk.column, ", ".join(columns)
+    wait = "SKIP LOCKED" if len(leases) > 1 else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT "{key}", {read} FROM "{table}" WHERE "{key}" = ANY(%s) ORDER BY "{key}" FOR UPDATE {wait}',  # noqa: S608
+            [[lease.uid for lease in leases]],
+        )
+        rows = {uid: tuple(row) for uid, *row in cursor.fetchall()}
+    present = [lease for lease in leases if lease.uid in rows or len(leases) == 1]
+    held = queue.hold_several(present) if present else set()
+    return {lease.fence: rows.get(lease.uid, ()) for lease in present if lease.fence in held}
+
+
 def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fields: Any) -> bool:
     """Write status fields of the leased object if its generation is still the one that was seen.
 
@@ -142,10 +172,15 @@ def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bo
 @transaction.atomic
 def finish_several(done: Sequence[tuple[Lease, Outcome]], *, chance: float | None = None) -> list[bool]:
     """As `finish`, of several keys at once; one whose row somebody else has locked counts as not held, too."""
-    held = queue.release([_release_of(lease, outcome, chance) for lease, outcome in done])
+    outcomes = _recorded(done)
+    places = [i for i, outcome in enumerate(outcomes) if outcome is not None]
+    rows = [(done[i][0], outcome) for i, outcome in enumerate(outcomes) if outcome is not None]
+    held = [False] * len(done)
     well: set[str] = set()
-    for (lease, outcome), settled in zip(done, held, strict=True):
-        if not settled or not lease.shard:
+    released = queue.release([_release_of(lease, outcome, chance) for lease, outcome in rows])
+    for place, (lease, outcome), settled in zip(places, rows, released, strict=True):
+        held[place] = settled
+        if not settled or not lease.shard or isinstance(outcome, Untouched):
             continue
         if not isinstance(outcome, Retry):
             well.add(lease.shard)
@@ -156,7 +191,27 @@ def finish_several(done: Sequence[tuple[Lease, Outcome]], *, chance: float | Non
     return held
 
 
-def _release_of(lease: Lease, outcome: Outcome, chance: float | None) -> Release:
+def _recorded(done: Sequence[tuple[Lease, Outcome]]) -> list[Plain | None]:
+    """Write down what was told. The outcomes as they are then, None where the key is not ours to settle now."""
+    said: dict[str, list[tuple[Lease, Any]]] = {}
+    for lease, outcome in done:
+        if isinstance(outcome, Told):
+            said.setdefault(lease.kind, []).append((lease, outcome.said))
+    written: dict[int, bool] = {}
+    for kind, rows in said.items():
+        written |= _recorders[kind](rows)
+    plain: list[Plain | None] = []
+    for lease, outcome in done:
+        if not isinstance(outcome, Told):
+            plain.append(outcome)
+        elif lease.fence not in written:
+            plain.append(None)
+        else:
+            plain.append(outcome.outcome if written[lease.fence] else Superseded())
+    return plain
+
+
+def _release_of(lease: Lease, outcome: Plain, chance: float | None) -> Release:
     match outcome:
         case Done(requeue_after=None):
             return Release(lease, delay=0.0, priority=Priority.RESYNC, reset=True, drop=True)
@@ -164,6 +219,8 @@ def _release_of(lease: Lease, outcome: Outcome, chance: float | None) -> Release
             return Release(lease, delay=float(delay or 0.0), priority=priority, reset=True)
         case Superseded():
             return Release(lease, delay=0.0, priority=lease.priority, reset=True)
+        case Untouched():
+            return Release(lease, delay=0.0, priority=lease.priority, reset=False, unworked=True)
         case Terminal(reason=reason):
             return Release(lease, delay=0.0, priority=Priority.RESYNC, reset=True, error=reason, drop=True)
         case Retry(reason=reason, after=after):

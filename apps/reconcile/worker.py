@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,12 +17,15 @@ from django.db import DatabaseError, InterfaceError, connection
 from apps.core import instruments, logs, tracing
 from apps.reconcile import services
 from apps.reconcile.desk import Desk, Finished
-from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded
+from apps.reconcile.domain.dealing import PATIENCE_SECONDS
+from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded, Told, Untouched
 from apps.reconcile.queue import LEASE_SECONDS, Lease
 
 log = logging.getLogger(__name__)
 
 Controller = Callable[[Lease], Outcome]
+# reads what is needed of several keys at once: a controller that has it at hand
+Prepare = Callable[[Sequence[Lease]], Controller]
 # every key that must be in the queue, with its shard
 Keys = Callable[[], Iterable[tuple[UUID, str]]]
 
@@ -33,14 +36,27 @@ LONGEST_HOLD_SECONDS = 600.0  # a controller that takes longer hangs: its lease 
 class _Registered:
     controller: Controller
     list_keys: Keys | None
+    prepare: Prepare | None
 
 
 _controllers: dict[str, _Registered] = {}
 
 
-def register_controller(kind: str, controller: Controller, *, keys: Keys | None = None) -> None:
-    """Let `controller` reconcile objects of `kind`; `keys` lists those that the resync must find in the queue."""
-    _controllers[kind] = _Registered(controller, keys)
+def register_controller(
+    kind: str,
+    controller: Controller,
+    *,
+    keys: Keys | None = None,
+    prepare: Prepare | None = None,
+    recorder: services.Recorder | None = None,
+) -> None:
+    """Let `controller` reconcile objects of `kind`; `keys` lists those that the resync must find in the queue.
+
+    `prepare` reads for several keys at once, `recorder` writes what controllers tell with their outcomes.
+    """
+    _controllers[kind] = _Registered(controller, keys, prepare)
+    if recorder is not None:
+        services.register_recorder(kind, recorder)
 
 
 def registered_kinds() -> list[str]:
@@ -54,65 +70,102 @@ def drain(budget: float = 10.0) -> int:
     """
     end = time.monotonic() + budget
     worked = 0
-    done: Finished | None = None
+    done: list[Finished] = []
     try:
         while True:
-            lease = _exchange(done, wants=time.monotonic() < end)
-            if lease is None:
+            hand = _exchange(done, wants=time.monotonic() < end)
+            if not hand:
                 break
             try:
-                done = (lease, _work(lease))
+                done = _work_off(hand)
             except BaseException:
-                _desk.forget(lease)
+                _desk.forget(hand)
                 raise
-            worked += 1
+            worked += sum(not isinstance(outcome, Untouched) for _, outcome in done)
     except (DatabaseError, InterfaceError) as error:
         log.warning("draining the queue stopped, the database is away: %s", error)
         connection.close()
     return worked
 
 
-def _exchange(done: Finished | None, *, wants: bool) -> Lease | None:
-    if done is None and not wants:
-        return None
-    held, lease = _desk.exchange(done, wants=wants)
-    if done is not None and not held:
-        log.info("%s %s: the lease was lost before its end", done[0].kind, done[0].uid)
-    return lease
+def _exchange(done: Sequence[Finished], *, wants: bool) -> list[Lease]:
+    if not done and not wants:
+        return []
+    lost, hand = _desk.exchange(done, wants=wants)
+    for lease in lost:
+        log.info("%s %s: the lease was lost before its end", lease.kind, lease.uid)
+    return hand
 
 
 _desk = Desk(registered_kinds, lambda: settings.RECONCILE_THREADS)
 
 
+def _work_off(hand: Sequence[Lease]) -> list[Finished]:
+    """Work on the keys of a hand one after another; where that takes long, others may have the rest."""
+    started = begun = time.monotonic()
+    done: list[Finished] = []
+    with _keeper.keep(hand):
+        controllers = _prepared(hand)
+        for lease in hand:
+            if done and begun - started > PATIENCE_SECONDS:
+                done.append((lease, Untouched()))
+                continue
+            done.append((lease, _work(lease, controllers[lease.kind])))
+            ended = time.monotonic()
+            _desk.took(lease.shard, ended - begun)
+            begun = ended
+    return done
+
+
+def _prepared(hand: Sequence[Lease]) -> dict[str, Controller]:
+    """Controllers of the kinds of a hand, with what they need of its keys at hand where that is more than one."""
+    found = {}
+    for kind in {lease.kind for lease in hand}:
+        registered = _controllers[kind]
+        keys = [lease for lease in hand if lease.kind == kind]
+        found[kind] = registered.controller
+        if registered.prepare is None or len(keys) < 2:
+            continue
+        try:
+            found[kind] = registered.prepare(keys)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("reading of %d keys of %s at once failed: one by one", len(keys), kind)
+    return found
+
+
 def reconcile(lease: Lease) -> Outcome:
     """Run the controller of one claimed key and settle it."""
-    outcome = _work(lease)
+    with _keeper.keep([lease]):
+        outcome = _work(lease, _controllers[lease.kind].controller)
     services.finish(lease, outcome)
     return outcome
 
 
-def _work(lease: Lease) -> Outcome:
+def _work(lease: Lease, controller: Controller) -> Outcome:
     started = time.monotonic()
     about = f"{lease.kind}/{lease.uid}#{lease.fence}"
     with logs.bound(reconcile=about), instruments.taken(instruments.reconcile_seconds, kind=lease.kind) as labels:
         labels["outcome"] = "broken"
-        with _keeper.keep(lease), tracing.span("reconcile", kind=lease.kind, uid=str(lease.uid)):
-            outcome = _run(lease)
-        labels["outcome"] = type(outcome).__name__.lower()
+        with tracing.span("reconcile", kind=lease.kind, uid=str(lease.uid)):
+            outcome = _run(lease, controller)
+        plain = outcome.outcome if isinstance(outcome, Told) else outcome
+        labels["outcome"] = type(plain).__name__.lower()
         log.log(
-            logging.DEBUG if not isinstance(outcome, Retry) else logging.INFO,
+            logging.DEBUG if not isinstance(plain, Retry) else logging.INFO,
             "%s %s: %s in %.2f s",
             lease.kind,
             lease.uid,
-            outcome,
+            plain,
             time.monotonic() - started,
         )
     return outcome
 
 
-def _run(lease: Lease) -> Outcome:
+def _run(lease: Lease, controller: Controller) -> Outcome:
     try:
-        return _controllers[lease.kind].controller(lease)
+        return controller(lease)
     except services.LeaseLost:
         return Superseded()
     except (DatabaseError, InterfaceError):
@@ -145,9 +198,9 @@ class _LeaseKeeper:
         self._process = 0
 
     @contextmanager
-    def keep(self, lease: Lease) -> Iterator[None]:
+    def keep(self, leases: Sequence[Lease]) -> Iterator[None]:
         with self._changed:
-            self._held[lease.fence] = (lease, time.monotonic())
+            self._held |= {lease.fence: (lease, time.monotonic()) for lease in leases}
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._renew_forever, name="reconcile-leases", daemon=True).start()
@@ -156,7 +209,8 @@ class _LeaseKeeper:
             yield
         finally:
             with self._changed:
-                self._held.pop(lease.fence, None)
+                for lease in leases:
+                    self._held.pop(lease.fence, None)
 
     def _renew_forever(self) -> None:
         while True:

@@ -10,7 +10,7 @@ class SLOsConfig(AppConfig):
         from apps.core import kinds
         from apps.pools.rules import register_rules
         from apps.slos.kinds import SLO_KIND, target_changed
-        from apps.slos.rules import endpoint_changed, rules_of_pool, slo_changed
+        from apps.slos.rules import endpoint_changed, rules_of_pools, slo_changed
         from apps.slos.selectors import classes_of_pools
         from apps.slos.thresholds import objective_lines
         from apps.slos.webhooks import WEBHOOK_KIND
@@ -23,6 +23,6 @@ class SLOsConfig(AppConfig):
         kinds.register_watcher("Endpoint", target_changed)
         register_thresholds(objective_lines)
         register_classes(classes_of_pools)
-        register_rules(rules_of_pool)
+        register_rules(rules_of_pools)
         kinds.register_watcher("SLO", slo_changed)
         kinds.register_watcher("Endpoint", endpoint_changed)

@@ -6,8 +6,9 @@ them by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from apps.catalog.domain.latency import latency_grid
 from apps.core.kinds import Accepted
@@ -21,32 +22,36 @@ from apps.slos.models import SLO
 from apps.slos.selectors import slos_of_endpoints, slos_of_pools
 from apps.slos.ticking import source_of
 
-__all__ = ["endpoint_changed", "rules_of_pool", "slo_changed"]
+__all__ = ["endpoint_changed", "rules_of_pools", "slo_changed"]
 
 
-def rules_of_pool(pool: Any) -> Iterable[Mapping[str, Any]]:
-    """Rule groups that stand with a pool, one for each SLO, by name."""
-    key = (pool.team, pool.name)
-    found = [(slo, spec, [pool.name]) for slo, spec in slos_of_pools([key]).get(key, [])]
-    for endpoint, slos in slos_of_endpoints(naming=[key]):
-        pools = _living(pool.team, endpoint)
-        if pools[:1] == [pool.name]:
-            found += [(slo, spec, pools) for slo, spec in slos]
-    return [
-        group
-        for slo, spec, pools in sorted(found, key=lambda one: one[0].name)
-        for group in rule_groups(
-            slo=slo.name,
-            team=pool.team,
-            target=spec.target_ref,
-            pools=pools,
-            namespace=pool.namespace,
-            objectives=spec.objectives,
-            source=source_of(spec, pool),
-            edges=latency_grid()[1],
-            traffic=spec.traffic,
-        )
-    ]
+def rules_of_pools(pools: Sequence[Any]) -> Mapping[UUID, Iterable[Mapping[str, Any]]]:
+    """Rule groups that stand with pools, one for each SLO, by name; by uid of the pool."""
+    keys = [(pool.team, pool.name) for pool in pools]
+    found = {key: [(slo, spec, [key[1]]) for slo, spec in slos] for key, slos in slos_of_pools(keys).items()}
+    for endpoint, slos in slos_of_endpoints(naming=keys):
+        team = slos[0][0].team
+        named = _living(team, endpoint)
+        if named and (team, named[0]) in keys:
+            found.setdefault((team, named[0]), []).extend((slo, spec, named) for slo, spec in slos)
+    return {
+        pool.uid: [
+            group
+            for slo, spec, counted in sorted(found.get((pool.team, pool.name), ()), key=lambda one: one[0].name)
+            for group in rule_groups(
+                slo=slo.name,
+                team=pool.team,
+                target=spec.target_ref,
+                pools=counted,
+                namespace=pool.namespace,
+                objectives=spec.objectives,
+                source=source_of(spec, pool),
+                edges=latency_grid()[1],
+                traffic=spec.traffic,
+            )
+        ]
+        for pool in pools
+    }
 
 
 def slo_changed(change: Accepted) -> list[Any]:

@@ -38,6 +38,9 @@ __all__ = [
 ]
 
 
+_FEW = 64  # pools that are named in the query; of more, all of their teams are read
+
+
 def slos_of_pool(team: str, name: str) -> list[tuple[str, SLOSpec]]:
     """(name, spec) of the SLOs of a pool, by name; at most 100."""
     return [(slo.name, spec) for slo, spec in slos_of_pools([(team, name)]).get((team, name), [])]
@@ -79,7 +82,7 @@ def _slos_about(kind: str, names: Iterable[tuple[str, str]]) -> Mapping[tuple[st
     wanted = set(names)
     rows = SLO.objects.living().filter(team__in={team for team, _ in wanted}, spec__targetRef__kind=kind)
     rows = rows.order_by("team", "name")
-    if len(wanted) == 1:
+    if len(wanted) <= _FEW:
         rows = rows.filter(spec__targetRef__name__in=[name for _, name in wanted])
     found: dict[tuple[str, str], list[tuple[Any, SLOSpec]]] = {}
     for row in rows[:10_000]:

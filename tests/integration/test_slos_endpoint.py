@@ -16,7 +16,7 @@ from apps.reconcile.models import QueueItem
 from apps.slos import ticking
 from apps.slos.kinds import SLO_KIND
 from apps.slos.models import Alert, Webhook
-from apps.slos.rules import rules_of_pool
+from apps.slos.rules import rules_of_pools
 from apps.slos.selectors import slos_of_pools
 from apps.telemetry.classes import classes_of
 from apps.telemetry.domain.classes import TrafficClass
@@ -29,6 +29,10 @@ pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 E2E = {"metric": "e2e", "threshold": "1s", "fraction": "90%", "window": "1d"}
+
+
+def rules_of_pool(pool: Pool) -> list[Any]:
+    return list(rules_of_pools([pool])[pool.uid])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from apps.reconcile.domain.priority import Priority
 
@@ -40,4 +41,23 @@ class Superseded:
     """The object changed while it was being reconciled: start again at once."""
 
 
-Outcome = Done | Retry | Terminal | Superseded
+@dataclass(frozen=True)
+class Untouched:
+    """Nothing was done about it: somebody else may have it at once."""
+
+
+Plain = Done | Retry | Terminal | Superseded | Untouched
+
+
+@dataclass(frozen=True)
+class Told:
+    """An outcome with what is to be written down of the object (`said`: what its kind's recorder takes).
+
+    Both are written in one transaction. Where the object has moved on meanwhile, the outcome is Superseded.
+    """
+
+    outcome: Plain
+    said: Any
+
+
+Outcome = Plain | Told

@@ -15,7 +15,7 @@ from hypothesis.extra.django import TestCase
 
 from apps.clusters.models import Cluster
 from apps.reconcile import queue, services, worker
-from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal
+from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal, Told, Untouched
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import QueueItem, Shard
 from apps.reconcile.queue import Lease
@@ -212,6 +212,80 @@ def test_a_shard_has_a_limit_and_does_not_hold_up_the_others() -> None:
 
 
 @pytest.mark.django_db
+def test_few_keys_go_to_one_worker_each_and_many_in_hands_of_one_shard() -> None:
+    def deal(most: int, **sizes: int) -> list[list[Lease]]:
+        hands: dict[str, list[Lease]] = {}
+        for lease in queue.claim(kinds=[KIND], holder="test", most=most, tripped=3, limit=4, sizes=sizes):
+            hands.setdefault(lease.hand, []).append(lease)
+        return list(hands.values())
+
+    for _ in range(3):
+        ask(shard="few")
+    assert [len(hand) for hand in deal(4, few=16)] == [1, 1, 1]
+    urgent = ask(shard="many", priority=Priority.PERSON)
+    for _ in range(40):
+        ask(shard="many", priority=Priority.RESYNC)
+    first, second = deal(2, many=6)
+    assert (len(first), len(second)) == (6, 6)
+    assert first[0].uid == urgent
+    assert {lease.shard for lease in [*first, *second]} == {"many"}
+    rest = deal(8, many=6)
+    assert [len(hand) for hand in rest] == [6, 6], "four hands at once, however many keys they hold"
+    assert deal(8, many=6) == []
+    assert services.finish_several([(lease, Done()) for lease in first]) == [True] * 6
+    assert [len(hand) for hand in deal(8, many=6)] == [6]
+
+
+@pytest.mark.django_db
+def test_a_key_that_nobody_got_to_is_given_back_as_it_was() -> None:
+    uid = ask(priority=Priority.SCALING)
+    services.finish(taken(), Retry("no", after=0), chance=1.0)
+    before = row(uid)
+    assert services.finish(taken(), Untouched())
+    after = row(uid)
+    assert (after.attempts, after.last_error, after.priority) == (before.attempts, "no", before.priority)
+    assert after.due_at == before.due_at, "nobody goes before it for that"
+    assert taken().uid == uid
+
+
+@pytest.mark.django_db
+def test_what_is_told_is_written_with_the_outcome_or_the_key_runs_again(registered: Callable[..., None]) -> None:
+    written: list[Any] = []
+
+    def recorder(rows: Any) -> dict[int, bool]:
+        written.extend(said for _, said in rows if said != "moved")
+        return {lease.fence: said != "moved" for lease, said in rows if said != "lost"}
+
+    registered(lambda lease: Done(), recorder=recorder)
+    for _ in range(3):
+        ask()
+    one, moved, lost = (taken() for _ in range(3))
+    done = [(one, Told(Done(), "said")), (moved, Told(Done(), "moved")), (lost, Told(Done(), "lost"))]
+    assert services.finish_several(done) == [True, True, False]
+    assert written == ["said", "lost"]
+    assert row(moved.uid).lease_until is None, "superseded: due at once"
+    assert row(lost.uid).fence == lost.fence, "nothing of it is settled"
+    assert not QueueItem.objects.filter(uid=one.uid).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_written_down_keeps_nobody_else_waiting(registered: Callable[..., None]) -> None:
+    def recorder(rows: Any) -> dict[int, bool]:
+        if any(said == "bad" for _, said in rows):
+            raise ValueError("that is no text")
+        return {lease.fence: True for lease, _ in rows}
+
+    good, bad = ask(shard="s"), ask(shard="s")
+    registered(lambda lease: Told(Done(), "bad" if lease.uid == bad else "good"), recorder=recorder)
+    desk = worker.Desk(lambda: [KIND], lambda: 8)
+    hands = [desk.exchange([])[1] for _ in range(2)]
+    done = [(lease, worker._run(lease, worker._controllers[KIND].controller)) for hand in hands for lease in hand]
+    assert desk.exchange(done, wants=False) == ([], [])
+    assert not QueueItem.objects.filter(uid=good).exists()
+    assert "that is no text" in row(bad).last_error
+
+
+@pytest.mark.django_db
 def test_faults_of_a_cluster_open_its_breaker_and_one_probe_closes_it() -> None:
     for _ in range(6):
         ask(shard="dead")
@@ -291,11 +365,12 @@ def test_the_state_of_the_queue_counts_by_the_clock_of_the_database() -> None:
 
 @pytest.fixture
 def registered() -> Iterator[Callable[..., None]]:
-    def register(controller: Callable[[Lease], Outcome], keys: Any = None) -> None:
-        worker.register_controller(KIND, controller, keys=keys)
+    def register(controller: Callable[[Lease], Outcome], **more: Any) -> None:
+        worker.register_controller(KIND, controller, **more)
 
     yield register
     worker._controllers.pop(KIND, None)
+    services._recorders.pop(KIND, None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -311,7 +386,9 @@ def test_threads_draining_together_work_on_each_key_once(registered: Callable[..
             running += 1
             seen.append(lease.uid)
             at_once.append(running)
-        meeting.wait()
+            first = len(seen) <= 4
+        if first:
+            meeting.wait()
         with guard:
             running -= 1
         return Done()
