@@ -95,7 +95,8 @@ class Answer:
 
 def error_of(answer: Answer) -> KubeError:
     """The error of an answer with status 400 or above."""
-    message = str(answer.body.get("message") or f"the API server answered {answer.status}")
+    # some of the server's sentences end in a full stop and some do not; those that quote them put their own
+    message = str(answer.body.get("message") or f"the API server answered {answer.status}").strip().rstrip(".")
     sentence = f"{answer.what}: {message}" if answer.what else message
     reason = str(answer.body.get("reason") or "")
     match answer.status:

@@ -154,6 +154,8 @@ SPECTACULAR_SETTINGS = {
 RECONCILE_THREADS = int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"))
 # how often informers list a kind anew although its watch goes on
 INFORMERS_RELIST_SECONDS = float(os.environ.get("LAMPLIGHT_INFORMERS_RELIST_SECONDS", "900"))
+# how often they compare the versions of all objects of a kind with what the watch has told: one list of metadata
+INFORMERS_CHECK_SECONDS = float(os.environ.get("LAMPLIGHT_INFORMERS_CHECK_SECONDS", "60"))
 
 # Redis is for wake-ups only; Postgres is the only truth. A wake-up that cannot be sent is dropped at once.
 REDIS_URL = os.environ.get("REDIS_URL") or _instance.get("redisUrl") or "redis://localhost:6379/0"

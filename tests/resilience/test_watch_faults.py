@@ -138,3 +138,19 @@ def test_events_that_come_twice_or_never_change_nothing_in_the_end(cluster: Embe
         with counted_calls() as calls:
             worker.drain(2)
         assert writes(calls) == []
+
+
+def test_an_event_that_a_watch_has_dropped_is_found_by_comparing_versions(cluster: EmbeddedCluster, kube: Kube) -> None:
+    """Long before the kind is listed anew; and while nothing is amiss, that costs no call for any pool."""
+    right = grace(kube)
+    dropped = {"verbs": ["watch"], "resources": ["deployments"], "fault": "drop-events", "count": 1}
+    script(cluster, dropped, {**dropped, "resources": ["services"]})
+    with run_informers(LAMPLIGHT_INFORMERS_CHECK_SECONDS="1"):
+        wait_in_sync()
+        edit(kube, "Deployment.apps", "chat-h200", GRACE_OF_5)
+        kube.delete(kube.resource("Service"), "chat-engines", NAMESPACE)
+        wait_until(lambda: put_right(kube) and grace(kube) == right, timeout=40, message="both are found and healed")
+        assert "Service/chat-engines" in cluster.objects(NAMESPACE)
+        with counted_calls() as calls:
+            worker.drain(2)
+        assert calls == []

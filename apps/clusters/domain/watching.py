@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
+
+import orjson
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
@@ -16,6 +17,10 @@ _WITHOUT_MANAGERS = ("Pod", "ReplicaSet")
 
 class WatchGone(Exception):
     """The position is forgotten (410): what happened meanwhile can only be told by listing again."""
+
+
+class WatchMissed(WatchGone):
+    """The watch goes on, but has not told of everything: only a list can be trusted."""
 
 
 class WatchRefused(Exception):
@@ -60,7 +65,7 @@ def read_event(line: bytes, kind: str, api_version: str, label: str) -> Change |
     Raises WatchGone, WatchRefused, Garbled.
     """
     try:
-        event = json.loads(line)
+        event = orjson.loads(line)
         type_, obj = event["type"], event["object"]
         if type_ == "ERROR":
             if obj.get("code") == 410 or obj.get("reason") in ("Expired", "Gone"):
@@ -115,6 +120,27 @@ def newest(changes: Iterable[Change]) -> list[Change]:
         if before is None or before.revision <= change.revision:
             held[change.key] = change
     return [held[key] for key in sorted(held)]
+
+
+# namespace, name -> uid, resourceVersion
+Heads = Mapping[tuple[str, str], tuple[str, int]]
+
+
+def heads_of(items: Iterable[Mapping[str, Any]]) -> Heads:
+    """Uid and version by namespace and name. Raises Garbled."""
+    return {
+        (obj["metadata"].get("namespace") or "", obj["metadata"]["name"]): (obj["metadata"]["uid"], revision_of(obj))
+        for obj in items
+    }
+
+
+def behind(listed: Heads, revision: int, kept: Heads) -> set[tuple[str, str]]:
+    """Objects of which the cache knows less than a list that was read at `revision`.
+
+    A watch may be about to tell of them: those that are behind the same list a moment later were kept from us.
+    """
+    found = {key for key, (_, version) in listed.items() if key not in kept or kept[key][1] < version}
+    return found | {key for key, (_, version) in kept.items() if key not in listed and version <= revision}
 
 
 Step = Literal["resume", "list"]

@@ -15,10 +15,14 @@ from apps.clusters.domain.watching import (
     Bookmark,
     Change,
     Garbled,
+    Heads,
     WatchGone,
+    WatchMissed,
     WatchRefused,
     after_end,
+    behind,
     change_of,
+    heads_of,
     read_event,
     revision_of,
 )
@@ -30,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # a stream must have been open for a moment before it counts: the past comes first
 SETTLE_SECONDS = 1.0
+# what a list knows before the watch tells of it comes within so long
+PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,18 @@ class Trouble:
 
 
 Tell = Callable[[Told | Trouble], Awaitable[None]]
+# what the cache keeps of a scope
+Kept = Callable[[Scope], Awaitable[Heads]]
 
 
 class ScopeWatch:
     """Lists and watches one scope, forever. Tells `tell` in order; `open` says whether the stream goes on now."""
 
     def __init__(
-        self, stream: Stream, resource: Resource, namespace: str, label: str, revision: int, tell: Tell
+        self, stream: Stream, resource: Resource, namespace: str, label: str, revision: int, tell: Tell, kept: Kept
     ) -> None:
         self._stream, self._resource, self._namespace = stream, resource, namespace
-        self._label, self._tell = label, tell
+        self._label, self._tell, self._kept = label, tell, kept
         self._revision = revision
         self._opened_at: float | None = None
         self._listed_at = float("-inf")
@@ -85,7 +93,7 @@ class ScopeWatch:
                 if not self._revision or self._relist_due():
                     await self._list()
                     failures = 0
-                await self._watch()
+                await self._follow()
             except Gone as gone:
                 error = WatchGone(str(gone))
             except (KubeError, WatchGone, WatchRefused, Garbled) as problem:
@@ -114,6 +122,42 @@ class ScopeWatch:
         self._listed_at = _now()
         changes = [change_of(item, self._resource.key, self._api_version, self._label) for item in items]
         await self._tell(Told(self.scope, changes, self._revision, whole=True))
+
+    async def _follow(self) -> None:
+        """Watch until the watch ends or is seen to have kept something from us. Raises WatchMissed."""
+        watch, check = asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._check())
+        try:
+            await asyncio.wait({watch, check}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (watch, check):
+                if task.done():
+                    return task.result()
+        finally:
+            for task in (watch, check):
+                task.cancel()
+            await asyncio.gather(watch, check, return_exceptions=True)
+
+    async def _check(self) -> None:
+        """Compare versions with the cache now and then: one list of metadata, however many pools there are.
+
+        Raises WatchMissed.
+        """
+        while True:
+            await asyncio.sleep(settings.INFORMERS_CHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
+            try:
+                items, metadata = await self._stream.list(self._resource, self._namespace, self._label, heads=True)
+                listed, revision = heads_of(items), revision_of({"metadata": metadata})
+            except (KubeError, Garbled) as problem:
+                # the watch says so itself when it is the server
+                log.info("check of %s: %s", self._resource.key, problem)
+                continue
+            suspects = behind(listed, revision, await self._kept(self.scope))
+            if not suspects:
+                continue
+            await asyncio.sleep(PATIENCE_SECONDS)
+            missed = suspects & behind(listed, revision, await self._kept(self.scope))
+            if missed:
+                names = ", ".join(sorted("/".join(key) for key in missed)[:5])
+                raise WatchMissed(f"the watch goes on, but has not told of {len(missed)} changes ({names})")
 
     async def _watch(self) -> None:
         lines = self._stream.watch(self._resource, self._namespace, self._label, self._revision)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from django.conf import settings
 
 from apps.clusters.errors import Answer, Gone, KubeError, Unreachable, error_of
@@ -20,6 +20,7 @@ from apps.clusters.kube import CONNECT_SECONDS, MOST_PAGES, PAGE, READ_SECONDS, 
 # a watch ends by itself after so long and is resumed; a server that stalls without a word is noticed then
 WATCH_SECONDS = 120
 SILENCE_SECONDS = WATCH_SECONDS + 15.0
+HEADS = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 LONGEST_LINE = 8 * 1024 * 1024
 
 
@@ -43,15 +44,16 @@ class Stream:
         await self._session.close()
 
     async def list(
-        self, resource: Resource, namespace: str, selector: str
+        self, resource: Resource, namespace: str, selector: str, *, heads: bool = False
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """All objects, page by page, and the list's metadata."""
+        """All objects, page by page, and the list's metadata. `heads`: of each only its metadata."""
+        accept = HEADS if heads else "application/json"
         query = {"labelSelector": selector, "limit": str(PAGE)}
         items: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
             path = resource.path(namespace or None)
-            async with self._get(path, query, aiohttp.ClientTimeout(total=2 * READ_SECONDS)) as answer:
-                page = json.loads(await answer.read())
+            async with self._get(path, query, aiohttp.ClientTimeout(total=2 * READ_SECONDS), accept) as answer:
+                page = orjson.loads(await answer.read())
             items += page.get("items") or []
             metadata = page.get("metadata") or {}
             token = metadata.get("continue")
@@ -85,9 +87,11 @@ class Stream:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise Unreachable(f"a watch of {resource.key} broke off: {_said(error)}") from error
 
-    def _get(self, path: str, query: dict[str, str], timeout: aiohttp.ClientTimeout) -> _Get:
+    def _get(
+        self, path: str, query: dict[str, str], timeout: aiohttp.ClientTimeout, accept: str = "application/json"
+    ) -> _Get:
         assert self._session
-        return _Get(self._session, self._kube, path, query, timeout)
+        return _Get(self._session, self._kube, path, query, timeout, accept)
 
 
 class _Get:
@@ -100,13 +104,16 @@ class _Get:
         path: str,
         query: dict[str, str],
         timeout: aiohttp.ClientTimeout,
+        accept: str,
     ) -> None:
         self._session, self._kube, self._path, self._query, self._timeout = session, kube, path, query, timeout
+        self._accept = accept
         self._answer: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         # a token may have to be read from a file or fetched by a plugin
         headers = await asyncio.to_thread(self._kube.headers_for, self._path, "GET")
+        headers["Accept"] = self._accept
         url = f"{self._kube.server}{self._path}?{urlencode(self._query)}"
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -119,7 +126,7 @@ class _Get:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"the API server {self._kube.server} does not answer: {_said(error)}") from error
         try:
-            body = json.loads(data)
+            body = orjson.loads(data)
         except ValueError:
             body = {"message": data[:500].decode("utf-8", "replace")}
         after = self._answer.headers.get("Retry-After")

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from apps.clusters import cache
 from apps.clusters.cache import Scope, WatchSetLost
-from apps.clusters.domain.watching import Change
+from apps.clusters.domain.watching import Change, Heads
 from apps.clusters.errors import KubeError
 from apps.clusters.informers.owned import Owned
 from apps.clusters.informers.scope import ScopeWatch, Told, Trouble
@@ -65,7 +65,13 @@ class WatchSet:
         async with Stream(self._kube) as stream, asyncio.TaskGroup() as group:
             for (kind, namespace), resource in scopes.items():
                 watch = ScopeWatch(
-                    stream, resource, namespace, self._owned.label, positions[(kind, namespace)], self._told.put
+                    stream,
+                    resource,
+                    namespace,
+                    self._owned.label,
+                    positions[(kind, namespace)],
+                    self._told.put,
+                    self._kept,
                 )
                 self._watches[watch.scope] = watch
             tasks = [group.create_task(watch.run()) for watch in self._watches.values()]
@@ -79,6 +85,9 @@ class WatchSet:
                 self._watches.clear()
                 while not self._told.empty():
                     self._told.get_nowait()
+
+    async def _kept(self, scope: Scope) -> Heads:
+        return await _sql(cache.heads, self._cluster, scope)
 
     async def _until_kinds_change(self, scopes: set[Scope]) -> None:
         while True:

@@ -137,6 +137,11 @@ def test_answers_become_errors_that_say_what_and_where(status: int, kind: type[K
         assert error.retry_after == 7.0
 
 
+def test_a_sentence_of_the_server_ends_as_ours_do() -> None:
+    said = 'deployments.apps "chat" is forbidden: exceeded quota: small.'
+    assert str(error_of(Answer(403, {"message": said}))) == said.removesuffix(".")
+
+
 def test_a_conflict_of_field_managers_names_them_and_their_fields() -> None:
     body = {
         "message": "Apply failed with 1 conflict",

@@ -17,6 +17,7 @@ from apps.clusters.domain.watching import (
     WatchGone,
     WatchRefused,
     after_end,
+    behind,
     newest,
     read_event,
 )
@@ -101,3 +102,24 @@ def test_pauses_grow_to_a_bound_and_a_good_position_is_kept(failures: int, chanc
     assert after_end(failures, None, chance).pause == 0
     assert after_end(0, WatchGone(), chance).pause == 0, "a forgotten position is no fault: list at once"
     assert after_end(5, WatchGone(), chance).pause > 0, "but not in a circle"
+
+
+HEADS = st.dictionaries(
+    st.tuples(st.just("ns"), st.sampled_from("abcd")), st.tuples(st.just("uid"), st.integers(1, 9)), max_size=4
+)
+
+
+@given(HEADS, HEADS, st.integers(9, 12))
+def test_a_cache_is_behind_a_list_where_it_knows_an_older_version_or_something_that_is_gone(
+    listed: dict[tuple[str, str], tuple[str, int]], kept: dict[tuple[str, str], tuple[str, int]], revision: int
+) -> None:
+    found = behind(listed, revision, kept)
+    assert behind(listed, revision, listed) == set(), "who knows the list is not behind it"
+    for key in listed.keys() | kept.keys():
+        version, known = listed.get(key), kept.get(key)
+        assert (key in found) == (version is None or known is None or known[1] < version[1])
+
+
+def test_what_came_after_the_list_is_not_behind_it() -> None:
+    assert behind({}, 10, {("ns", "new"): ("uid", 11)}) == set()
+    assert behind({("ns", "a"): ("uid", 5)}, 10, {("ns", "a"): ("uid", 11)}) == set()
