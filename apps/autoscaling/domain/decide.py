@@ -29,6 +29,9 @@ _PROMPT_CENTERS: Floats = np.exp2(np.arange(FIRST_PROMPT, FIRST_PROMPT + PROMPT_
 _OUTPUT_CENTERS: Floats = np.exp2(np.arange(OUTPUT_EDGES, dtype=np.float64))
 # lengths are forgotten after as many requests, within these seconds: quickly where many come
 _MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
+# a shift of lengths: ticks in a row whose mean is so many deviations, and so many times, above what was remembered; the
+# share of the memory that stays then, in which the first of these ticks is
+_SHIFT_TICKS, _SHIFT_DEVIATIONS, _SHIFT_LEAST, _AFTER_SHIFT = 2, 4.0, 1.3, 0.1
 _PRIOR_REQUESTS = 4.0
 # a lower need must last this many start-ups
 _HOLD_STARTS = 2.5
@@ -36,6 +39,8 @@ _HOLD_STARTS = 2.5
 _AMORTISED = 900.0
 _LONGEST_HOLD = 1800.0
 _MOST_DISPERSION = 40.0
+# of a replica's load, all that it can do
+_ALL = 0.95
 _BLOCK = 200
 
 
@@ -66,7 +71,8 @@ def _decide(
     traffic, reference = _traffic(memory, fleet)
     nominal = _nominal_work(fleet, reference)
     arrivals = np.where(known, fleet.arrived, 0.0) / fleet.seconds
-    demand.observe(memory, arrivals * nominal, arrivals, fleet.seconds, known)
+    life = _life(fleet, reference)
+    demand.observe(memory, arrivals, fleet.seconds, known, life)
     memory["known_at"] = np.where(known, now, memory["known_at"])
     startup = _startups(memory, fleet, policies, signals)
     groups = _groups(policies, fleet)
@@ -75,7 +81,7 @@ def _decide(
     horizon_of_group = startup[first] + np.array([policies[p].tick for p in of_pool])
     horizon = np.zeros(len(policies))
     np.maximum.at(horizon, of_pool, horizon_of_group)
-    coming = demand.forecast(memory, fleet.season * nominal, now, horizon, known)
+    coming = demand.forecast(memory, fleet.season, now, horizon, known, life).in_work(nominal)
 
     ready = np.maximum(fleet.ready, 1.0)
     group_ready = np.zeros(len(groups))
@@ -96,7 +102,7 @@ def _decide(
         fleet.seconds[fleet.pool],
     )
     curve = curve_of(fleet.engines, traffic, fleet.goals)
-    need = _need(policies, memory, fleet, curve, coming, nominal, groups, group_ready, startup, horizon, traffic)
+    need = _need(policies, memory, fleet, curve, coming, nominal, groups, group_ready, startup, horizon, traffic, now)
     return finish(policies, signals, nows, fleet, groups, need)
 
 
@@ -104,22 +110,26 @@ def _decide(
 
 
 def _observe_mix(memory: Memory, fleet: Fleet) -> None:
-    rate = memory["rate"] / np.maximum(1 - np.exp(-memory["ticks"] * fleet.seconds / 30.0), 0.1)
-    time = np.clip(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
-    keep = np.exp(-fleet.seconds / time)
+    rate = memory["fast"] / np.maximum(memory["weight_fast"], 0.1)
+    reach = np.clip(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
+    keep = np.exp(-fleet.seconds / reach) * np.where(_longer_requests(memory, fleet), _AFTER_SHIFT, 1.0)
     memory["prompts"] = keep[:, None] * memory["prompts"] + fleet.prompts
     memory["outputs"] = keep[:, None] * memory["outputs"] + fleet.outputs
     sums = _per_pool(fleet, np.stack([fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished], 1))
     prompt, cached, generated, finished = sums.T
+    arrived = np.where(np.isfinite(fleet.arrived), fleet.arrived, finished)
+    # engines count tokens when they compute them, not when requests come or end: of a backlog that is worked off they
+    # tell more than of what comes, so that sums over counted requests are the better mean
+    counted, ended = fleet.prompted > 0, fleet.answered > 0
     for name, count in (
         ("prompt_tokens", prompt),
         ("cached_tokens", cached),
-        ("output_tokens", generated),
-        ("finished", finished),
+        ("prompt_sum", np.where(counted, fleet.prompt_sum, prompt)),
+        ("prompted", np.where(counted, fleet.prompted, np.where(prompt > 0, arrived, 0.0))),
+        ("output_sum", np.where(ended, fleet.output_sum, generated)),
+        ("answered", np.where(ended, fleet.answered, finished)),
     ):
         memory[name] = keep * memory[name] + count
-    arrived = np.where(np.isfinite(fleet.arrived), fleet.arrived, finished)
-    memory["prompted"] = keep * memory["prompted"] + np.where(prompt > 0, arrived, 0.0)
     judged, most, least = fleet.judged, fleet.missed_most, fleet.missed_least
     for name, count, time in (
         ("missed", most, 1800.0),
@@ -127,6 +137,30 @@ def _observe_mix(memory: Memory, fleet: Fleet) -> None:
         ("served", judged, 1800.0),
     ):
         memory[name] = np.exp(-fleet.seconds / time) * memory[name] + count
+
+
+def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
+    """Whether requests have just become longer, prompts or outputs: some ticks in a row whose mean is far above that of
+    before. What was remembered of lengths says nothing any more then."""
+    far: Bools = np.zeros(len(fleet.seconds), dtype=np.bool_)
+    for name, counted, centers in (
+        ("prompts", fleet.prompts, _PROMPT_CENTERS),
+        ("outputs", fleet.outputs, _OUTPUT_CENTERS),
+    ):
+        before, requests = memory[name], counted.sum(axis=1)
+        share = before / np.maximum(before.sum(axis=1), 1e-9)[:, None]
+        mean = (share * centers).sum(axis=1)
+        deviation = np.sqrt(np.maximum((share * centers * centers).sum(axis=1) - mean * mean, 0.0))
+        newest = (counted * centers).sum(axis=1) / np.maximum(requests, 1e-9)
+        off = (newest - mean) * np.sqrt(requests)
+        enough = (requests >= 5) & (before.sum(axis=1) >= 100)
+        far |= enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
+    memory["longer"] = np.where(
+        far, memory["longer"] + 1, np.where(fleet.prompts.sum(axis=1) > 0, 0.0, memory["longer"])
+    )
+    shifted = memory["longer"] >= _SHIFT_TICKS
+    memory["longer"] = np.where(shifted, 0.0, memory["longer"])
+    return np.asarray(shifted, dtype=np.bool_)
 
 
 def _per_pool(fleet: Fleet, values: Floats) -> Floats:
@@ -141,7 +175,7 @@ def _traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     prompt = _scaled(
         _PROMPT_CENTERS,
         prompt_share,
-        memory["prompt_tokens"],
+        memory["prompt_sum"],
         memory["prompted"],
         memory["prompts"],
         fleet.prior_prompt,
@@ -149,8 +183,8 @@ def _traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     output = _scaled(
         _OUTPUT_CENTERS,
         output_share,
-        memory["output_tokens"],
-        memory["finished"],
+        memory["output_sum"],
+        memory["answered"],
         memory["outputs"],
         fleet.prior_output,
     )
@@ -214,6 +248,13 @@ def _nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
     return np.asarray((pools.prompt_share * own).sum(axis=1) + decode, dtype=np.float64)
 
 
+def _life(fleet: Fleet, pools: Traffic) -> Floats:
+    """Seconds that a request is served, about: its tokens in steps half as long again as empty ones."""
+    engines, at = fleet.engines, fleet.first_row
+    output = (pools.output_share * pools.output).sum(axis=1)
+    return np.asarray(output * 1.5 * np.maximum(engines.read, engines.compute)[at], dtype=np.float64)
+
+
 # --- groups: variants that can stand in for each other --------------------------------------------------------------
 
 
@@ -259,6 +300,7 @@ def _need(
     startup: Floats,
     horizon: Floats,
     traffic: Traffic,
+    now: Floats,
 ) -> Need:
     rows = np.array([group.rows[0] for group in groups])
     pool = np.array([group.pool for group in groups])
@@ -274,8 +316,11 @@ def _need(
     queued = waiting[pool] * work
     is_first = np.array([g == 0 or groups[g - 1].pool != groups[g].pool for g in range(len(groups))])
     one = np.flatnonzero(is_first)
-    learning.learn_gain(memory, fleet.allowed, floor[one], fleet.seconds)
-    learning.learn_crowding(memory, miss[one], (load_now / live)[one], fleet.judged, fleet.seconds)
+    # what comes is more than what is ready can do, or as much waits already as half a second of it
+    short = (load_now * memory["crowding"][pool] > _ALL * group_ready) | (queued > 0.5 * live)
+    evidence = learning.weigh(memory, np.logical_or.reduceat(short, one), fleet, now, horizon)
+    learning.learn_gain(memory, fleet.allowed, floor[one], fleet.seconds, evidence)
+    learning.learn_crowding(memory, miss[one], (load_now / live)[one], evidence, fleet.seconds)
     crowding, gain = memory["crowding"][pool], memory["gain"][pool]
 
     points = coming.points()[pool] * per_work[:, None]
@@ -367,9 +412,9 @@ def _backlog(
     for index, group in enumerate(groups):
         rows = list(group.rows)
         ready[index], coming[index] = fleet.ready[rows].sum(), fleet.coming[rows].sum()
-    able = np.minimum(carries * 1.25, 0.95)
+    # with work waiting a replica does all that it can, objectives or not
     # replicas on their way join half-way through the horizon on average
-    done = (ready * horizon + coming * horizon / 2) * able
+    done = (ready * horizon + coming * horizon / 2) * _ALL
     left = np.maximum(queued + load * horizon - done, 0.0)
     return np.where(queued > 0.05 * np.maximum(ready, 1.0), np.minimum(left, queued + load * horizon), 0.0)
 

@@ -1,12 +1,13 @@
-"""The load to come: several forecasts of the work one start-up ahead, weighted by how they fared, with their errors.
+"""The load to come: several forecasts of the requests one start-up ahead, weighted by how they fared; their errors.
 
-Work is in replica-seconds a second: a change of prompt lengths at a constant request rate is a change of demand.
-Everything is in logarithms: errors are relative.
+Demand is work, replica-seconds a second: requests/s times the work of a request. What a request is like is known best
+from the newest ones, so that a change of lengths at a constant rate is a change of demand at once (`in_work`); what is
+averaged and extrapolated is the rate. Everything is in logarithms: errors are relative.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ Bools = NDArray[np.bool_]
 # where the distribution of the demand is looked at, in standard deviations, and the probability of each place
 NODES: Floats = np.array([-1.5, -0.75, 0.0, 0.75, 1.5, 2.3])
 WEIGHTS: Floats = np.array([0.10, 0.20, 0.34, 0.21, 0.11, 0.04])
+# seconds that averages reach back; in proportion longer where requests last longer than the fastest of them: what comes
+# within the life of a request is served together, so that a faster average would follow noise
 _TIMES = {"fast": 30.0, "near": 60.0, "far": 180.0, "slow": 300.0}
-# the least work that counts: below it logarithms say nothing
-_LEAST = 0.003
+# the least requests/s that count: below it logarithms say nothing
+_LEAST = 0.015
 _LONGEST_TREND = 180.0
 # of a forecast's verdict, per verdict
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
@@ -31,12 +34,13 @@ _QUANTILE = 0.6
 # a step: so many ticks in a row, each so many deviations above what was expected
 _SHIFT_TICKS, _SHIFT_DEVIATIONS = 2, 4.0
 _MOST_NOISE = 40.0
+_MOST_LONGER = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Work at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards and downwards, the
-    weight of each expert (pools, EXPERTS); now: what comes now, work (30 s)."""
+    """Requests/s, or work, at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards
+    and downwards, the weight of each expert (pools, EXPERTS); now: what comes now (30 s)."""
 
     mean: Floats
     above: Floats
@@ -45,45 +49,44 @@ class Forecast:
     experts: Floats
     now: Floats
 
+    def in_work(self, per_request: Floats) -> Forecast:
+        """The same in work, where a request is so much (pools,)."""
+        more = np.log(np.maximum(per_request, 1e-12))
+        return replace(self, mean=self.mean + more, experts=self.experts + more[:, None], now=self.now * per_request)
+
     def points(self) -> Floats:
-        """The demand at NODES (pools, nodes), work."""
+        """The demand at NODES (pools, nodes)."""
         spread = np.where(NODES[None, :] > 0, self.above[:, None], self.below[:, None])
         return np.asarray(np.exp(self.mean[:, None] + spread * NODES[None, :]), dtype=np.float64)
 
     def quantile(self, z: float) -> Floats:
-        """Work, `z` standard deviations from the middle."""
+        """The demand `z` standard deviations from the middle."""
         spread = self.above if z > 0 else self.below
         return np.asarray(np.exp(self.mean + z * spread), dtype=np.float64)
 
 
-def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, known: Bools) -> None:
-    """Take in the work (replica-seconds a second) and arrivals (requests/s) of a tick where they are known."""
-    stepped = _stepped(memory, work, arrivals, seconds, known)
+def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats) -> None:
+    """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served."""
+    stepped = _stepped(memory, arrivals, seconds, known)
+    # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
+    count, ticks = arrivals * seconds, memory["ticks"]
+    expected = np.where(memory["weight_near"] > 0, level(memory, "near"), arrivals) * seconds
+    longer = _longer(life)
     for name, time in _TIMES.items():
-        keep = np.exp(-seconds / time)
-        memory[name] = np.where(known, keep * memory[name] + (1 - keep) * work, memory[name])
+        keep = np.exp(-seconds / (time * longer))
+        memory[name] = np.where(known, keep * memory[name] + (1 - keep) * arrivals, memory[name])
         weight = memory[f"weight_{name}"]
         memory[f"weight_{name}"] = np.where(known, keep * weight + (1 - keep), weight)
-    for name in ("fast", "near", "far", "slow"):
+    for name in _TIMES:
         # the level before the step says nothing any more
-        risen = memory["shift_work"] / np.maximum(memory["shift"], 1.0) * memory[f"weight_{name}"]
+        risen = memory["shift_rate"] / np.maximum(memory["shift"], 1.0) * memory[f"weight_{name}"]
         memory[name] = np.where(stepped, risen, memory[name])
     # nor is a step a burst
     memory["dispersion"] = np.where(stepped, memory["shift_noise"], memory["dispersion"])
     # forecasts of before it are not judged by what nobody could know
     memory["ring_for"] = np.where(stepped[:, None], -1.0, memory["ring_for"])
-    for name in ("shift", "shift_work"):
+    for name in ("shift", "shift_rate"):
         memory[name] = np.where(stepped, 0.0, memory[name])
-    keep = np.exp(-seconds / 30.0)
-    memory["rate"] = np.where(known, keep * memory["rate"] + (1 - keep) * arrivals, memory["rate"])
-    # arrivals in a tick against what the last minutes led to expect
-    count, ticks = arrivals * seconds, memory["ticks"]
-    share = np.maximum(memory["weight_slow"], 1e-9)
-    expected = (
-        np.where(memory["weight_slow"] > 0, memory["slow"] / share, work)
-        * np.where(work > 0, arrivals / np.maximum(work, 1e-12), 0.0)
-        * seconds
-    )
     relative = (count - expected) ** 2 / np.maximum(expected, 1.0)
     keep = np.exp(-seconds / 300.0)
     busy = known & (ticks > 3) & (count > 0)
@@ -93,7 +96,7 @@ def observe(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, kno
     memory["ticks"] = np.where(known, ticks + 1, ticks)
 
 
-def _stepped(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, known: Bools) -> Bools:
+def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) -> Bools:
     """Whether the load has just stepped up: some ticks in a row with far more arrivals than noise and bursts explain.
 
     An average takes a minute to believe what two ticks prove; a replica that is asked for a minute later is a minute
@@ -102,31 +105,34 @@ def _stepped(memory: Memory, work: Floats, arrivals: Floats, seconds: Floats, kn
     fresh = memory["shift"] <= 0
     before = np.where(fresh, level(memory, "fast"), memory["shift_from"])
     dispersion = np.where(fresh, np.clip(memory["dispersion"], 1.0, _MOST_NOISE), memory["shift_noise"])
-    per_second = np.where(arrivals > 0, arrivals / np.maximum(work, 1e-12), 0.0)
-    expected = before * per_second * seconds
+    expected = before * seconds
     excess = arrivals * seconds - expected
     high = (
         known & (memory["ticks"] > 3) & (excess > _SHIFT_DEVIATIONS * np.sqrt(dispersion * np.maximum(expected, 1.0)))
     )
     shift = np.where(high, memory["shift"] + 1, np.where(known, 0.0, memory["shift"]))
-    total = np.where(high, memory["shift_work"] + work, np.where(known, 0.0, memory["shift_work"]))
+    total = np.where(high, memory["shift_rate"] + arrivals, np.where(known, 0.0, memory["shift_rate"]))
     # from nothing at all one tick is proof enough: what came has to be served
     stepped = high & (shift >= np.where(expected < 1.0, 1, _SHIFT_TICKS))
-    memory["shift"], memory["shift_work"] = shift, total
+    memory["shift"], memory["shift_rate"] = shift, total
     memory["shift_from"], memory["shift_noise"] = before, dispersion
     return np.asarray(stepped, dtype=np.bool_)
 
 
+def _longer(life: Floats) -> Floats:
+    return np.asarray(np.clip(life / _TIMES["fast"], 1.0, _MOST_LONGER), dtype=np.float64)
+
+
 def level(memory: Memory, name: str) -> Floats:
-    """A smoothed work, its start corrected."""
+    """Smoothed requests/s, their start corrected."""
     return np.asarray(memory[name] / np.maximum(memory[f"weight_{name}"], 1e-9), dtype=np.float64)
 
 
-def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools) -> Forecast:
-    """Judge the forecasts that came due, make new ones. `season` is expected work, NaN where not known."""
+def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:
+    """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
     truth = np.log(np.maximum(level(memory, "fast"), _LEAST))
     _judge(memory, truth, now, known)
-    experts = _experts(memory, season, horizon)
+    experts = _experts(memory, season, horizon, _longer(life))
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
     weights[:, EXPERTS.index("season")] *= np.isfinite(season)
@@ -143,11 +149,12 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
     )
 
 
-def _experts(memory: Memory, season: Floats, horizon: Floats) -> Floats:
+def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:
     fast, slow = level(memory, "fast"), level(memory, "slow")
     near, far = level(memory, "near"), level(memory, "far")
-    slope = (near - far) / (_TIMES["far"] - _TIMES["near"])
-    trend = np.clip(near + slope * (_TIMES["near"] + np.minimum(horizon, _LONGEST_TREND)), 0.4 * near, 3.0 * near)
+    slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * longer)
+    ahead = _TIMES["near"] * longer + np.minimum(horizon, _LONGEST_TREND)
+    trend = np.clip(near + slope * ahead, 0.4 * near, 3.0 * near)
     every = np.stack([fast, slow, trend, np.where(np.isfinite(season), season, slow)], axis=1)
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)
 

@@ -43,9 +43,11 @@ def objectives_of(policy: Policy) -> tuple[Objective, ...]:
 
 @dataclass(slots=True)
 class Fleet:
-    """Arrays of a batch. (pools,): first_row, rows (how many), seconds, arrived, queued, queued_tokens, shed, season,
-    stale (bool), allowed, missed_most, missed_least, observed (requests judged). (rows,): pool, engine figures, and of
-    the tick: ready, pending, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean s)."""
+    """Arrays of a batch. (pools,): first_row, rows (how many), seconds, arrived, queued, queued_tokens, season,
+    allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
+    tokens of the requests whose lengths were counted, and how many (0: none). (rows,): pool, engine figures, and of
+    the tick: ready, coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean
+    s)."""
 
     first_row: Ints
     rows: Ints
@@ -61,6 +63,10 @@ class Fleet:
     judged: Floats
     prompts: Floats
     outputs: Floats
+    prompt_sum: Floats
+    prompted: Floats
+    output_sum: Floats
+    answered: Floats
     prior_prompt: Floats
     prior_output: Floats
     prior_cached: Floats
@@ -100,6 +106,7 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
         oldest = policy.limits.stale * policy.tick
         derived, any_rows = 0.0, False
         most = least = judged = 0.0
+        tokens, asked, generated, answered = 0.0, 0.0, 0.0, 0.0
         for variant in policy.variants:
             constants.append(_constants(variant))
             owner.append(index)
@@ -115,8 +122,10 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
             derived += arrivals
             any_rows = True
             at += 1
-            _lengths(found.prompt_lengths, prompts[index], FIRST_PROMPT)
-            _lengths(found.output_lengths, outputs[index], 0)
+            total, count = _lengths(found.prompt_lengths, prompts[index], FIRST_PROMPT)
+            tokens, asked = tokens + total, asked + count
+            total, count = _lengths(found.output_lengths, outputs[index], 0)
+            generated, answered = generated + total, answered + count
             finished = row[3]
             high, low, count = _misses(wanted, found, finished)
             most, least, judged = most + high, least + low, judged + count
@@ -141,6 +150,10 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
                 most,
                 least,
                 judged,
+                tokens,
+                asked,
+                generated,
+                answered,
             )
         )
     memory.row("inflight")[:] = inflight
@@ -164,6 +177,10 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
         judged=pools[:, 8],
         prompts=prompts,
         outputs=outputs,
+        prompt_sum=pools[:, 9],
+        prompted=pools[:, 10],
+        output_sum=pools[:, 11],
+        answered=pools[:, 12],
         prior_prompt=prior[:, 0],
         prior_output=prior[:, 1],
         prior_cached=prior[:, 2],
@@ -303,12 +320,15 @@ def _bucket(low: float, high: float, first: int, size: int) -> int:
     return min(max(round(math.log2(middle)) - first, 0), size - 1)
 
 
-def _lengths(observed: Observed, into: Floats, first: int) -> None:
+def _lengths(observed: Observed, into: Floats, first: int) -> tuple[float, float]:
+    """Counts requests by length; their tokens and number, 0 where the tokens are not known."""
     if type(observed) is not Distribution:
-        return
-    size = len(into)
+        return 0.0, 0.0
+    size, requests = len(into), 0.0
     for (low, high), count in observed.histogram.counts.items():
         into[_bucket(low, high, first, size)] += count
+        requests += count
+    return (0.0, 0.0) if observed.sum is None else (observed.sum, requests)
 
 
 def _misses(objectives: tuple[Objective, ...], seen: VariantSignals, finished: float) -> tuple[float, float, float]:

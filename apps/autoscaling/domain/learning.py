@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.capacity import Engines, Traffic, look_up
+from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import Memory
 
-__all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time"]
+__all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time", "weigh"]
 
 Floats = NDArray[np.float64]
 
@@ -18,6 +19,8 @@ _PRIOR = 0.25
 _LOWEST, _HIGHEST = 0.4, 2.5
 # bursts and calms teach of themselves, not of the load at which replicas give way: what they say is kept within this
 _LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
+# seconds until the requests that came while too few replicas were ready have ended
+_STRAIN = 60.0
 _UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
 
 
@@ -91,29 +94,51 @@ def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> 
     return learned
 
 
+def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats) -> Floats:
+    """How many of the requests judged in this tick (pools,) teach how tightly to size: none of a strain.
+
+    Where more comes than replicas can do (from nothing, after a step, while replicas start) requests miss whatever
+    sizing there is: more replicas afterwards would not have helped them. `short`: it is so now. A strain lasts until
+    what waited is done; one that outlasts several start-ups is no start-up's fault, and teaches.
+    """
+    before = (memory["strained_at"] >= 0) & (now - memory["strained_at"] <= _STRAIN)
+    memory["strained_from"] = np.where(short & ~before, now, memory["strained_from"])
+    memory["strained_at"] = np.where(short, now, memory["strained_at"])
+    strained = (short | before) & (now - memory["strained_from"] <= 3 * horizon + _STRAIN)
+    keep = np.exp(-fleet.seconds / 1800.0)
+    for name, count in (
+        ("blamed", fleet.missed_most),
+        ("blamed_least", fleet.missed_least),
+        ("weighed", fleet.judged),
+    ):
+        memory[name] = keep * memory[name] + np.where(strained, 0.0, count)
+    return np.where(strained, 0.0, fleet.judged)
+
+
 def learn_crowding(memory: Memory, miss: Floats, load: Floats, judged: Floats, seconds: Floats) -> None:
     """Bring the model's misses to the observed ones by a factor on the load.
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
-    miss: the model's curve (pools, GRID); load: of a replica now; judged: requests in this tick.
+    miss: the model's curve (pools, GRID); load: of a replica now; judged: requests of this tick that teach.
     """
     crowding = memory["crowding"]
     expected = np.clip(look_up(miss, (crowding * load)[:, None])[:, 0], 0.0, 1.0) * judged
     keep = np.exp(-seconds / 1800.0)
     memory["expected"] = keep * memory["expected"] + expected
-    observed = (memory["missed"] + memory["missed_least"]) / 2
+    observed = (memory["blamed"] + memory["blamed_least"]) / 2
     drive = (observed - memory["expected"]) / (observed + memory["expected"] + 10.0)
     moved = np.exp(np.log(crowding) + seconds / 1000.0 * drive)
-    memory["crowding"] = np.clip(moved, _LEAST_CROWDING, _MOST_CROWDING)
+    memory["crowding"] = np.where(judged > 0, np.clip(moved, _LEAST_CROWDING, _MOST_CROWDING), crowding)
 
 
-def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats) -> None:
-    """What a miss is worth, as a multiple of the model's figure: up while more misses than may, down while fewer."""
-    served = memory["served"]
-    share = memory["missed"] / np.maximum(served, 1e-9)
+def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, judged: Floats) -> None:
+    """What a miss is worth, as a multiple of the model's figure: up while more misses than may, down while fewer; as it
+    is while nobody is served (judged: requests of this tick that teach)."""
+    served = memory["weighed"]
+    share = memory["blamed"] / np.maximum(served, 1e-9)
     allowed = np.maximum(budget - floor, budget / 4)
     sure = served * allowed / (served * allowed + 5.0)
     # down slowly: what a calm hour taught must not leave a pool bare when load comes
     drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
     moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
-    memory["gain"] = np.clip(np.exp(moved), 0.4, 4.0)
+    memory["gain"] = np.where(judged > 0, np.clip(np.exp(moved), 0.4, 4.0), memory["gain"])

@@ -16,7 +16,7 @@ __all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "T
 Floats = NDArray[np.float64]
 
 # bumped whenever a name below changes its meaning: an older state then starts anew
-LAYOUT = 2
+LAYOUT = 3
 # lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
@@ -40,26 +40,29 @@ _POOL = (
     Field("ticks"),                        # decided so far with known arrivals
     Field("prompts", PROMPT_EDGES),        # requests by length of prompt, fading
     Field("outputs", OUTPUT_EDGES),        # requests by length of output, fading
-    Field("prompt_tokens"), Field("cached_tokens"), Field("prompted"),   # tokens, tokens, requests, fading
-    Field("output_tokens"), Field("finished"),                           # tokens, requests, fading
-    Field("rate"),                         # requests/s, 30 s
-    Field("fast"), Field("slow"),          # work, replica-seconds a second of the first variant: 30 s, 300 s
+    Field("prompt_tokens"), Field("cached_tokens"),            # as engines count them, fading
+    Field("prompt_sum"), Field("prompted"),                    # tokens and requests whose mean is a prompt's, fading
+    Field("output_sum"), Field("answered"),                    # the same of outputs
+    Field("longer"),                       # ticks in a row with far longer requests than remembered
+    Field("fast"), Field("slow"),          # requests/s: 30 s, 300 s
     Field("near"), Field("far"),           # the same, 60 s and 180 s: their difference is the trend
     Field("weight_fast"), Field("weight_slow"), Field("weight_near"), Field("weight_far"),  # bias corrections, 0..1
     Field("dispersion", 1, 1.0),           # variance over mean of arrivals in a tick
-    Field("shift"), Field("shift_work"),   # ticks in a row with far more work than expected, and the sum of it
+    Field("shift"), Field("shift_rate"),   # ticks in a row with far more requests than expected, and their sum
     Field("shift_from"), Field("shift_noise", 1, 1.0),         # level and dispersion before the first of them
     Field("ring_at", RING, -1.0),          # when the forecasts below were made
     Field("ring_for", RING, -1.0),         # and for when
-    Field("ring", RING * len(EXPERTS)),    # log work by expert
-    Field("ring_mean", RING),              # log work of the ensemble
-    Field("loss", len(EXPERTS)),           # recent pinball loss of each expert, in log work
+    Field("ring", RING * len(EXPERTS)),    # log requests/s by expert
+    Field("ring_mean", RING),              # log requests/s of the ensemble
+    Field("loss", len(EXPERTS)),           # recent pinball loss of each expert, in logarithms
     Field("above", 1, 0.04), Field("below", 1, 0.04),  # squared log error of the ensemble where truth was above, below
     Field("bias"),                         # log error of the ensemble, recent mean
     Field("gain", 1, 1.0),                 # what a miss is worth, as a multiple of what the model says
     Field("crowding", 1, 1.05),             # load at which replicas behave, over the load that they have
     Field("missed"), Field("missed_least"), Field("served"),   # of requests, half an hour
     Field("expected"),                     # misses that the model led to expect, half an hour
+    Field("strained_from", 1, -1.0), Field("strained_at", 1, -1.0),   # more came than replicas could do: since, last
+    Field("blamed"), Field("blamed_least"), Field("weighed"),  # as missed and served, without those of a strain
     Field("hold", 1, 0.0),                 # seconds that a lower need must last before replicas go
     Field("up_at", 1, -1.0), Field("down_at", 1, -1.0),        # last moves
     Field("reversals"), Field("reversed_at", 1, -1.0),         # fading count over an hour
