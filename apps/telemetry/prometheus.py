@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,12 +23,21 @@ from apps.clusters.domain.spec import PrometheusSpec
 from apps.core.domain.addresses import refused_inside, split_url
 from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.exposition import ExpositionError
-from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, query_of, samples_of
+from apps.telemetry.domain.promql import MAX_AGE, Gathering, Place, PodKey, PodSample, queries_of, query_of
+from apps.telemetry.domain.vectors import Memory, Triple, triples
 
 __all__ = ["PrometheusError", "ask", "ask_range", "ask_series", "describe"]
 
 _SECONDS = 6.0
 _MAX_BYTES = 512 * 1024 * 1024
+# one query for all pods; of more than so many its metrics are asked for in parts at once, so that a Prometheus uses
+# more than one core for them
+_PODS_OF_ONE_QUERY = 50
+_PARTS = 4
+# what series are called, by Prometheus and query
+_memories: dict[tuple[str, str], Memory[Place]] = {}
+_MOST_MEMORIES = 256
+_remembering = threading.Lock()
 
 
 class PrometheusError(Exception):
@@ -50,19 +61,59 @@ def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS)
     """The newest samples of these pods; those that Prometheus does not have are missing. Raises PrometheusError."""
     if not pods:
         return {}
-    result = ask_series(spec, pods, seconds=seconds)
-    kinds = {(pod.namespace, pod.name): str(pod.kind) for pod in pods}
+    until = time.monotonic() + seconds
+    gathering = Gathering(
+        {(pod.namespace, pod.name): str(pod.kind) for pod in pods},
+        **_labels(spec),
+        classes={(pod.namespace, pod.name): pod.classes for pod in pods if pod.classes},
+    )
+    namespaces = {pod.namespace for pod in pods}
+    parts = 1 if len(pods) <= _PODS_OF_ONE_QUERY else _PARTS
+    queries = queries_of(namespaces, parts, **_labels(spec), matchers=spec.matchers)
+    moment = {"time": _clock_of(spec, seconds)} if parts > 1 else {}
+    memories = _memories_of(spec, queries)
+    with ThreadPoolExecutor(parts, thread_name_prefix="prometheus-part") as executor:
+        left = max(0.001, until - time.monotonic())
+        answers = [executor.submit(_ask_part, spec, query, moment, left) for query in queries]
+        # one is read while the others are still on their way
+        for future in as_completed(answers):
+            answer = future.result()
+            memory = memories[answers.index(future)]
+            try:
+                if isinstance(answer, Vector):
+                    with _remembering:
+                        gathering.take_triples(answer, memory)
+                else:
+                    gathering.take(answer)
+            except (ExpositionError, KeyError, TypeError, ValueError) as error:
+                raise PrometheusError(f"answered something that cannot be read: {error}") from None
+    return gathering.samples()
+
+
+def _clock_of(spec: PrometheusSpec, seconds: float) -> str:
+    """The time of a Prometheus by its own clock: parts of a query are asked for one and the same moment."""
+    told = _call(spec, seconds, lambda client: client.custom_query("time()", params={"timeout": f"{seconds:.3f}"}))
     try:
-        classes = {(pod.namespace, pod.name): pod.classes for pod in pods if pod.classes}
-        return samples_of(result, kinds, **_labels(spec), classes=classes)
-    except (ExpositionError, KeyError, TypeError, ValueError) as error:
-        raise PrometheusError(f"answered something that cannot be read: {error}") from None
+        return f"{float(told[1]):.3f}"
+    except (LookupError, TypeError, ValueError):
+        raise PrometheusError("answered something that is no time") from None
+
+
+def _ask_part(spec: PrometheusSpec, query: str, moment: Mapping[str, str], seconds: float) -> Any:
+    options = {"timeout": f"{seconds:.3f}", **moment}
+    return _call(spec, seconds, lambda client: client.custom_query(query, params=options), plain=False)
+
+
+def _memories_of(spec: PrometheusSpec, queries: Sequence[str]) -> list[Memory[Place]]:
+    if len(_memories) > _MOST_MEMORIES:
+        _memories.clear()
+    return [_memories.setdefault((spec.url, query), Memory()) for query in queries]
 
 
 def ask_series(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS) -> list[dict[str, Any]]:
     """What the very query of a tick brings, as Prometheus gives it. Raises PrometheusError."""
     query = query_of({pod.namespace for pod in pods}, **_labels(spec), matchers=spec.matchers)
-    options = {"timeout": f"{seconds:g}s"}
+    options = {"timeout": f"{seconds:.3f}"}
     found: list[dict[str, Any]] = _call(spec, seconds, lambda client: list(client.custom_query(query, params=options)))
     return found
 
@@ -71,7 +122,7 @@ def ask_range(
     spec: PrometheusSpec, query: str, *, start: datetime, end: datetime, step: float, seconds: float = 30.0
 ) -> list[dict[str, Any]]:
     """Samples of a range query as Prometheus gives them. Raises PrometheusError."""
-    timeout = {"timeout": f"{seconds:g}s"}
+    timeout = {"timeout": f"{seconds:.3f}"}
     return list(
         _call(spec, seconds, lambda client: client.custom_query_range(query, start, end, f"{step:g}", params=timeout))
     )
@@ -95,7 +146,12 @@ def _labels(spec: PrometheusSpec) -> dict[str, str]:
     return {"pod_label": spec.labels.pod, "namespace_label": spec.labels.namespace}
 
 
-def _call(spec: PrometheusSpec, seconds: float, call: Any) -> Any:
+class Vector(list[Triple]):
+    """The series of an answer as they came."""
+
+
+def _call(spec: PrometheusSpec, seconds: float, call: Any, *, plain: bool = True) -> Any:
+    """`plain` False: an instant vector may come as a Vector."""
     # pandas comes with it: only processes that ask a Prometheus pay for that
     from prometheus_api_client import PrometheusConnect
     from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -106,19 +162,19 @@ def _call(spec: PrometheusSpec, seconds: float, call: Any) -> Any:
         raise PrometheusError(f"cannot be asked: {refused}") from None
     url = spec.url.rstrip("/")
     try:
-        with _Session(spec, seconds) as session:
+        with _Session(spec, seconds, plain=plain) as session:
             client = PrometheusConnect(
                 url=url, headers=_headers(spec), session=session, timeout=seconds, retry=Retry(0), method="POST"
             )
             # the client has mounted an adapter of its own for this address
-            session.mount(url, _GuardedAdapter(_tls(spec)))
+            session.mount(url, _GuardedAdapter(_tls(spec) if url.startswith("https:") else None))
             return call(client)
     except PrometheusApiClientException as error:
         raise PrometheusError(f"refused the query: {_brief(error)}") from None
     except requests.JSONDecodeError:
         raise PrometheusError("answered something that is no JSON") from None
     except requests.Timeout:
-        raise PrometheusError(f"did not answer within {seconds:g} s") from None
+        raise PrometheusError(f"did not answer within {seconds:.3g} s") from None
     except requests.RequestException as error:
         raise PrometheusError(f"cannot be reached: {_brief(error)}") from None
     except (KeyError, TypeError, ValueError) as error:
@@ -154,9 +210,12 @@ def _brief(error: Exception) -> str:
 class _Session(requests.Session):
     """Follows no redirect, takes nothing from the environment, stops at the deadline and at the size."""
 
-    def __init__(self, spec: PrometheusSpec, seconds: float) -> None:
+    def __init__(self, spec: PrometheusSpec, seconds: float, *, plain: bool) -> None:
         super().__init__()
         self.trust_env = False
+        # packing a large answer takes a Prometheus longer than sending it
+        self.headers["Accept-Encoding"] = "identity"
+        self._plain = plain
         self._until = time.monotonic() + seconds
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
@@ -176,12 +235,15 @@ class _Session(requests.Session):
                 answer.close()
                 raise requests.Timeout
         answer._content = bytes(body)
-        # an answer of a thousand pools has a hundred megabytes
-        answer.json = lambda **_: _decoded(answer)  # type: ignore[method-assign]
+        # an answer of a thousand pools has seventy megabytes
+        answer.json = lambda **_: _decoded(answer, plain=self._plain)  # type: ignore[method-assign]
         return answer
 
 
-def _decoded(answer: requests.Response) -> Any:
+def _decoded(answer: requests.Response, *, plain: bool) -> Any:
+    found = None if plain else triples(answer.content)
+    if found is not None:
+        return {"data": {"result": Vector(found)}}
     try:
         return orjson.loads(answer.content)
     except orjson.JSONDecodeError as error:
@@ -216,7 +278,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _GuardedAdapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
         super().__init__(max_retries=Retry(0))
 

@@ -212,6 +212,26 @@ def test_a_tenant_is_counted_on_its_own_alike_by_both_sources(pool: Pool) -> Non
     assert through.reading.cumulative == direct.cumulative
 
 
+def test_asked_in_parts_it_says_the_same(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large installations ask for the metrics in parts, at one moment of the Prometheus' own clock."""
+    spec = PrometheusSpec(url=pool.prometheus.url)
+
+    def read() -> dict[Any, Any]:
+        return {pod: sample.reading for pod, sample in source.ask(spec, PODS).items()}
+
+    whole = read()
+    monkeypatch.setattr(source, "_PODS_OF_ONE_QUERY", 0)
+    # a second time from memory; a scrape in between moves both
+    wait_until(lambda: read() == read() == source_reads(spec, monkeypatch) and len(read()) == len(whole), 20, "equal")
+
+
+def source_reads(spec: PrometheusSpec, monkeypatch: pytest.MonkeyPatch) -> dict[Any, Any]:
+    """By one query."""
+    with monkeypatch.context() as patched:
+        patched.setattr(source, "_PODS_OF_ONE_QUERY", 50)
+        return {pod: sample.reading for pod, sample in source.ask(spec, PODS).items()}
+
+
 def test_integrity_is_probed_by_the_query_of_the_tick(pool: Pool) -> None:
     cluster = Prometheus("c", "east", PrometheusSpec(url=pool.prometheus.url))
     engine = Target("engine", "chat-0", "v", "http://10.0.0.1/metrics", namespace="serving")

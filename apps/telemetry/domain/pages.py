@@ -191,6 +191,15 @@ class Collector:
         self._totals[(f"{family}_sum", rank)] = total
         return True
 
+    def add_bucket(self, family: str, rank: int, edge: float, count: float) -> None:
+        """Take one bucket of a histogram whose table entry and edge are known already."""
+        self._count(1)
+        if math.isfinite(count):
+            edges = self._buckets.setdefault((family, rank), {})
+            edges[edge] = edges.get(edge, 0.0) + count
+        else:
+            self._unreadable.add(family)
+
     def _take(self, kind: str, name: str, rank: int, series: Series) -> None:
         value = series.value
         if not math.isfinite(value):

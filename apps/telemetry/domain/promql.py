@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from apps.catalog.domain.vllm.facts import TABLE_VERSIONS, metrics
 from apps.telemetry.domain.classes import CLASS_LINES, TrafficClass, with_classes
@@ -20,8 +22,11 @@ from apps.telemetry.domain.exposition import Series
 from apps.telemetry.domain.gateway import TABLE as GATEWAY
 from apps.telemetry.domain.pages import STARTED, Collector, PageTable
 from apps.telemetry.domain.readings import PageReading
+from apps.telemetry.domain.vectors import Memory, Triple
 
-__all__ = ["MAX_AGE", "PodKey", "PodSample", "query_of", "samples_of"]
+__all__ = [
+    "MAX_AGE", "Gathering", "Place", "PodKey", "PodSample", "queries_of", "query_of", "samples_of",
+]  # fmt: skip
 
 # Seconds after which the newest sample of a pod says nothing of the present any more.
 MAX_AGE = 60.0
@@ -61,18 +66,27 @@ def query_of(
     matchers: Mapping[str, str] | None = None,
 ) -> str:  # fmt: skip
     """The one query for all engines and endpoint pickers in these namespaces, and when each was scraped."""
+    (query,) = queries_of(namespaces, 1, pod_label=pod_label, namespace_label=namespace_label, matchers=matchers)
+    return query
+
+
+def queries_of(
+    namespaces: Iterable[str], parts: int, *, pod_label: str = "pod", namespace_label: str = "namespace",
+    matchers: Mapping[str, str] | None = None,
+) -> list[str]:  # fmt: skip
+    """The same in so many parts that can be asked at once, each of other metrics of all pods."""
     where = [f"{namespace_label}=~{_quoted('|'.join(sorted(set(namespaces))))}", f'{pod_label}!=""']
     where += [f"{label}={_quoted(value)}" for label, value in sorted((matchers or {}).items())]
     selector = ",".join(where)
-    names = sorted({name for table in _TABLES.values() for name in table.lines})
-    return (
-        f"{{__name__=~{_quoted('|'.join(names))},{selector}}} or "
-        f'label_replace(timestamp({STARTED}{{{selector}}}),"{_MARK}","{_SAMPLED}","","")'
-    )
+    # histograms have most of the series: sorted so, each part gets as many of them
+    names = sorted({name for table in _TABLES.values() for name in table.lines}, key=lambda n: (n[-7:] != "_bucket", n))
+    queries = [f"{{__name__=~{_quoted('|'.join(sorted(names[n::parts])))},{selector}}}" for n in range(parts)]
+    queries[0] += f' or label_replace(timestamp({STARTED}{{{selector}}}),"{_MARK}","{_SAMPLED}","","")'
+    return queries
 
 
 def samples_of(
-    result: Sequence[Mapping[str, Any]],
+    result: Iterable[Mapping[str, Any]],
     kinds: Mapping[PodKey, str],
     *,
     pod_label: str = "pod",
@@ -84,30 +98,106 @@ def samples_of(
     A pod that several jobs scrape is taken once: from the job whose sample is the newest. Raises ExpositionError when a
     pod has more series than a page may have.
     """
-    found: dict[PodKey, dict[tuple[str | None, ...], _Scrape]] = {}
-    # the labels of the scrape among those of a series: an answer has the same few sets of names many times over
-    foreign: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for element in result:
-        labels = element["metric"]
-        pod = (labels.get(namespace_label, ""), labels.get(pod_label, ""))
-        kind = kinds.get(pod)
-        if kind is None:
-            continue
+    gathering = Gathering(kinds, pod_label=pod_label, namespace_label=namespace_label, classes=classes)
+    gathering.take(result)
+    return gathering.samples()
+
+
+class _Scraped(NamedTuple):
+    """Whose scrape a series is of: the pod, and the labels that the scrape put on it."""
+
+    pod: PodKey
+    job: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a series belongs. `bucket`: family, preference and edge of an engine's histogram, None for all else."""
+
+    scraped: _Scraped
+    labels: dict[str, str]
+    bucket: tuple[str, int, float] | None
+
+
+class Gathering:
+    """Puts series together by pod, from one answer or from several parts of it. Arguments as of `samples_of`."""
+
+    def __init__(
+        self,
+        kinds: Mapping[PodKey, str],
+        *,
+        pod_label: str = "pod",
+        namespace_label: str = "namespace",
+        classes: Mapping[PodKey, Sequence[TrafficClass]] | None = None,
+    ) -> None:
+        self._kinds, self._classes = kinds, classes or {}
+        self._pod_label, self._namespace_label = pod_label, namespace_label
+        self._scrapes: dict[_Scraped, _Scrape | None] = {}
+        self._shared: dict[_Scraped, _Scraped] = {}
+        # the labels of the scrape among those of a series: an answer has the same few sets of names many times over
+        self._foreign: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def take(self, result: Iterable[Mapping[str, Any]]) -> None:
+        """Series as JSON has them."""
+        for element in result:
+            labels = element["metric"]
+            scrape = self._scrape(self._scraped(labels))
+            if scrape is not None:
+                at, value = element["value"]
+                scrape.add(labels, float(at), float(value))
+
+    def take_triples(self, found: list[Triple], memory: Memory[Place]) -> None:
+        """Series as they came; `memory` of the same query's earlier answers."""
+        owners: dict[int, _Scrape | None] = {}
+        for (_, at, text), place in zip(found, memory.recall(found, self._place), strict=True):
+            scraped = place.scraped
+            try:
+                # by its identity: places of one scrape share it
+                scrape = owners[id(scraped)]
+            except KeyError:
+                scrape = owners[id(scraped)] = self._scrape(scraped)
+            if scrape is None:
+                continue
+            if place.bucket is not None and scrape.kind == "engine":
+                scrape.collector.add_bucket(*place.bucket, float(text))
+            else:
+                scrape.add(place.labels, float(at), float(text))
+
+    def samples(self) -> dict[PodKey, PodSample]:
+        jobs: dict[PodKey, list[_Scrape]] = {}
+        for (pod, _), scrape in self._scrapes.items():
+            if scrape is not None:
+                jobs.setdefault(pod, []).append(scrape)
+        return {
+            pod: max(several, key=lambda one: (one.collector.found, one.at, one.collector.taken)).sample()
+            for pod, several in jobs.items()
+        }
+
+    def _place(self, text: bytes) -> Place:
+        labels = orjson.loads(text)
+        scraped = self._scraped(labels)
+        lines = ENGINE.lines.get(labels.get("__name__", ""), ())
+        bucket = None
+        if len(lines) == 1 and lines[0][0] == "bucket" and _MARK not in labels:
+            _, family, rank, _, _ = lines[0]
+            edge = float(labels.get("le", "nan"))
+            bucket = None if math.isnan(edge) else (family, rank, edge)
+        return Place(self._shared.setdefault(scraped, scraped), labels, bucket)
+
+    def _scraped(self, labels: Mapping[str, str]) -> _Scraped:
         names = tuple(labels)
-        others = foreign.get(names)
+        others = self._foreign.get(names)
         if others is None:
-            others = foreign[names] = tuple(sorted(name for name in names if name not in _OWN))
-        job = (*others, *[labels[name] for name in others])
-        jobs = found.setdefault(pod, {})
-        scrape = jobs.get(job)
-        if scrape is None:
-            scrape = jobs[job] = _Scrape(kind, (classes or {}).get(pod, ()))
-        scrape.add(labels, element["value"])
-    return {
-        pod: scrape.sample()
-        for pod, jobs in found.items()
-        if (scrape := max(jobs.values(), key=lambda one: (one.collector.found, one.at, one.collector.taken)))
-    }
+            others = self._foreign[names] = tuple(sorted(name for name in names if name not in _OWN))
+        pod = (labels.get(self._namespace_label, ""), labels.get(self._pod_label, ""))
+        return _Scraped(pod, (*others, *[labels[name] for name in others]))
+
+    def _scrape(self, scraped: _Scraped) -> _Scrape | None:
+        """None for pods that nobody asked for."""
+        if scraped not in self._scrapes:
+            kind = self._kinds.get(scraped.pod)
+            self._scrapes[scraped] = _Scrape(kind, self._classes.get(scraped.pod, ())) if kind is not None else None
+        return self._scrapes[scraped]
 
 
 class _Scrape:
@@ -118,9 +208,8 @@ class _Scrape:
         self.at = -math.inf
         self.asked = -math.inf
 
-    def add(self, labels: dict[str, str], value: Sequence[Any]) -> None:
-        number = float(value[1])
-        self.asked = max(self.asked, float(value[0]))
+    def add(self, labels: dict[str, str], asked: float, number: float) -> None:
+        self.asked = max(self.asked, asked)
         if labels.get(_MARK) == _SAMPLED:
             self.at = number
             return

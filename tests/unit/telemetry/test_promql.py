@@ -8,14 +8,18 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.telemetry import prometheus
 from apps.telemetry.domain.engine import read_engine
 from apps.telemetry.domain.exposition import parse
-from apps.telemetry.domain.promql import query_of, samples_of
+from apps.telemetry.domain.promql import Gathering, queries_of, query_of, samples_of
+from apps.telemetry.domain.vectors import Memory, triples
 from apps.telemetry.scrape import Target
 from tests.support.shared import shared_file
 
@@ -165,3 +169,77 @@ def test_infinities_in_answers() -> None:
     sample = samples_of(rows, PODS)[("serving", "chat-v-0")]
     assert sample.reading.gauges == {}
     assert math.isfinite(sample.age)
+
+
+def answered(rows: list[dict[str, Any]]) -> bytes:
+    """As Prometheus writes it."""
+    return orjson.dumps({"status": "success", "data": {"resultType": "vector", "result": rows}})
+
+
+names = st.sampled_from([
+    "vllm:prompt_tokens_total", "vllm:num_requests_running", "vllm:time_to_first_token_seconds_bucket",
+    "vllm:request_success_total", "llm_d_epp_request_total", "llm_d_epp_request_duration_seconds_bucket", "other",
+])  # fmt: skip
+texts = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=6)
+series = st.builds(
+    lambda name, pod, job, le, label, value: {
+        "metric": {
+            "__name__": name, "namespace": "serving", "pod": pod, "job": job, "finished_reason": label,
+            **({"le": le} if name.endswith("_bucket") else {}),
+        },
+        "value": [1000.5, value],
+    },
+    names, st.sampled_from(["chat-v-0", "chat-epp", "other-0"]), st.sampled_from(["a", "b"]),
+    st.sampled_from(["0.1", "0.25", "+Inf", "NaN"]), texts, st.sampled_from(["1", "2.5", "NaN", "+Inf", "0", "1e3"]),
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(series, max_size=12), min_size=1, max_size=3))
+def test_an_answer_that_is_not_decoded_says_the_same(ticks: list[list[dict[str, Any]]]) -> None:
+    """Tick by tick with one memory, as a worker reads them."""
+    memory: Memory[Any] = Memory()
+    for rows in ticks:
+        # Prometheus has a series once
+        rows = list({str(sorted(row["metric"].items())): row for row in rows}.values())
+        found = triples(answered(rows))
+        assert found is not None
+        gathering = Gathering(PODS)
+        gathering.take_triples(found, memory)
+        assert gathering.samples() == samples_of(rows, PODS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered([{"metric": {"__name__": "x", "reason": "{odd}"}, "value": [1, "2"]}]),
+        answered([{"metric": {"__name__": "x"}, "histogram": [1, {"count": "2"}]}]),
+        b'{"status": "success", "data": {"resultType": "vector", "result": []}}',
+        b'{"status":"error","errorType":"bad_data","error":"no"}',
+        b'{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}',
+    ],
+)
+def test_what_looks_otherwise_is_decoded(answer: bytes) -> None:
+    assert triples(answer) is None
+
+
+def test_series_that_do_not_come_again_are_forgotten() -> None:
+    memory: Memory[bytes] = Memory()
+    many = [(b"%d" % n, b"1", b"1") for n in range(30_000)]
+    assert memory.recall(many, bytes.upper)[:2] == [b"0", b"1"]
+    made: list[bytes] = []
+    memory.recall(many[:10], lambda text: made.append(text) or text)
+    assert made == []
+    memory.recall(many[10:20], lambda text: made.append(text) or text)
+    assert len(made) == 10
+
+
+def test_parts_of_the_query_name_every_metric_once() -> None:
+    def named(query: str) -> list[str]:
+        return query.split('__name__=~"')[1].split('"')[0].split("|")
+
+    parts = queries_of(["serving"], 4)
+    found = [name for part in parts for name in named(part)]
+    assert sorted(found) == named(query_of(["serving"]))
+    assert sum("timestamp(" in part for part in parts) == 1
+    buckets = [sum(name.endswith("_bucket") for name in named(part)) for part in parts]
+    assert max(buckets) - min(buckets) <= 1
