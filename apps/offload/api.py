@@ -68,7 +68,7 @@ class OffloadView(PoolView):
             told["measured"] = (
                 views.measured(selectors.reuse_of(pool.uid), None, now) if spec.mode != "off" else {"state": "off"}
             )
-            return answer({**told, "tiers": [], "canary": {"state": "none"}, "proof": None})
+            return answer({**told, "tiers": [], "canary": {"state": "none"}, "proof": None, "store": None})
         policy, signals = standing.policy, standing.signals
         return answer(
             {
@@ -76,6 +76,7 @@ class OffloadView(PoolView):
                 "phase": "blind" if signals.blind else standing.state.phase,
                 "canary": views.canary(standing.state, policy, signals),
                 "proof": views.proof(standing.state, policy),
+                "store": views.store(signals, next((t.claim for t in policy.tiers if t.kind == "filesystem"), None)),
                 "measured": views.measured(standing.reuse, signals, clock.now()),
                 "kvBytesPerToken": policy.kv_bytes,
                 "prefillTokensPerSecond": views.prefill_rate(policy),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -14,12 +15,15 @@ from django.db.models import F
 from apps.audit.services import record_event
 from apps.autoscaling.domain.record import to_json
 from apps.core import clock, outbox
+from apps.core.domain.conditions import Condition, Status
 from apps.core.domain.refusals import Clash
+from apps.core.status import put_condition
 from apps.offload.domain.benefit import Measured
-from apps.offload.domain.sentences import tier_sentence
+from apps.offload.domain.sentences import tier_sentence, tiers_text
 from apps.offload.domain.types import Configuration
 from apps.offload.domain.types import Decision as Decided
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
+from apps.offload.reasons import CONDITION
 from apps.pools.domain.tiers.plan import Tier, TierPlan
 from apps.pools.models import Pool
 from apps.pools.selectors import spec_of
@@ -28,7 +32,16 @@ from apps.pools.services import set_tier_plan
 if TYPE_CHECKING:
     from apps.offload.ticking import Entry
 
-__all__ = ["ask_for_probe", "load_reuse", "plan_from", "record", "retire", "store_reuse", "write_plan"]
+__all__ = [
+    "ask_for_probe",
+    "forget_conditions",
+    "load_reuse",
+    "plan_from",
+    "record",
+    "retire",
+    "store_reuse",
+    "write_plan",
+]
 
 ACTOR = "system:offload"
 SOURCE = "offload"
@@ -134,8 +147,53 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
                 "key": key,
             },
         )
+        if _put_condition(entry, decision, outcomes.get(entry.pool.uid, "")):
+            lines.append(replace(_line(entry), fields=["conditions"]))
     if lines:
         outbox.publish_all(lines)
+
+
+def _put_condition(entry: Entry, decision: Decided, actuation: str) -> bool:
+    pool = Pool.objects.select_for_update().filter(uid=entry.pool.uid, deletion_requested_at=None).first()
+    if pool is None:
+        return False
+    status, reason, message = _said(entry, decision, actuation)
+    return put_condition(pool, Condition(CONDITION, status, reason, message, pool.generation))
+
+
+def _said(entry: Entry, decision: Decided, actuation: str) -> tuple[Status, str, str]:
+    """Status, reason and a sentence without numbers that move at each tick."""
+    signals, state = entry.signals, decision.state
+    if fault := next(iter(signals.faults.values()), None):
+        return "False", fault.reason, fault.sentence
+    if actuation.startswith("Not written"):
+        return "False", "PlanRefused", actuation
+    if signals.blind:
+        return "Unknown", "Blind", signals.blind
+    if state.phase == "steady" and signals.standing.bytes_of("filesystem") and signals.store is None:
+        return (
+            "Unknown",
+            "StoreUnwatched",
+            "Nobody answers for the pool's folder on the volume: see its kv-evictor pod.",
+        )
+    if state.phase == "learning":
+        return "Unknown", "Learning", "Too few KV events have been seen yet to decide on tiers."
+    tiers = tiers_text(decision.plan)
+    if state.phase in ("canary", "watching"):
+        where = "one replica" if state.phase == "canary" else "all replicas"
+        return "True", "Trying", f"On trial on {where}: {tiers}."
+    slow = f" Refused, for they load slower than they compute: {', '.join(state.slow)}." if state.slow else ""
+    return "True", "Decided", f"{tiers[:1].upper()}{tiers[1:]}.{slow}"
+
+
+def forget_conditions(deciding: Sequence[Pool]) -> None:
+    """Of pools on which nobody decides any more."""
+    stale = Pool.objects.living().filter(conditions__contains=[{"type": CONDITION}])
+    for uid in stale.exclude(uid__in=[pool.uid for pool in deciding]).values_list("uid", flat=True)[:200]:
+        with transaction.atomic():
+            pool = Pool.objects.select_for_update().get(uid=uid)
+            pool.conditions = [one for one in pool.conditions if one["type"] != CONDITION]
+            Pool.objects.filter(uid=uid).update(conditions=pool.conditions)
 
 
 def _line(entry: Entry) -> outbox.Line:

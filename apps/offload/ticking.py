@@ -21,10 +21,12 @@ from apps.core.locks import advisory
 from apps.offload import services
 from apps.offload.domain.decide import decide
 from apps.offload.domain.sketch import Sketch
+from apps.offload.domain.store import Fault, StorePage, fault_of
 from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, Window
 from apps.offload.engines import Publishers, find_publishers
 from apps.offload.models import PoolState, Probe, ReuseState
 from apps.offload.policies import policy_of
+from apps.offload.stores import find_stores
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.plan import TierPlan, plan_of
 from apps.pools.models import Pool, Rollout
@@ -76,13 +78,15 @@ def run_tick() -> int | None:
             return None
         now = clock.now()
         pools = list(Pool.objects.living().filter(spec__offload__mode__in=_MODES).order_by("uid"))
+        services.forget_conditions(pools)
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
+        stores = find_stores(pools)
         entries = []
         for pool in pools:
             services_asked(pool)
-            entries.append(entry_of(pool, publishers.get(pool.uid), now))
+            entries.append(entry_of(pool, publishers.get(pool.uid), now, stores.get(pool.uid)))
         decisions = [decide(e.policy, e.signals, e.state, now.timestamp()) for e in entries]
         outcomes = {e.pool.uid: _act(e, d) for e, d in zip(entries, decisions, strict=True)}
         services.record(entries, decisions, outcomes, now)
@@ -114,7 +118,7 @@ def _act(entry: Entry, decision: Decision) -> str:
     return "Plan written."
 
 
-def entry_of(pool: Pool, publishers: Publishers | None, now: datetime) -> Entry:
+def entry_of(pool: Pool, publishers: Publishers | None, now: datetime, store: StorePage | None = None) -> Entry:
     """All that the decision of one pool rests on."""
     before = PoolState.objects.filter(pool=pool.uid).first()
     reuse = ReuseState.objects.filter(pool=pool.uid).first()
@@ -146,8 +150,10 @@ def entry_of(pool: Pool, publishers: Publishers | None, now: datetime) -> Entry:
         rolling=rolling,
         canary=canary,
         control=control,
-        blind=_blind(reuse, publishers, now),
+        blind=_blind(reuse, publishers, fresh, now),
         one_hit=reuse.one_hit if reuse is not None else None,
+        faults=_faults(plan, store),
+        store=store,
     )
     newest = fresh[-1].at if fresh else None
     return Entry(
@@ -162,6 +168,13 @@ def entry_of(pool: Pool, publishers: Publishers | None, now: datetime) -> Entry:
         counts=counts,
         baseline=baseline,
     )
+
+
+def _faults(plan: TierPlan, store: StorePage | None) -> dict[str, Fault]:
+    """What the owner of the pool's folder found wrong with its volume. One that does not answer tells nothing."""
+    tier = plan.tier("filesystem")
+    fault = fault_of(store, tier.claim or "") if tier is not None and store is not None else None
+    return {"filesystem": fault} if fault is not None else {}
 
 
 def configuration_of(plan: TierPlan) -> Configuration:
@@ -236,7 +249,7 @@ def _slept(spec: PoolSpec, facts: Facts) -> int:
     return int(2 * shape.parameters)
 
 
-def _blind(reuse: ReuseState | None, publishers: Publishers | None, now: datetime) -> str:
+def _blind(reuse: ReuseState | None, publishers: Publishers | None, fresh: Sequence[Row], now: datetime) -> str:
     if publishers is not None and publishers.problem:
         return publishers.problem
     if publishers is not None and publishers.silent and not publishers.endpoints:
@@ -250,6 +263,14 @@ def _blind(reuse: ReuseState | None, publishers: Publishers | None, now: datetim
     heard = [e.get("heard_at") for e in reuse.engines.values()]
     if publishers is not None and publishers.endpoints and not any(heard) and reuse.window > _SILENT_AFTER:
         return "Engines publish KV events, but none has arrived: are their ports (5557, 5558) reachable from here?"
+    last = max((at for at in heard if at), default=None)
+    computing = any(row.counts.get("source_computed", 0.0) > 0 for row in fresh)
+    if last is not None and computing and now.timestamp() - last > _SILENT_AFTER:
+        since = datetime.fromtimestamp(last, now.tzinfo)
+        return (
+            f"Engines compute prompts, but since {since:%H:%M} UTC none of them has told of a block: their KV events "
+            "are frozen, or do not get here any more (ports 5557, 5558)."
+        )
     return ""
 
 

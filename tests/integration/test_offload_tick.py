@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,10 +16,12 @@ from apps.core import clock
 from apps.core.domain.access import Role
 from apps.core.models import OutboxEvent
 from apps.offload import services, ticking
+from apps.offload.domain.store import StorePage
 from apps.offload.engines import Endpoint, Publishers
-from apps.offload.models import OffloadDecision, Probe
-from apps.pools.domain.tiers.plan import TierPlan
+from apps.offload.models import OffloadDecision, PoolState, Probe
+from apps.pools.domain.tiers.plan import Tier, TierPlan
 from apps.pools.models import Pool, TierPlanRow
+from apps.pools.services import set_tier_plan
 from apps.reconcile.models import QueueItem
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import Signals
@@ -53,7 +56,12 @@ class World:
         self.publishers = Publishers(
             self.pool.uid, (Endpoint("u/0", "chat-h200-1", "tcp://127.0.0.1:1", ""),), ready={"chat-h200-1": "u"}
         )
+        self.store: StorePage | None = None
+        self.heard_at: datetime | None = None
         monkeypatch.setattr(ticking, "find_publishers", lambda pools=None: [self.publishers])
+        monkeypatch.setattr(
+            ticking, "find_stores", lambda pools: {self.pool.uid: self.store} if self.store is not None else {}
+        )
 
     def free_accelerators(self, free: int) -> None:
         """The pool's cluster was last seen to have so many."""
@@ -113,7 +121,13 @@ class World:
                                 scope: {name: sketch.to_json() for name, sketch in sketches.items()}
                                 for scope, sketches in (("replica", reuse.replica), ("pool", reuse.pool))
                             },
-                            "engines": {"u/0": {"pod": "chat-h200-1", "sequence": 9, "heard_at": self.now.timestamp()}},
+                            "engines": {
+                                "u/0": {
+                                    "pod": "chat-h200-1",
+                                    "sequence": 9,
+                                    "heard_at": (self.heard_at or self.now).timestamp(),
+                                }
+                            },
                             "counters": {"events": 9, "dropped": 0, "gaps": 0, "restarts": 0, "silent": []},
                             "rate": 1.0,
                             "samples": 2400,
@@ -286,3 +300,60 @@ def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused
     world.publishers = replace(world.publishers, canary=(), ready={"chat-h200-1": "u"})
     later = world.tick()
     assert "When it was tried, 1,000 prompt tokens took" in later.sentence
+
+
+def condition(api: Api) -> dict[str, Any]:
+    found = next(one for one in api.get(URL)["status"]["conditions"] if one["type"] == "Offload")
+    return {key: found[key] for key in ("status", "reason", "message")}
+
+
+def test_a_condition_says_how_the_tiers_stand_and_goes_with_the_mode(world: World, api: Api) -> None:
+    world.tick()
+    world.tick()
+    assert (condition(api)["status"], condition(api)["reason"]) == ("True", "Trying")
+    world.pool.refresh_from_db()
+    Pool.objects.filter(uid=world.pool.uid).update(spec={**world.pool.spec, "offload": {"mode": "off"}})
+    with clock.frozen(world.now):
+        ticking.run_tick()
+    assert "Offload" not in {one["type"] for one in api.get(URL)["status"]["conditions"]}
+
+
+def test_frozen_events_make_the_loop_blind_with_a_clear_condition(world: World, api: Api) -> None:
+    world.tick()
+    world.heard_at = world.now
+    for _ in range(10):
+        world.tick()
+    assert condition(api)["reason"] != "Blind"
+    before = TierPlanRow.objects.get(pool=world.pool).plan
+    decision = world.tick()
+    assert (condition(api)["status"], condition(api)["reason"]) == ("Unknown", "Blind")
+    assert "since 12:00 UTC none of them has told of a block" in condition(api)["message"]
+    assert decision.verb in ("blind", "hold")
+    assert TierPlanRow.objects.get(pool=world.pool).plan == before
+
+
+@pytest.mark.parametrize(
+    ("page", "reason", "left"),
+    [
+        (StorePage(up=False), "VolumeUnreadable", ["host", "filesystem"]),
+        (StorePage(up=True, canary_ok=False), "VolumeCorrupt", ["host"]),
+        (StorePage(up=True, canary_ok=True, volume=1e12, free=1e8), "VolumeFull", ["host", "filesystem"]),
+        (None, "StoreUnwatched", ["host", "filesystem"]),
+    ],
+)
+def test_a_bad_volume_has_a_condition_and_an_untrusted_one_is_taken_off(
+    world: World, api: Api, page: StorePage | None, reason: str, left: list[str]
+) -> None:
+    tiers = (Tier("host", 64 * GIB), Tier("filesystem", 500 * GIB, "kv-cache", 600))
+    plan = TierPlan(tiers=tiers, events=True, source="offload", reason="a test")
+    set_tier_plan(pool=world.pool, plan=plan, actor="system:offload", generation=1)
+    PoolState.objects.create(pool=world.pool.uid, at=START, state={"phase": "steady", "changed_at": START.timestamp()})
+    world.store = page
+    world.tick()
+    assert condition(api)["reason"] == reason
+    assert condition(api)["status"] in ("False", "Unknown")
+    told = api.get(f"{URL}/offload")["store"]
+    assert (told and told["readable"]) == (page.up if page is not None else None)
+    assert page is None or condition(api)["message"] == told["problem"]
+    now = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+    assert [tier.kind for tier in now.tiers] == left

@@ -39,6 +39,8 @@ _CLEAR, _CLEAR_TOKENS, _FILLED = 0.5, 500_000.0, 0.15
 _SLOWER = 1.05
 # starts that take longer than this many expected restarts have failed
 _STARTS = 5.0
+# a volume that cannot be read for so long is taken off
+_GONE_FOR = 300.0
 _LONGEST_REFUSAL = 7 * 86400.0
 _REFUSAL = 6 * 3600.0
 
@@ -46,6 +48,10 @@ _REFUSAL = 6 * 3600.0
 def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
     """Pure: the same arguments give the same bits."""
     measured = Measured.of(signals)
+    state = replace(state, faulty={kind: state.faulty.get(kind, now) for kind in signals.faults})
+    gone = _gone(signals, state, now)
+    if gone:
+        return _without(_Draft(policy, signals, state, now, measured, ()), gone)
     if signals.blind and state.phase != "canary":
         return _Draft(policy, signals, state, now, measured, ()).hold("blind", "blind", signals.blind)
     draft = _Draft(policy, signals, state, now, measured, options(policy, signals, measured))
@@ -69,6 +75,44 @@ def _refused(configuration: Configuration, refused: Mapping[str, float]) -> bool
     """Whether tiers that failed are among these."""
     kinds = {tier.kind for tier in configuration.tiers}
     return any(kinds.issuperset(names.split("+")) for names in refused)
+
+
+def _gone(signals: Signals, state: State, now: float) -> list[str]:
+    """Kinds of standing tiers that engines should be without: corrupt ones at once, unreadable ones when they have not
+    come back for a while."""
+    return [
+        kind
+        for kind, fault in signals.faults.items()
+        if fault.unusable
+        and signals.standing.bytes_of(kind) > 0
+        and (fault.reason == "VolumeCorrupt" or now - state.faulty[kind] >= _GONE_FOR)
+    ]
+
+
+def _without(draft: _Draft, gone: list[str]) -> Decision:
+    """The standing tiers without those; tried again when nothing is wrong with them any more."""
+    standing, state = draft.signals.standing, draft.state
+    left = tuple(tier for tier in standing.tiers if tier.kind not in gone)
+    plan = replace(standing, tiers=left) if left else Configuration(prompt_only=draft.policy.prompt_only)
+    until = draft.now + _REFUSAL
+    return draft.done(
+        "roll-back",
+        plan,
+        False,
+        "fault",
+        draft.signals.faults[gone[0]].sentence.rstrip("."),
+        phase="steady",
+        since=draft.now,
+        changed_at=draft.now,
+        trial=None,
+        previous=None,
+        before=None,
+        ready_at=None,
+        warm_at=None,
+        refused={**state.refused, **dict.fromkeys(gone, until)},
+        candidate="",
+        agreed=0,
+    )
 
 
 class _Draft:

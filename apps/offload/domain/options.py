@@ -58,7 +58,8 @@ def _sizes(
     policy: Policy, kind: str, shares: Sequence[float], signals: Signals, measured: Measured
 ) -> list[Placed | None]:
     tier = next((one for one in policy.tiers if one.kind == kind), None)
-    if tier is None or signals.bandwidths.get(kind) is None:
+    fault = signals.faults.get(kind)
+    if tier is None or signals.bandwidths.get(kind) is None or (fault is not None and fault.unusable):
         return []
     held = (measured.replica if kind == "host" else measured.pool).held * policy.kv_bytes
     found: list[Placed | None] = []

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from apps.offload.domain.store import Fault, StorePage
+
 __all__ = [
     "COOL_DOWN",
     "EVIDENCE",
@@ -153,7 +155,8 @@ class Signals:
     canaried: the standing tiers are on one replica only. rolling: a roll-out is under way.
     canary, control: what the replica with the tiers and the others did since the canary was ready (control: since
     before everything, where all have the tiers); None: not ready. blind: why there is nothing to go by, "" when there
-    is. one_hit: share of blocks that were stored once only.
+    is. one_hit: share of blocks that were stored once only. faults: what is wrong with a tier, by its kind.
+    store: the page of who owns the pool's folder on a volume, None where nobody answers.
     """
 
     window: float
@@ -171,6 +174,8 @@ class Signals:
     control: Window | None = None
     blind: str = ""
     one_hit: float | None = None
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    store: StorePage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class State:
     when it fails. warm_at: from when on a canary is compared (before, its tiers were filling). refused: kinds of tiers
     → until when they are not tried again; failures: how many trials in a row failed.
     agreed: ticks in a row that found the same better configuration. proof: of the last trial that ended. slow: kinds of
-    tiers that load slower than they compute."""
+    tiers that load slower than they compute. faulty: kinds of tiers that something is wrong with → since when."""
 
     at: float | None = None
     phase: Phase = "learning"
@@ -212,6 +217,7 @@ class State:
     agreed: int = 0
     proof: Proof | None = None
     slow: tuple[str, ...] = ()
+    faulty: Mapping[str, float] = field(default_factory=dict)
 
 
 # --- the decision ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,96 @@
+"""What the owner of a pool's folder on a volume says of it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["Fault", "FaultReason", "StorePage", "fault_of", "read_page"]
+
+FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull"]
+_LINE = re.compile(r"^lamplight_kv_store_([a-z_]+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
+# of a volume, and at least: engines write chunks of some MiB
+_LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StorePage:
+    """The evictor's page. Bytes, bytes per second, seconds; None: it does not say. up: it can read the folder.
+    canary_ok: what it wrote came back as it was."""
+
+    up: bool
+    used: float | None = None
+    files: float | None = None
+    quota: float | None = None
+    volume: float | None = None
+    free: float | None = None
+    growth: float | None = None
+    full_in: float | None = None
+    duplicates: float | None = None
+    canary_ok: bool | None = None
+    blind: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a tier should not be used, or is not what it was meant to be."""
+
+    reason: FaultReason
+    sentence: str
+
+    @property
+    def unusable(self) -> bool:
+        """Whether engines should be without the tier; a full one still gives back what it has."""
+        return self.reason != "VolumeFull"
+
+
+def read_page(text: str) -> StorePage | None:
+    """None for a page that is none of the evictor's."""
+    found: dict[str, float] = {}
+    for name, value in _LINE.findall(text):
+        found.setdefault(name, float(value))
+    if "up" not in found:
+        return None
+    canary, blind = found.get("canary_ok"), found.get("blind")
+    return StorePage(
+        up=found["up"] > 0,
+        used=found.get("used_bytes"),
+        files=found.get("files"),
+        quota=found.get("quota_bytes"),
+        volume=found.get("volume_bytes"),
+        free=found.get("volume_free_bytes"),
+        growth=found.get("growth_bytes_per_second"),
+        full_in=found.get("full_in_seconds"),
+        duplicates=found.get("duplicates"),
+        canary_ok=canary > 0 if canary is not None else None,
+        blind=blind > 0 if blind is not None else None,
+    )
+
+
+def fault_of(page: StorePage, claim: str) -> Fault | None:
+    """The first thing that is wrong with a volume; its sentence carries no number that moves."""
+    if not page.up:
+        return Fault(
+            "VolumeUnreadable",
+            f"The pool's folder on volume {claim} cannot be read: is it still mounted? Engines compute what they "
+            "cannot load.",
+        )
+    if page.canary_ok is False:
+        return Fault(
+            "VolumeCorrupt",
+            f"Volume {claim} does not give back what is written to it (a file is tried once a minute): chunks on it "
+            "are not to be trusted.",
+        )
+    if page.free is not None and page.volume and page.free < _room(page.volume):
+        return Fault(
+            "VolumeFull",
+            f"Volume {claim} is full: nothing new is stored, what is there is still loaded. Lower the tier's bytes or "
+            "enlarge the volume.",
+        )
+    return None
+
+
+def _room(volume: float) -> float:
+    """Bytes below which a volume counts as full."""
+    return max(_LEAST_FREE * volume, min(_LEAST_FREE_BYTES, 0.05 * volume))
