@@ -23,9 +23,11 @@ from apps.physics.fleet.types import Arrival
 from bench.autoscaling.scenarios import Scenario
 
 SLOT = 30.0
-PRICES = np.geomspace(0.05, 400.0, 9)
-"""Replica-seconds that one miss is worth: what is tried first."""
+LOWEST, HIGHEST = 0.05, 400.0
+"""Replica-seconds that one miss is worth: between these is tried first."""
 REFINED = 3
+ENOUGH = 0.002
+"""Share of misses from which on a larger fixed fleet is not tried."""
 Counts = NDArray[np.int64]
 
 
@@ -36,6 +38,15 @@ class Point:
     price: float
     schedule: tuple[int, ...]
     outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Fixed fleets by size. misses (sizes + 1, slots): arrivals of each slot that missed with so many replicas, all of
+    them with none; outcomes: of each size from one."""
+
+    misses: Counts
+    outcomes: Mapping[int, Outcome]
 
 
 class Scheduled:
@@ -61,15 +72,17 @@ def foresight(
     *,
     seed: int = 0,
     search: int = 8,
+    played: Fixed | None = None,
 ) -> list[Point]:
     """The frontier: for each target the cheapest schedule found that attains it, one variant only.
 
-    search: plays of local search per target.
+    search: plays of local search per target. played: what `fixed_fleets` gave, where it was played already.
     """
     if len(scenario.variants) != 1:
         raise ValueError("the foresight bound is computed for one variant; the mix is a second search")
-    misses = _misses(scenario, trace, seed)
-    tried = [_priced(scenario, trace, misses, float(price), seed) for price in PRICES]
+    misses = played.misses if played is not None else fixed_fleets(scenario, trace, seed).misses
+    prices = np.geomspace(LOWEST, HIGHEST, 6 if search <= 2 else 9)
+    tried = [_priced(scenario, trace, misses, float(price), seed) for price in prices]
     points = []
     for target in targets:
         found = _at(scenario, trace, misses, target, tried, seed)
@@ -99,22 +112,24 @@ def _at(
     return min(enough, key=lambda point: point.outcome.accelerator_hours)
 
 
-def _misses(scenario: Scenario, trace: Sequence[Arrival], seed: int) -> Counts:
-    """(sizes + 1, slots): arrivals of each slot that missed with so many replicas; all of them with none."""
+def fixed_fleets(scenario: Scenario, trace: Sequence[Arrival], seed: int) -> Fixed:
+    """Fleets of one replica and more, until hardly a request misses."""
     slots = int(-(-scenario.seconds // SLOT))
     limits = Limits(scenario.ttft, scenario.tpot)
-    table = np.zeros((scenario.most + 1, slots), dtype=np.int64)
+    rows, outcomes = [np.zeros(slots, dtype=np.int64)], {}
     for each in trace:
-        table[0, min(int(each.time // SLOT), slots - 1)] += 1
+        rows[0][min(int(each.time // SLOT), slots - 1)] += 1
     for size in range(1, scenario.most + 1):
-        if not table[size - 1].any():
-            break
         fleet = _fleet(scenario, size, seed)
-        run(fleet, trace, None, limits, tick=SLOT, horizon=scenario.seconds)
+        outcomes[size] = run(fleet, trace, None, limits, tick=SLOT, horizon=scenario.seconds)
+        missed = np.zeros(slots, dtype=np.int64)
         for seen in fleet.seen:
             if not limits.met(seen):
-                table[size, min(int(seen.arrival.time // SLOT), slots - 1)] += 1
-    return table
+                missed[min(int(seen.arrival.time // SLOT), slots - 1)] += 1
+        rows.append(missed)
+        if missed.sum() <= ENOUGH * len(trace):
+            break
+    return Fixed(np.stack(rows), outcomes)
 
 
 def _schedule(scenario: Scenario, misses: Counts, price: float) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.autoscaling.frontier import Point, Row, frontier
-from bench.autoscaling.scenarios import Scenario
+from bench.autoscaling.scenarios import IN_SAMPLE, Scenario
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 360, 60, 40
 OURS, BOUND = "lamplight", "foresight"
@@ -52,7 +52,10 @@ def write(
             indent=1,
         )
     )
-    sections = "".join(_section(scenarios[name], found) for name, found in points.items())
+    sections = "".join(
+        _section(scenarios[name], found, summary["verdicts"][name].get("standings", ()))
+        for name, found in points.items()
+    )
     page.write_text(
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Autoscaling: frontiers</title>"
         "<style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -60,7 +63,7 @@ def write(
         "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}</style>"
         "<h1>Autoscaling policies: GPU-hours against attainment</h1>"
         "<p>Attainment is joint: TTFT and TPOT of the same request. Each point is a value of the policy's main knob, "
-        "the mean over seeds; bars are 95 % intervals. Left and up is better.</p>"
+        f"the mean over seeds; bars are 95 % intervals. Left and up is better.</p><p>{html.escape(IN_SAMPLE)}</p>"
         + _summary(summary)
         + sections
         + "</html>"
@@ -81,7 +84,8 @@ def _summary(summary: Mapping[str, Any]) -> str:
     sharing = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
     return (
         "<h2>Verdict</h2><p>Hours of ours against foresight, fixed fleets and the best peer at the same attainment; "
-        f"size {summary['size']}, start-up {summary['startup_s']:g} s.</p><table><tr><th>scenario</th><th>holds</th>"
+        f"size {summary['size']}, start-up {summary['startup_s']:g} s; played in {summary['seconds']:.0f} s.</p>"
+        "<table><tr><th>scenario</th><th>holds</th>"
         "<th>seeds</th><th>attainment</th><th>foresight</th><th>static</th><th>best peer</th><th>reversals/h</th>"
         f"<th>behind</th></tr>{verdicts}</table><ul>{rentals}{sharing}</ul>"
     )
@@ -117,7 +121,33 @@ def _ratio(verdict: Mapping[str, Any], name: str) -> str:
     return f"{verdict[name]:.2f} ± {verdict[f'{name}_off']:.2f}" if name in verdict else "–"
 
 
-def _section(scenario: Scenario, points: Sequence[Point]) -> str:
+def _standings(every: Sequence[Mapping[str, Any]]) -> str:
+    """Hours of ours per hour of each peer, a row a peer, a column a level."""
+    if not every:
+        return ""
+    levels = list(dict.fromkeys(each["level"] for each in every))
+    head = "".join(f"<th>{100 * level:g} %</th>" for level in levels)
+    body = ""
+    for peer in dict.fromkeys(each["peer"] for each in every):
+        cells = "".join(f"<td>{_standing(each)}</td>" for each in every if each["peer"] == peer)
+        body += f"<tr><td>{html.escape(peer)}</td>{cells}</tr>"
+    return (
+        "<p>GPU-hours of ours per hour of each peer at the same attainment, mean over seeds with the 95 % interval; "
+        f"below 1 ours is cheaper.</p><table><tr><th>peer</th>{head}</tr>{body}</table>"
+    )
+
+
+def _standing(each: Mapping[str, Any]) -> str:
+    if each["lost"]:
+        return "ours does not get there"
+    if not each["seeds"]:
+        return "never gets there"
+    scatter = f" ± {each['off']:.2f}" if each["off"] is not None else ""
+    text = f"{each['ratio']:.2f}{scatter}"
+    return text if each["ratio"] < 1 else f"<b>{text}</b>"
+
+
+def _section(scenario: Scenario, points: Sequence[Point], standings: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(p.policy)}</td><td>{p.knob:g}</td><td>{100 * p.attainment:.2f}</td>"
         f"<td>± {100 * p.attainment_off:.2f}</td><td>{p.hours:.2f}</td><td>± {p.hours_off:.2f}</td>"
@@ -128,7 +158,8 @@ def _section(scenario: Scenario, points: Sequence[Point]) -> str:
     return (
         f"<h2>{html.escape(scenario.name)}: {html.escape(scenario.title)}</h2>"
         f"<p>TTFT {scenario.ttft:g} s, TPOT {1000 * scenario.tpot:g} ms, start-up "
-        f"{scenario.variants[0].startup.p50:g} s, {scenario.seconds / 3600:.2g} h.</p>{_chart(points)}"
+        f"{scenario.variants[0].startup.p50:g} s, {scenario.seconds / 3600:.2g} h.</p>"
+        f"{_chart(points)}{_standings(standings)}"
         "<table><tr><th>policy</th><th>knob</th><th>attainment %</th><th></th><th>GPU-hours</th><th></th><th>cost</th>"
         f"<th>reversals/h</th></tr>{rows}</table>"
     )

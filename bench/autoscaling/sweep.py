@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from apps.physics.fleet.run import Outcome
 from apps.physics.fleet.types import Arrival
-from bench.autoscaling.foresight import foresight
+from bench.autoscaling.foresight import Fixed, fixed_fleets, foresight
 from bench.autoscaling.frontier import Row
 from bench.autoscaling.plan import Part
 from bench.autoscaling.play import Played, play
@@ -27,10 +27,21 @@ def _sweep(scenario: Scenario, seed: int, wanted: Sequence[str], *, fine: bool, 
     trace = scenario.arrivals(seed)
     print(f"\n{scenario.name}, seed {seed}: {scenario.title}; {len(trace)} requests", flush=True)
     rows = []
+    bound = search and len(scenario.variants) == 1 and scenario.faults is None and not scenario.exact
+    start = time.perf_counter()
+    fixed = fixed_fleets(scenario, trace, seed) if bound else None
     for size in scenario.statics:
-        rows.append(_row(scenario, "static", size, seed, play(scenario, trace, None, initial=size, seed=seed)))
-    if search and len(scenario.variants) == 1 and scenario.faults is None and not scenario.exact:
-        rows += _bound(scenario, trace, seed, search=search)
+        if fixed is not None and size in fixed.outcomes:
+            wall = (time.perf_counter() - start) / len(fixed.outcomes)
+            played = Played(fixed.outcomes[size], wall, 0.0)
+        elif fixed is not None:
+            # all but every request is well served by fewer
+            continue
+        else:
+            played = play(scenario, trace, None, initial=size, seed=seed)
+        rows.append(_row(scenario, "static", size, seed, played))
+    if fixed is not None:
+        rows += _bound(scenario, trace, seed, search, fixed)
     for name in wanted:
         policy = POLICIES[name]
         if len(scenario.variants) > 1 and name != OURS:
@@ -49,9 +60,9 @@ def _present(outcome: Outcome) -> float:
     return tick * sum(moment.desired > 0 or moment.ready > 0 for moment in moments) / 3600
 
 
-def _bound(scenario: Scenario, trace: Sequence[Arrival], seed: int, search: int) -> list[Row]:
+def _bound(scenario: Scenario, trace: Sequence[Arrival], seed: int, search: int, fixed: Fixed) -> list[Row]:
     start = time.perf_counter()
-    found = foresight(scenario, trace, seed=seed, search=search)
+    found = foresight(scenario, trace, seed=seed, search=search, played=fixed)
     wall = (time.perf_counter() - start) / max(1, len(found))
     return [_row(scenario, "foresight", point.price, seed, Played(point.outcome, wall, 0.0)) for point in found]
 

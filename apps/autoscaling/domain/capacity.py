@@ -102,7 +102,8 @@ class Curve:
     """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
     point on; step seconds, waiting seconds (mean), busy share, scatter: variance of the logarithm of a request's mean
     time between tokens. `floor`: what misses whatever the load. work: replica-seconds of a
-    request; prefill, decode: its parts. ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
+    request; prefill, decode: its parts. most: the load that a replica can reach at all (its cache, its seats).
+    ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
 
     miss: Floats
     step: Floats
@@ -113,6 +114,7 @@ class Curve:
     work: Floats
     prefill: Floats
     decode: Floats
+    most: Floats
     ttft_alone: Floats
 
 
@@ -207,6 +209,7 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
         work=work,
         prefill=prefill,
         decode=decode,
+        most=saturated,
         ttft_alone=own,
     )
 
@@ -270,7 +273,10 @@ def _miss_ttft(
     held = batch * context[:, None]
     spread = context[:, None] * np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
     full = ndtr((held - engines.kv_tokens[:, None]) / np.maximum(spread, 1.0)) * engines.decodes[:, None]
-    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full), 0.0)
+    # as with a full cache, so with a bound on requests at once
+    several = np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
+    seated = 1 - ndtr((batch - engines.max_num_seqs[:, None]) / several) * engines.decodes[:, None]
+    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full) * seated, 0.0)
 
 
 def _miss_between(

@@ -21,13 +21,15 @@ _Z95 = 1.645
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """For one fewer, the same, and one more replica (groups, 3), as plain numbers; None where it makes no sense."""
+    """For one fewer, the same, and one more replica (groups, 3), as plain numbers; most: the load that one replica can
+    reach (groups,)."""
 
     replicas: list[list[float]]
     missing: list[list[float]]
     ttft: list[list[float]]
     tpot: list[list[float]]
     load: list[list[float]]
+    most: list[float]
 
 
 def of(need: Need, totals: Floats) -> Views:
@@ -49,15 +51,13 @@ def of(need: Need, totals: Floats) -> Views:
     queue = np.where(busy > 0.05, wait / np.maximum(busy, 0.05) * np.log(20.0 * np.maximum(busy, 0.05)), 0.0)
     own = need.long_prompt
     ttft = 1.5 * step + np.sqrt((own[:, None] / (1 - np.minimum(busy, 0.9))) ** 2 + np.maximum(queue, 0.0) ** 2)
-    return Views(replicas.tolist(), missing.tolist(), ttft.tolist(), tpot.tolist(), load.tolist())
+    most = need.curve.most[rows].tolist()
+    return Views(replicas.tolist(), missing.tolist(), ttft.tolist(), tpot.tolist(), load.tolist(), most)
 
 
 def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfactual, ...]:
-    """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told.
-
-    So it is where most requests miss: then they wait for more than the curves know (a bound on requests at once, a
-    backlog), and a latency from the curves would contradict the share that misses.
-    """
+    """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told: it grows
+    for as long as that lasts. So it is where most requests miss."""
     found = []
     for count, missing, ttft, tpot, load in zip(
         views.replicas[group],
@@ -69,7 +69,7 @@ def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfact
     ):
         if count < 0.5:
             continue
-        swamped = load > 1.0 or missing > 0.5
+        swamped = load > min(views.most[group], 1.0) or missing > 0.5
         found.append(
             Counterfactual(
                 round(count), 1 - missing, None if swamped else ttft, None if swamped else tpot, price * round(count)

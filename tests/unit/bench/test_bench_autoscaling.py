@@ -12,7 +12,7 @@ from apps.physics.fleet.fleet import Observation, Phase, ReplicaView
 from apps.physics.fleet.types import Arrival, Load
 from bench.autoscaling import traces
 from bench.autoscaling.foresight import foresight
-from bench.autoscaling.frontier import frontier, hours_at
+from bench.autoscaling.frontier import Row, frontier, hours_at
 from bench.autoscaling.peers import aibrix, hpa, keda, knative, ray, wva
 from bench.autoscaling.plan import SIZES
 from bench.autoscaling.play import Production, play
@@ -20,6 +20,7 @@ from bench.autoscaling.policies import POLICIES
 from bench.autoscaling.rental import rental
 from bench.autoscaling.scenarios import Scenario, scenarios, variant
 from bench.autoscaling.sharing import _shared
+from bench.autoscaling.standing import ahead, nearest, standings, surely
 
 
 def seen(now, *pods, desired=None, held=0, arrived=0, readable=True):
@@ -176,3 +177,35 @@ def test_pools_that_never_meet_share_an_accelerator_without_loss():
     shared = _shared("shared", variant("nvidia-h200", 90.0), bursts, [(0, 1)], seed=1)
     assert shared.attainment >= 0.95
     assert shared.wakes >= 2
+
+
+NOTHING = (0.0, 0.0, 0.0)
+
+
+def row(policy: str, seed: int, hours: float, attainment: float) -> Row:
+    return Row(
+        "s", policy, 1.0, seed, attainment, attainment, hours, hours, 0, NOTHING, NOTHING, 0, 0, 0, 0.0, 0.0, 0.0
+    )
+
+
+def test_ours_is_ahead_where_it_is_cheaper_at_the_same_attainment_on_the_mean_of_the_seeds():
+    rows = [row("lamplight", seed, hours, share) for seed in (1, 2) for hours, share in ((4.0, 0.9), (6.0, 0.98))]
+    rows += [row("dear", 1, 5.0, 0.9), row("dear", 1, 8.0, 0.98), row("dear", 2, 6.0, 0.9), row("dear", 2, 7.0, 0.98)]
+    rows += [row("weak", seed, 3.0, 0.85) for seed in (1, 2)]
+    found = {(each.peer, each.level): each for each in standings(rows, "lamplight", (0.90, 0.98))}
+    dear = found["dear", 0.9]
+    assert dear.ratio == pytest.approx((4 / 5 + 4 / 6) / 2)
+    assert dear.off == pytest.approx(12.706 * abs(4 / 5 - 4 / 6) / 2, rel=1e-3)
+    assert (dear.ahead, dear.surely) == (True, False)
+    assert (found["weak", 0.9].missing, found["weak", 0.9].ahead) == (2, True)
+    assert ahead(list(found.values()))
+    assert not surely(list(found.values()))
+    assert nearest(list(found.values()))[0.98].peer == "dear"
+
+    rows += [row("better", 1, 5.0, 0.99)]
+    found = {(each.peer, each.level): each for each in standings(rows, "lamplight", (0.98, 0.985))}
+    assert found["better", 0.98].ratio == pytest.approx(6 / 5)
+    assert not found["better", 0.98].ahead
+    assert found["better", 0.985].lost == 1, "a peer gets there and ours does not"
+    assert not found["better", 0.985].ahead
+    assert nearest(list(found.values()))[0.985].peer == "better"
