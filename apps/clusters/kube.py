@@ -6,7 +6,6 @@ used: they drop fields that they do not know.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
+
+import orjson
 
 from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
 
@@ -282,7 +283,7 @@ class Kube:
     ) -> dict[str, Any]:
         status, headers, data = self._send(method, path, query, body, content_type)
         try:
-            parsed = json.loads(data) if data else {}
+            parsed = orjson.loads(data) if data else {}
         except ValueError:
             parsed = {"message": data[:500].decode("utf-8", "replace")}
         if status >= 400:
@@ -294,7 +295,7 @@ class Kube:
         text = data.decode("utf-8", "replace")
         if status >= 400:
             try:
-                parsed = json.loads(text)
+                parsed = orjson.loads(text)
             except ValueError:
                 parsed = {"message": text[:500]}
             raise error_of(Answer(status, parsed, headers.get("Retry-After"), what=f"GET {path}"))
@@ -314,7 +315,7 @@ class Kube:
                 answer = self._client.rest_client.pool_manager.request(
                     method,
                     url,
-                    body=None if body is None else json.dumps(body).encode(),
+                    body=None if body is None else orjson.dumps(body),
                     headers=headers,
                     timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, self._deadline), read=self._deadline),
                     redirect=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -54,21 +54,29 @@ class Declared:
     start_up: float | None = None
     prometheus: str = ""
 
+    @property
+    def undecided(self) -> Declared:
+        """The same before any loop has decided or measured anything."""
+        return replace(self, tiers=plan_of(self.spec.offload, None), start_up=None, standing="")
+
 
 @dataclass(frozen=True)
 class Desired:
     """What a pool should be: its objects, and the replicas of each variant. `steered`: its roll-outs choose how many
-    replicas are replaced at once."""
+    replicas are replaced at once. `undecided`: the objects without what loops have decided or measured, where they
+    have."""
 
     objects: tuple[Manifest, ...]
     replicas: dict[str, int]
     served_name: str
     steered: bool = True
+    undecided: Callable[[], tuple[Manifest, ...]] | None = None
 
     @cached_property
     def declared_hash(self) -> str:
-        """Of what was declared: the same whenever the same is declared."""
-        return declared_hash(self.objects, steered=self.steered)
+        """Of what was declared: the same whenever the same is declared, whatever the loops make of it."""
+        objects = self.undecided() if self.undecided is not None else self.objects
+        return declared_hash(objects, steered=self.steered)
 
     @cached_property
     def rendered_hash(self) -> str:
@@ -137,13 +145,32 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
     spec, model = declared.spec, declared.model
     if model is None:
         raise PlanRefused("ModelMissing", f"model {spec.model} is not declared: declare it, or name another one")
+    inputs = _inputs(declared, frozenset(kinds))
+    release = dialect(declared.dialect)
+    objects = render(declared.identity, spec, model, inputs, release)
+    if declared.standing and declared.standing == template_of(objects):
+        objects = render(declared.identity, spec, model, replace(inputs, paused=True), release)
+    bare = declared.undecided
+    decided = (bare.tiers, bare.start_up) != (declared.tiers, declared.start_up)
+
+    def undecided() -> tuple[Manifest, ...]:
+        try:
+            return render(declared.identity, spec, model, _inputs(bare, inputs.kinds), release)
+        except PlanRefused:
+            return objects  # it stands only with what was decided
+
+    steered = spec.rollout.declared == (None, None)
+    return Desired(objects, declared.replicas, model.served_name, steered, undecided if decided else None)
+
+
+def _inputs(declared: Declared, kinds: frozenset[str]) -> Inputs:
     families, edges = latency_grid()
-    inputs = Inputs(
+    return Inputs(
         replicas=declared.replicas,
         accelerators=selectors.accelerators(),
         latency_edges=edges,
         latency_families=families,
-        kinds=frozenset(kinds),
+        kinds=kinds,
         strategies=declared.strategies,
         rules=declared.rules,
         tiers=declared.tiers,
@@ -151,7 +178,3 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
         start_up=declared.start_up,
         prometheus=declared.prometheus,
     )
-    objects = render(declared.identity, spec, model, inputs, dialect(declared.dialect))
-    if declared.standing and declared.standing == template_of(objects):
-        objects = render(declared.identity, spec, model, replace(inputs, paused=True), dialect(declared.dialect))
-    return Desired(objects, declared.replicas, model.served_name, spec.rollout.declared == (None, None))
