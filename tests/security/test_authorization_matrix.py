@@ -68,6 +68,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/clusters/<slug:name>/inventory": _READ_ONLY,
     "teams/<slug:team>/clusters/<slug:name>/preflight": _READ_ONLY,
     "teams/<slug:team>/models/<slug:name>/fit": _READ_ONLY,
+    "teams/<slug:team>/models/<slug:name>/suggestions": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/migration": {"POST": N.READ},  # nothing is changed: it is a proposal
     "teams/<slug:team>/pools/<slug:name>/replicas": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/objects": _READ_ONLY,

@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 6d5df572262bf6095ef6c342de160fae45739e705d3660eed47b9a3d8d896d99
+// schema-sha256: 305e908c82fb671b133cecb16b99300925406aa86bd5b53bd4bc34979eaf6ed6
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -620,6 +620,26 @@ export interface paths {
          * @description Whether a model fits: weights, activations and KV cache against the memory of each kind of accelerator.
          */
         get: operations["models_fit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/models/{name}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accelerators, replicas and cost that would keep an SLO for this model
+         * @description Variants that would keep an SLO for a model, the cheapest first. From priors: nothing has been measured yet.
+         */
+        get: operations["models_suggestions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5788,6 +5808,63 @@ export interface operations {
                 tensor?: number;
                 /** @description Share of memory for the engine (0.92). */
                 utilization?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/yaml": Record<string, never>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_suggestions: {
+        parameters: {
+            query: {
+                /** @description Share of prompt tokens found cached (0). */
+                cached?: number;
+                format?: "json" | "yaml";
+                /** @description Of requests that keep it, such as 95% (95%). */
+                fraction?: string;
+                /** @description Tokens of the longest request. */
+                maxModelLen?: number;
+                /** @description Mean of an answer (200). */
+                outputTokens?: number;
+                /** @description Mean of a prompt (1000). */
+                promptTokens?: number;
+                /** @description Of the busy hours. */
+                requestsPerSecond: number;
+                /** @description Mean time per output token, such as 50ms. */
+                tpot?: string;
+                /** @description Time to first token, such as 500ms. */
+                ttft?: string;
             };
             header?: never;
             path: {

@@ -15,6 +15,7 @@ import { Table } from "../../ui/Table";
 import styles from "./Change.module.css";
 import { offers, type Offer } from "./fit";
 import { newDocuments, type Wish } from "./newPool";
+import { Suggest } from "./Suggest";
 import { PlanView } from "./PlanView";
 import { YamlEditor } from "./YamlEditor";
 import { useSchema } from "./useSchema";
@@ -79,7 +80,19 @@ export function NewPoolPage() {
         ))}
       </ol>
       {at === 1 && <Models wish={full} onChoose={(model) => (set({ model, name: wish.name || model }), go(2))} />}
-      {at === 2 && <Hardware wish={full} set={set} onChoose={({ accelerator, tensor }) => (set({ accelerator, tensor }), go(3))} />}
+      {at === 2 && (
+        <>
+          <Hardware wish={full} set={set} onChoose={({ accelerator, tensor }) => (set({ accelerator, tensor }), go(3))} />
+          <Suggest
+            wish={full}
+            onTake={({ accelerator, tensor, replicas }, { ttft, tpot, fraction }) => {
+              // the bounds leave the autoscaler room: one when it is quiet, one more than the busy hours need
+              set({ accelerator, tensor, max: (replicas ?? 1) + 1, ttft: ttft || full.ttft, itl: tpot || full.itl, fraction });
+              go(3);
+            }}
+          />
+        </>
+      )}
       {at === 3 && <Promise wish={full} set={set} teams={teams} clusters={clusters?.items.map(({ metadata }) => metadata.name) ?? []} onNext={() => go(4)} />}
       {at === 4 && <Review wish={full} />}
     </Page>

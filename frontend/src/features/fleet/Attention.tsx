@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { useId } from "react";
+import { memo, useId } from "react";
 import type { FleetRow } from "../../api/types";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
@@ -45,7 +45,7 @@ export function Trouble({ row }: { row: FleetRow }) {
 }
 
 /** What a person on call reads first: the pools that are ill or break a promise, since when, and what was done. */
-export function Attention({ rows }: { rows: readonly FleetRow[] }) {
+export const Attention = memo(function Attention({ rows }: { rows: readonly FleetRow[] }) {
   const id = useId();
   const found = inNeed(rows);
   const unknown = unjudged(rows);
@@ -85,4 +85,4 @@ export function Attention({ rows }: { rows: readonly FleetRow[] }) {
       )}
     </section>
   );
-}
+});

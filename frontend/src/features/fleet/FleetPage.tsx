@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useId } from "react";
+import { useEffect, useEffectEvent, useId, useMemo, useState } from "react";
 import { fleetQuery } from "../../api/queries";
 import { buttonLook } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
@@ -30,12 +30,14 @@ export function FleetPage() {
   const filterId = useId();
   const show = (next: FleetView) => void navigate({ search: readFleetView({ ...next }), replace: true });
 
+  const items = data?.items;
+  const { q, sort, order, group } = view;
+  const groups = useMemo(() => arrange(items ?? [], { q, sort, order, group }), [items, q, sort, order, group]);
   if (data === undefined) {
     if (error !== null) return <ErrorPanel error={error} what="The fleet could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the fleet" />;
   }
 
-  const groups = arrange(data.items, view);
   const shown = groups.reduce((count, { rows }) => count + rows.length, 0);
   return (
     <>
@@ -65,19 +67,13 @@ export function FleetPage() {
           <div className={styles.controls}>
             <div className={styles.filter}>
               <label htmlFor={filterId}>Filter</label>
-              <input
-                id={filterId}
-                type="search"
-                value={view.q ?? ""}
-                placeholder="name, team, model, cluster, status, SLO"
-                onChange={({ target }) => show({ ...view, q: target.value })}
-              />
+              <Search id={filterId} value={view.q ?? ""} onChange={(q) => show({ ...view, q })} />
             </div>
             <Segmented
               label="Group"
               value={view.group ?? "none"}
               choices={GROUPS}
-              onChange={(group) => show({ ...view, group: group === "none" ? undefined : group })}
+              onChange={(by) => show({ ...view, group: by === "none" ? undefined : by })}
             />
             <p className="muted" role="status">
               {shown === data.items.length ? `${shown} ${shown === 1 ? "pool" : "pools"}` : `${shown} of ${data.items.length} pools`}
@@ -95,5 +91,36 @@ export function FleetPage() {
         </>
       )}
     </>
+  );
+}
+
+const PAUSE_MS = 120;
+
+/** What is typed is seen at once; the address and the list follow when the fingers pause. */
+function Search({ id, value, onChange }: { id: string; value: string; onChange: (value: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  const [known, setKnown] = useState(value);
+  if (value !== known) {
+    // the address changed by another hand: a link, the history
+    setKnown(value);
+    setTyped(value);
+  }
+  const tell = useEffectEvent((text: string) => {
+    setKnown(text);
+    onChange(text);
+  });
+  useEffect(() => {
+    if (typed === known) return undefined;
+    const timer = setTimeout(() => tell(typed), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [typed, known]);
+  return (
+    <input
+      id={id}
+      type="search"
+      value={typed}
+      placeholder="name, team, model, cluster, status, SLO"
+      onChange={({ target }) => setTyped(target.value)}
+    />
   );
 }

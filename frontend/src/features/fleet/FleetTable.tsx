@@ -165,8 +165,8 @@ function DataNote({ row }: { row: FleetRow }) {
 }
 
 interface BodyProps {
-  /** Its place among all rows, shown or not. */
-  index: number;
+  /** Its place among all rows, where not all of them are drawn. */
+  index?: number;
   measure?: Ref<HTMLTableSectionElement>;
 }
 
@@ -174,7 +174,7 @@ interface BodyProps {
 const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetRow }) {
   return (
     <tbody role="rowgroup" ref={measure} data-index={index}>
-      <tr role="row" aria-rowindex={index + 2}>
+      <tr role="row" aria-rowindex={index === undefined ? undefined : index + 2}>
         <th role="rowheader" scope="row" className={styles.name}>
           <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }}>
             {row.name}
@@ -204,7 +204,7 @@ const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetR
 function GroupTitle({ title, count, index, measure }: BodyProps & { title: string; count: number }) {
   return (
     <tbody role="rowgroup" ref={measure} data-index={index}>
-      <tr role="row" className={styles.group} aria-rowindex={index + 2}>
+      <tr role="row" className={styles.group} aria-rowindex={index === undefined ? undefined : index + 2}>
         <th role="rowheader" scope="rowgroup" colSpan={COLUMNS.length + 1}>
           {title} <span className="muted">{count}</span>
         </th>
@@ -232,7 +232,7 @@ interface Props {
   onView: (view: FleetView) => void;
 }
 
-function body(item: Item, index: number, measure?: Ref<HTMLTableSectionElement>) {
+function body(item: Item, index?: number, measure?: Ref<HTMLTableSectionElement>) {
   return "row" in item ? (
     <Row key={item.key} row={item.row} index={index} measure={measure} />
   ) : (
@@ -284,16 +284,16 @@ export function FleetTable({ groups, view, onView }: Props) {
   const items = flat(groups);
   return (
     <section className={styles.scroll} aria-label="Pools" tabIndex={0}>
-      <table role="table" className={styles.table} aria-rowcount={items.length + 1}>
+      <table role="table" className={styles.table} aria-rowcount={items.length > WHOLE ? items.length + 1 : undefined}>
         <thead role="rowgroup">
-          <tr role="row" aria-rowindex={1}>
+          <tr role="row" aria-rowindex={items.length > WHOLE ? 1 : undefined}>
             <Heading title="Pool" sort="name" view={view} onView={onView} />
             {COLUMNS.map(({ title, sort, number }) => (
               <Heading key={sort} title={title} sort={sort} number={number} view={view} onView={onView} />
             ))}
           </tr>
         </thead>
-        {items.length > WHOLE ? <Window items={items} /> : items.map((item, index) => body(item, index))}
+        {items.length > WHOLE ? <Window items={items} /> : items.map((item) => body(item))}
       </table>
     </section>
   );

@@ -1,4 +1,5 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
+import { memo } from "react";
 import type { FleetRow, FleetTotals as Totals, StockRow } from "../../api/types";
 import { clustersQuery, inventoryQuery } from "../../api/queries";
 import { compact, format, UNKNOWN, whole } from "../../lib/units";
@@ -27,7 +28,7 @@ function stockWords(stock: Stock, asleep: number): string {
   return parts.join(", ");
 }
 
-export function FleetTotals({ totals, rows }: { totals: Totals; rows: readonly FleetRow[] }) {
+export const FleetTotals = memo(function FleetTotals({ totals, rows }: { totals: Totals; rows: readonly FleetRow[] }) {
   const stock = useStock(rows);
   const breached = rows.filter(({ slo }) => slo.some(({ met }) => met === false)).length;
   const figures: [string, string, string?][] = [
@@ -54,4 +55,4 @@ export function FleetTotals({ totals, rows }: { totals: Totals; rows: readonly F
       ))}
     </dl>
   );
-}
+});
