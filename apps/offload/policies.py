@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.autoscaling.domain.types import Policy as ScalingPolicy
 from apps.autoscaling.policies import Facts
 from apps.autoscaling.policies import policy_of as scaling_policy
-from apps.offload.domain.budget import host_budget
+from apps.offload.domain.budget import NodeMemory, host_budget
 from apps.offload.domain.types import COOL_DOWN, EVIDENCE, WATCH, Policy, TierPolicy
 from apps.pools.domain.spec import PoolSpec, Variant
 
@@ -28,13 +28,12 @@ def policy_of(
     facts: Facts,
     *,
     learned: Mapping[str, Any] | None,
-    node_memory: int | None,
+    nodes: Sequence[NodeMemory],
     slept_bytes: int,
-    replicas_a_node: int,
     pace: float = 1.0,
 ) -> Policy:
-    """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `node_memory`:
-    bytes of host memory of a node of the kind that the pool runs on, None where nobody knows.
+    """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `nodes`:
+    those that the pool may run on, none where nobody knows. `slept_bytes`: weights that a sleeping replica keeps.
     `pace`: below 1 less is seen and watched before something is decided, for demonstrations."""
     variant = serving_variant(spec)
     scaling: ScalingPolicy = scaling_policy(spec, facts, tick=10.0)
@@ -50,15 +49,10 @@ def policy_of(
     shape = facts.model.shape if facts.model is not None else None
     tiers = []
     for tier in spec.offload.tiers:
-        most = int(tier.bytes or 0)
+        most, limit = int(tier.bytes or 0), ""
         if tier.kind == "host":
-            most = host_budget(
-                declared=most,
-                node_memory=node_memory,
-                engine_memory=variant.resources.memory,
-                replicas_a_node=replicas_a_node,
-                slept=slept_bytes,
-            )
+            budget = host_budget(declared=most, nodes=nodes, engine_memory=variant.resources.memory, slept=slept_bytes)
+            most, limit = budget.bytes, budget.why
         tiers.append(
             TierPolicy(
                 kind=tier.kind,
@@ -66,6 +60,7 @@ def policy_of(
                 gib_hour=float(tier.gib_price.amount) if tier.gib_price is not None else 0.0,
                 claim=tier.claim,
                 ttl=int(tier.ttl.total_seconds()) if tier.ttl is not None else None,
+                limit=limit,
             )
         )
     return Policy(

@@ -19,13 +19,15 @@ from apps.core import clock
 from apps.core.domain.refusals import Refusal
 from apps.core.locks import advisory
 from apps.offload import services
+from apps.offload.domain.budget import NodeMemory
 from apps.offload.domain.decide import decide
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.store import Fault, StorePage, fault_of
 from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, Window
 from apps.offload.engines import Publishers, find_publishers
 from apps.offload.models import PoolState, Probe, ReuseState
-from apps.offload.policies import policy_of
+from apps.offload.nodes import find_nodes
+from apps.offload.policies import policy_of, serving_variant
 from apps.offload.stores import find_stores
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.plan import TierPlan, plan_of
@@ -82,11 +84,11 @@ def run_tick() -> int | None:
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
-        stores = find_stores(pools)
+        stores, nodes = find_stores(pools), find_nodes(pools)
         entries = []
         for pool in pools:
             services_asked(pool)
-            entries.append(entry_of(pool, publishers.get(pool.uid), now, stores.get(pool.uid)))
+            entries.append(entry_of(pool, publishers.get(pool.uid), now, stores.get(pool.uid), nodes.get(pool.uid, ())))
         decisions = [decide(e.policy, e.signals, e.state, now.timestamp()) for e in entries]
         outcomes = {e.pool.uid: _act(e, d) for e, d in zip(entries, decisions, strict=True)}
         services.record(entries, decisions, outcomes, now)
@@ -118,7 +120,13 @@ def _act(entry: Entry, decision: Decision) -> str:
     return "Plan written."
 
 
-def entry_of(pool: Pool, publishers: Publishers | None, now: datetime, store: StorePage | None = None) -> Entry:
+def entry_of(
+    pool: Pool,
+    publishers: Publishers | None,
+    now: datetime,
+    store: StorePage | None = None,
+    nodes: Sequence[NodeMemory] = (),
+) -> Entry:
     """All that the decision of one pool rests on."""
     before = PoolState.objects.filter(pool=pool.uid).first()
     reuse = ReuseState.objects.filter(pool=pool.uid).first()
@@ -129,7 +137,7 @@ def entry_of(pool: Pool, publishers: Publishers | None, now: datetime, store: St
     window, counts = _fold(before, fresh)
     state = _state(before)
     plan = plan_of(spec.offload, tier_plan(pool))
-    policy = _policy(pool, spec, facts)
+    policy = _policy(pool, spec, facts, nodes)
     rolling = Rollout.objects.filter(pool_id=pool.uid, state__in=("Progressing", "Paused", "Stopped")).exists()
     control, canary, baseline = _windows(pool, publishers, state, plan, before, rolling, now)
     sketches = reuse.sketches if reuse is not None else {}
@@ -229,24 +237,24 @@ def _state(before: PoolState | None) -> State:
         return State()
 
 
-def _policy(pool: Pool, spec: PoolSpec, facts: Facts) -> Policy:
+def _policy(pool: Pool, spec: PoolSpec, facts: Facts, nodes: Sequence[NodeMemory]) -> Policy:
     return policy_of(
         spec,
         facts,
         learned=memory_of(pool.uid),
-        node_memory=None,
+        nodes=nodes,
         slept_bytes=_slept(spec, facts),
-        replicas_a_node=1,
         pace=settings.OFFLOAD_PACE,
     )
 
 
 def _slept(spec: PoolSpec, facts: Facts) -> int:
-    """Bytes of weights that sleepers of this pool keep in host memory (level 1)."""
+    """Bytes of weights that a sleeper of this pool keeps in host memory (level 1), all ranks together."""
     shape = facts.model.shape if facts.model is not None else None
     if spec.autoscaling.idle != "standby" or shape is None or shape.parameters is None:
         return 0
-    return int(2 * shape.parameters)
+    # what the engine asks for has room for them where the declaration was checked with the shape known
+    return max(0, int(2 * shape.parameters) - serving_variant(spec).resources.memory)
 
 
 def _blind(reuse: ReuseState | None, publishers: Publishers | None, fresh: Sequence[Row], now: datetime) -> str:

@@ -1,17 +1,108 @@
-"""How much host memory a tier may take."""
+"""How much host memory a tier may take: what its nodes have, less what everything else there asks for."""
 
 from __future__ import annotations
 
-__all__ = ["host_budget"]
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-# of a node's memory, for the system and what else runs there
-_RESERVED = 0.1
+from apps.clusters.domain.inventory import whole
+from apps.pools.domain.engines import COMPONENT_ENGINE
+from apps.pools.domain.manifests import COMPONENT, POOL_UID
+
+__all__ = ["Budget", "NodeMemory", "host_budget", "node_memories"]
+
+# of what a node has for pods, for those that come and go (Jobs, DaemonSets that grow)
+_RESERVED = 0.05
+_GIB = 2**30
 
 
-def host_budget(*, declared: int, node_memory: int | None, engine_memory: int, replicas_a_node: int, slept: int) -> int:
-    """Bytes that the host tier of one replica may take: as declared, and no more than what the node has left when
-    each of its replicas has what it asks for and `slept` bytes hold weights of sleeping engines."""
-    if node_memory is None:
-        return declared
-    free = node_memory * (1 - _RESERVED) - slept - engine_memory * max(replicas_a_node, 1)
-    return max(0, min(declared, int(free / max(replicas_a_node, 1))))
+@dataclass(frozen=True, slots=True)
+class NodeMemory:
+    """A node that engines of the pool may run on. Bytes that it has for pods, and that others than this pool's engines
+    ask for; engines: of this pool that run there."""
+
+    name: str
+    allocatable: int
+    others: int
+    engines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bytes of one replica's host tier. why: what kept it below what is declared, "" when nothing did."""
+
+    bytes: int
+    why: str = ""
+
+
+def node_memories(
+    nodes: Iterable[Mapping[str, Any]],
+    pods: Iterable[Mapping[str, Any]],
+    *,
+    pool: str,
+    resource: str | None,
+    selector: Mapping[str, str],
+) -> tuple[NodeMemory, ...]:
+    """From Node and Pod objects: those with the accelerator. A finished pod asks for nothing."""
+    others: dict[str, int] = {}
+    engines: dict[str, int] = {}
+    for pod in pods:
+        spec, status = pod.get("spec") or {}, pod.get("status") or {}
+        node = spec.get("nodeName")
+        if not node or status.get("phase") in ("Succeeded", "Failed"):
+            continue
+        labels = pod["metadata"].get("labels") or {}
+        if labels.get(POOL_UID) == pool and labels.get(COMPONENT) == COMPONENT_ENGINE:
+            engines[node] = engines.get(node, 0) + 1
+        else:
+            others[node] = others.get(node, 0) + _memory(spec)
+    found = []
+    for node in nodes:
+        name, labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
+        has = (node.get("status") or {}).get("allocatable") or {}
+        if any(labels.get(key) != value for key, value in selector.items()) or (
+            resource and not whole(has.get(resource))
+        ):
+            continue
+        if memory := whole(has.get("memory")):
+            found.append(NodeMemory(name, memory, others.get(name, 0), engines.get(name, 0)))
+    return tuple(found)
+
+
+def host_budget(*, declared: int, nodes: Sequence[NodeMemory], engine_memory: int, slept: int = 0) -> Budget:
+    """Bytes that the host tier of one replica may take: as declared, and no more than its node has left when each
+    engine there has what it asks for, and `slept` bytes more for its weights while it sleeps. Where engines run, the
+    tightest of their nodes counts; where none does, the roomiest that one could go to. No nodes: nobody knows.
+    """
+    running = [node for node in nodes if node.engines]
+    rooms = [(_room(node, engine_memory, slept), node) for node in running or nodes]
+    if not rooms:
+        return Budget(declared)
+    room, node = (min if running else max)(rooms, key=lambda one: one[0])
+    if room >= declared:
+        return Budget(declared)
+    weights = f" and {_gib(slept)} for its weights while it sleeps" if slept else ""
+    return Budget(
+        max(0, room),
+        f"node {node.name} has {_gib(node.allocatable)} for pods, others ask for {_gib(node.others)}, and each of "
+        f"{max(node.engines, 1)} engines for {_gib(engine_memory)}{weights}",
+    )
+
+
+def _room(node: NodeMemory, engine_memory: int, slept: int) -> int:
+    engines = max(node.engines, 1)
+    return int((node.allocatable * (1 - _RESERVED) - node.others) / engines) - engine_memory - slept
+
+
+def _memory(pod_spec: Mapping[str, Any]) -> int:
+    def of(container: Mapping[str, Any]) -> int:
+        asked = container.get("resources") or {}
+        return whole((asked.get("requests") or {}).get("memory") or (asked.get("limits") or {}).get("memory"))
+
+    running = sum(of(c) for c in pod_spec.get("containers") or [])
+    return max(running, max((of(c) for c in pod_spec.get("initContainers") or []), default=0))
+
+
+def _gib(size: int) -> str:
+    return f"{size / _GIB:.3g} GiB"

@@ -189,6 +189,9 @@ class _Draft:
 def _choose(draft: _Draft) -> Decision:
     policy, signals, state, now = draft.policy, draft.signals, draft.state, draft.now
     phase = "steady" if signals.window >= policy.evidence else "learning"
+    for tier in policy.tiers:
+        if tier.limit:
+            draft.clamps.append(Clamp("host-memory", "as declared", sentences.size_text(tier.most), tier.limit))
     if signals.window < policy.evidence:
         return draft.hold("evidence", phase=phase, candidate="", agreed=0)
     refused = {name: until for name, until in state.refused.items() if until > now}

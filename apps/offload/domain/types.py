@@ -47,13 +47,15 @@ EVIDENCE, WATCH, COOL_DOWN = 900.0, (300.0, 3600.0), 1800.0
 @dataclass(frozen=True, slots=True)
 class TierPolicy:
     """A tier that may be used. most: bytes, of host memory per replica, of the others of the pool. gib_hour: price of a
-    GiB for an hour, 0 where it is paid for already. ttl: seconds, None: decided."""
+    GiB for an hour, 0 where it is paid for already. ttl: seconds, None: decided. limit: what keeps `most` below what is
+    declared, "" when nothing does."""
 
     kind: Kind
     most: int
     gib_hour: float = 0.0
     claim: str | None = None
     ttl: int | None = None
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from apps.autoscaling.domain.record import from_json, to_json
 from apps.offload.domain.benefit import Measured, break_even, evaluate, load_seconds, recompute_seconds, shortest
-from apps.offload.domain.budget import host_budget
 from apps.offload.domain.decide import decide
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State
@@ -269,13 +268,11 @@ def test_a_price_of_memory_keeps_the_tier_small() -> None:
     assert sizes[1] < sizes[0]
 
 
-def test_the_budget_of_host_memory_counts_sleeping_weights() -> None:
-    known = {"declared": 256 * GIB, "engine_memory": 64 * GIB, "replicas_a_node": 2}
-    assert host_budget(node_memory=None, slept=0, **known) == 256 * GIB
-    awake = host_budget(node_memory=512 * GIB, slept=0, **known)
-    asleep = host_budget(node_memory=512 * GIB, slept=100 * GIB, **known)
-    assert awake - asleep == pytest.approx(50 * GIB, rel=0.01)
-    assert host_budget(node_memory=64 * GIB, slept=0, **known) == 0
+def test_a_node_that_has_not_what_is_declared_is_said_to_hold_it_back() -> None:
+    limited = replace(POLICY, tiers=(replace(POLICY.tiers[0], most=180 * GIB, limit="node a has 256 GiB"),))
+    decision = settled(limited, signals({"host": HOST}))
+    assert [tier.bytes for tier in decision.plan.tiers] == [180 * GIB]
+    assert [(clamp.rule, clamp.after) for clamp in decision.clamps] == [("host-memory", "180 GiB")]
 
 
 @given(st.sampled_from([0.5e9, 2e9, 5e9, 20e9, 50e9]), st.booleans(), st.floats(0, 5000))

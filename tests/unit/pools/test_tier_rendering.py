@@ -13,6 +13,8 @@ import yaml
 
 from apps.catalog.domain.dialects import dialect
 from apps.catalog.domain.model import Shape
+from apps.core.domain.refusals import Invalid
+from apps.core.domain.units import parse_bytes
 from apps.pools.domain.manifests import COMPONENT, VARIANT, Inputs, Manifest, PlanRefused
 from apps.pools.domain.parts import transfer_args
 from apps.pools.domain.paths import render
@@ -246,3 +248,39 @@ def test_only_gpus_offload() -> None:
     )
     with pytest.raises(PlanRefused, match="GPUs only"):
         render(POOL, spec, SHAPED, inputs, CURRENT)
+
+
+def test_a_claim_with_a_size_is_made_before_any_tier_and_one_without_is_somebodys() -> None:
+    tier = {"kind": "filesystem", "bytes": "100Gi", "claim": "kv-cache", "size": "200Gi", "storageClass": "nfs"}
+    for mode in ("auto", "off"):
+        claim = rendered(spec=spec_of(offload={"mode": mode, "tiers": [tier]}))["PersistentVolumeClaim/kv-cache"]
+        assert claim["spec"] == {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": "nfs",
+            "resources": {"requests": {"storage": "200Gi"}},
+        }
+        # it is the pool's, and goes with it
+        assert claim["metadata"]["labels"]["lamplight.dev/pool-uid"] == POOL.uid
+    theirs = {"kind": "filesystem", "bytes": "100Gi", "claim": "kv-cache"}
+    assert "PersistentVolumeClaim/kv-cache" not in rendered(spec=spec_of(offload={"mode": "auto", "tiers": [theirs]}))
+
+
+@pytest.mark.parametrize(
+    ("tier", "said"),
+    [
+        ({"kind": "filesystem", "bytes": "300Gi", "claim": "kv", "size": "200Gi"}, "more bytes than the size"),
+        ({"kind": "filesystem", "bytes": "100Gi", "claim": "kv", "storageClass": "nfs"}, "say its size too"),
+        ({"kind": "host", "bytes": "100Gi", "size": "200Gi"}, "tier host has no size"),
+        ({"kind": "filesystem", "bytes": "100Gi", "size": "200Gi"}, "has no claim"),
+    ],
+)
+def test_claims_that_mean_nothing_are_refused(tier: dict[str, str], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        spec_of(offload={"mode": "auto", "tiers": [tier]})
+
+
+def test_an_engine_that_sleeps_asks_for_its_weights_and_for_its_tier() -> None:
+    variants = [variant(resources={"cpu": "8", "memory": "64Gi"})]
+    spec = spec_of(variants=variants, autoscaling={"mode": "active", "idle": "standby"})
+    asked = [engine(rendered(*tiers, spec=spec))["resources"]["requests"]["memory"] for tiers in ((), (HOST,))]
+    assert [parse_bytes(size) for size in asked] == [64 * 2**30, 64 * 2**30 + HOST.bytes]

@@ -13,14 +13,27 @@ from apps.core.domain.units import ByteSize, Duration, MoneyRate
 TierKind = Literal["host", "filesystem", "object", "peer"]
 
 
+_ONLY_OF = (
+    ("claim", "filesystem"),
+    ("size", "filesystem"),
+    ("storage_class", "filesystem"),
+    ("bucket", "object"),
+    ("endpoint", "object"),
+    ("secret", "object"),
+)
+
+
 class DeclaredTier(Spec):
     """One tier. `bytes`: the most that it may take (mode fixed: what it takes), of host memory per replica, of the
-    others for the whole pool. `claim`: a ReadWriteMany PersistentVolumeClaim. `ttl`: blocks that nobody asked for go.
-    `gib_price`: what a GiB costs per hour; without one it is paid for already."""
+    others for the whole pool. `claim`: a ReadWriteMany PersistentVolumeClaim of the namespace; with a `size` (and
+    `storage_class`) Lamplight makes it, and it goes with the pool; without one it is somebody's and stays. `ttl`:
+    blocks that nobody asked for go. `gib_price`: what a GiB costs per hour; without one it is paid for already."""
 
     kind: TierKind
     bytes: ByteSize | None = None
     claim: Name | None = None
+    size: ByteSize | None = None
+    storage_class: Name | None = None
     ttl: Duration | None = None
     bucket: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,62}$")] | None = None
     endpoint: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]+$", max_length=500)] | None = None
@@ -37,9 +50,15 @@ class DeclaredTier(Spec):
             )
         if self.kind == "object" and (self.bucket is None or self.endpoint is None):
             raise ValueError("tier object needs bucket and endpoint")
-        for name, of in (("claim", "filesystem"), ("bucket", "object"), ("endpoint", "object"), ("secret", "object")):
+        for name, of in _ONLY_OF:
             if getattr(self, name) is not None and self.kind != of:
                 raise ValueError(f"tier {self.kind} has no {name}: that belongs to a tier {of}")
+        if self.storage_class is not None and self.size is None:
+            raise ValueError("storageClass is of a claim that Lamplight makes: say its size too, or leave it out")
+        if self.size is not None and (self.bytes or 0) > self.size:
+            raise ValueError(
+                "tier filesystem may take more bytes than the size of its claim: lower bytes, or raise size"
+            )
         if self.ttl is not None and (self.kind in ("host", "peer") or self.ttl < timedelta(seconds=10)):
             raise ValueError("ttl is of filesystem and object tiers, and at least 10s")
         return self

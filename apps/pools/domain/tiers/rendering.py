@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.catalog.domain.vllm import tier_keys
+from apps.core.domain.units import format_bytes
 from apps.pools.domain.context import Context
 from apps.pools.domain.engines import engine_image, engine_version
-from apps.pools.domain.manifests import Inputs, Manifest
+from apps.pools.domain.manifests import Inputs, Manifest, labels_of, object_meta
 from apps.pools.domain.parts import NOTHING, EngineParts
 from apps.pools.domain.spec import Variant
 from apps.pools.domain.tiers.evicting import evictor_objects
@@ -22,6 +23,7 @@ from apps.pools.domain.tiers.plan import Tier, TierPlan
 from apps.pools.domain.tiers.refused import refuse
 
 GIB = 2**30
+COMPONENT_STORE = "kv-store"
 # what storage without a host tier is staged through
 STAGING_BYTES = 8 * GIB
 DEFAULT_BLOCK = 16
@@ -55,8 +57,30 @@ def _connected(context: Context, variant: Variant, plan: TierPlan, block: int) -
 
 
 def objects(context: Context) -> tuple[Manifest, ...]:
-    """What stands beside the engines: the evictor of the pool's folder on a volume."""
-    return evictor_objects(context) if context.inputs.tiers.tier("filesystem") is not None else ()
+    """What stands beside the engines: claims that are made, and the evictor of the pool's folder on a volume."""
+    evictor = evictor_objects(context) if context.inputs.tiers.tier("filesystem") is not None else ()
+    return (*claims(context), *evictor)
+
+
+def claims(context: Context) -> tuple[Manifest, ...]:
+    """The claim of a declared filesystem tier that has a size: there before the tier is, so that it can be measured,
+    and as long as it is declared, so that turning offload off for a while loses nothing."""
+    tier = context.spec.offload.tier("filesystem")
+    if tier is None or tier.size is None or tier.claim is None:
+        return ()
+    storage = {"storageClassName": tier.storage_class} if tier.storage_class else {}
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": object_meta(context.pool, tier.claim, labels_of(context.pool, COMPONENT_STORE)),
+            "spec": {
+                "accessModes": ["ReadWriteMany"],
+                **storage,
+                "resources": {"requests": {"storage": format_bytes(tier.size).removesuffix("B")}},
+            },
+        },
+    )
 
 
 def host_bytes(inputs: Inputs) -> int:
