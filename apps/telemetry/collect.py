@@ -16,7 +16,7 @@ from apps.core import clock
 from apps.core.instruments import tasks_left_out
 from apps.core.tracing import span
 from apps.telemetry import selectors, services
-from apps.telemetry.domain.deltas import carry, delta
+from apps.telemetry.domain.deltas import carry, delta, supplement
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import ROLE, AcceleratorUse, Reading, Signals, combine
 from apps.telemetry.reading import read_all
@@ -58,7 +58,7 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         targets = [target for pool in pools for target in pool.targets]
         before = services.totals_of(target.key for target in targets)
         with span("telemetry.read", targets=len(targets)):
-            scraped = read_all(pools)
+            scraped = read_all(pools, whole=last is None or _minute(last) != _minute(started))
         at = clock.now()
         since = (at - last).total_seconds() if last is not None else selectors.INTERVAL
         if last is not None and since > OUTAGE:
@@ -66,6 +66,10 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         with span("telemetry.store"):
             services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
         return at
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _tick(
@@ -128,8 +132,12 @@ def _read(
         # what happened meanwhile is filled in minute by minute: here it would count a second time
         last = None
     if last is not None and 0 <= gap < _SAME_PAGE:
-        # nobody has scraped it since: it says how things are, and nothing new of what happened
-        return Reading(answer.reading)
+        # nobody has scraped it since: it says how things are, and of what happened only what was not asked for before
+        more = supplement(last.reading, answer.reading, gap)
+        if more is None:
+            return Reading(answer.reading)
+        totals[target.key] = (pool.pool, more[0], last.at)
+        return Reading(answer.reading, more[1])
     totals[target.key] = (pool.pool, carry(last.reading if last else None, answer.reading, gap), read_at)
     return Reading(answer.reading, delta(last.reading, answer.reading, gap) if last else None)
 

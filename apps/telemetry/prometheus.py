@@ -57,8 +57,13 @@ class Pod(Protocol):
     def classes(self) -> tuple[TrafficClass, ...]: ...
 
 
-def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS) -> dict[PodKey, PodSample]:
-    """The newest samples of these pods; those that Prometheus does not have are missing. Raises PrometheusError."""
+def ask(
+    spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS, whole: bool = True
+) -> dict[PodKey, PodSample]:
+    """The newest samples of these pods; those that Prometheus does not have are missing. Raises PrometheusError.
+
+    `whole` False: of a large installation without what only explains (apps.telemetry.domain.engine.EXPLANATORY).
+    """
     if not pods:
         return {}
     until = time.monotonic() + seconds
@@ -69,10 +74,10 @@ def ask(spec: PrometheusSpec, pods: Sequence[Pod], *, seconds: float = _SECONDS)
     )
     namespaces = {pod.namespace for pod in pods}
     parts = 1 if len(pods) <= _PODS_OF_ONE_QUERY else _PARTS
-    queries = queries_of(namespaces, parts, **_labels(spec), matchers=spec.matchers)
+    queries = queries_of(namespaces, parts, **_labels(spec), matchers=spec.matchers, whole=whole or parts == 1)
     moment = {"time": _clock_of(spec, seconds)} if parts > 1 else {}
     memories = _memories_of(spec, queries)
-    with ThreadPoolExecutor(parts, thread_name_prefix="prometheus-part") as executor:
+    with ThreadPoolExecutor(len(queries), thread_name_prefix="prometheus-part") as executor:
         left = max(0.001, until - time.monotonic())
         answers = [executor.submit(_ask_part, spec, query, moment, left) for query in queries]
         # one is read while the others are still on their way

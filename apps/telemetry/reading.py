@@ -17,8 +17,11 @@ __all__ = ["read_all"]
 _PROMETHEUSES_AT_ONCE = 16
 
 
-def read_all(pools: Sequence[PoolTargets]) -> dict[str, Scraped]:
-    """An answer for every target's key, within the deadlines of both sources, which are read at the same time."""
+def read_all(pools: Sequence[PoolTargets], *, whole: bool = True) -> dict[str, Scraped]:
+    """An answer for every target's key, within the deadlines of both sources, which are read at the same time.
+
+    `whole` False: a Prometheus of many pods may leave out what only explains.
+    """
     direct = [target for pool in pools if pool.prometheus is None for target in pool.targets]
     asked: dict[str, tuple[Prometheus, list[Target]]] = {}
     for pool in pools:
@@ -29,17 +32,17 @@ def read_all(pools: Sequence[PoolTargets]) -> dict[str, Scraped]:
     with ThreadPoolExecutor(
         min(len(asked), _PROMETHEUSES_AT_ONCE), thread_name_prefix="telemetry-prometheus"
     ) as executor:
-        futures = [executor.submit(_ask, one, targets) for one, targets in asked.values()]
+        futures = [executor.submit(_ask, one, targets, whole) for one, targets in asked.values()]
         answers = asyncio.run(scrape_all(direct))
         for future in futures:
             answers |= future.result()
     return answers
 
 
-def _ask(one: Prometheus, targets: Sequence[Target]) -> dict[str, Scraped]:
+def _ask(one: Prometheus, targets: Sequence[Target], whole: bool) -> dict[str, Scraped]:
     try:
         with taken(prometheus_seconds, result="failed") as labels, span("prometheus.query", targets=len(targets)):
-            samples = prometheus.ask(one.spec, targets)
+            samples = prometheus.ask(one.spec, targets, whole=whole)
             labels["result"] = "answered"
     except prometheus.PrometheusError as error:
         why = f"Prometheus of cluster {one.cluster} {error}."

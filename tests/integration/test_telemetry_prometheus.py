@@ -131,6 +131,24 @@ def test_a_page_that_nobody_has_scraped_since_counts_once(
     assert quiet.counts.get("requests", 0) == 0
 
 
+def test_of_many_pods_what_only_explains_is_asked_once_a_minute(
+    engines: list[EngineProcess], prometheus: PrometheusProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.telemetry.prometheus._PODS_OF_ONE_QUERY", 1)
+    pools = Pools(engines, prometheus.url)
+    pools.now = pools.now.replace(second=0, microsecond=0)
+    pools.tick()
+    rows = []
+    for number in range(5):
+        _load(engines[number % 2], 2)
+        _settled(prometheus, engines)
+        rows.append(signals_from(pools.tick()["through"]).histograms)
+    # the fifth is the first of another minute
+    assert [{"ttft", "prefill"} & set(found) for found in rows] == [{"ttft"}] * 4 + [{"ttft", "prefill"}]
+    assert [found["ttft"].total for found in rows] == [2] * 5
+    assert rows[-1]["prefill"].total == 10
+
+
 def test_what_breaks_is_said_and_nothing_is_counted(
     engines: list[EngineProcess], prometheus: PrometheusProcess
 ) -> None:

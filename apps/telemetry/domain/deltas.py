@@ -4,7 +4,8 @@
 - A process that restarted (a later start time; a total that shrank, where start times are not told) counts from zero.
 - A total that shrank in a process that goes on has lost a series: it is unknown until two pages agree again.
 - A series missing from a page, or no number on it, is not a restart: the last total is carried on, with how long ago
-  that was, so that what comes with the next page is divided by the time that it took.
+  that was, so that what comes with the next page is divided by the time that it took. Families that are not asked for
+  every time are such; they may come with a second look at a page that is known already.
 - A series that appears is a baseline too, unless its kind appears with its first event (open sets, all of a picker).
 - A pod that vanished takes its unread rest with it; nothing is ever negative.
 """
@@ -12,13 +13,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apps.telemetry.domain.gateway import PREFIX
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["MAX_GAP", "Delta", "carry", "delta"]
+__all__ = ["MAX_GAP", "Delta", "carry", "delta", "supplement"]
 
 # Seconds without a scrape after which what happened in between belongs to no window of interest: start anew.
 MAX_GAP = 900.0
@@ -64,6 +65,31 @@ def delta(before: PageReading | None, now: PageReading, seconds: float) -> Delta
         )
     behind = {} if anew else {name: before.behind[name] for name in counts if name in before.behind}
     return Delta(seconds, counts, histograms, behind)
+
+
+def supplement(before: PageReading, now: PageReading, seconds: float) -> tuple[PageReading, Delta] | None:
+    """What `now` says beyond `before`, of which it is the very page, read once more and this time with families that
+    were left out before: the page with them, and their counts. None where it says nothing more."""
+    families = [
+        family
+        for family in now.cumulative
+        if not _comes_late(family) and (family not in before.cumulative or family in before.behind)
+    ]
+    if not families or restarted(before, now):
+        return None
+    sums = {name: now.counters[name] for family in families if (name := f"{family}_sum") in now.counters}
+    more = PageReading(counters=sums, cumulative={family: now.cumulative[family] for family in families})
+    # their time is how long they were left out; that between the two looks at one page is none
+    change = delta(before, more, max(seconds, 1e-3))
+    assert change is not None
+    known = {*families, *sums}
+    page = replace(
+        before,
+        counters={**before.counters, **sums},
+        cumulative={**before.cumulative, **more.cumulative},
+        behind={name: late for name, late in before.behind.items() if name not in known},
+    )
+    return page, change
 
 
 def restarted(before: PageReading, now: PageReading) -> bool:

@@ -16,6 +16,7 @@ from apps.telemetry.domain.readings import PageReading
 
 __all__ = [
     "COUNTERS",
+    "EXPLANATORY",
     "FAMILIES",
     "FINISHED",
     "GAUGES",
@@ -105,6 +106,9 @@ FAMILIES: Mapping[str, str] = {
     "step_tokens": "vllm:iteration_tokens_total",
     "request_preemptions": "vllm:request_num_preemptions",
 }
+
+# families that explain others, and that no loop and no promise is made of: enough to know them by the minute
+EXPLANATORY = ("queue", "prefill", "decode", "inference", "computed_length", "request_preemptions")
 
 _FETCH = "vllm:num_requests_kv_fetch_by_stage"
 _SLEEP = "vllm:engine_sleep_state"

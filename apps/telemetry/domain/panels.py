@@ -28,7 +28,8 @@ class _How(NamedTuple):
 _HOW: Mapping[str, _How] = {
     "rate": _How(measures.rate, queries.rate),
     "ratio": _How(measures.ratio, queries.ratio, MIN_WINDOW),
-    "mean": _How(measures.mean, queries.mean, MIN_WINDOW),
+    # through the Prometheus of many pools what explains comes once a minute, by the first tick of each
+    "mean": _How(measures.mean, queries.mean, MIN_WINDOW + 15.0),
     "gauge": _How(measures.gauge, queries.gauge),
     "failed": _How(lambda: measures.failed_at_gateway, queries.failed_at_gateway, MIN_WINDOW),
     "replicas": _How(measures.replicas, queries.replicas, cluster=True),

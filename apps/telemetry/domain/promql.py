@@ -16,8 +16,8 @@ import orjson
 
 from apps.catalog.domain.vllm.facts import TABLE_VERSIONS, metrics
 from apps.telemetry.domain.classes import CLASS_LINES, TrafficClass, with_classes
+from apps.telemetry.domain.engine import EXPLANATORY, FAMILIES, completed
 from apps.telemetry.domain.engine import TABLE as ENGINE
-from apps.telemetry.domain.engine import completed
 from apps.telemetry.domain.exposition import Series
 from apps.telemetry.domain.gateway import TABLE as GATEWAY
 from apps.telemetry.domain.pages import STARTED, Collector, PageTable
@@ -53,6 +53,9 @@ _OWN = frozenset(
 _TABLES: Mapping[str, PageTable] = {"engine": ENGINE, "gateway": GATEWAY}
 
 
+_EXPLAINING = frozenset(f"{FAMILIES[family]}_{part}" for family in EXPLANATORY for part in ("bucket", "sum"))
+
+
 @dataclass(frozen=True, slots=True)
 class PodSample:
     """What Prometheus knows of a pod: its newest page, and how many seconds before the query that was scraped."""
@@ -72,17 +75,24 @@ def query_of(
 
 def queries_of(
     namespaces: Iterable[str], parts: int, *, pod_label: str = "pod", namespace_label: str = "namespace",
-    matchers: Mapping[str, str] | None = None,
+    matchers: Mapping[str, str] | None = None, whole: bool = True,
 ) -> list[str]:  # fmt: skip
-    """The same in so many parts that can be asked at once, each of other metrics of all pods."""
+    """The same in so many parts that can be asked at once, each of other metrics of all pods (and one more, of when
+    they were scraped). `whole` False: without the histograms that only explain others (a third of all series)."""
     where = [f"{namespace_label}=~{_quoted('|'.join(sorted(set(namespaces))))}", f'{pod_label}!=""']
     where += [f"{label}={_quoted(value)}" for label, value in sorted((matchers or {}).items())]
     selector = ",".join(where)
     # histograms have most of the series: sorted so, each part gets as many of them
-    names = sorted({name for table in _TABLES.values() for name in table.lines}, key=lambda n: (n[-7:] != "_bucket", n))
+    names = sorted(
+        {name for table in _TABLES.values() for name in table.lines if whole or name not in _EXPLAINING},
+        key=lambda name: (not name.endswith("_bucket"), name),
+    )
     queries = [f"{{__name__=~{_quoted('|'.join(sorted(names[n::parts])))},{selector}}}" for n in range(parts)]
-    queries[0] += f' or label_replace(timestamp({STARTED}{{{selector}}}),"{_MARK}","{_SAMPLED}","","")'
-    return queries
+    scraped = f'label_replace(timestamp({STARTED}{{{selector}}}),"{_MARK}","{_SAMPLED}","","")'
+    if parts == 1:
+        return [f"{queries[0]} or {scraped}"]
+    # by itself: `or` would look at every series of the other side
+    return [*queries, scraped]
 
 
 def samples_of(

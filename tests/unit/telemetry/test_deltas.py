@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.telemetry.domain.deltas import MAX_GAP, carry, delta, restarted
+from apps.telemetry.domain.deltas import MAX_GAP, carry, delta, restarted, supplement
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import Reading, combine
 
@@ -253,3 +253,39 @@ def test_nothing_that_can_happen_to_a_page_makes_a_spike(script: list, head_star
         if change is not None and "requests" in change.counts:
             assert 0 <= change.counts["requests"] <= ever
             assert change.rate("requests") <= 20 / 10.0 + 1e-9
+
+
+def _page(at: float, requests: int, *, whole: bool) -> PageReading:
+    families = {"ttft": {0.5: float(requests), math.inf: float(requests)}}
+    if whole:
+        families["prefill"] = {0.5: float(requests // 2), math.inf: float(requests)}
+    counters = {"requests": float(requests), **{f"{family}_sum": at for family in families}}
+    return PageReading(counters=counters, cumulative=families, started=1.0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.booleans()), min_size=1, max_size=20),
+    st.integers(1, 4),
+)
+def test_families_that_are_asked_for_now_and_then_count_once(ticks: list[tuple[int, bool]], every: int) -> None:
+    """Ticks of ten seconds; `every`: of so many, one meets a page that has been scraped since the last. The very
+    arithmetic of a tick: a new page is a delta, a known one only a supplement."""
+    served, kept, read_at, counted = 0, _page(0.0, 0, whole=True), 0.0, {"ttft": 0.0, "prefill": 0.0}
+    page = 0, 0.0
+    for number, (more, whole) in enumerate([*ticks, (3, True), (0, True)], start=1):
+        served += more
+        if number % every == 0:
+            page = served, 10.0 * number
+        now = _page(page[1], page[0], whole=whole)
+        gap = page[1] - read_at
+        if gap > 0:
+            change = delta(kept, now, gap)
+            kept, read_at = carry(kept, now, gap), page[1]
+        else:
+            added = supplement(kept, now, gap)
+            kept, change = added if added is not None else (kept, None)
+        for family, histogram in (change.histograms if change is not None else {}).items():
+            counted[family] += histogram.total
+        assert change is None or all(change.rate(name) < 1e6 for name in change.counts)
+    # all that was scraped is counted, of both families alike, whenever they were asked for
+    assert counted == {"ttft": page[0], "prefill": page[0]}
