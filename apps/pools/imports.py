@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from apps.clusters.api import ClusterAway
@@ -14,7 +17,12 @@ from apps.core import kinds
 from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.refusals import Fault, Invalid
 from apps.pools import selectors
+from apps.pools.desired import Declared, desired_of
 from apps.pools.domain.importing import Proposal, Surroundings, propose
+from apps.pools.domain.manifests import PlanRefused, PoolIdentity
+from apps.pools.domain.plan import address_of
+from apps.pools.domain.replaced import replaced_because
+from apps.pools.domain.spec import PoolSpec
 from apps.pools.ownership import list_scalers
 
 MOST = 200
@@ -35,7 +43,10 @@ def proposals(*, team: str, namespace: str, cluster: str) -> list[Proposal]:
         kube = kube_for(found)
         deployments = kube.list(kube.resource("Deployment", "apps"), namespace)
         around = _surroundings(kube, found, team, namespace)
-        return propose(deployments, _seen(kube, _SERVICES, namespace), around)[:MOST]
+        found_there = propose(deployments, _seen(kube, _SERVICES, namespace), around)[:MOST]
+        by_name = {f"Deployment/{obj['metadata']['name']}": obj for obj in deployments}
+        kinds_there = kube.resources()
+        return [_explained(one, by_name, found, team, kinds_there) for one in found_there]
     except KubeError as error:
         raise ClusterAway(f"Namespace {namespace} of {found.key} cannot be read: {error}.") from error
 
@@ -50,6 +61,44 @@ def _surroundings(kube: Kube, cluster: Cluster, team: str, namespace: str) -> Su
         scalers=list_scalers(kube, namespace),
         selectors=[_match_labels(pool) for pool in _seen(kube, _POOLS, namespace)],
         models={model.name: model.spec["source"] for model in models.order_by("team", "name")[:500]},
+    )
+
+
+def _explained(
+    proposal: Proposal, live: Mapping[str, dict[str, Any]], cluster: Cluster, team: str, present: Iterable[str]
+) -> Proposal:
+    """The proposal with a note of what replaces the pods of what is adopted, as the pool would be rendered today."""
+    if not proposal.adopts:
+        return proposal
+    try:
+        desired = desired_of(_declared(proposal, cluster, team), present)
+    except (Invalid, PlanRefused, LookupError) as refused:
+        return replace(proposal, notes=(*proposal.notes, f"it cannot be told what would replace its pods: {refused}"))
+    rendered = {address_of(obj): obj for obj in desired.objects}
+    causes = [
+        why for name in proposal.adopts if name in rendered for why in replaced_because(rendered[name], live[name])
+    ]
+    said = "its pods stay: they have all that the pool declares"
+    if causes:
+        said = f"its pods are replaced once, because the pool declares what they have not: {'; '.join(causes)}"
+    return replace(proposal, notes=(*proposal.notes, said))
+
+
+def _declared(proposal: Proposal, cluster: Cluster, team: str) -> Declared:
+    documents = {document["kind"]: document for document in proposal.documents}
+    pool = documents["Pool"]
+    spec = PoolSpec.from_document(pool["spec"])
+    named = documents.get("Model")
+    # a document of a Model has what its row has, as far as rendering reads it
+    model: Any = kinds.find_reference("Model", team, spec.model)
+    if named is not None:
+        model = SimpleNamespace(name=named["metadata"]["name"], spec=named["spec"])
+    return Declared(
+        identity=PoolIdentity("", team, pool["metadata"]["name"], 1, spec.namespace),
+        spec=spec,
+        model=selectors.model_facts(model) if model is not None else None,
+        replicas={variant.name: variant.replicas.min for variant in spec.variants},
+        dialect=spec.dialect or cluster_spec(cluster).dialect,
     )
 
 

@@ -68,6 +68,9 @@ def test_a_plain_deployment_is_imported_and_adopted_in_place(api: Api, cluster: 
     plan = items[1]["plan"]
     deployment = next(o for o in plan["objects"] if o["kind"] == "Deployment")
     assert (deployment["action"], deployment["effect"]) == ("changed", "restart")
+    (why,) = (note for note in found["notes"] if "replaced once" in note)
+    assert "lamplight.dev/" in why and "--custom-histogram-buckets" in why, "told before anybody plans"
+    assert "sk-verysecretvalue" not in why
     paths = {field["path"] for field in deployment["fields"]}
     assert not [path for path in paths if path.startswith(("spec.selector", "spec.replicas"))]
     assert not [path for path in paths if path.endswith((".image", ".nodeSelector"))], "what is there already stays"
@@ -81,6 +84,9 @@ def test_a_plain_deployment_is_imported_and_adopted_in_place(api: Api, cluster: 
     assert adopted["metadata"]["labels"]["lamplight.dev/pool-uid"] == str(pool().uid)
     assert adopted["spec"]["selector"] == theirs["spec"]["selector"]
     assert adopted["spec"]["replicas"] == 3
+    (engine,) = adopted["spec"]["template"]["spec"]["containers"]
+    assert engine["name"] == "server", "one engine in a pod, under the name that it had"
+    assert "--served-model-name=llama" in engine["args"]
     assert condition("chat", "Synced")["status"] == "True"
     assert proposed(api)["items"] == [], "it is a pool's now"
     assert json_of(api.send("POST", "teams/default/pools/chat/plan"))["summary"]["empty"]

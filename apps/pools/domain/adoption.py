@@ -50,7 +50,7 @@ def fitted(manifest: Manifest, live: Mapping[str, Any] | None) -> Manifest:
     match = selector.get("matchLabels") or {}
     if match.keys() & _NEEDED:
         return manifest  # another's word for what we select by: only a new object will do
-    template = manifest["spec"]["template"]
+    template = _renamed(manifest["spec"]["template"], (live.get("spec") or {}).get("template") or {})
     pod_labels = {**template["metadata"]["labels"], **match}
     return {
         **manifest,
@@ -61,3 +61,21 @@ def fitted(manifest: Manifest, live: Mapping[str, Any] | None) -> Manifest:
             "template": {**template, "metadata": {**template["metadata"], "labels": pod_labels}},
         },
     }
+
+
+def _renamed(template: Manifest, live: Mapping[str, Any]) -> Manifest:
+    """The pod template with its engine under the name that it has there: under another one it would be a second
+    engine in the same pod, since a server-side apply takes away no container of somebody else's."""
+    containers = template["spec"]["containers"]
+    there = (live.get("spec") or {}).get("containers") or []
+    names = {one.get("name") for one in there}
+    engines = [str(one["name"]) for one in there if len(there) == 1 or _is_engine(one)]
+    if containers[0]["name"] in names or len(engines) != 1:
+        return template
+    renamed = [{**containers[0], "name": engines[0]}, *containers[1:]]
+    return {**template, "spec": {**template["spec"], "containers": renamed}}
+
+
+def _is_engine(container: Mapping[str, Any]) -> bool:
+    words = [container.get("image"), *(container.get("command") or ()), *(container.get("args") or ())]
+    return any("vllm" in str(word) for word in words)

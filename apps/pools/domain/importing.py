@@ -162,8 +162,8 @@ def _of_deployment(obj: Mapping[str, Any], container: Mapping[str, Any], around:
         managers = sorted(present_managers(obj))
         document["metadata"]["annotations"] = {TAKE_OWNERSHIP: ",".join(managers)} if managers else {}
         notes.append(
-            f"Deployment {metadata['name']} is adopted in place: its pods are replaced once; what other managers wrote "
-            "and the pool does not declare stays. Remove the annotation to make new objects beside it instead"
+            f"Deployment {metadata['name']} is adopted in place; what other managers wrote and the pool does not "
+            "declare stays. Remove the annotation to make new objects beside it instead"
         )
     else:
         notes.append(

@@ -9,6 +9,7 @@ import pytest
 
 from apps.pools.domain.adoption import ADOPTED, adoptable, fitted, present_managers
 from apps.pools.domain.plan import differences, plan, sendable, without_replicas
+from apps.pools.domain.replaced import replaced_because
 from tests.unit.pools.test_import_proposals import PLAIN
 from tests.unit.pools.test_plan_changes import OBJECTS
 
@@ -61,3 +62,27 @@ def test_a_selector_that_stands_in_the_way_of_ours_is_not_kept(label: str) -> No
 def test_our_own_objects_are_applied_as_rendered() -> None:
     assert fitted(OURS, OURS) is OURS
     assert fitted(OURS, None) is OURS
+
+
+def test_the_engine_keeps_the_name_that_it_has_there() -> None:
+    """Under another name it would be a second engine in the pod: an apply takes away nobody else's container."""
+    (engine,) = sendable(OURS, theirs())["spec"]["template"]["spec"]["containers"][:1]
+    assert engine["name"] == "server"
+    beside = theirs()
+    beside["spec"]["template"]["spec"]["containers"].append({"name": "logs", "image": "fluent-bit:3"})
+    assert fitted(OURS, beside)["spec"]["template"]["spec"]["containers"][0]["name"] == "server"
+    beside["spec"]["template"]["spec"]["containers"][0]["name"] = OURS["spec"]["template"]["spec"]["containers"][0][
+        "name"
+    ]
+    assert (
+        fitted(OURS, beside)["spec"]["template"]["spec"]["containers"] == OURS["spec"]["template"]["spec"]["containers"]
+    )
+
+
+def test_why_pods_are_replaced_is_told_by_names_and_never_by_values() -> None:
+    causes = "; ".join(replaced_because(OURS, theirs()))
+    assert "labels by which its pods are found" in causes
+    assert "arguments that a pool gives its engines (--" in causes
+    assert "a drain before an engine stops" in causes
+    assert "secret" not in causes and "meta-llama" not in causes
+    assert replaced_because(OURS, sendable(OURS, theirs())) == ()
