@@ -62,11 +62,12 @@ async def play(
     *,
     most_inflight: int = 1024,
     progress: Callable[[int, int], None] | None = None,
+    least: float = 0.0,
 ) -> tuple[list[Outcome], float]:
     """Send every request of `plan` at its time and wait for all answers; the outcomes in order, and the seconds taken.
 
     A request that is due while `most_inflight` are unanswered is not sent but counted as shed. `progress` is called
-    with (answered, in flight) about once a second.
+    with (answered, in flight) about once a second. `least`: seconds that it takes at least, with silence at the end.
     """
     connector = aiohttp.TCPConnector(limit=most_inflight + 16, force_close=False, keepalive_timeout=15)
     timeout = aiohttp.ClientTimeout(total=target.timeout, sock_connect=10)
@@ -90,6 +91,7 @@ async def play(
                 task.add_done_callback(running.discard)
             if running:
                 await asyncio.wait(set(running))
+            await asyncio.sleep(max(0.0, begun + least - time.monotonic()))
         finally:
             if reporter is not None:
                 reporter.cancel()

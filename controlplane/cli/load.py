@@ -140,6 +140,14 @@ def _points(text: str) -> list[tuple[float, float]]:
     return points
 
 
+def _length(options: dict[str, Any]) -> float:
+    """Seconds that the load lasts at least: a curve that ends in silence has it played too."""
+    if not options["curve"] or options["requests"]:
+        return 0.0
+    end = _points(options["curve"])[-1][0] / float(options["time_scale"])
+    return min(end, seconds(options["duration"])) if options["duration"] else end
+
+
 async def _run(base_url: str, plan: list[Any], options: dict[str, Any], *, quiet: bool) -> Any:
     import aiohttp
 
@@ -156,7 +164,11 @@ async def _run(base_url: str, plan: list[Any], options: dict[str, Any], *, quiet
     target = player.Target(base_url, model, options["api"], headers, seconds(options["timeout"]))
     note(f"{len(plan)} requests over {plan[-1].at:.0f} s to {target.url}, model {model}")
     outcomes, taken = await player.play(
-        target, plan, most_inflight=options["max_inflight"], progress=None if quiet else _progress
+        target,
+        plan,
+        most_inflight=options["max_inflight"],
+        progress=None if quiet else _progress,
+        least=_length(options),
     )
     if not quiet:
         click.echo("\r" + " " * 40 + "\r", err=True, nl=False)
