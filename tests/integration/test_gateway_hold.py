@@ -186,3 +186,13 @@ def test_a_picker_that_ends_refuses_what_it_holds(tmp_path: Path, cluster: Clust
         answer = asked.result(timeout=20)
         assert answer.status_code == 503
         assert "shutting down" in answer.json()["error"]["message"]
+
+
+def test_models_are_told_while_nobody_serves(tmp_path: Path, cluster: Cluster) -> None:
+    with holding(tmp_path, cluster) as gateway:
+        assert gateway.get("/v1/models").status_code == 503, "nobody has served yet"
+        with replica(tmp_path, cluster, "listed"):
+            assert ask(gateway).status_code == 200
+            wait_until(lambda: gateway.get("/v1/models").status_code == 200, message="it is listed")
+        wait_until(lambda: value(gateway, "llm_d_epp_ready_endpoints") == 0, message="the replica is gone")
+        assert [model["id"] for model in gateway.get("/v1/models").json()["data"]] == ["llama"]

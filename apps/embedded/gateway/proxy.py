@@ -67,6 +67,8 @@ class Proxy:
     def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics, hold: HoldQueue) -> None:
         self.fleet, self.session, self.metrics, self.hold = fleet, session, metrics, hold
         self.routes = Routes()
+        self.listed: list[Any] = []
+        self._learning: asyncio.Task[None] | None = None
         self.tokenizer = Tokenizer(session)
         self.inflight = 0
 
@@ -82,21 +84,38 @@ class Proxy:
         return web.json_response({"readyEndpoints": ready}, status=200 if ready else 503)
 
     async def models(self, request: web.Request) -> web.Response:
-        """The models of all replicas, each name once."""
+        """The models of all replicas, each name once. Where requests are held, the last list is told while nobody
+        serves: a client that looks before it asks would never wake the pool."""
         if not self.fleet.replicas:
+            if self.listed and self.hold.limits is not None:
+                return web.json_response({"object": "list", "data": self.listed})
             return self._no_endpoint()
         lists = await asyncio.gather(*(self._models_of(one.endpoint, request) for one in self.fleet.replicas.values()))
         refused = next((answer for answer in lists if isinstance(answer, web.Response)), None)
         found = {model["id"]: model for answer in lists if isinstance(answer, list) for model in answer}
         if not found and refused is not None:
             return refused
-        return web.json_response({"object": "list", "data": [found[name] for name in sorted(found)]})
+        self.listed = [found[name] for name in sorted(found)]
+        return web.json_response({"object": "list", "data": self.listed})
 
-    async def _models_of(self, endpoint: Endpoint, request: web.Request) -> list[Any] | web.Response:
+    def _learn(self, endpoint: Endpoint) -> None:
+        """Remember what a replica serves, before it sleeps."""
+        if self.hold.limits is None or self.listed or self._learning is not None:
+            return
+
+        async def ask() -> None:
+            found = await self._models_of(endpoint, None)
+            self.listed = self.listed or (found if isinstance(found, list) else [])
+            self._learning = None
+
+        self._learning = asyncio.create_task(ask())
+
+    async def _models_of(self, endpoint: Endpoint, request: web.Request | None) -> list[Any] | web.Response:
         timeout = aiohttp.ClientTimeout(total=5)
         url = f"http://{endpoint.address}/v1/models"
         try:
-            async with self.session.get(url, headers=_forwarded(request.headers), timeout=timeout) as response:
+            headers = _forwarded(request.headers) if request is not None else {}
+            async with self.session.get(url, headers=headers, timeout=timeout) as response:
                 raw = await response.read()
                 if response.status != 200:
                     return web.Response(status=response.status, body=raw, content_type=response.content_type)
@@ -184,6 +203,7 @@ class Proxy:
             name, _, port = rest.rpartition(":")
             self.metrics.attempts.labels("success", model, name, namespace, port).inc()
             route.served = endpoint.key
+            self._learn(endpoint)
             with self.fleet.sending(decision, endpoint) as sent:
                 try:
                     upstream = await self.session.request(
