@@ -81,13 +81,19 @@ def _summary(summary: Mapping[str, Any]) -> str:
         for name, v in summary["verdicts"].items()
     )
     rentals = "".join(f"<li>{_rental(name, found)}</li>" for name, found in summary["rentals"].items() if found)
-    sharing = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
+    rows = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
+    sharing = (
+        "<h2>Shared standby</h2><p>Four pools, each with a shifted copy of the Azure code trace. A bound has one model "
+        f"in their place, which needs no turns.</p><ul>{rows}</ul>"
+        if rows
+        else ""
+    )
     return (
         "<h2>Verdict</h2><p>Hours of ours against foresight, fixed fleets and the best peer at the same attainment; "
         f"size {summary['size']}, start-up {summary['startup_s']:g} s; played in {summary['seconds']:.0f} s.</p>"
         "<table><tr><th>scenario</th><th>holds</th>"
         "<th>seeds</th><th>attainment</th><th>foresight</th><th>static</th><th>best peer</th><th>reversals/h</th>"
-        f"<th>behind</th></tr>{verdicts}</table><ul>{rentals}{sharing}</ul>"
+        f"<th>behind</th></tr>{verdicts}</table><ul>{rentals}</ul>{sharing}"
     )
 
 
@@ -103,7 +109,7 @@ def _rental(name: str, found: Mapping[str, float]) -> str:
 
 def _sharing(found: Mapping[str, Any]) -> str:
     return (
-        f"four pools, {html.escape(str(found['name']))}: {_percent(found['attainment'])} with {found['hours']:.2f} "
+        f"{html.escape(str(found['name']))}: {_percent(found['attainment'])} with {found['hours']:.2f} "
         f"GPU-hours, {_percent(found['saved'])} fewer, {found['points_lost']:.1f} points lost, "
         f"TTFT p95 {found['ttft_p95']:.1f} s, {found['wakes']:.0f} turns"
     )
