@@ -61,7 +61,7 @@ def owners_of(
         name, variant = manifest["metadata"]["name"], manifest["metadata"]["labels"].get(VARIANT)
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         before = memory.get(name) or {}
-        if scalers is None and _must_ask(present, before, wanted):
+        if scalers is None and _must_ask(present, before, wanted, external=external):
             scalers = list_scalers(kube, pool.namespace)
         known = scalers if scalers is not None else _known(before, name)
         owner = replicas.owner_of(
@@ -71,11 +71,15 @@ def owners_of(
             allowed=allowed_managers(pool.annotations),
         )
         seen_at = _seen_at(owner, before)
-        if replicas.taken_back(owner, seen_at, _asked_at(targets.get(variant or ""))):
-            remembered[name] = {**owner.to_json(), "seenAt": format_time(seen_at), "takenBack": True} if seen_at else {}
+        declared = owner.owner == "external" or (before.get("declared") and before.get("manager") == owner.manager)
+        asked = replicas.taken_back(owner, seen_at, _asked_at(targets.get(variant or "")))
+        kept = {**owner.to_json(), **({"declared": True} if declared else {})}
+        if asked or (declared and not owner.ours and owner.owner != "external" and not owner.scaler):
+            # a scaler that the pool declared, and does not any more, has nothing to say
+            remembered[name] = {**kept, "seenAt": format_time(seen_at), "takenBack": True} if seen_at else {}
             owner = ReplicasOwner("lamplight", name)
         elif not owner.ours and seen_at is not None:
-            remembered[name] = {**owner.to_json(), "seenAt": format_time(seen_at)}
+            remembered[name] = {**kept, "seenAt": format_time(seen_at)}
         held[name] = owner
     return Owners(held, remembered)
 
@@ -94,11 +98,14 @@ def list_scalers(kube: Kube, namespace: str) -> list[Scaler]:
     return found
 
 
-def _must_ask(live: Manifest, before: Mapping[str, Any], wanted: int) -> bool:
-    """Before replicas are written, and when somebody new has written them."""
+def _must_ask(live: Manifest, before: Mapping[str, Any], wanted: int, *, external: bool) -> bool:
+    """Before replicas are written, and when somebody new has written them or what wrote them may be gone."""
     writer = replicas.foreign_writer(live)
+    differs = int((live.get("spec") or {}).get("replicas", 1)) != wanted
     if writer is None:
-        return int((live.get("spec") or {}).get("replicas", 1)) != wanted
+        return differs
+    if not external and before.get("object") and (differs or before.get("declared")):
+        return True
     return (before.get("manager"), before.get("at")) != (writer.manager, writer.at) or bool(before.get("takenBack"))
 
 
