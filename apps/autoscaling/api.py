@@ -14,7 +14,7 @@ from apps.autoscaling import selectors
 from apps.autoscaling.models import Decision
 from apps.core import access
 from apps.core.api.base import ApiView, actor_of, answer
-from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
+from apps.core.api.decisions import camels, page, replayed, verbs_of
 from apps.core.api.schema import CURSOR, LIMIT, problem_responses
 from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Missing, Refusal
@@ -23,6 +23,7 @@ from apps.pools.api import PoolView
 
 _OBJECT = {"type": "object"}
 _VERBS = ("up", "down", "mix", "hold", "frozen", "zero", "from-zero", "sleep", "wake")
+_HOLDS = ("hold", "frozen")
 _VERB = OpenApiParameter(
     "verb", str, description=f"Only these, separated by commas: {', '.join(_VERBS)}; `moves`: all but hold and frozen."
 )
@@ -47,8 +48,10 @@ class AllDecisionsView(ApiView):
         team = request.query_params.get("team")
         if team is not None:
             access.require_read(actor, team)
-        rows = selectors.decisions(teams=[team] if team else actor.visible_teams(), verbs=_verbs(request))
-        return answer(_page(request, _within(request, rows)))
+        rows = selectors.decisions(
+            teams=[team] if team else actor.visible_teams(), verbs=verbs_of(request, _VERBS, _HOLDS)
+        )
+        return answer(page(request, _within(request, rows), summary))
 
 
 class DecisionsView(PoolView):
@@ -62,8 +65,8 @@ class DecisionsView(PoolView):
     )
     def get(self, request: Request, team: str, name: str) -> Response:
         pool = self.pool(request, team, name)
-        rows = selectors.decisions(pool=pool.uid, verbs=_verbs(request))
-        return answer(_page(request, _within(request, rows)))
+        rows = selectors.decisions(pool=pool.uid, verbs=verbs_of(request, _VERBS, _HOLDS))
+        return answer(page(request, _within(request, rows), summary))
 
 
 class _OneDecision(PoolView):
@@ -97,17 +100,7 @@ class ReplayView(_OneDecision):
     )
     def get(self, request: Request, team: str, name: str, number: int) -> Response:
         row = self.decision(request, team, name, number)
-        again = selectors.replay(row)
-        differs = sorted(key for key in row.record.keys() | again.keys() if row.record.get(key) != again.get(key))
-        return answer(
-            {
-                "id": row.id,
-                "equal": not differs,
-                "differs": [_camel(key) for key in differs],
-                "replayed": _camels(again),
-                "stored": _camels(row.record),
-            }
-        )
+        return answer(replayed(row.id, row.record, selectors.replay(row)))
 
 
 class AutoscalingView(PoolView):
@@ -166,31 +159,6 @@ def _learned(memory: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verbs(request: Request) -> list[str]:
-    text = request.query_params.get("verb", "")
-    if not text:
-        return []
-    if text == "moves":
-        return [verb for verb in _VERBS if verb not in ("hold", "frozen")]
-    verbs = text.split(",")
-    for verb in verbs:
-        if verb not in _VERBS:
-            raise Refusal(f"verb is one of {', '.join(_VERBS)} or moves, not {verb[:40]}.")
-    return verbs
-
-
-def _page(request: Request, rows: Any) -> dict[str, Any]:
-    limit = limit_of(request, default=50, most=200)
-    if cursor := request.query_params.get("cursor"):
-        rows = rows.filter(id__lt=decode_cursor(cursor, int)[0])
-    found = list(rows[: limit + 1])
-    more = len(found) > limit
-    return {
-        "items": [summary(row) for row in found[:limit]],
-        "next": encode_cursor(found[limit - 1].id) if more else None,
-    }
-
-
 def _within(request: Request, rows: Any) -> Any:
     for name, field in (("from", "last_at__gte"), ("to", "first_at__lte")):
         text = request.query_params.get(name)
@@ -231,20 +199,6 @@ def whole(row: Decision) -> dict[str, Any]:
     return {
         **summary(row),
         "quantiles": record["quantiles"],
-        **{name: _camels(record[name]) for name in parts},
-        "policy": _camels(row.policy),
+        **{name: camels(record[name]) for name in parts},
+        "policy": camels(row.policy),
     }
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def _camels(value: Any) -> Any:
-    """Keys as JSON of this API has them; what people named (variants) stands in values, never in keys."""
-    if isinstance(value, Mapping):
-        return {_camel(key): _camels(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_camels(item) for item in value]
-    return value

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.core import clock
 from apps.core.api.base import answer
-from apps.core.api.paging import decode_cursor, encode_cursor, limit_of
+from apps.core.api.decisions import camels, page, replayed, verbs_of
 from apps.core.api.schema import CURSOR, LIMIT, problem_responses
 from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Missing, Refusal
@@ -25,6 +25,7 @@ from apps.pools.models import Pool
 
 _OBJECT = {"type": "object"}
 _VERBS = ("hold", "canary", "keep", "roll-back", "retire", "advise", "blind")
+_HOLDS = ("hold", "blind")
 _VERB = OpenApiParameter(
     "verb", str, description=f"Only these, separated by commas: {', '.join(_VERBS)}; `moves`: all but hold and blind."
 )
@@ -159,18 +160,8 @@ class OffloadDecisionsView(PoolView):
     )
     def get(self, request: Request, team: str, name: str) -> Response:
         pool = self.pool(request, team, name)
-        rows = selectors.decisions(pool.uid, verbs=_verbs(request))
-        limit = limit_of(request, default=50, most=200)
-        if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(id__lt=decode_cursor(cursor, int)[0])
-        found = list(rows[: limit + 1])
-        more = len(found) > limit
-        return answer(
-            {
-                "items": [summary(row) for row in found[:limit]],
-                "next": encode_cursor(found[limit - 1].id) if more else None,
-            }
-        )
+        rows = selectors.decisions(pool.uid, verbs=verbs_of(request, _VERBS, _HOLDS))
+        return answer(page(request, rows, summary))
 
 
 class _OneDecision(PoolView):
@@ -209,10 +200,11 @@ class OffloadDecisionView(_OneDecision):
         return answer(
             {
                 **summary(row),
-                "inputs": _camels(record["inputs"]),
+                "inputs": camels(record["inputs"]),
                 "options": options,
-                "clamps": _camels(record["clamps"]),
-                "policy": _camels(row.policy),
+                "clamps": camels(record["clamps"]),
+                "advice": record.get("advice", []),
+                "policy": camels(row.policy),
             }
         )
 
@@ -227,17 +219,7 @@ class OffloadReplayView(_OneDecision):
     )
     def get(self, request: Request, team: str, name: str, number: int) -> Response:
         row = self.decision(request, team, name, number)
-        again = selectors.replay(row)
-        differs = sorted(key for key in row.record.keys() | again.keys() if row.record.get(key) != again.get(key))
-        return answer(
-            {
-                "id": row.id,
-                "equal": not differs,
-                "differs": [_camel(key) for key in differs],
-                "replayed": _camels(again),
-                "stored": _camels(row.record),
-            }
-        )
+        return answer(replayed(row.id, row.record, selectors.replay(row)))
 
 
 class ProbeView(PoolView):
@@ -294,30 +276,3 @@ def _plan(configuration: Mapping[str, Any], canary: bool) -> dict[str, Any]:
 
 def _tier(tier: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": tier["kind"], "bytes": tier["bytes"], "claim": tier["claim"], "ttlSeconds": tier["ttl"]}
-
-
-def _verbs(request: Request) -> list[str]:
-    text = request.query_params.get("verb", "")
-    if not text:
-        return []
-    if text == "moves":
-        return [verb for verb in _VERBS if verb not in ("hold", "blind")]
-    verbs = text.split(",")
-    for verb in verbs:
-        if verb not in _VERBS:
-            raise Refusal(f"verb is one of {', '.join(_VERBS)} or moves, not {verb[:40]}.")
-    return verbs
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def _camels(value: Any) -> Any:
-    """Keys as JSON of this API has them."""
-    if isinstance(value, Mapping):
-        return {_camel(key): _camels(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_camels(item) for item in value]
-    return value

@@ -19,6 +19,7 @@ from apps.core import clock
 from apps.core.domain.refusals import Refusal
 from apps.core.locks import advisory
 from apps.offload import services
+from apps.offload.domain.admission import uses_of
 from apps.offload.domain.budget import NodeMemory
 from apps.offload.domain.decide import decide
 from apps.offload.domain.sketch import Sketch
@@ -162,6 +163,7 @@ def entry_of(
         one_hit=reuse.one_hit if reuse is not None else None,
         faults=_faults(plan, store),
         store=store,
+        classes=uses_of({name: Sketch.from_json(one) for name, one in sketches.get("pool", {}).items()}),
     )
     newest = fresh[-1].at if fresh else None
     return Entry(

@@ -58,6 +58,8 @@ def explain(target: tuple[str, ...], decision: int | None, replay: bool, output:
         click.echo("\nWhat held it back:")
         rows = [(c["rule"], clean(c["before"]), clean(c["after"]), clean(c["reason"])) for c in found["clamps"]]
         print_table(("RULE", "FROM", "TO", "WHY"), rows)
+    for line in found.get("advice", []):
+        click.echo(f"\nAdvice: {clean(line)}")
     if replay:
         again = client.get(f"{path}/decisions/{number}/replay")
         click.echo("\nReplayed: " + ("equal." if again["equal"] else f"differs in {', '.join(again['differs'])}."))

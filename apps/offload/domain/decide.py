@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from apps.offload.domain import sentences
+from apps.offload.domain.admission import advice
 from apps.offload.domain.benefit import Measured, evaluate
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.types import (
@@ -180,6 +181,7 @@ class _Draft:
             options=_shown(self.found),
             clamps=tuple(self.clamps),
             state=state,
+            advice=advice(self.signals.classes, self.measured.pool.stored),
         )
 
 

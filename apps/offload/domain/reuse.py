@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from apps.offload.domain.admission import depth_of
 from apps.offload.domain.events import BlockStored, Cleared, Event
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.stack import FULL, Stack, value_of
@@ -186,7 +187,9 @@ class Reuse:
         generated = count == 1 and chain is not None
         before, run = chain or (0.0, 0.0)
         weight, tokens = size * FULL / self.threshold, float(count * size)
-        local, shared = self._sketches(event.klass) if counted else ([], [])
+        local, shared = (
+            self._sketches(event.klass, before if chain or event.parent is None else None) if counted else ([], [])
+        )
         for sketch in (*local, *shared):
             sketch.stored += tokens
             sketch.sampled += len(found) * weight
@@ -237,13 +240,17 @@ class Reuse:
                 for block in [b for b in stack.blocks() if value_of(b) >= self.threshold]:
                     stack.forget(block)
 
-    def _sketches(self, klass: str) -> tuple[list[Sketch], list[Sketch]]:
-        if klass == ALL:
-            return [self.replica[ALL]], [self.pool[ALL]]
-        if klass not in self.replica and len(self.replica) > _MOST_CLASSES:
-            klass = _OTHER
-        local = self.replica.setdefault(klass, Sketch())
-        return [self.replica[ALL], local], [self.pool[ALL], self.pool.setdefault(klass, Sketch())]
+    def _sketches(self, klass: str, depth: float | None) -> tuple[list[Sketch], list[Sketch]]:
+        """Of all, of its class, and of the depth in the prompt where that is known (tokens before it)."""
+        names = [ALL]
+        if klass != ALL:
+            names.append(klass if klass in self.replica or len(self.replica) <= _MOST_CLASSES else _OTHER)
+        if depth is not None:
+            names.append(depth_of(depth))
+        return (
+            [self.replica.setdefault(name, Sketch()) for name in names],
+            [self.pool.setdefault(name, Sketch()) for name in names],
+        )
 
 
 def _end_of(found: Sequence[_Found], which: int, count: int) -> float:

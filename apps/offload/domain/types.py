@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from apps.offload.domain.admission import ClassUse
 from apps.offload.domain.store import Fault, StorePage
 
 __all__ = [
@@ -158,7 +159,8 @@ class Signals:
     canary, control: what the replica with the tiers and the others did since the canary was ready (control: since
     before everything, where all have the tiers); None: not ready. blind: why there is nothing to go by, "" when there
     is. one_hit: share of blocks that were stored once only. faults: what is wrong with a tier, by its kind.
-    store: the page of who owns the pool's folder on a volume, None where nobody answers.
+    store: the page of who owns the pool's folder on a volume, None where nobody answers. classes: what each class
+    stores, and what of it comes again.
     """
 
     window: float
@@ -178,6 +180,7 @@ class Signals:
     one_hit: float | None = None
     faults: Mapping[str, Fault] = field(default_factory=dict)
     store: StorePage | None = None
+    classes: Mapping[str, ClassUse] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,3 +287,4 @@ class Decision:
     options: tuple[Option, ...]
     clamps: tuple[Clamp, ...]
     state: State
+    advice: tuple[str, ...] = ()

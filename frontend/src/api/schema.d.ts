@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 305e908c82fb671b133cecb16b99300925406aa86bd5b53bd4bc34979eaf6ed6
+// schema-sha256: 0f16cbdee902a3048689ca4e9569952dd1dc3de7a4843f257f6d69255e76572e
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -2359,8 +2359,9 @@ export interface components {
         /**
          * DeclaredTier
          * @description One tier. `bytes`: the most that it may take (mode fixed: what it takes), of host memory per replica, of the
-         *     others for the whole pool. `claim`: a ReadWriteMany PersistentVolumeClaim. `ttl`: blocks that nobody asked for go.
-         *     `gib_price`: what a GiB costs per hour; without one it is paid for already.
+         *     others for the whole pool. `claim`: a ReadWriteMany PersistentVolumeClaim of the namespace; with a `size` (and
+         *     `storage_class`) Lamplight makes it, and it goes with the pool; without one it is somebody's and stays. `ttl`:
+         *     blocks that nobody asked for go. `gib_price`: what a GiB costs per hour; without one it is paid for already.
          */
         PoolDeclaredTier: {
             /**
@@ -2398,6 +2399,16 @@ export interface components {
              * @default null
              */
             secret?: string | null;
+            /**
+             * Size
+             * @default null
+             */
+            size?: string | null;
+            /**
+             * Storageclass
+             * @default null
+             */
+            storageClass?: string | null;
             /**
              * Ttl
              * @default null

@@ -122,8 +122,9 @@ def test_classes_are_counted_apart_and_are_never_more_than_a_few() -> None:
     reuse = Reuse()
     for number in range(100):
         reuse.apply("a", [BlockStored([1000 + number], None, SIZE, f"tenant:{number}")], 0.0)
-    assert len(reuse.replica) <= 26
-    assert sum(s.stored for n, s in reuse.replica.items() if n != ALL) == pytest.approx(reuse.replica[ALL].stored)
+    assert len(reuse.replica) <= 27
+    tenants = [s.stored for n, s in reuse.replica.items() if n != ALL and not n.startswith("depth:")]
+    assert sum(tenants) == pytest.approx(reuse.replica[ALL].stored)
 
 
 @given(st.integers(1, 400), st.integers(100, 3000))
