@@ -20,6 +20,7 @@ from apps.telemetry import partitions, selectors, services
 from apps.telemetry.collect import run_tick
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic
+from apps.telemetry.domain.signals import AcceleratorUse
 from apps.telemetry.models import (
     BlockMinute,
     PoolSummary,
@@ -119,6 +120,7 @@ class World:
         self.now = START
         self.pickers: tuple[Picker, ...] = ()
         self.roles: dict[str, str] = {}
+        self.held: dict[str, AcceleratorUse] | None = None
         self.replicas = {"": {"desired": 2, "ready": 2}, "fast": {"desired": 1, "ready": 1}, "slow": {"desired": 1}}
 
     def tick(self, seconds: float = 10.0) -> datetime | None:
@@ -129,7 +131,7 @@ class World:
     def targets(self) -> PoolTargets:
         targets = tuple(engine.target(variant) for variant, engine in self.engines.items())
         targets += tuple(picker.target("") for picker in self.pickers)
-        return PoolTargets(self.pool, ("fast", "slow"), targets, self.replicas, roles=self.roles)
+        return PoolTargets(self.pool, ("fast", "slow"), targets, self.replicas, roles=self.roles, held=self.held)
 
     def rows(self, variant: str = "") -> list[Signal]:
         return list(Signal.objects.filter(pool=self.pool, variant=variant).order_by("at"))
@@ -529,6 +531,22 @@ def test_a_chart_says_why_there_is_nothing_to_draw(world: World, pool: Pool, api
     assert (state, cause) == ("stale", None)
     assert "chat-fast-0 answered 500" in reason
     assert state_of(api, "replicas", world.now) == ("ok", None, "")
+
+
+def test_what_the_cluster_tells_is_drawn_whatever_the_engines_do(world: World, pool: Pool, api: Api) -> None:
+    world.held = {"fast": AcceleratorUse(2.0, 3.0, "USD"), "slow": AcceleratorUse(1.0, 2.0, "USD")}
+    for engine in world.engines.values():
+        engine.status = 500
+    for _ in range(3):
+        world.tick()
+    drawn = {}
+    for panel in ("replicas", "accelerators", "cost"):
+        assert state_of(api, panel, world.now) == ("ok", None, "")
+        with clock.frozen(world.now):
+            drawn[panel] = api.get(f"{PANELS_OF_CHAT}/{panel}")
+    assert drawn["accelerators"]["series"][0]["points"][-1][1] == 3
+    assert (drawn["cost"]["series"][0]["points"][-1][1], drawn["cost"]["unit"]) == (8, "USD/h")
+    assert drawn["cost"]["lastSampleAt"] == world.now.timestamp()
 
 
 def test_a_picker_that_is_not_read_is_told_by_its_charts_alone(world: World, pool: Pool, api: Api) -> None:

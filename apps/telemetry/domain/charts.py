@@ -64,7 +64,8 @@ class Panel:
     @property
     def reads(self) -> frozenset[str]:
         """What it reads of a row, as `column:name`."""
-        return frozenset({"sources:*"}) | (reads_of(line.measure for line in self.lines) or frozenset())
+        told_by = {"sources:*", "replicas:*"} if self.origin == "cluster" else {"sources:*"}
+        return frozenset(told_by) | (reads_of(line.measure for line in self.lines) or frozenset())
 
     def window(self, step: float, interval: float) -> float:
         """Seconds that each point looks back over. Two scrapes at least: their times drift against the points'."""
@@ -284,5 +285,6 @@ def _state(
     if has_values:
         return "ok", ""
     if idle:
-        return "no_traffic", "The engines answer, and nothing was requested of them in this range."
+        who = "The endpoint picker answers, and nothing was requested of it" if origin == "gateway" else ""
+        return "no_traffic", f"{who or 'The engines answer, and nothing was requested of them'} in this range."
     return "no_data", "Two scrapes of the same engine are needed; the next ones will show."
