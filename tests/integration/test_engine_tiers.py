@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -135,6 +136,25 @@ def test_a_folder_that_cannot_be_written_loses_chunks_and_serves(tmp_path: Path)
         assert engine.metric(failures, tier="1:fs") == 1
         ask(engine, *range(1, 8), 0)
         assert cached(engine, "host") == PROMPT - 1
+
+
+def test_a_volume_that_vanishes_costs_computing_and_no_request(tmp_path: Path) -> None:
+    root = tmp_path / "mount" / "kv"
+    with tiered(tmp_path, connector(root, chunks=4)) as engine:
+        ask(engine, *range(6))
+        wait_until(lambda: len(files(root)) == 24, message="six prompts are in the folder")
+        before = cached(engine, "disk")
+        root.parent.rename(tmp_path / "away")
+        ask(engine, 0, 6)
+        assert cached(engine, "disk") == before
+        # as vLLM does, it makes the folder anew in what lies below the mount
+        wait_until(lambda: len(files(root)) == 8, message="what was computed is stored where the mount was")
+        assert engine.get("/health").status_code == 200
+        # it comes back as it was: what lies there is read again
+        shutil.rmtree(root.parent, ignore_errors=True)
+        (tmp_path / "away").rename(root.parent)
+        ask(engine, 1)
+        assert cached(engine, "disk") == before + PROMPT - 1
 
 
 def test_slower_tiers_are_told_as_events(tmp_path: Path) -> None:
