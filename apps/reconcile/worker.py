@@ -36,7 +36,7 @@ LONGEST_HOLD_SECONDS = 600.0  # a controller that takes longer hangs: its lease 
 class _Registered:
     controller: Controller
     list_keys: Keys | None
-    prepare: Prepare | None
+    prepare: Prepare | None = None
 
 
 _controllers: dict[str, _Registered] = {}
