@@ -101,9 +101,9 @@ class Goals:
 class Curve:
     """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
     point on; step seconds, waiting seconds (mean), busy share, scatter: variance of the logarithm of a request's mean
-    time between tokens. `floor`: what misses whatever the load. work: replica-seconds of a
-    request; prefill, decode: its parts. most: the load that a replica can reach at all (its cache, its seats).
-    ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
+    time between tokens. `floor`: what misses whatever the load. work: replica-seconds of a request (more than its parts
+    where its seats bound a replica); prefill, decode: its parts. most: the load that a replica can reach at all (its
+    cache, its seats). ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
 
     miss: Floats
     step: Floats
@@ -142,14 +142,17 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     fixed = f_fixed * np.maximum(engines.read, engines.compute)
     fresh_tokens = _mean(traffic.prompt_share, n) * engines.prefills
     out = output * engines.decodes
-    limit = np.minimum.reduce(
-        [
-            0.97 * engines.max_num_batched_tokens / np.maximum(fresh_tokens + out, 1.0),
-            np.where(engines.decodes, 0.97 * engines.kv_tokens / np.maximum(out * context, 1.0), np.inf),
-            np.where(engines.decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf),
-        ]
+    seated = np.where(engines.decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf)
+    limit = np.minimum(
+        0.97 * engines.max_num_batched_tokens / np.maximum(fresh_tokens + out, 1.0),
+        np.where(engines.decodes, 0.97 * engines.kv_tokens / np.maximum(out * context, 1.0), np.inf),
     )
-    u = np.minimum((fixed / work)[:, None] * (_SHARES / (1 - _SHARES))[None, :], limit[:, None])
+    # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
+    # few sequences at once fill a replica whose steps have little to do
+    fits = seated * work / np.maximum(fixed + seated * work, _TINY)
+    bound = (seated < limit) & (fits < _SHARES[-1])
+    shares = np.where(bound[:, None], (_SHARES / _SHARES[-1])[None, :] * fits[:, None], _SHARES[None, :])
+    u = np.minimum((fixed / work)[:, None] * (shares / (1 - shares)), np.minimum(limit, seated)[:, None])
     batch = out[:, None] * u
     admitted = fresh_tokens[:, None] * u
     chunked = admitted / engines.max_num_batched_tokens[:, None]
@@ -169,13 +172,18 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * (engines.mixed[:, None] - 1))
     rate = u / step
     load = rate * work[:, None]
+    # a replica whose seats are taken is at its full load, however little its steps have to do
+    scale = np.where(bound, np.maximum(_SHARES[-1] / np.maximum(load[:, -1], _TINY), 1.0), 1.0)
+    load = load * scale[:, None]
     busy = np.clip(1 - fixed[:, None] / step, 0.0, 0.999)
 
     lumps = (prefill_square + (traffic.dispersion - 1) * prefill * prefill)[:, None]
     wait = rate * lumps / (2 * (1 - busy))
     decoding = np.clip(rate * decode[:, None], 0.0, 0.95)
     prompts = _Lengths.of(traffic.prompt_share)
-    missing = _miss_ttft(engines, traffic, goals, prompts, own, step, wait, busy, decoding, batch, context)
+    seats = _seats(engines, traffic, batch, step, output, second)
+    missing = _miss_ttft(engines, traffic, goals, prompts, own, step, wait, busy, decoding, batch, context, seats)
+    wait, busy = wait + seats.wait, busy + seats.full * (1 - busy)
     slow_variance = (per_token[:, None] * np.sqrt(batch * traffic.dispersion[:, None])) ** 2
     fast_variance = rate * step * lumps
     late = _miss_between(
@@ -206,7 +214,7 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
             np.log1p((fast_variance / np.maximum(output - 1, 1.0)[:, None] + slow_variance) / (step * step)),
         ),
         floor=np.minimum(floor, 0.95),
-        work=work,
+        work=work * scale,
         prefill=prefill,
         decode=decode,
         most=saturated,
@@ -251,6 +259,37 @@ class _Lengths:
         return np.asarray(np.add.reduceat(values * self.share[:, None], self.starts, axis=0), dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seats:
+    """Waiting for one of the sequences that an engine runs at once (rows, GRID): `full`, the share of requests that
+    find all of them taken; the mean seconds `those_who_wait` wait; `wait` is the mean over all requests."""
+
+    full: Floats
+    those_who_wait: Floats
+
+    @property
+    def wait(self) -> Floats:
+        return self.full * self.those_who_wait
+
+    @property
+    def scarce(self) -> bool:
+        """Whether anybody waits at all: with a thousand seats nobody does."""
+        return bool(self.full.any())
+
+
+def _seats(engines: Engines, traffic: Traffic, batch: Floats, step: Floats, output: Floats, second: Floats) -> _Seats:
+    """A queue with as many servers as sequences at once, each held for a request's decoding. Its share of full moments
+    is Sakasegawa's approximation of Erlang's C (Annals of the Institute of Statistical Mathematics 29, 1977); waits
+    grow with the variability of arrivals and of lengths as Allen and Cunneen have it."""
+    number = engines.max_num_seqs[:, None]
+    taken = np.clip(batch / np.maximum(number, 1.0), 0.0, 0.999)
+    full = taken ** (np.sqrt(2 * (number + 1)) - 1)
+    full = np.where(engines.decodes[:, None] & (full > _LEAST_SHARE), full, 0.0)
+    varied = np.maximum(second / np.maximum(output * output, 1.0) - 1, 0.0)
+    unevenness = (traffic.dispersion + varied)[:, None] / 2
+    return _Seats(full, output[:, None] * step / (number * (1 - taken)) * unevenness)
+
+
 def _miss_ttft(
     engines: Engines,
     traffic: Traffic,
@@ -263,20 +302,21 @@ def _miss_ttft(
     decoding: Floats,
     batch: Floats,
     context: Floats,
+    seats: _Seats,
 ) -> Floats:
     row = prompts.row
     left, stretch = goals.ttft[:, None] - 1.5 * step, 1 / (1 - decoding)
     slack = left[row] - own[prompts.place][:, None] * stretch[row]
     decay = -busy / np.maximum(wait, _TINY)
     tail = busy[row] * np.exp(decay[row] * np.maximum(slack, 0.0))
+    if seats.scarce:
+        unseated = seats.full[row] * np.exp(-np.maximum(slack, 0.0) / np.maximum(seats.those_who_wait, _TINY)[row])
+        tail = tail + unseated * (1 - tail)
     miss = prompts.total(np.where(slack <= 0, 1.0, tail)) * engines.prefills[:, None]
     held = batch * context[:, None]
     spread = context[:, None] * np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
     full = ndtr((held - engines.kv_tokens[:, None]) / np.maximum(spread, 1.0)) * engines.decodes[:, None]
-    # as with a full cache, so with a bound on requests at once
-    several = np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
-    seated = 1 - ndtr((batch - engines.max_num_seqs[:, None]) / several) * engines.decodes[:, None]
-    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full) * seated, 0.0)
+    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full), 0.0)
 
 
 def _miss_between(
@@ -374,12 +414,13 @@ def _convex(miss: Floats) -> Floats:
 
 
 def look_up(table: Floats, load: Floats) -> Floats:
-    """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope."""
+    """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
+    first load as at it."""
     at = np.minimum(np.maximum(LOADS.searchsorted(load), 1), GRID - 1)
     flat = table.reshape(-1)
     place = at + (np.arange(len(table)) * GRID)[:, None]
     low = flat[place - 1]
-    return np.asarray(low + (flat[place] - low) * ((np.maximum(load, 0.0) - LOADS[at - 1]) * _PER_WIDTH[at - 1]))
+    return np.asarray(low + (flat[place] - low) * ((np.maximum(load, LOADS[0]) - LOADS[at - 1]) * _PER_WIDTH[at - 1]))
 
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
