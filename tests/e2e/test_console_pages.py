@@ -151,6 +151,21 @@ def test_a_heatmap_is_drawn_read_aloud_and_a_table(page: Page) -> None:
     expect(heat.get_by_role("columnheader")).to_have_text(["Time", "p50", "p95", "p99"])
 
 
+def test_the_wizard_says_what_an_slo_takes_and_goes_on_with_it(page: Page) -> None:
+    settled(page, "/new?step=2&model=llama-3-1-8b")
+    form = page.get_by_role("form", name="Suggest hardware for an SLO")
+    form.get_by_label("Requests a second").fill("many")
+    form.get_by_role("button", name="Suggest").click()
+    found = page.get_by_role("region", name=re.compile("^Suggestions"))
+    expect(found.get_by_role("alert")).to_contain_text("requestsPerSecond cannot be many")
+    form.get_by_label("Requests a second").fill("60")
+    form.get_by_role("button", name="Suggest").click()
+    kept = found.get_by_role("row").filter(has_text="Promise: Kept").first
+    expect(kept).to_contain_text(re.compile(r"\d+ of \d accel\..*req/s.*USD/h"))
+    kept.get_by_role("button", name=re.compile("^Take")).click()
+    expect(page.get_by_label("Replicas at most")).not_to_have_value("2")
+
+
 @pytest.mark.soak
 def test_what_if_plays_the_past_and_shows_two_side_by_side(page: Page, week: SeededConsole) -> None:
     settled(page, "/whatif?pool=default/code")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browsing import DEADLINE_MS, log_in
 from tests.e2e.test_console_browser import browser
-from tests.support.stack import RunningStack
+from tests.support.stack import LAMP, RunningStack
 
 __all__ = ["browser"]
 
@@ -74,9 +75,7 @@ def rolled_out(page: Page, generation: int) -> None:
 
 def scale_under_load(page: Page, stack: RunningStack) -> None:
     """Its users come; the autoscaler buys replicas, and says why where it did."""
-    load = ("load", "--pool", NAME, "--rate", "14", "--duration", "150s", "--output-tokens", "128")
-    with ThreadPoolExecutor(1) as users:
-        coming = users.submit(stack.lamp, *load, check=False, timeout=240)
+    with users_of(stack):
         page.goto(f"{POOL}/scaling?range=15m")
         why = (
             page.get_by_role("group", name=re.compile("^Decisions")).locator("details").filter(has_text="Decision: Up")
@@ -94,7 +93,18 @@ def scale_under_load(page: Page, stack: RunningStack) -> None:
         page.goto(f"{POOL}/latency")
         expect(page.get_by_role("figure", name="Time to first token", exact=True)).to_have_attribute("data-state", "ok")
         picture(page, "07-latency")
-        coming.result()
+
+
+@contextmanager
+def users_of(stack: RunningStack) -> Iterator[None]:
+    """More requests than one replica carries, for as long as the station lasts."""
+    argv = [LAMP, "load", "--pool", NAME, "--rate", "14", "--duration", "600s", "--output-tokens", "128"]
+    env = {**os.environ, "LAMPLIGHT_SERVER": stack.base_url, "LAMPLIGHT_TOKEN": stack.token}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as coming:
+        try:
+            yield
+        finally:
+            coming.kill()
 
 
 def create(page: Page) -> None:

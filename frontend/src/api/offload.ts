@@ -68,6 +68,8 @@ export interface Standing {
   plan: TierPlan | null;
   phase: string;
   canary: { state: string; variant: string | null; startedAt: string | null; endsAt: string | null; before: Side | null; after: Side | null; gain: number | null } | null;
+  /** What the last trial that ended showed; null before the first. */
+  proof?: { at: string; kept: boolean; tiers: { kind: string; bytes: number | null }[]; without: Side | null; with: Side | null; sentence: string } | null;
   decision: OffloadDecision | null;
   measured: { state: string; reason: string; at: string | null; engines: number | null; blind: string[]; samples: number | null; gaps: number | null; dropped: number | null } | null;
   kvBytesPerToken: number | null;

@@ -45,8 +45,10 @@ function draw(canvas: HTMLCanvasElement, heatmap: Heat): void {
       if (count === 0) continue;
       // Rare slow requests are what people look for: the square root keeps them visible beside the crowd.
       ctx.globalAlpha = 0.12 + 0.88 * Math.sqrt(count / top);
-      const y = canvas.height - (row - first + 1) * high;
-      ctx.fillRect(Math.floor(column * wide), Math.floor(y), Math.ceil(wide), Math.ceil(high));
+      // whole pixels that neither overlap nor leave a seam: two shades on one pixel would look like a grid
+      const [left, right] = [Math.round(column * wide), Math.round((column + 1) * wide)];
+      const [y, below] = [Math.round(canvas.height - (row - first + 1) * high), Math.round(canvas.height - (row - first) * high)];
+      ctx.fillRect(left, y, right - left, below - y);
     }
   });
 }

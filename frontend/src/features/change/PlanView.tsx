@@ -129,7 +129,7 @@ export function PlanView({ plan }: { plan: Plan }) {
       <dl className={styles.figures}>
         <div>
           <dt>Restarts</dt>
-          <dd>{plan.summary.replicasRestarted === 0 ? "none" : `${plan.summary.replicasRestarted} replicas, ${plan.summary.podsRestarted} pods`}</dd>
+          <dd>{plan.summary.replicasRestarted === 0 ? "none" : `${counted(plan.summary.replicasRestarted, "replica")}, ${counted(plan.summary.podsRestarted, "pod")}`}</dd>
         </div>
         {plan.accelerators.map(({ accelerator, before, after, delta }) => (
           <div key={accelerator}>
@@ -171,4 +171,8 @@ export function PlanView({ plan }: { plan: Plan }) {
       </section>
     </div>
   );
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -39,9 +39,10 @@ export function OffloadTab() {
       {data !== undefined && data.mode !== "off" && (
         <>
           <Tiers of={data} team={team} name={name} />
-          <MissRatio team={team} name={name} />
+          <MissRatio of={data} team={team} name={name} />
           <Sizes team={team} name={name} />
           <Canary of={data} />
+          <Proof of={data} />
           <OffloadDecisions team={team} name={name} />
         </>
       )}
@@ -148,7 +149,21 @@ function Tiers({ of, team, name }: { of: Standing; team: string; name: string })
   );
 }
 
-function MissRatio({ team, name }: { team: string; name: string }) {
+/** Bytes of a replica's cache with the host tier that would pay and is not there; null where none is proposed. */
+export function proposedBytes({ tiers }: Standing, present: number | undefined): number | null {
+  const more = tiers.filter(({ kind, on, verdict, bytes: size }) => kind === "host" && !on && verdict === "worth it" && size !== null);
+  if (present === undefined || more.length === 0) return null;
+  return more.reduce((sum, { bytes: size }) => sum + (size ?? 0), present);
+}
+
+/** The curve alone, for the page about the cache; nothing where the pool measures no curve. */
+export function CacheCurve({ team, name }: { team: string; name: string }) {
+  const { data } = useQuery(offloadQuery(team, name));
+  if (data === undefined || data.mode === "off") return null;
+  return <MissRatio of={data} team={team} name={name} />;
+}
+
+function MissRatio({ of, team, name }: { of: Standing; team: string; name: string }) {
   const replica = useQuery(curveQuery(team, name, "replica"));
   const pool = useQuery(curveQuery(team, name, "pool"));
   const both = [
@@ -157,12 +172,14 @@ function MissRatio({ team, name }: { team: string; name: string }) {
   ];
   const main = replica.data;
   const note = main?.state !== "ok" ? (main?.reason ?? "") : facts(main);
-  const marks = (of: Curve | undefined) =>
-    of === undefined
+  const proposed = proposedBytes(of, main?.present?.bytes);
+  const marks =
+    main === undefined
       ? []
       : [
-          ...(of.present === null ? [] : [{ x: of.present.bytes, label: "present" }]),
-          ...(of.knee === null ? [] : [{ x: of.knee.bytes, label: `knee: ${bytes(of.knee.bytes)}` }]),
+          ...(main.present === null ? [] : [{ x: main.present.bytes, label: "present" }]),
+          ...(main.knee === null ? [] : [{ x: main.knee.bytes, label: `knee: ${bytes(main.knee.bytes)}` }]),
+          ...(proposed === null ? [] : [{ x: proposed, label: `proposed: ${bytes(proposed)}` }]),
         ];
   if (replica.error !== null && main === undefined) {
     return (
@@ -179,10 +196,44 @@ function MissRatio({ team, name }: { team: string; name: string }) {
       series={both.flatMap(({ title, found }, at) =>
         found.data === undefined || found.data.points.length === 0 ? [] : [{ key: `curve${at}`, label: title, look: "line" as const, points: found.data.points.map((one) => ({ x: one.bytes, y: one.hitRate })) }],
       )}
-      at={marks(main)}
+      at={marks}
       level={main?.ceiling == null ? [] : [{ y: main.ceiling, label: `no cache finds more than ${percent(main.ceiling)}` }]}
       note={note}
     />
+  );
+}
+
+/** What the last trial that ended has shown. */
+function Proof({ of: { proof } }: { of: Standing }) {
+  if (proof == null) return null;
+  const rows = [
+    { key: "without", title: "Without it", side: proof.without },
+    { key: "with", title: "With it", side: proof.with },
+  ].flatMap(({ side, ...row }) => (side == null ? [] : [{ ...row, side }]));
+  const tried = proof.tiers.map(({ kind, bytes: size }) => `${kind}${size === null ? "" : ` ${bytes(size)}`}`).join(", ");
+  return (
+    <Section title="The last trial" note={tried} data={rows} error={null} onRetry={() => undefined}>
+      {(sides) => (
+        <>
+          <p className={styles.said}>
+            <Status {...(proof.kept ? ({ icon: "check", tone: "ok", word: "Kept" } as const) : ({ icon: "down", tone: "warn", word: "Taken back" } as const))} label="Trial" />{" "}
+            <Age of={proof.at} /> ago. {proof.sentence}
+          </p>
+          <Table
+            rows={sides}
+            rowKey={({ key }) => key}
+            columns={[
+              { title: "Replicas", cell: ({ title }) => title },
+              { title: "Watched for", cell: ({ side }) => (side.seconds === null ? UNKNOWN : duration(side.seconds)) },
+              { title: "Prompt tokens", cell: ({ side }) => (side.promptTokens === null ? UNKNOWN : compact(side.promptTokens)) },
+              { title: "Found", cell: ({ side }) => format(side.hitRate, "1") },
+              { title: "Work for 1,000 tokens", cell: ({ side }) => format(side.gpuSecondsPerKtok, "s") },
+              { title: "TTFT, mean", cell: ({ side }) => format(side.ttftMean, "s") },
+            ]}
+          />
+        </>
+      )}
+    </Section>
   );
 }
 

@@ -1,5 +1,6 @@
 import { usePool } from "./usePool";
 import { Charts } from "./Charts";
+import { CacheCurve } from "../offload/OffloadTab";
 import { Outliers } from "./Outliers";
 import styles from "./Pool.module.css";
 
@@ -19,5 +20,11 @@ export function LatencyTab() {
 }
 
 export function CacheTab() {
-  return <Charts {...useAddress()} part="cache" />;
+  const address = useAddress();
+  return (
+    <div className={styles.stack}>
+      <Charts {...address} part="cache" />
+      <CacheCurve {...address} />
+    </div>
+  );
 }
