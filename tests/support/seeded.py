@@ -40,7 +40,7 @@ class SeededConsole:
     def manage(self, *args: str) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *args],
-            cwd=PROJECT, env=self.env, capture_output=True, text=True, timeout=300, check=False,
+            cwd=PROJECT, env=self.env, capture_output=True, text=True, timeout=1200, check=False,
         )  # fmt: skip
         if done.returncode:
             raise AssertionError(f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}")

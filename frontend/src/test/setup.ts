@@ -2,7 +2,7 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 
 // A deadline, not a wait: a loaded machine must not turn a slow render into a failure.
-configure({ asyncUtilTimeout: 10_000 });
+configure({ asyncUtilTimeout: 30_000 });
 
 // jsdom has neither layout nor media queries; the real ones are used in the browser test.
 vi.stubGlobal("scrollTo", () => undefined);
