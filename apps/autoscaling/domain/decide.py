@@ -41,7 +41,7 @@ _LONGEST_HOLD = 1800.0
 _MOST_DISPERSION = 40.0
 # of a replica's load, all that it can do
 _ALL = 0.95
-_BLOCK = 200
+_BLOCK = 400
 
 
 def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
@@ -356,6 +356,9 @@ def _need(
     )
     up = np.maximum(up, least)
     kept = np.maximum(kept, up)
+    # nothing goes as long as the model says that fewer would not meet the SLO at the load to come
+    for _ in range(2):
+        kept = np.where(sizing.missing(miss, points, demand.WEIGHTS, crowding, kept) > allowed, kept + 1, kept)
     return Need(
         up=up,
         kept=kept,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from apps.autoscaling.domain.capacity import inverse, look_up
 
-__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "optimum"]
+__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "missing", "optimum"]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +53,13 @@ def optimum(
         more = worth(middle) > price
         low, high = np.minimum(np.where(more, middle + 1, low), high), np.where(more, high, middle)
     return high
+
+
+def missing(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, replicas: Floats) -> Floats:
+    """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `optimum`."""
+    share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None]), 1.0)
+    weighted = weights[None, :] * demand
+    return np.asarray((weighted * share).sum(axis=1) / np.maximum(weighted.sum(axis=1), 1e-12), dtype=np.float64)
 
 
 def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:

@@ -85,6 +85,19 @@ def test_noise_moves_little_and_reverses_at_most_once_an_hour(mean: float, sprea
     assert min(settled) * carries(decisions[-1]) >= 0.9 * mean
 
 
+@shaped
+@given(mean=rates, spread=st.floats(0.1, 0.4), seed=st.integers(0, 1000))
+def test_nothing_goes_while_the_model_says_that_fewer_miss_the_slo(mean: float, spread: float, seed: int) -> None:
+    draw = random.Random(seed)
+    wander = [mean * (1.5 + (index // 30) % 3 - draw.gauss(0.5, spread)) for index in range(150)]
+    decisions = run(POLICY, [max(0.2, rate) for rate in wander], start=6)
+    downs = [d for d in decisions if d.verb == "down"]
+    assert downs
+    for decision in downs:
+        left = next(view for view in decision.counterfactuals if view.replicas == decision.total)
+        assert left.attainment >= 0.95 - 1e-9
+
+
 def mixed(rate: float, prompts: list[float], replicas: int = 3) -> list[Decision]:
     """A constant request rate with so many prompt tokens in each tick, told by histogram as engines do."""
     state, decisions = State(), []
