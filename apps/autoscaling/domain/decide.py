@@ -42,6 +42,8 @@ _MOST_DISPERSION = 40.0
 # of a replica's load, all that it can do
 _ALL = 0.95
 _BLOCK = 400
+# more replicas than this are not kept for the SLO alone beyond what is cheapest
+_MOST_KEPT = 32
 
 
 def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decision:
@@ -357,8 +359,11 @@ def _need(
     up = np.maximum(up, least)
     kept = np.maximum(kept, up)
     # nothing goes as long as the model says that fewer would not meet the SLO at the load to come
-    for _ in range(2):
-        kept = np.where(sizing.missing(miss, points, demand.WEIGHTS, crowding, kept) > allowed, kept + 1, kept)
+    for _ in range(_MOST_KEPT):
+        short_of = sizing.missing(miss, points, demand.WEIGHTS, crowding, kept) > allowed
+        if not short_of.any():
+            break
+        kept = np.where(short_of, kept + 1, kept)
     return Need(
         up=up,
         kept=kept,
