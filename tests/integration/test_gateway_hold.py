@@ -196,3 +196,51 @@ def test_models_are_told_while_nobody_serves(tmp_path: Path, cluster: Cluster) -
             wait_until(lambda: gateway.get("/v1/models").status_code == 200, message="it is listed")
         wait_until(lambda: value(gateway, "llm_d_epp_ready_endpoints") == 0, message="the replica is gone")
         assert [model["id"] for model in gateway.get("/v1/models").json()["data"]] == ["llama"]
+
+
+OBJECTIVES = ("llm-d.ai", "v1alpha2", "inferenceobjectives")
+REWRITES = ("llm-d.ai", "v1alpha2", "inferencemodelrewrites")
+
+
+def make(cluster: Cluster, kind: tuple[str, str, str], name: str, **spec: object) -> None:
+    body = {
+        "apiVersion": "llm-d.ai/v1alpha2",
+        "kind": "InferenceObjective" if kind is OBJECTIVES else "InferenceModelRewrite",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"poolRef": {"name": "chat"}, **spec},
+    }
+    cluster.run(lambda client: client.create(*kind, body, namespace="default"))
+
+
+def test_objectives_give_priority_and_rewrites_the_model_that_serves(tmp_path: Path, cluster: Cluster) -> None:
+    detector = {"type": "concurrency-detector", "parameters": {"maxConcurrency": 1}}
+    config = {"kind": "EndpointPickerConfig", "featureGates": ["flowControl"], "plugins": [detector],
+              "flowControl": {"saturationDetector": {"pluginRef": "concurrency-detector"}}}  # fmt: skip
+    make(cluster, OBJECTIVES, "chat-premium", priority=100)
+    make(cluster, OBJECTIVES, "chat-batch", priority=-10)
+    make(cluster, REWRITES, "chat", rules=[
+        {"matches": [{"model": {"value": "public"}}], "targets": [{"modelRewrite": "llama", "weight": 1}]},
+    ])  # fmt: skip
+    finished: list[str] = []
+
+    def send(gateway: GatewayProcess, band: str) -> int:
+        body = {"model": "public", "prompt": "a b c", "max_tokens": 200, "ignore_eos": True}
+        answer = gateway.post("/v1/completions", body, headers={"x-llm-d-inference-objective": f"chat-{band}"})
+        finished.append(band)
+        return answer.status_code
+
+    with run_gateway(tmp_path, cluster, "--config-text", json.dumps(config)) as gateway, ThreadPoolExecutor(4) as pool:
+        asked: list[Future[int]] = []
+        for number, band in enumerate(("batch", "batch", "nobody", "premium")):
+            asked.append(pool.submit(send, gateway, band))
+            wait_until(
+                lambda want=number + 1: value(gateway, "llm_d_epp_flow_control_queue_size") == want,
+                message=f"{number + 1} requests are held",
+            )
+        assert value(gateway, "llm_d_epp_flow_control_queue_size", priority="100", model_name="llama") == 1
+        with replica(tmp_path, cluster, "one"):
+            assert [future.result(timeout=30) for future in asked] == [200] * 4
+            assert finished == ["premium", "nobody", "batch", "batch"]
+        served = {"model_name": "public", "target_model_name": "llama"}
+        assert value(gateway, "llm_d_epp_request_total", **served, priority="100") == 1
+        assert value(gateway, "llm_d_epp_request_total", **served, priority="-10") == 2

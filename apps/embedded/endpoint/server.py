@@ -17,6 +17,7 @@ from apps.embedded.endpoint.domain.config import Backend, EndpointConfig, order
 from apps.embedded.endpoint.domain.quota import Quota
 from apps.embedded.endpoint.keys import Keys
 from apps.embedded.gateway.domain.measure import TAIL, StreamMeter, read_usage
+from apps.embedded.gateway.domain.policy import OBJECTIVE_HEADERS
 from apps.embedded.gateway.domain.prompt import BYTES_PER_TOKEN, prompt_bytes
 
 log = logging.getLogger(__name__)
@@ -139,9 +140,15 @@ class EndpointServer:
             document["stream_options"] = {**(document.get("stream_options") or {}), "include_usage": True}
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers["x-gateway-inference-fairness-id"] = key
+        band = self.config.limits_of(key).band
+        if self.keys.wanted:
+            # how important a request is is the key's matter, not the client's
+            headers = {name: value for name, value in headers.items() if name.lower() not in OBJECTIVE_HEADERS}
         last = ""
         for position, backend in enumerate(backends):
             document["model"] = backend.model
+            if band is not None:
+                headers[OBJECTIVE_HEADERS[0]] = f"{backend.pool}-{band}"
             try:
                 upstream = await self.session.post(
                     f"{await self.resolve(backend.url)}{request.rel_url}",

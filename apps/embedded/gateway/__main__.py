@@ -21,6 +21,7 @@ from apps.embedded.gateway.explain import explain_routes
 from apps.embedded.gateway.fleet import Fleet, Intervals, Series
 from apps.embedded.gateway.hold import HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
+from apps.embedded.gateway.policies import Policies
 from apps.embedded.gateway.proxy import Proxy, client_session
 from apps.physics.routing import ConfigError, PickerConfig, default_document, read_config
 
@@ -77,9 +78,11 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
         client_session() as session,
     ):
         hold = HoldQueue(fleet, config.flow, metrics.flow)
-        proxy = Proxy(fleet, session, metrics, hold)
+        policies = Policies(options.pool_name, options.pool_namespace)
+        proxy = Proxy(fleet, session, metrics, hold, policies)
         side = _side_application(proxy, metrics)
         fleet.watch(client)
+        policies.watch(client)
         scraping = asyncio.create_task(fleet.scrape_forever(session))
         ended = asyncio.create_task(stop.wait())
         runners: list[web.AppRunner] = []
@@ -108,6 +111,7 @@ async def _serve(options: argparse.Namespace, config: PickerConfig, kubeconfig: 
             # the data plane goes first and may finish what it has begun
             for runner in reversed(runners):
                 await runner.cleanup()
+            await policies.close()
             await fleet.close()
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from apps.embedded.gateway.proxy import Proxy, request_of
+from apps.embedded.gateway.proxy import Proxy
 from apps.physics.routing import Decision, Refused, explain
 
 MOST = 200
@@ -39,7 +39,8 @@ def explain_routes(proxy: Proxy) -> list[web.RouteDef]:
             return _said(400, f"the body is not JSON: {error}")
         if not isinstance(body, Mapping):
             return _said(400, "the body must be a JSON object")
-        asked = request_of(body, body.get("headers") or {})
+        body = proxy.rewritten(body)
+        asked = proxy.request_of(body, body.get("headers") or {})
         await proxy.tokenize(asked, body)
         decision = proxy.fleet.explain(asked)
         if isinstance(decision, Refused):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ import orjson
 from aiohttp import web
 
 from apps.embedded.gateway.domain.measure import TAIL, StreamMeter, read_usage
+from apps.embedded.gateway.domain.policy import FAIRNESS_HEADERS, NO_POLICY, Policy, first_of
 from apps.embedded.gateway.domain.prompt import TextPrompt, prompt_bytes
 from apps.embedded.gateway.fleet import Fleet, Sent
 from apps.embedded.gateway.hold import Held, HoldQueue
 from apps.embedded.gateway.metrics import PickerMetrics
+from apps.embedded.gateway.policies import Policies
 from apps.embedded.gateway.routes import HEADER, Route, Routes
 from apps.embedded.gateway.tokenizer import Tokenizer
 from apps.physics.routing import Decision, Endpoint, Refused, Request
@@ -51,6 +54,8 @@ class Exchange:
     request: Request
     document: Mapping[str, Any]
     begun: float
+    asked: str = ""
+    """The model as the client named it; `model` is the one that serves it."""
 
     @property
     def model(self) -> str:
@@ -64,8 +69,17 @@ class Exchange:
 class Proxy:
     """Forwards requests to the fleet. One session of connections to all replicas."""
 
-    def __init__(self, fleet: Fleet, session: aiohttp.ClientSession, metrics: PickerMetrics, hold: HoldQueue) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        session: aiohttp.ClientSession,
+        metrics: PickerMetrics,
+        hold: HoldQueue,
+        policies: Policies | None = None,
+    ) -> None:
         self.fleet, self.session, self.metrics, self.hold = fleet, session, metrics, hold
+        self._policies = policies or Policies(fleet.name, fleet.namespace)
+        self._chance = random.Random()  # noqa: S311 - spreads requests by weight, hides nothing
         self.routes = Routes()
         self.listed: list[Any] = []
         self._learning: asyncio.Task[None] | None = None
@@ -136,11 +150,12 @@ class Proxy:
         except ValueError as error:
             return _problem(400, str(error))
         model = self.metrics.model(exchange.model)
-        labels = (model, model, exchange.request.fairness, exchange.priority)
+        named = self.metrics.model(exchange.asked)
+        labels = (named, model, exchange.request.fairness, exchange.priority)
         self.metrics.requests.labels(*labels).inc()
-        self.metrics.request_bytes.labels(model, model).observe(len(exchange.body))
+        self.metrics.request_bytes.labels(named, model).observe(len(exchange.body))
         self.inflight += 1
-        self.metrics.running.labels(model).inc()
+        self.metrics.running.labels(named).inc()
         code = "ClientDisconnected"
         try:
             response = await self._attempt(request, exchange, model)
@@ -148,7 +163,7 @@ class Proxy:
             return response
         finally:
             self.inflight -= 1
-            self.metrics.running.labels(model).dec()
+            self.metrics.running.labels(named).dec()
             # what failed is counted by its code: a quick refusal is no quick answer
             if code:
                 self.metrics.errors.labels(*labels, code).inc()
@@ -166,7 +181,23 @@ class Proxy:
                 raise ValueError(f"The body is not JSON: {error}.") from error
         if not isinstance(document, Mapping):
             raise ValueError("The body must be a JSON object.")
-        return Exchange(body, request_of(document, request.headers), document, begun)
+        asked = str(document.get("model") or "")
+        served = self.rewritten(document)
+        if served is not document:
+            document, body = served, orjson.dumps(served)
+        return Exchange(body, self.request_of(document, request.headers), document, begun, asked)
+
+    def rewritten(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request with the model that serves it; the same document where no rewrite matches."""
+        asked = document.get("model")
+        if not isinstance(asked, str) or not self._policies.now.rules:
+            return document
+        model = self._policies.now.served_by(asked, self._chance.random())
+        return document if model == asked else {**document, "model": model}
+
+    def request_of(self, document: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
+        """What scheduling sees of a request, with the priority of the objective that it names."""
+        return request_of(document, headers, self._policies.now)
 
     async def tokenize(self, request: Request, document: Mapping[str, Any]) -> None:
         """Where KV events tell what the replicas hold, the prompt's tokens are needed to look it up."""
@@ -284,7 +315,7 @@ class Proxy:
         route: Route,
         endpoint: Endpoint,
     ) -> None:
-        metrics, labels = self.metrics, (model, model)
+        metrics, labels = self.metrics, (self.metrics.model(exchange.asked), model)
         usage = read_usage(tail)
         metrics.response_bytes.labels(*labels).observe(size)
         if usage.prompt is not None:
@@ -355,7 +386,7 @@ def client_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
 
 
-def request_of(document: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
+def request_of(document: Mapping[str, Any], headers: Mapping[str, str], policy: Policy = NO_POLICY) -> Request:
     """What scheduling sees of an OpenAI request: its prompt, and what its headers ask for."""
     lower = {name.lower(): value for name, value in headers.items()}
     model = str(document.get("model") or "")
@@ -363,7 +394,8 @@ def request_of(document: Mapping[str, Any], headers: Mapping[str, str]) -> Reque
         TextPrompt(prompt_bytes(document), model=model, salt=str(document.get("cache_salt") or "")),
         model,
         lower,
-        fairness=lower.get("x-gateway-inference-fairness-id", "default-flow")[:63],
+        priority=policy.priority(lower),
+        fairness=(first_of(lower, FAIRNESS_HEADERS) or "default-flow")[:63],
         slo_ttft=_milliseconds(lower, "ttft"),
         slo_tpot=_milliseconds(lower, "tpot"),
     )

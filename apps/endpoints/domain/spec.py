@@ -45,10 +45,12 @@ class PublicModel(Spec):
 
 
 class Limits(Spec):
-    """What one key may use in a minute; left out: no limit."""
+    """What one key may use in a minute; left out: no limit. `band`: the priority band of its requests, of those that
+    the pools have (routing.flowControl.bands); without one they have priority 0."""
 
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+    band: Name | None = None
 
 
 class Keys(Spec):

@@ -43,6 +43,7 @@ def test_a_canary_gets_its_share_and_fail_over_comes_last() -> None:
         ({"models": {"a": {"backends": [{"pool": "x"}]}}}, r"models.a.backends\[0\].url must be a string"),
         ({"models": {"a": {"backends": [backend("x", weight=-1)]}}}, "weight must be a number"),
         ({"models": {"a": {"backends": [backend("x", wait=1)]}}}, "wait is not known"),
+        (document(limits={"default": {"band": 3}}), "band must be the name of a band"),
         (document(limits={"default": {"tokensPerMinute": 0}}), "tokensPerMinute must be a positive integer"),
         (document(color="red"), "color is not known"),
     ],

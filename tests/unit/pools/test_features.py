@@ -39,6 +39,8 @@ def test_every_path_and_option_has_a_row_and_every_row_says_what_it_rests_on() -
     for feature in features():
         assert feature.path or feature.command, feature.title
         assert feature.lacks or feature.runs != "no", f"{feature.title} is not run here: say what is lacking"
+        run = [name for name in feature.tests if name.startswith(("tests/integration/", "tests/e2e/"))]
+        assert run or feature.runs == "no", f"{feature.title} is said to run: name the test that runs it"
 
 
 def test_every_test_that_is_named_exists() -> None:

@@ -36,10 +36,11 @@ class PublicModel:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one key may do; None: as much as it likes."""
+    """What one key may do; None: as much as it likes. band: the priority band that its requests are of at a pool."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    band: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,16 @@ def _backends(where: str, value: object, *, weighted: bool) -> tuple[Backend, ..
 
 
 def _limits(where: str, value: object) -> Limits:
-    row = _mapping(where, value, {"requestsPerMinute", "tokensPerMinute"})
+    row = _mapping(where, value, {"requestsPerMinute", "tokensPerMinute", "band"})
+    band = row.get("band")
+    if band is not None and (not isinstance(band, str) or not band):
+        raise ConfigError(f"{where}.band must be the name of a band, not {band!r}")
     for name, number in row.items():
+        if name == "band":
+            continue
         if number is not None and (type(number) is not int or number < 1):
             raise ConfigError(f"{where}.{name} must be a positive integer, not {number!r}")
-    return Limits(row.get("requestsPerMinute"), row.get("tokensPerMinute"))
+    return Limits(row.get("requestsPerMinute"), row.get("tokensPerMinute"), band)
 
 
 def _mapping(where: str, value: object, known: set[str] | None) -> Mapping[str, Any]:
