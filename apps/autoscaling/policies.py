@@ -81,6 +81,8 @@ def _variant(
 ) -> VariantPolicy:
     count = variant.parallelism.accelerators
     free = facts.free.get(variant.accelerator)
+    nodes = facts.cluster.provisioning if facts.cluster is not None else None
+    brings = nodes.total_seconds() if nodes is not None else 0.0
     base = VariantPolicy(
         name=variant.name,
         minimum=variant.replicas.min,
@@ -90,8 +92,9 @@ def _variant(
         kv_tokens=_kv_tokens(variant, size, facts.kv_tokens.get(variant.name)),
         role=variant.role,
         accelerators=count,
-        startup=cold_start_seconds(),
-        available=free,
+        startup=cold_start_seconds() + (brings if free is not None and free < count else 0.0),
+        # where nodes come when they are asked for, what is free now is no bound
+        available=None if brings else free,
     )
     return replace(
         base,

@@ -40,6 +40,8 @@ _GROUP_VERSIONS = (
     "gateway.networking.k8s.io/v1",
     "monitoring.coreos.com/v1",
     "keda.sh/v1alpha1",
+    "kueue.x-k8s.io/v1beta1",
+    "kueue.x-k8s.io/v1beta2",
     "leaderworkerset.x-k8s.io/v1",
     "llm-d.ai/v1alpha2",
     "inference.networking.x-k8s.io/v1alpha2",

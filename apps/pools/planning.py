@@ -33,6 +33,7 @@ from apps.pools.domain.cost import Demand, cost_delta
 from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.manifests import POOL_UID, VARIANT, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.plan import MANAGER, address_of, key_of, sendable
+from apps.pools.domain.quotas import Limits, added_by, queue_faults, quota_faults
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
 from apps.pools.domain.sharing import Sharer, shares, sharing_sentence
 from apps.pools.domain.spec import PoolSpec
@@ -118,12 +119,15 @@ def make_plan(prospect: Prospect) -> Made:
             )
         missing = not live and not _namespace_there(kube, pool.namespace)
         selection = "" if missing else _selection(kube, pool, desired.objects)
+        limits = Limits() if missing else _limits(kube, pool)
     except (Unreachable, Throttled) as error:
         raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
     rendered = {address_of(manifest) for manifest in desired.objects}
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
     return Made(
-        review=_review(prospect, desired, live, answers, orphans, namespace_missing=missing, selection=selection),
+        review=_review(
+            prospect, desired, live, answers, orphans, namespace_missing=missing, selection=selection, limits=limits
+        ),
         rendered_hash=desired.declared_hash,
         objects=[fingerprint(obj) for obj in live.values()],
     )
@@ -157,10 +161,12 @@ def _review(
     *,
     namespace_missing: bool,
     selection: str,
+    limits: Limits,
 ) -> Review:
     spec = prospect.declared.spec
     replicas: dict[str, tuple[int, int]] = {}
     after: list[Demand] = []
+    added: dict[str, float] = {}
     held = {v: int(o["spec"].get("replicas", 1)) for o in live.values() if (v := _variant_of(o)) is not None}
     # what is adopted runs already, and is known by the variant that it becomes
     held |= {
@@ -175,16 +181,21 @@ def _review(
             wanted = held[variant.name] if prospect.external else wanted
             replicas[address_of(deployments[variant.name])] = (held[variant.name], wanted)
         after.append(_demand(spec, variant.name, wanted))
+        for resource, needed in added_by(deployments[variant.name], wanted - held.get(variant.name, 0)).items():
+            added[resource] = added.get(resource, 0.0) + needed
     before_spec = prospect.spec_before
     was = before_spec or spec
     before = [_demand(was, v.name, held.get(v.name, 0)) for v in was.variants]
     objects = review_objects(answers, orphans, replicas)
     cost = cost_delta(before, after, selectors.prices_of(prospect.cluster))
+    provisioning = cluster_spec(prospect.cluster).provisioning
     around = Surroundings(
         free=selectors.free_accelerators(prospect.cluster),
         namespace_missing=namespace_missing,
         read_only=cluster_spec(prospect.cluster).read_only,
         selection=selection,
+        bounds=(*quota_faults(added, limits.quotas, spec.namespace), *queue_faults(spec, limits.queues)),
+        provisioning=provisioning.total_seconds() if provisioning is not None else None,
         sharing=prospect.sharing,
     )
     return Review(
@@ -201,6 +212,19 @@ def _selection(kube: Kube, pool: Pool, objects: Sequence[Manifest]) -> str:
         return selected(kube, pool, objects).fault
     except (Forbidden, NotFound, NotServed):
         return ""
+
+
+def _limits(kube: Kube, pool: Pool) -> Limits:
+    """Quotas and queues of the namespace, as far as they may be seen."""
+    kinds = kube.resources()
+    quota, queue = kinds.get("ResourceQuota."), kinds.get("LocalQueue.kueue.x-k8s.io")
+    found: dict[str, list[Manifest]] = {}
+    for name, resource in (("quotas", quota), ("queues", queue)):
+        try:
+            found[name] = kube.list(resource, pool.namespace) if resource is not None else []
+        except (Forbidden, NotFound, NotServed):
+            return Limits()
+    return Limits(found["quotas"], found["queues"] if queue is not None else None)
 
 
 def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:

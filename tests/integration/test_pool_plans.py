@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from apps.clusters.errors import Conflict
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.core.domain.access import Role
@@ -478,3 +480,32 @@ def test_pods_that_the_pool_would_catch_and_should_not_are_named(api: Api, kube:
         kube.delete(inference, "theirs", NAMESPACE)
         kube.delete(kube.resource("Pod"), "debug", NAMESPACE)
     assert api.get(f"{POOLS}/chat/selected")["fault"] is None
+
+
+def test_quotas_queues_and_new_nodes_are_known_to_a_plan(api: Api, kube: Kube, cluster: EmbeddedCluster) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "team", "namespace": NAMESPACE},
+        "spec": {"hard": {"requests.nvidia.com/gpu": "1"}},
+    }
+    for obj in (namespace, quota):
+        with suppress(Conflict):
+            kube.create(obj, manager="kubectl")
+    try:
+        queued = variant_document(queue="team-a")
+        said = {w["message"] for w in plan(api, document("idea", variants=[queued]), "idea")["warnings"]}
+        assert any(
+            "ResourceQuota team of namespace serving leaves 1 of requests.nvidia.com/gpu, and 2" in s for s in said
+        )
+        assert any("goes through the queue team-a, and the cluster does not know LocalQueues" in s for s in said)
+    finally:
+        kube.delete(kube.resource("ResourceQuota"), "team", NAMESPACE)
+    h200 = {"resource": "nvidia.com/gpu", "product": "NVIDIA-H200", "free": 0, "largestNode": 8, "nodes": 1, "total": 8}
+    Cluster.objects.update(status={"accelerators": [h200]})
+    reasons = [w["reason"] for w in plan(api, document("idea"), "idea")["warnings"]]
+    assert "NotEnoughAccelerators" in reasons
+    declare(cluster_document(str(cluster.kubeconfig), provisioning="6m"))
+    [waits] = [w for w in plan(api, document("idea"), "idea")["warnings"] if w["reason"] == "WaitsForNodes"]
+    assert waits["message"].endswith("wait for new nodes, which take about 6m")

@@ -89,6 +89,8 @@ class ClusterSpec(Spec):
 
     `namespaces`: where pools may live; empty means anywhere. `prices`: of one accelerator per hour, by its name.
     `read_only`: nothing is ever written to the cluster. `prometheus`: read metrics there, not from the pods.
+    `provisioning`: how long its cluster-autoscaler or Karpenter takes to bring a node with accelerators; left out: what
+    is there is all that there is.
     """
 
     credentials: ClusterCredentials
@@ -98,3 +100,11 @@ class ClusterSpec(Spec):
     read_only: bool = False
     prometheus: PrometheusSpec | None = None
     limits: ClusterLimits = ClusterLimits()
+    provisioning: Duration | None = None
+
+    @field_validator("provisioning")
+    @classmethod
+    def _plausible(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and not timedelta(seconds=1) <= value <= timedelta(hours=2):
+            raise ValueError("is how long a new node takes, between 1s and 2h")
+        return value

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from apps.core.domain.units import format_duration
 from apps.pools.domain.cost import CostDelta
 from apps.pools.domain.review import ReviewedObject, Warned
 from apps.pools.domain.spec import PoolSpec
@@ -13,12 +15,15 @@ from apps.pools.domain.spec import PoolSpec
 @dataclass(frozen=True)
 class Surroundings:
     """What is known of the cluster around a plan. `free`: accelerators by name, absent where nobody has counted.
-    `selection`: what is wrong about the pods that its InferencePool would catch."""
+    `selection`: what is wrong about the pods that its InferencePool would catch. `bounds`: what quotas and queues of
+    the namespace do not leave room for. `provisioning`: seconds in which a new node comes, None where none does."""
 
     free: Mapping[str, int]
     namespace_missing: bool = False
     read_only: bool = False
     selection: str = ""
+    bounds: tuple[str, ...] = ()
+    provisioning: float | None = None
     # what a pool shares with whom, "" where it shares nothing
     sharing: str = ""
 
@@ -37,13 +42,15 @@ def warnings_of(
     for name, delta in cost.accelerators.items():
         free = around.free.get(name)
         if free is not None and delta.change > free:
-            found.append(
-                Warned(
-                    "NotEnoughAccelerators",
-                    f"{int(delta.change)} more {name} are asked for and {free} are free in the cluster: "
-                    "the other replicas will wait",
-                )
+            said = (
+                f"{int(delta.change)} more {name} are asked for and {free} are free in the cluster: the other replicas "
             )
+            if around.provisioning is None:
+                found.append(Warned("NotEnoughAccelerators", f"{said}will wait"))
+            else:
+                wait = format_duration(timedelta(seconds=around.provisioning))
+                found.append(Warned("WaitsForNodes", f"{said}wait for new nodes, which take about {wait}"))
+    found += [Warned("OverBounds", sentence) for sentence in around.bounds]
     found += _rolling(spec, held, around)
     if around.selection:
         found.append(Warned("SelectorCatches", around.selection))

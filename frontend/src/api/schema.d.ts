@@ -1,5 +1,5 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 0f16cbdee902a3048689ca4e9569952dd1dc3de7a4843f257f6d69255e76572e
+// schema-sha256: 3d21ebe44be0135285d3ac397c961f71aa0b9be497f3f73b83671dfb48415110
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -1907,6 +1907,8 @@ export interface components {
          *
          *     `namespaces`: where pools may live; empty means anywhere. `prices`: of one accelerator per hour, by its name.
          *     `read_only`: nothing is ever written to the cluster. `prometheus`: read metrics there, not from the pods.
+         *     `provisioning`: how long its cluster-autoscaler or Karpenter takes to bring a node with accelerators; left out: what
+         *     is there is all that there is.
          */
         ClusterSpecDocument: {
             credentials: components["schemas"]["ClusterClusterCredentials"];
@@ -1937,6 +1939,11 @@ export interface components {
             };
             /** @default null */
             prometheus?: components["schemas"]["ClusterPrometheusSpec"] | null;
+            /**
+             * Provisioning
+             * @default null
+             */
+            provisioning?: string | null;
             /**
              * Readonly
              * @default false
@@ -2050,9 +2057,15 @@ export interface components {
         };
         /**
          * Limits
-         * @description What one key may use in a minute; left out: no limit.
+         * @description What one key may use in a minute; left out: no limit. `band`: the priority band of its requests, of those that
+         *     the pools have (routing.flowControl.bands); without one they have priority 0.
          */
         EndpointLimits: {
+            /**
+             * Band
+             * @default null
+             */
+            band?: string | null;
             /**
              * Requestsperminute
              * @default null
