@@ -141,8 +141,8 @@ rendered from it, how they are proved, and what cannot be shown without hardware
 generated (`python manage.py features_page`); a test holds it fresh and renders every declaration.
 
 Proof: every manifest of every path, with the pairs of path, llm-d release, accelerator, option and way in, is held to
-the OpenAPI schemas of Kubernetes, to the CRDs' own schemas and CEL rules, to vLLM's flags (0.32 and 0.33), and to the
-parameters of each plugin of the picker ([{PROOF}](../{PROOF})). What must hold of each path is on
+the OpenAPI schemas of Kubernetes, to the CRDs' own schemas and CEL rules, to vLLM's flags (0.14, 0.25, 0.32, 0.33), and
+to the parameters of each plugin of the picker ([{PROOF}](../{PROOF})). What must hold of each path is on
 [a page of its own](concepts/paths.md). In the columns of the releases: what the picker filters and scores by.
 
 | feature | declared by | objects beside the usual | llm-d 0.5 | llm-d current | shown | lacks here | tests |
