@@ -39,16 +39,17 @@ def test_what_is_used_stays_and_what_is_not_goes(tmp_path: Path) -> None:
     events = connector(root / "now", chunks=4, tier={"enable_kv_events": True})
     with (
         run_engine(tmp_path, *SMALL, events, told(port), environment=FAST) as engine,
-        run_evictor(tmp_path, root, quota(40), "--engines", f"127.0.0.1:{port}", "--rate", "100000") as evictor,
+        run_evictor(tmp_path, root, quota(240), "--engines", f"127.0.0.1:{port}", "--rate", "100000") as evictor,
     ):
         wait_until(lambda: evictor.metric("engines") == 1, message="the evictor follows the engine")
         ask(engine, *range(5))
         wait_until(lambda: len(files(root / "now")) == 20, message="five prompts are in the folder")
-        # the first prompt is asked for again and again, while others come and go
-        for family in range(5, 17):
+        # the first prompt is asked for again and again, while others come and go: as many as fill the quota twice, for
+        # a quota of a few chunks would be less than what is kept free for what is written before it is noticed
+        for family in range(5, 120):
             ask(engine, 0, family)
-        wait_until(lambda: (evictor.metric('removed_files_total{reason="quota"}') or 0) >= 24, message="room is made")
-        wait_until(lambda: len(files(root / "now")) <= 40, message="the folder is within its quota")
+        wait_until(lambda: (evictor.metric('removed_files_total{reason="quota"}') or 0) >= 200, message="room is made")
+        wait_until(lambda: len(files(root / "now")) <= 240, message="the folder is within its quota")
         assert evictor.metric("blind") == 0
         assert (evictor.metric("uses_total") or 0) > 0
         before = cached(engine, "disk")

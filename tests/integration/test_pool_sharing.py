@@ -21,7 +21,7 @@ from apps.autoscaling import waking
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import inventory
 from apps.core.services import BundleRefused
-from apps.pools import services, sharing, standby
+from apps.pools import sharing, standby
 from apps.pools.domain.plan import Plan
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.selectors import cluster_of, spec_of
@@ -73,11 +73,6 @@ def pair(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
     claims = cluster.kube.resource("ResourceClaim", "resource.k8s.io")
     assert cluster.kube.list(claims, "serving") == [], "the claim went with the last of them"
     assert not SharedTurn.objects.exists()
-
-
-def want(name: str, awake: int) -> None:
-    wanted = services.Wanted("h200", awake, "autoscaler", asleep=1 - awake)
-    services.set_replica_targets(pool=pool(name), wanted=[wanted], actor="system:test")
 
 
 def ask(name: str, tokens: int = 3) -> Any:
@@ -208,10 +203,8 @@ def test_a_worker_killed_in_the_middle_of_a_hand_over(
 
 
 def test_a_look_that_is_older_than_a_word_rules_nothing(pair: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    want("chat", 1)
-    drain_until(lambda: SharedTurn.objects.filter(turn__holder=str(pool("chat").uid)).exists(), message="chat has it")
-    drain_until(lambda: condition("chat", "Standby")["reason"] == "Awake", message="chat serves")
-    want("chat", 0)
+    assert served("chat")
+    assert SharedTurn.objects.get().turn["holder"] == str(pool("chat").uid)
     seen = sharing._sightings
 
     def meanwhile(*args: Any) -> Any:

@@ -110,10 +110,9 @@ def test_empty_partitions_of_rows_go(pools: list[Pool]) -> None:
     assert "telemetry_signal_minute_20261120" in partitions._partitions(partitions.MINUTES)
     with clock.frozen(NOW):
         packing.pack_old()
-    assert partitions._partitions(partitions.MINUTES) == [
-        "telemetry_signal_minute_20261121",
-        "telemetry_signal_minute_20261122",
-    ]
+    # other tests may have made later ones
+    left = partitions._partitions(partitions.MINUTES)
+    assert left[:2] == ["telemetry_signal_minute_20261121", "telemetry_signal_minute_20261122"]
     with clock.frozen(NOW + timedelta(days=16)):
         services.retire()
     assert not BlockMinute.objects.exists()
