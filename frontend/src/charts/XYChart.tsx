@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { Table } from "../ui/Table";
@@ -40,17 +40,21 @@ interface Props {
   note?: string;
 }
 
-const [WIDTH, HEIGHT] = [560, 200];
+const HEIGHT = 200;
+/** Before the card's own width is known, and at least: below it the labels would lie over each other. */
+const [USUAL, LEAST] = [560, 340];
 const [LEFT, RIGHT, TOP, BOTTOM] = [62, 14, 12, 34];
 
 /** One quantity over another, where time is neither; the same as a table. */
 export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: Props) {
   const [asTable, setAsTable] = useState(false);
   const id = useId();
+  const [box, setBox] = useState<HTMLDivElement | null>(null);
+  const width = useWidth(box);
   const all = series.flatMap(({ points }) => points);
   const across = extent([...all.map((one) => one.x), ...at.map((one) => one.x)], x.from, x.isLog);
   const up = extent([...all.map((one) => one.y), ...level.map((one) => one.y)], y.from);
-  const px = (value: number) => LEFT + place(value, across) * (WIDTH - LEFT - RIGHT);
+  const px = (value: number) => LEFT + place(value, across) * (width - LEFT - RIGHT);
   const py = (value: number) => HEIGHT - BOTTOM - place(value, up) * (HEIGHT - TOP - BOTTOM);
   return (
     <figure className={styles.card} aria-labelledby={id} data-state={all.length === 0 ? "no_data" : "ok"}>
@@ -69,11 +73,11 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
         )}
         {all.length > 0 && asTable && <Twin title={title} x={x} y={y} series={series} />}
         {all.length > 0 && !asTable && (
-          <div className={styles.xy}>
-            <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}: ${y.title} over ${x.title}. The button above shows it as a table.`} preserveAspectRatio="none">
+          <div className={styles.xy} ref={setBox}>
+            <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={`${title}: ${y.title} over ${x.title}. The button above shows it as a table.`}>
               {ticks(up, 4).map((value) => (
                 <g key={value}>
-                  <line x1={LEFT} x2={WIDTH - RIGHT} y1={py(value)} y2={py(value)} stroke="var(--grid)" />
+                  <line x1={LEFT} x2={width - RIGHT} y1={py(value)} y2={py(value)} stroke="var(--grid)" />
                   <text x={LEFT - 6} y={py(value) + 4} textAnchor="end">
                     {y.format(value)}
                   </text>
@@ -84,13 +88,13 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
                   {x.format(value)}
                 </text>
               ))}
-              <text x={WIDTH - RIGHT} y={HEIGHT - 2} textAnchor="end">
+              <text x={width - RIGHT} y={HEIGHT - 2} textAnchor="end">
                 {x.title}
               </text>
               {level.map((one) => (
                 <g key={one.label}>
-                  <line x1={LEFT} x2={WIDTH - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
-                  <text x={WIDTH - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
+                  <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
+                  <text x={width - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
                     {one.label}
                   </text>
                 </g>
@@ -104,7 +108,7 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
                 </g>
               ))}
               {series.map(({ key, points, look }, index) => (
-                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} />
+                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
               ))}
             </svg>
           </div>
@@ -132,6 +136,20 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
 
 const NONE: never[] = [];
 
+/** Units of the drawing are pixels of the card, whatever its width. */
+function useWidth(box: HTMLElement | null): number {
+  const [width, setWidth] = useState(USUAL);
+  useEffect(() => {
+    if (box === null) return undefined;
+    const look = () => setWidth(Math.max(LEAST, box.clientWidth || USUAL));
+    look();
+    const resize = new ResizeObserver(look);
+    resize.observe(box);
+    return () => resize.disconnect();
+  }, [box]);
+  return width;
+}
+
 function place(value: number, { low, high, isLog }: Extent): number {
   return isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
 }
@@ -141,8 +159,8 @@ function Dot({ x, y, index }: { x: number; y: number; index: number }) {
   return index % 2 === 0 ? <circle cx={x} cy={y} r="4" fill="currentColor" /> : <path d={`M${x} ${y - 5}l5 5-5 5-5-5Z`} fill="currentColor" />;
 }
 
-function Drawn({ id, index, points, look }: { id: string; index: number; points: readonly XYPoint[]; look: XYSeries["look"] }) {
-  const { token, width, dash } = strokeOf(id, index);
+function Drawn({ id, index, points, look, width }: { id: string; index: number; points: readonly XYPoint[]; look: XYSeries["look"]; width: number }) {
+  const { token, width: stroke, dash } = strokeOf(id, index);
   const style = { color: `var(${token})` };
   if (look === "dots") {
     return (
@@ -151,7 +169,7 @@ function Drawn({ id, index, points, look }: { id: string; index: number; points:
           <g key={`${x} ${y} ${label}`}>
             <Dot x={x} y={y} index={index} />
             {label !== undefined && (
-              <text x={x + (x > WIDTH * 0.8 ? -8 : 8)} y={y + 4} textAnchor={x > WIDTH * 0.8 ? "end" : "start"}>
+              <text x={x + (x > width * 0.8 ? -8 : 8)} y={y + 4} textAnchor={x > width * 0.8 ? "end" : "start"}>
                 {label}
               </text>
             )}
@@ -161,7 +179,7 @@ function Drawn({ id, index, points, look }: { id: string; index: number; points:
     );
   }
   const path = points.map(({ x, y }, nth) => (nth === 0 ? `M${x} ${y}` : look === "step" ? `H${x}V${y}` : `L${x} ${y}`)).join("");
-  return <path d={path} style={style} fill="none" stroke="currentColor" strokeWidth={width} strokeDasharray={dash?.join(" ")} vectorEffect="non-scaling-stroke" />;
+  return <path d={path} style={style} fill="none" stroke="currentColor" strokeWidth={stroke} strokeDasharray={dash?.join(" ")} vectorEffect="non-scaling-stroke" />;
 }
 
 function Twin({ title, x, y, series }: Pick<Props, "title" | "x" | "y" | "series">) {
