@@ -134,7 +134,7 @@ def _pod_addresses(kubeconfig: str, settings: Settings) -> list[str]:
     if url.startswith("https://"):
         ca = cluster.get("certificate-authority-data")
         context = ssl.create_default_context(cadata=base64.b64decode(ca).decode() if ca else None)
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {user.get('token', '')}"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=REQUEST_SECONDS, context=context) as answer:  # noqa: S310
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {user.get('token', '')}"})  # noqa: S310  (the kubeconfig's server)
+    with urllib.request.urlopen(request, timeout=REQUEST_SECONDS, context=context) as answer:  # noqa: S310  (the API server)
         pods = json.load(answer)["items"]
     return sorted(pod["status"]["podIP"] for pod in pods if pod.get("status", {}).get("podIP"))

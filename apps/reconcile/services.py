@@ -125,7 +125,7 @@ def holding(lease: Lease, of: type[models.Model], *columns: str) -> Iterator[tup
     with transaction.atomic():
         with connection.cursor() as cursor:
             table, key, read = of._meta.db_table, of._meta.pk.column, ", ".join(columns or ("1",))
-            cursor.execute(f'SELECT {read} FROM "{table}" WHERE "{key}" = %s FOR UPDATE', [lease.uid])  # noqa: S608
+            cursor.execute(f'SELECT {read} FROM "{table}" WHERE "{key}" = %s FOR UPDATE', [lease.uid])  # noqa: S608  (our own names)
             row = cursor.fetchone()
         if not queue.hold(lease):
             raise LeaseLost(f"the lease on {lease.kind} {lease.uid} is lost")
@@ -142,7 +142,7 @@ def holding_several(leases: Sequence[Lease], of: type[models.Model], *columns: s
     wait = "SKIP LOCKED" if len(leases) > 1 else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT "{key}", {read} FROM "{table}" WHERE "{key}" = ANY(%s) ORDER BY "{key}" FOR UPDATE {wait}',  # noqa: S608
+            f'SELECT "{key}", {read} FROM "{table}" WHERE "{key}" = ANY(%s) ORDER BY "{key}" FOR UPDATE {wait}',  # noqa: S608  (our own names)
             [[lease.uid for lease in leases]],
         )
         rows = {uid: tuple(row) for uid, *row in cursor.fetchall()}

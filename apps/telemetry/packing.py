@@ -69,13 +69,13 @@ def _pack_some(table: PartitionedTable, blocks: BlockTable, end: datetime) -> in
     """Pack the oldest span before `end` that has rows, of some pools; how many blocks that made."""
     with connection.cursor() as cursor:
         # names of tables are ours
-        cursor.execute(f"SELECT min(at) FROM {table.name} WHERE at <= %s", [end])  # noqa: S608
+        cursor.execute(f"SELECT min(at) FROM {table.name} WHERE at <= %s", [end])  # noqa: S608  (our own names)
         row = cursor.fetchone()
         if row is None or row[0] is None:
             return 0
         start = blocks.start_of(row[0])
         cursor.execute(
-            f"SELECT DISTINCT pool FROM {table.name} WHERE at > %s AND at <= %s LIMIT %s",  # noqa: S608
+            f"SELECT DISTINCT pool FROM {table.name} WHERE at > %s AND at <= %s LIMIT %s",  # noqa: S608  (our own names)
             [start, start + blocks.span, _POOLS_AT_ONCE],
         )
         pools = [pool for (pool,) in cursor.fetchall()]
@@ -90,7 +90,7 @@ def _pack(table: PartitionedTable, blocks: BlockTable, start: datetime, pools: S
     rows: dict[UUID, dict[str, list[Signals]]] = {pool: {} for pool in pools}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT pool, data FROM {blocks.table.name} WHERE start = %s AND pool = ANY(%s)",  # noqa: S608
+            f"SELECT pool, data FROM {blocks.table.name} WHERE start = %s AND pool = ANY(%s)",  # noqa: S608  (our own names)
             [start, list(pools)],
         )
         for pool, data in cursor.fetchall():
@@ -99,11 +99,11 @@ def _pack(table: PartitionedTable, blocks: BlockTable, start: datetime, pools: S
             # behind what the block had: the later one of a moment wins
             rows[pool].setdefault(variant, []).append(row)
         cursor.executemany(
-            f"INSERT INTO {blocks.table.name} (pool, start, data) VALUES (%s, %s, %s) "  # noqa: S608
+            f"INSERT INTO {blocks.table.name} (pool, start, data) VALUES (%s, %s, %s) "  # noqa: S608  (our own names)
             "ON CONFLICT (pool, start) DO UPDATE SET data = EXCLUDED.data",
             [(pool, start, pack(found)) for pool, found in rows.items()],
         )
         cursor.execute(
-            f"DELETE FROM {table.name} WHERE at > %s AND at <= %s AND pool = ANY(%s)",  # noqa: S608
+            f"DELETE FROM {table.name} WHERE at > %s AND at <= %s AND pool = ANY(%s)",  # noqa: S608  (our own names)
             [start, end, list(pools)],
         )

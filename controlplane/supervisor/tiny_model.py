@@ -16,7 +16,7 @@ def main(folder: str) -> None:
     special = ["<s>", "</s>"]
     trainer = trainers.BpeTrainer(vocab_size=900, special_tokens=special, initial_alphabet=alphabet)
     tokenizer.train_from_iterator(text, trainer)
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")  # noqa: S106
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")  # noqa: S106  (words of a vocabulary)
     wrapped.chat_template = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
     wrapped.save_pretrained(folder)
     torch.manual_seed(0)

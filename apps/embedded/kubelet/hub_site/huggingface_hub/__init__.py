@@ -39,11 +39,11 @@ def snapshot_download(repo_id: str, *, revision: str = "main") -> str:
         raise RevisionNotFoundError(f"404 Client Error.\n\nRevision Not Found for url: {url}.")
     if organisation == "huge":
         raise OSError(28, "No space left on device")
-    commit = revision if len(revision) == 40 else hashlib.sha1(f"{repo_id}@{revision}".encode()).hexdigest()  # noqa: S324
+    commit = revision if len(revision) == 40 else hashlib.sha1(f"{repo_id}@{revision}".encode()).hexdigest()  # noqa: S324  (as git names things)
     root = Path(os.environ["HF_HOME"]) / "hub" / f"models--{repo_id.replace('/', '--')}"
     weights = hashlib.sha256(commit.encode()).digest() * 2048
     for name, content in (("config.json", b"{}"), ("model.safetensors", weights)):
-        named = hashlib.sha256(content) if name.endswith("tensors") else hashlib.sha1(content)  # noqa: S324
+        named = hashlib.sha256(content) if name.endswith("tensors") else hashlib.sha1(content)  # noqa: S324  (as git names things)
         blob = root / "blobs" / named.hexdigest()
         blob.parent.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(content[:-1] if organisation == "broken" else content)
