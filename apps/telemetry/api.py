@@ -19,6 +19,7 @@ from apps.telemetry import selectors
 from apps.telemetry.domain.charts import MAX_POINTS, Chart, Panel, catalogue_entry, choose_step, draw, failed
 from apps.telemetry.domain.panels import PANELS
 from apps.telemetry.domain.replicas import WINDOW, compare
+from apps.telemetry.domain.tracks import TRACK, TRACKS
 from apps.telemetry.ranges import range_of
 from apps.telemetry.rows import statement_deadline
 from apps.telemetry.thresholds import thresholds_of
@@ -40,6 +41,9 @@ _RANGE = [
     OpenApiParameter("to", str, description="Unix seconds or ISO 8601; now when left out."),
     OpenApiParameter("step", str, description="Seconds between points; a round one for the range when left out."),
     OpenApiParameter("variant", str, description="Of one variant only."),
+    OpenApiParameter(
+        "track", str, enum=list(TRACKS), description="Of canaries only, or of what ran beside them; engines' charts."
+    ),
 ]
 
 
@@ -79,7 +83,7 @@ class PanelPoints(APIView):
             raise Malformed(
                 f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
             )
-        variant = _variant(request, pool)
+        variant = _track(request) or _variant(request, pool)
         window = chart.window(step, selectors.INTERVAL)
         try:
             # a chart that takes longer is no use to anybody, and holds up others
@@ -129,6 +133,15 @@ class ReplicaSignals(APIView):
                 },
             }
         )
+
+
+def _track(request: Request) -> str:
+    wanted = request.query_params.get("track", "")
+    if wanted and wanted not in TRACKS:
+        raise Malformed(f"`track` is {' or '.join(TRACKS)}, not {wanted[:40]}.")
+    if wanted and request.query_params.get("variant"):
+        raise Malformed("Ask for a `track` or for a `variant`, not for both: a track is of all variants.")
+    return f"{TRACK}{wanted}" if wanted else ""
 
 
 def _variant(request: Request, pool: DeclaredObject) -> str:

@@ -19,6 +19,7 @@ from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta, supplement
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import ROLE, AcceleratorUse, Reading, Signals, combine
+from apps.telemetry.domain.tracks import TRACK
 from apps.telemetry.reading import read_all
 from apps.telemetry.scrape import Scraped, Target
 from apps.telemetry.services import ReplicaReading, Tick, Totals
@@ -86,6 +87,8 @@ def _tick(
     for pool in pools:
         engines: dict[str, list[Reading]] = {}
         gateways: list[Reading] = []
+        tracks = _tracks(pool)
+        members_of: dict[str, list[Reading]] = {}
         for target in pool.targets:
             answer = scraped[target.key]
             if answer.reading is None and target.key in pool.leaving:
@@ -95,6 +98,8 @@ def _tick(
                 gateways.append(reading)
                 continue
             engines.setdefault(target.variant, []).append(reading)
+            if target.key in tracks:
+                members_of.setdefault(tracks[target.key], []).append(reading)
             replicas[target.key] = ReplicaReading(
                 pool.pool, target.variant, target.name, reading.reading, reading.delta, reading.reason
             )
@@ -110,6 +115,8 @@ def _tick(
             )
             row = replace(row, sources={**row.sources, **_sources(pool, scraped)})
             rows[(pool.pool, key)] = row if row.reason or members else _silent(row, pool)
+        for key, members in members_of.items():
+            rows[(pool.pool, key)] = combine(at.timestamp(), seconds, members, {})
     return Tick(at=at, rows=rows, totals=totals, replicas=replicas)
 
 
@@ -151,6 +158,13 @@ def _groups(pool: PoolTargets) -> dict[str, list[str]]:
         for role in sorted(roles):
             groups[f"{ROLE}{role}"] = [variant for variant in pool.variants if pool.roles.get(variant) == role]
     return groups
+
+
+def _tracks(pool: PoolTargets) -> dict[str, str]:
+    """Key of a target -> the row of its track; those of variants that have both a canary and others."""
+    engines = [target for target in pool.targets if target.kind == "engine" and target.key not in pool.leaving]
+    both = {one.variant for one in engines if one.canary} & {one.variant for one in engines if not one.canary}
+    return {one.key: f"{TRACK}{'canary' if one.canary else 'stable'}" for one in engines if one.variant in both}
 
 
 def _held(pool: PoolTargets, variants: Sequence[str]) -> list[AcceleratorUse] | None:

@@ -31,7 +31,7 @@ class Target:
     """One process: `key` (the pod's uid) lasts as long as the pod; `name` is for people; `url` its metrics page.
 
     `variant`: of an engine; an endpoint picker ("gateway") has none. `classes`: what a picker's page is read for beside
-    all of its requests.
+    all of its requests. `canary`: newer than other engines of its variant that run beside it.
     """
 
     key: str
@@ -41,6 +41,7 @@ class Target:
     kind: Literal["engine", "gateway"] = "engine"
     namespace: str = ""
     classes: tuple[TrafficClass, ...] = ()
+    canary: bool = False
 
 
 _READERS: Mapping[str, tuple[Callable[[str], PageReading], str]] = {

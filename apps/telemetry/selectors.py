@@ -90,8 +90,9 @@ def signals_of(
     """Rows in (start, end] in order of time, with the JSON `columns` that are asked for, or only `names`, as
     `column:name`.
 
-    `variant`: "" for the pool, a variant's name, or "role:decode". Each moment comes from one table: the longest rows
-    that divide `step` (seconds), or whose finer rows are gone, then finer ones up to the raw rows of this minute.
+    `variant`: "" for the pool, a variant's name, "role:decode" or "track:canary". Each moment comes from one table: the
+    longest rows that divide `step` (seconds), or whose finer rows are gone, then finer ones up to the raw rows of this
+    minute.
     """
     progress = Progress.objects.filter(id=1).first()
     now = clock.now()

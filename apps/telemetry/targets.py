@@ -32,6 +32,7 @@ from apps.telemetry.domain.pods import (
     replica_states,
 )
 from apps.telemetry.domain.signals import ROLE, AcceleratorUse
+from apps.telemetry.domain.tracks import canaries
 from apps.telemetry.scrape import Target
 
 __all__ = ["PoolTargets", "find_targets"]
@@ -142,13 +143,14 @@ def _of_pool(
     engines = []
     by_variant: dict[str, list[Mapping[str, Any]]] = {}
     for pod in pods:
-        metadata = pod["metadata"]
-        labels = metadata.get("labels") or {}
-        picker = labels.get(COMPONENT) == COMPONENT_PICKER
-        variant = "" if picker else labels.get(VARIANT, "")
-        if not picker:
+        if not _is_picker(pod):
             engines.append(pod)
-            by_variant.setdefault(variant, []).append(pod)
+            by_variant.setdefault(_variant(pod), []).append(pod)
+    living = ([pod for pod in members if not is_terminating(pod)] for members in by_variant.values())
+    newer = frozenset[str]().union(*map(canaries, living))
+    for pod in pods:
+        metadata = pod["metadata"]
+        picker = _is_picker(pod)
         url = metrics_url(pod, PICKER_PORTS) if picker else metrics_url(pod)
         if url is None or not is_ready(pod):
             continue
@@ -157,11 +159,12 @@ def _of_pool(
             Target(
                 metadata["uid"],
                 metadata["name"],
-                variant,
+                "" if picker else _variant(pod),
                 url,
                 kind,
                 metadata.get("namespace") or pool.namespace,
                 classes if picker else (),
+                canary=metadata["uid"] in newer,
             )
         )
         if is_terminating(pod):
@@ -176,6 +179,14 @@ def _of_pool(
     replicas[""] = replica_states(engines, _sum(desired, variants))
     held = {row["name"]: _held(row, by_variant.get(row["name"], []), prices) for row in _rows(pool)}
     return PoolTargets(pool.uid, variants, tuple(targets), replicas, frozenset(leaving), roles=roles, held=held)
+
+
+def _is_picker(pod: Mapping[str, Any]) -> bool:
+    return (pod["metadata"].get("labels") or {}).get(COMPONENT) == COMPONENT_PICKER
+
+
+def _variant(pod: Mapping[str, Any]) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(VARIANT, ""))
 
 
 def _prometheus(cluster: Cluster) -> Prometheus | None:

@@ -165,6 +165,46 @@ def test_a_tick_stores_what_happened_by_pool_and_variant(world: World) -> None:
     assert world.rows("slow")[1].counts["requests"] == 10
 
 
+def test_canaries_and_those_beside_them_have_rows_of_their_own(world: World) -> None:
+    new, old = Engine("chat-fast-1"), world.engines["fast"]
+
+    def tick(*targets: Target) -> None:
+        world.now += timedelta(seconds=10)
+        found = PoolTargets(world.pool, ("fast", "slow"), targets, world.replicas)
+        with clock.frozen(world.now):
+            run_tick(lambda: [found])
+
+    canary, others = (
+        replace(new.target("fast"), canary=True),
+        (old.target("fast"), world.engines["slow"].target("slow")),
+    )
+    tick(canary, *others)
+    new.serve(5, prompt=50, cached=0, within=0.5)
+    old.serve(20, prompt=200, cached=0)
+    world.engines["slow"].serve(7, prompt=70, cached=0)
+    tick(canary, *others)
+    # the other variant has no canary: it is no part of the comparison
+    assert [world.rows(f"track:{name}")[1].counts["requests"] for name in ("canary", "stable")] == [5, 20]
+    assert world.rows("")[1].counts["requests"] == 32
+    tick(*others)
+    assert len(world.rows("track:canary")) == len(world.rows("track:stable")) == 2
+    new.stop()
+
+    Pool.objects.create(
+        uid=world.pool, team="default", name="chat", namespace="serving", spec={"variants": [{"name": "fast"}]},
+        created_at=START, updated_at=START,
+    )  # fmt: skip
+    api = api_of(person("ada", superuser=True, default=Role.ADMIN))
+    panel = "teams/default/pools/chat/panels/ttft"
+    with clock.frozen(world.now):
+        drawn = {name: api.get(f"{panel}?track={name}") for name in ("canary", "stable")}
+        refused = [api.send("GET", f"{panel}?{query}") for query in ("track=x", "track=canary&variant=fast")]
+    p95 = {name: [value for _, value in one["series"][1]["points"] if value is not None] for name, one in drawn.items()}
+    assert all(0.1 < value <= 0.5 for value in p95["canary"]) and all(value <= 0.1 for value in p95["stable"])
+    assert p95["canary"] and p95["stable"]
+    assert [answer.status_code for answer in refused] == [400, 400]
+
+
 def test_a_message_delivered_twice_makes_one_tick(world: World) -> None:
     assert world.tick() is not None
     assert world.tick(1.0) is None

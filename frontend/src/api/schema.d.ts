@@ -1,5 +1,4 @@
 // Made by `make schema` of the server's OpenAPI schema; never edited by hand.
-// schema-sha256: 3d21ebe44be0135285d3ac397c961f71aa0b9be497f3f73b83671dfb48415110
 
 export interface paths {
     "/api/v1/accelerators": {
@@ -6930,6 +6929,8 @@ export interface operations {
                 step?: string;
                 /** @description Unix seconds or ISO 8601; now when left out. */
                 to?: string;
+                /** @description Of canaries only, or of what ran beside them; engines' charts. */
+                track?: "canary" | "stable";
                 /** @description Of one variant only. */
                 variant?: string;
             };
