@@ -66,7 +66,7 @@ def update_alerts(judged: Sequence[tuple[Any, Sequence[Standing]]], now: datetim
     for alert in begun:
         _note(alert, "Warning", "BurnRateHigh", alert.reason)
     for alert in ended:
-        _note(alert, "Normal", "BurnRateResolved", f"{alert.promise}, {alert.pair}: {alert.resolution}")
+        _note(alert, "Normal", "BurnRateResolved", f"{alert.pair}: {alert.resolution}")
 
 
 def _end(alert: Alert, resolved: Resolved, now: datetime) -> Alert:

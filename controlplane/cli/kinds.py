@@ -80,6 +80,12 @@ def _accelerators(document: dict[str, Any]) -> str:
     return ", ".join(dict.fromkeys(v.get("accelerator") or "cpu" for v in variants))
 
 
+def _target(document: dict[str, Any]) -> str:
+    """What an SLO is about, as it is named on the command line: `pool/chat`."""
+    ref = (document.get("spec") or {}).get("targetRef") or {}
+    return f"{ref.get('kind', 'Pool').lower()}/{ref['name']}" if ref.get("name") else ""
+
+
 def _objectives(document: dict[str, Any]) -> str:
     objectives = (document.get("spec") or {}).get("objectives") or []
     return ", ".join(
@@ -138,7 +144,7 @@ KINDS: tuple[Kind, ...] = (
         "slos",
         (),
         (
-            Column("TARGET", _at("spec", "targetRef", "name")),
+            Column("TARGET", _target),
             Column("STATE", _at("status", "state")),
             Column("ATTAINED", _of_worst("attained")),
             Column("BUDGET LEFT", _of_worst("budgetLeft")),

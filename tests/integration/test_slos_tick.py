@@ -74,8 +74,9 @@ def test_a_tick_judges_what_minutes_say(pool: Pool, api: Api) -> None:
     status = slo["status"]
     met = next(c for c in status["conditions"] if c["type"] == "Met")
     assert (met["status"], met["reason"], met["observedGeneration"]) == ("True", "Met", 1)
-    assert (
-        "97% against 95% of ttft within 500ms over 1d; 40% of the error budget is left" in status["summary"]["message"]
+    assert status["summary"]["message"].startswith(
+        "97 % against the promise that 95 % of requests have TTFT within 500 ms over 1 d; "
+        "40 % of the error budget is left"
     )
     objective, errors = status["objectives"]
     assert (objective["attained"], objective["exact"], objective["events"], objective["bad"]) == (
@@ -126,7 +127,7 @@ def test_unknown_time_is_neither_good_nor_bad(pool: Pool, api: Api) -> None:
     tick(START + timedelta(minutes=120))
     (objective,) = SLO.objects.get().status["objectives"]
     assert (objective["attained"], objective["knownShare"], objective["state"]) == (1.0, 0.5, "Met")
-    assert "50% of the time was measured" in objective["message"]
+    assert "50 % of the time was measured" in objective["message"]
     assert next(b for b in objective["burn"] if b["window"] == "5m")["state"] == "unknown"
     # telemetry itself stops: after a while the time that passes is unknown too
     tick(START + timedelta(minutes=180))

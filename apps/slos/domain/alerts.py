@@ -13,6 +13,7 @@ __all__ = ["AlertKey", "Fired", "Resolved", "transitions"]
 
 # an open alert ends when the short window burns clearly less than its factor, not a hair below it
 _CLEAR = 0.9
+_SPOKEN = {"5m": "5 min", "30m": "30 min", "1h": "1 h", "6h": "6 h", "3d": "3 d"}
 
 
 class AlertKey(NamedTuple):
@@ -65,17 +66,19 @@ def transitions(standings: Sequence[Standing], open_: Iterable[AlertKey]) -> tup
 def _fired(key: AlertKey, one: Standing, pair: Pair) -> Fired:
     short, long = one.burns[pair.short].least or 0.0, one.burns[pair.long].least or 0.0
     first, _, second = pair.name.partition("/")
-    windows = f"{short:.3g} (last {first}) and {long:.3g} (last {second})" if second else f"{long:.3g}"
-    reason = (
-        f"The error budget of {one.promise} burns too fast: {windows}, {pair.factor:.3g} or more alerts. {one.sentence}"
-    )
+    last = _SPOKEN.get(first, first), _SPOKEN.get(second, second)
+    windows = f" over the last {last[0]} and {long:.3g} times over the last {last[1]}" if second else " over its window"
+    rate = short if second else long
+    # the sentence behind it says whose budget it is
+    reason = f"The error budget burns {rate:.3g} times too fast{windows}; {pair.factor:.3g} alerts. {one.sentence}"
     return Fired(key, pair.severity, one.promise, reason, pair.factor, short, long)
 
 
 def _over(pair: Pair, burns: Mapping[float, Burn]) -> str | None:
     short, long = burns[pair.short], burns[pair.long]
     if short.state == "no_traffic":
-        return f"Nothing was asked in the last {pair.name.partition('/')[0]}."
+        first = pair.name.partition("/")[0]
+        return f"Nothing was asked in the last {_SPOKEN.get(first, first)}."
     if short.least is not None and short.least < _CLEAR * pair.factor:
         return f"The burn rate fell to {short.least:.3g}."
     if long.least is not None and long.least < _CLEAR * pair.factor:

@@ -79,7 +79,7 @@ def _rules(
             "labels": {**labels, "severity": "ticket"},
             "annotations": {
                 "summary": f"SLO {labels['slo']} of {_whose(labels)} is not counted: no bucket at its threshold.",
-                "description": f"{promise}: the histogram has no bucket with {bucket}. Choose a threshold "
+                "description": f"Promised: {promise}. The histogram has no bucket with {bucket}. Choose a threshold "
                 "that is a bucket's edge, or measure it at the engine, whose grid Lamplight renders.",
             },
         }
@@ -96,7 +96,7 @@ def _burning(objective: Objective, pair: Pair, labels: dict[str, str], promise: 
         "annotations": {
             "summary": f"The error budget of SLO {labels['slo']} ({_whose(labels)}) burns "
             f"{pair.factor:.3g} times too fast.",
-            "description": f"{promise}: over {pair.name} the share of bad events is "
+            "description": f"Promised: {promise}. Over {pair.name} the share of bad events is "
             "{{ $value | humanizePercentage }}. lamp describe slo shows attainment and budget.",
         },
     }

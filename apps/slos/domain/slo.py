@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -9,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Name, Spec
-from apps.core.domain.units import Duration, Fraction, format_duration, format_fraction
+from apps.core.domain.units import Duration, Fraction, format_duration
+from apps.slos.domain.words import duration_in_words, fraction_in_words
 from apps.telemetry.domain.classes import TrafficClass
 
 __all__ = ["Metric", "Objective", "SLOSpec", "Source", "TargetRef", "Traffic"]
@@ -17,6 +19,7 @@ __all__ = ["Metric", "Objective", "SLOSpec", "Source", "TargetRef", "Traffic"]
 Metric = Literal["ttft", "e2e", "tpot", "itl", "errors"]
 Source = Literal["gateway", "engine"]
 _LONGEST_WINDOW = timedelta(days=400)
+_SPOKEN: Mapping[Metric, str] = {"ttft": "TTFT", "e2e": "E2E latency", "tpot": "TPOT", "itl": "ITL"}
 
 
 class TargetRef(Spec):
@@ -83,13 +86,15 @@ class Objective(Spec):
         return None if self.threshold is None else self.threshold.total_seconds()
 
     def sentence(self, traffic: Traffic | None = None) -> str:
-        """What is promised: "95% of ttft within 500ms over 28d"; with `traffic` also to whom: "95% of e2e of tenant
-        acme within 5s over 28d"."""
-        share, window = format_fraction(self.fraction), format_duration(self.window)
+        """What is promised: "95 % of requests have TTFT within 500 ms over 28 d"; with `traffic` also to whom: "95 % of
+        requests of tenant acme have E2E latency within 5 s over 28 d"."""
         whose = "" if traffic is None else f" of {traffic.sentence()}"
+        who = f"{fraction_in_words(self.fraction)} of {'tokens' if self.metric == 'itl' else 'requests'}{whose}"
         if self.threshold is None:
-            return f"{share} of requests{whose} without error over {window}"
-        return f"{share} of {self.metric}{whose} within {format_duration(self.threshold)} over {window}"
+            kept = "are served without error"
+        else:
+            kept = f"have {_SPOKEN[self.metric]} within {duration_in_words(self.threshold)}"
+        return f"{who} {kept} over {duration_in_words(self.window)}"
 
 
 class Traffic(Spec):

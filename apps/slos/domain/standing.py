@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from apps.core.domain.conditions import Condition, format_time
-from apps.core.domain.units import format_fraction
 from apps.slos.domain.attainment import Budget, Span, Within, budget_of, within
 from apps.slos.domain.burn import MIN_KNOWN, WINDOWS, Burn, Pair, burn_of, exhausted_in, holds, pairs_of
 from apps.slos.domain.slo import Objective, SLOSpec, Source, Traffic
+from apps.slos.domain.words import duration_in_words, share_in_words, time_in_words
 
 __all__ = [
-    "Standing", "State", "met_condition", "ready_condition", "stand", "status_of", "windows_of", "words_for_seconds",
+    "Standing", "State", "met_condition", "ready_condition", "stand", "status_of", "windows_of",
 ]  # fmt: skip
 
 State = Literal["Met", "AtRisk", "Breached", "Undecided", "NoTraffic", "NoData"]
@@ -107,18 +106,18 @@ def _sentence(
 ) -> str:
     if share is None:
         if state == "NoTraffic":
-            return f"Nothing was asked in the window of {promise}."
-        return f"Nothing was measured in the window of {promise}."
-    got = _percent(share.low) if share.exact else f"{_percent(share.low)} to {_percent(share.high)}"
-    first = f"{got} against {promise}"
+            return f"Nothing was asked that the promise could be kept for: {promise}."
+        return f"Nothing was measured that would tell whether {promise}."
+    got = share_in_words(share.low) if share.exact else f"{share_in_words(share.low)} to {share_in_words(share.high)}"
+    first = f"{got} against the promise that {promise}"
     if state == "Undecided":
         return f"{first}: the threshold lies inside of a bucket{_nearest(objective, edges)}."
     if state == "NoData":
-        return f"{first}, but only {_percent(span.known_share)} of the time was measured."
+        return f"{first}, but only {share_in_words(span.known_share)} of the time was measured."
     parts = [first]
     if budget.left is not None:
         parts.append(
-            f"{_percent(budget.left)} of the error budget is left"
+            f"{share_in_words(budget.left)} of the error budget is left"
             if budget.left >= 0
             else f"the error budget is overspent {1 - budget.left:.1f} times"
         )
@@ -126,9 +125,9 @@ def _sentence(
     if firing:
         parts.append(f"burning at least {firing[0].factor:.3g} times too fast over {firing[0].name}")
     if gone and state != "Breached":
-        parts.append(f"at this rate it is used up in {words_for_seconds(gone)}")
+        parts.append(f"at this rate it is used up in {time_in_words(gone)}")
     if span.known_share < 0.99:
-        parts.append(f"{_percent(span.known_share)} of the time was measured")
+        parts.append(f"{share_in_words(span.known_share)} of the time was measured")
     return "; ".join(parts) + "."
 
 
@@ -138,7 +137,7 @@ def _nearest(objective: Objective, edges: Sequence[float]) -> str:
         return ""
     below = max((edge for edge in edges if edge <= threshold), default=None)
     above = min((edge for edge in edges if edge >= threshold), default=None)
-    near = " or ".join(f"{edge * 1000:g}ms" for edge in (below, above) if edge is not None)
+    near = " or ".join(duration_in_words(timedelta(seconds=edge)) for edge in (below, above) if edge is not None)
     return f"; {near} would be counted exactly"
 
 
@@ -248,20 +247,6 @@ def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int
     return Condition(
         "Ready", "False", "NotMeasured", f"Nothing of {where} was read in the last five minutes: {mend}.", generation
     )
-
-
-def _percent(share: float) -> str:
-    text = format_fraction(Decimal(f"{share:.4f}"))
-    return ">99.99%" if text == "100%" and share < 1 else text
-
-
-def words_for_seconds(seconds: float) -> str:
-    """A duration as people say it: 40 min, 5.2 h, 12 d."""
-    if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} min"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.2g} h"
-    return f"{seconds / 86_400:.2g} d"
 
 
 def _short(value: float | None) -> float | None:

@@ -115,6 +115,20 @@ def test_a_table_for_people_with_the_shared_objects(server: Server) -> None:
     assert server.seen[0][3]["Authorization"] == "Bearer lamp_secret"
 
 
+def test_a_list_of_slos_says_what_each_is_about(server: Server) -> None:
+    slos = [
+        {
+            "metadata": {"name": name, "team": "default"},
+            "spec": {"targetRef": {"kind": kind, "name": "chat"}, "objectives": []},
+        }
+        for name, kind in (("fast", "Pool"), ("public", "Endpoint"))
+    ]
+    server.on("GET", "/api/v1/teams/default/slos", (200, {"items": slos, "next": None}))
+    server.on("GET", "/api/v1/teams/platform/slos", (200, {"items": [], "next": None}))
+    rows = [line.split() for line in lamp("get", "slos").stdout.splitlines()]
+    assert [row[2] for row in rows] == ["TARGET", "pool/chat", "endpoint/chat"]
+
+
 def test_lists_are_read_page_by_page(server: Server) -> None:
     second = {**POOL, "metadata": {**POOL["metadata"], "name": "other"}}
     server.on("GET", "/api/v1/pools", (200, {"items": [POOL], "next": "c2"}), (200, {"items": [second], "next": None}))

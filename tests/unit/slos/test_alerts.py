@@ -37,7 +37,10 @@ def test_a_fast_burn_begins_and_ends_an_alert() -> None:
     assert [one.key for one in fired] == [FAST]
     assert resolved == []
     assert fired[0].severity == "page"
-    assert "burns too fast: 18 (last 5m) and 18 (last 1h), 13.4 or more alerts" in fired[0].reason
+    assert (
+        "burns 18 times too fast over the last 5 min and 18 times over the last 1 h; 13.4 alerts. 99.9 % against"
+        in fired[0].reason
+    )
     # still burning: nothing new
     assert transitions(burning, [FAST]) == ([], [])
     fired, resolved = transitions([standing({3600.0: 0.9})], [FAST])
@@ -57,7 +60,7 @@ def test_silence_is_no_recovery() -> None:
 def test_no_traffic_ends_an_alert() -> None:
     spans = {w: Span(w, Tally(0, 0, 0, w, w)) for w in windows_of(OBJECTIVE)}
     _, resolved = transitions([stand(OBJECTIVE, spans)], [FAST])
-    assert resolved[0].reason.startswith("Nothing was asked in the last 5m.")
+    assert resolved[0].reason.startswith("Nothing was asked in the last 5 min.")
 
 
 def test_an_objective_that_is_gone_ends_its_alerts() -> None:

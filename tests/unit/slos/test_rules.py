@@ -106,7 +106,10 @@ def test_the_rules_of_one_tenant_of_an_endpoint_name_both() -> None:
     assert recorded["labels"]["traffic"] == "tenant=acme,priority=10"
     burning = next(rule for rule in group["rules"] if rule.get("alert") == "LamplightErrorBudgetBurn")
     assert "(endpoint front) burns" in burning["annotations"]["summary"]
-    assert "of e2e of tenant acme at priority 10 within 500ms" in burning["annotations"]["description"]
+    assert (
+        "of requests of tenant acme at priority 10 have E2E latency within 500 ms"
+        in burning["annotations"]["description"]
+    )
 
 
 def test_a_missing_bucket_is_an_alert_of_its_own() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.core.domain.refusals import Invalid
-from apps.slos.domain.slo import SLOSpec
+from apps.slos.domain.slo import Objective, SLOSpec
 
 GOOD: dict[str, Any] = {
     "targetRef": {"kind": "Pool", "name": "chat"},
@@ -77,3 +77,20 @@ def test_what_makes_no_sense_is_refused(value: Any, pointer: str, sentence: str)
     (fault,) = refused.value.faults
     assert fault.pointer == pointer
     assert sentence in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "95 % of requests have TTFT within 500 ms over 28 d"),
+        ({"metric": "itl", "threshold": "50ms"}, "95 % of tokens have ITL within 50 ms over 28 d"),
+        ({"metric": "tpot", "threshold": "90s", "window": "1h"}, "95 % of requests have TPOT within 90 s over 1 h"),
+        (
+            {"metric": "errors", "threshold": None, "fraction": "99.95%"},
+            "99.95 % of requests are served without error over 28 d",
+        ),
+    ],
+)  # fmt: skip
+def test_a_promise_reads_as_a_sentence(changes: dict[str, Any], sentence: str) -> None:
+    values = {"metric": "ttft", "threshold": "500ms", "fraction": "95%", "window": "28d", **changes}
+    assert Objective.from_document({k: v for k, v in values.items() if v is not None}).sentence() == sentence

@@ -15,6 +15,10 @@ from apps.slos.domain.tally import Tally
 
 DAY = 86_400.0
 HOUR = 3600.0
+WHOLE = (
+    "99 % against the promise that 95 % of requests have TTFT within 500 ms over 28 d; "
+    "80 % of the error budget is left."
+)
 
 
 def objective(**changes) -> Objective:
@@ -46,13 +50,19 @@ def steady(rate: float, bad: float, *, known: float = 1.0, most: float | None = 
 @pytest.mark.parametrize(
     ("rate", "bad", "known", "state", "words"),
     [
-        (1.0, 0.01, 1.0, "Met", "99% against 95% of ttft within 500ms over 28d; 80% of the error budget is left."),
-        (1.0, 0.048, 1.0, "AtRisk", "4% of the error budget is left."),
+        (1.0, 0.01, 1.0, "Met", WHOLE),
+        (1.0, 0.048, 1.0, "AtRisk", "4 % of the error budget is left."),
         (1.0, 0.10, 1.0, "Breached", "the error budget is overspent 2.0 times"),
-        (0.0, 0.0, 1.0, "NoTraffic", "Nothing was asked in the window"),
-        (0.0, 0.0, 0.2, "NoData", "Nothing was measured"),
-        (1.0, 0.01, 0.3, "NoData", "only 30% of the time was measured"),
-        (1.0, 0.10, 0.3, "Breached", "30% of the time was measured"),
+        (
+            0.0,
+            0.0,
+            1.0,
+            "NoTraffic",
+            "Nothing was asked that the promise could be kept for: 95 % of requests have TTFT",
+        ),
+        (0.0, 0.0, 0.2, "NoData", "Nothing was measured that would tell whether 95 % of requests have TTFT"),
+        (1.0, 0.01, 0.3, "NoData", "only 30 % of the time was measured"),
+        (1.0, 0.10, 0.3, "Breached", "30 % of the time was measured"),
     ],
 )
 def test_states_and_their_sentences(rate: float, bad: float, known: float, state: str, words: str) -> None:
@@ -66,8 +76,8 @@ def test_a_threshold_between_edges_may_leave_it_undecided() -> None:
     one = objective(threshold="450ms")
     standing = stand(one, steady(1.0, 0.08, most=0.02)(one), edges=(0.4, 0.5))
     assert standing.state == "Undecided"
-    assert "92% to 98%" in standing.sentence
-    assert "400ms or 500ms would be counted exactly" in standing.sentence
+    assert "92 % to 98 %" in standing.sentence
+    assert "400 ms or 500 ms would be counted exactly" in standing.sentence
 
 
 def test_a_fast_burn_is_at_risk_while_the_window_is_still_met() -> None:
@@ -191,5 +201,5 @@ def test_pools_together_lose_no_event_and_invent_no_knowledge(several: list[Span
 def test_whose_requests_they_are_is_in_every_sentence() -> None:
     one = objective(metric="e2e")
     standing = stand(one, steady(1.0, 0.1)(one), traffic=Traffic(tenant="acme"))
-    assert standing.promise == "95% of e2e of tenant acme within 500ms over 28d"
-    assert standing.sentence.startswith("90% against 95% of e2e of tenant acme within 500ms over 28d; ")
+    assert standing.promise == "95 % of requests of tenant acme have E2E latency within 500 ms over 28 d"
+    assert standing.sentence.startswith(f"90 % against the promise that {standing.promise}; ")
