@@ -21,7 +21,7 @@ REASONS = tuple(
         ),
         (
             "NoHandOver",
-            "A long new prompt was not computed on a replica for prefill.",
+            "A long new prompt was not computed on a replica for prefill, or its KV not pulled from there.",
             "See `lamp route explain pool NAME --id ID`: prefill replicas must be ready, the decider's threshold low.",
         ),
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +26,15 @@ from apps.core.locks import advisory
 from apps.core.status import put_condition
 from apps.gateways import pickers
 from apps.gateways.domain import verify
-from apps.gateways.domain.verify import Call, Check, Facts
+from apps.gateways.domain.verify import Call, Check, Facts, Pulled
 from apps.gateways.models import Verification
 from apps.pools import selectors
+from apps.pools.domain.engines import COMPONENT_ENGINE
+from apps.pools.domain.manifests import COMPONENT, POOL_UID
 from apps.pools.models import Pool
 from apps.pools.selecting import selected
 from apps.telemetry.domain.exposition import ExpositionError, parse
+from apps.telemetry.domain.pods import metrics_url
 
 __all__ = ["ask", "facts_of", "follow_rollouts", "forget", "run", "shown"]
 
@@ -44,6 +47,9 @@ KEPT = 50
 _REQUEST_SECONDS = 60.0
 _WAKE_SECONDS = 420.0
 _MOST_BYTES = 2**20
+_MOST_ENGINES = 64
+_ENGINES_SECONDS = 20.0
+_COUNTED_SECONDS = 3.0
 # a run that has not ended by then died with its worker
 _LONGEST = timedelta(minutes=20)
 _AT_ONCE = 10
@@ -173,6 +179,7 @@ def _checks(pool: Pool) -> list[Check]:
     patience = _REQUEST_SECONDS if facts.awake else _WAKE_SECONDS
     with urllib3.PoolManager(num_pools=1, retries=False) as manager:
         text = verify.prompt(secrets.token_hex(6), facts)
+        before_first = _pulled(manager, pool) if facts.disaggregated else {}
         first = _call(manager, pool, address, facts.served_name, text, patience)
         if first.status == 400:
             # longer than what the engine takes
@@ -182,12 +189,13 @@ def _checks(pool: Pool) -> list[Check]:
         if facts.sleeps:
             checks.append(verify.wake(facts, first))
         if first.answered:
+            pulled = _settled(manager, pool, first, before_first) if facts.disaggregated else None
             hits = _hits(manager, first.address)
             second = _call(manager, pool, address, facts.served_name, text, patience)
             before = (first.address, hits) if hits is not None else None
             checks.append(verify.cache_hit(verify.counted(second, before, _hits(manager, second.address))))
         if facts.disaggregated and facts.picker:
-            checks.append(verify.hand_over(first))
+            checks.append(verify.hand_over(first, pulled))
         if facts.picker:
             checks.append(_selector(pool))
         checks += [verify.adapter(name, _call(manager, pool, address, name, text, patience)) for name in facts.adapters]
@@ -260,22 +268,62 @@ def _read(pool: Pool, status: int, raw: bytes, headers: Mapping[str, str], secon
     return Call(status, seconds, "", made, usage.get("prompt_tokens"), cached, served, where, route)
 
 
+def _settled(manager: urllib3.PoolManager, pool: Pool, first: Call, before: Mapping[str, Pulled]) -> Pulled | None:
+    """What was pulled for `first`; engines count a little after they have answered."""
+    deadline = time.monotonic() + _COUNTED_SECONDS
+    while True:
+        pulled = verify.pulled_by(first, before, _pulled(manager, pool))
+        if pulled is None or pulled.tokens > 0 or time.monotonic() > deadline:
+            return pulled
+        time.sleep(0.2)
+
+
+def _pulled(manager: urllib3.PoolManager, pool: Pool) -> dict[str, Pulled]:
+    """What each engine of the pool has counted of KV from others, by address; those that do not say are left out."""
+    cluster = selectors.cluster_of(pool)
+    if cluster is None:
+        return {}
+    labels = {POOL_UID: str(pool.uid), COMPONENT: COMPONENT_ENGINE}
+    found = {}
+    deadline = time.monotonic() + _ENGINES_SECONDS
+    try:
+        kube = kube_for(cluster)
+        pods = kube.list(kube.resource("Pod"), namespace=pool.namespace, labels=labels)
+    except KubeError:
+        return {}
+    for pod in pods[:_MOST_ENGINES]:
+        url = metrics_url(pod)
+        if url is None or time.monotonic() > deadline:
+            continue
+        sums = _sums(manager, url, (verify.PULLED_TOKENS, verify.PULLED_BYTES))
+        if verify.PULLED_TOKENS in sums:
+            host = urlsplit(url).hostname or ""
+            found[host] = Pulled(sums[verify.PULLED_TOKENS], sums.get(verify.PULLED_BYTES))
+    return found
+
+
 def _hits(manager: urllib3.PoolManager, address: str) -> float | None:
     """What a replica has counted of prefix hits, in tokens; None where it cannot be read."""
-    host = urlsplit(f"http://{address}").hostname or ""
-    if not address or refused_inside(host) is not None:
-        return None
+    return _sums(manager, f"http://{address}/metrics", (verify.HITS,)).get(verify.HITS) if address else None
+
+
+def _sums(manager: urllib3.PoolManager, url: str, names: Sequence[str]) -> dict[str, float]:
+    """The series of an engine's page, summed by name; what it does not have, or cannot be read, is left out."""
+    if refused_inside(urlsplit(url).hostname or "") is not None:
+        return {}
     try:
         answer = manager.request(
-            "GET", f"http://{address}/metrics", fields={"name[]": verify.HITS}, redirect=False, preload_content=False,
+            "GET", url, fields=[("name[]", name) for name in names], redirect=False, preload_content=False,
             timeout=urllib3.Timeout(connect=2.0, read=5.0),
         )  # fmt: skip
         page = answer.read(_MOST_BYTES).decode("utf-8", "replace")
         answer.release_conn()
-        found = [line.value for line in parse(page, frozenset({verify.HITS}))]
+        found: dict[str, float] = {}
+        for line in parse(page, frozenset(names)):
+            found[line.name] = found.get(line.name, 0.0) + line.value
     except (urllib3.exceptions.HTTPError, OSError, ExpositionError):
-        return None
-    return sum(found) if found else None
+        return {}
+    return found
 
 
 def _route(pool: Pool, identity: str | None) -> Mapping[str, Any] | None:

@@ -108,6 +108,7 @@ class Engine:
         self._deferred: list[tuple[float, tuple[int, int], _Sequence]] = []
         self._offering: dict[str, _Sequence] = {}
         self._leaving: list[str] = []
+        self._pulls: list[tuple[int, float]] = []
         self.admitting = True
         """False holds back what waits: running requests go on, no other starts (vLLM's paused scheduler)."""
 
@@ -222,6 +223,11 @@ class Engine:
         self._offload(now)
         return self._block_events()
 
+    def take_pulls(self) -> list[tuple[int, float]]:
+        """(tokens, seconds) of each pull of KV from another engine that ended since this was last asked."""
+        pulls, self._pulls = self._pulls, []
+        return pulls
+
     def reset_prefix_cache(self) -> bool:
         """Forget all cached blocks; False, and nothing happens, while requests hold blocks."""
         if not self._pool.clear():
@@ -245,8 +251,7 @@ class Engine:
         return not self._sequences and self._current is None and self._ahead is None
 
     def _compose(self, now: float) -> _Step | None:
-        if self.tiers is not None:
-            self._resume(now)
+        self._resume(now)
         budget = self.config.max_num_batched_tokens
         emitting: list[_Sequence] = []
         prefills: list[tuple[str, int]] = []
@@ -292,6 +297,8 @@ class Engine:
                 continue
             if len(self._running) >= self.config.max_num_seqs:
                 break
+            if sequence.request.pulled and not sequence.asked and not self._pulled(sequence, now):
+                continue
             if self.tiers is not None and not sequence.loaded and not self._fetched(sequence, self.tiers, now):
                 continue
             count = self._admit(sequence, budget, now)
@@ -393,7 +400,7 @@ class Engine:
         if self.config.enable_prefix_caching:
             self.counters.prefix_cache_queries += sequence.request.prompt_tokens
             self.counters.prefix_cache_hits += found
-        if self.tiers is not None:
+        if self.tiers is not None or more:
             self.counters.external_queries += sequence.request.prompt_tokens - found
             self.counters.external_hits += more
 
@@ -428,8 +435,26 @@ class Engine:
         self._defer(sequence, done)
         return False
 
+    def _pulled(self, sequence: _Sequence, now: float) -> bool:
+        """Whether nothing of a prompt that another engine computed has to be pulled here, or there is no room for it
+        yet; otherwise the sequence is set aside until its blocks have come."""
+        size, request = self.config.block_size, sequence.request
+        cached = self._cached(sequence)
+        blocks = min(request.pulled, sequence.target) // size - len(cached)
+        if blocks <= 0 or not self._fits(sequence, cached):
+            return True
+        self._pool.take(cached)
+        sequence.blocks = cached + self._pool.allocate(-(-sequence.target // size) - len(cached))
+        sequence.room = len(sequence.blocks) * size
+        sequence.stored = len(cached)
+        sequence.computed = (len(cached) + blocks) * size
+        sequence.loaded = True
+        self._ask(sequence, len(cached) * size, {Source.P2P: blocks * size})
+        self._defer(sequence, now + request.pull_seconds * blocks * size / request.pulled)
+        return False
+
     def _continue_loaded(self, sequence: _Sequence, budget: int, now: float) -> int:
-        """Start a sequence whose blocks came from a slower tier; it has room for its whole prompt."""
+        """Start a sequence whose blocks came from elsewhere; it has room for its whole prompt."""
         sequence.loaded = False
         past = min(sequence.computed, sequence.target - 1)
         count = min(sequence.target - past, budget)
@@ -444,11 +469,14 @@ class Engine:
 
     def _resume(self, now: float) -> None:
         """Put back into the queue what has waited for transfers that are over."""
-        assert self.tiers is not None
-        self.tiers.advance(now)
+        if self.tiers is not None:
+            self.tiers.advance(now)
         while self._deferred and self._deferred[0][0] <= now:
             _at, key, sequence = heapq.heappop(self._deferred)
             if not sequence.done:
+                if tokens := sequence.external.get(Source.P2P):
+                    request = sequence.request
+                    self._pulls.append((tokens, request.pull_seconds * tokens / request.pulled))
                 heapq.heappush(self._waiting, (key, sequence))
 
     def _offload(self, now: float) -> None:

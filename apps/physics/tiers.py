@@ -75,6 +75,12 @@ def filesystem_link() -> StorageLink:
     return StorageLink(data["read"], data["write"], data["latency"])
 
 
+def remote_seconds(size: float) -> float:
+    """Seconds that KV of `size` bytes takes from one engine's accelerator to another's over the measured fabric."""
+    data = read("tiers.json")["remote"]
+    return float(data["latency"] + size / data["bandwidth"])
+
+
 class Transfer(NamedTuple):
     """One finished copy; `seconds` without waiting for its turn."""
 

@@ -84,6 +84,8 @@ class Request:
     max_tokens: output tokens; the engine produces exactly these unless max_model_len or an abort ends it first.
     priority: lower goes first under the policy `priority`; ignored under `fcfs`.
     adapter: id of its LoRA adapter, 0 for none.
+    pulled: prompt tokens whose KV another engine has computed and hands over in `pull_seconds` (P/D disaggregation);
+        what is here already is not pulled.
     """
 
     request_id: str
@@ -93,6 +95,8 @@ class Request:
     max_tokens: int = 16
     priority: int = 0
     adapter: int = 0
+    pulled: int = 0
+    pull_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.gateways import verifying
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
 from tests.support.cluster import EmbeddedCluster, run_cluster
@@ -134,9 +135,20 @@ def total(cluster: EmbeddedCluster, name: str, metric: str, **labels: str) -> fl
 def test_pools_of_every_path_serve_and_do_what_they_are_for(cluster: EmbeddedCluster) -> None:
     for name in POOLS:
         assert ask(name)["usage"]["completion_tokens"] == 3, name
+    prompts_are_handed_over(cluster)
     prefixes_come_back_from_the_tiers(cluster)
     adapters_are_loaded_while_it_runs(cluster)
     guesses_are_accepted(cluster)
+
+
+def prompts_are_handed_over(cluster: EmbeddedCluster) -> None:
+    """The pool's own test sees it by the engines' counters: the decode replica computes nothing of a prompt."""
+    test = verifying.run(verifying.ask(pool=pool("disagg"), by="").id)
+    assert test is not None
+    (check,) = [each for each in test.checks if each["name"] == "hand-over"]
+    assert check["status"] == "passed", test.checks
+    assert "MB) was computed by" in check["message"]
+    assert total(cluster, "disagg", "vllm:nixl_bytes_transferred_sum") > 0
 
 
 def prefixes_come_back_from_the_tiers(cluster: EmbeddedCluster) -> None:

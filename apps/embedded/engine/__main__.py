@@ -106,7 +106,7 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
     loop = EngineLoop(
         Engine(settings.engine, timed.step_time, below),
         clock,
-        Recorder(metrics, settings.time_scale, tiers),
+        Recorder(metrics, settings.time_scale, tiers, settings.token_bytes),
         frontend(),
         most_queued_tokens=settings.most_queued_tokens,
         events=events,
@@ -164,8 +164,12 @@ def features(settings: EngineSettings) -> frozenset[str]:
         found.add("speculative")
     if settings.transfer is not None:
         found.add("kv_connector")
-        if settings.transfer.offload is not None and settings.transfer.offload.tiering:
-            found.add("tiering")
+        if settings.hands_over:
+            found.add("nixl")
+        if settings.transfer.offload is not None:
+            found.add("offloading")
+            if settings.transfer.offload.tiering:
+                found.add("tiering")
     return frozenset(found)
 
 

@@ -47,6 +47,8 @@ class Answer:
     prompt_details: bool
     fingerprint: str
     block_size: int
+    transfer: dict[str, Any] | None
+    """What a remote decode has to know of the prompt's blocks; None where nobody asked."""
     finished: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def advance(self, choice: Choice, tokens: int, reason: str | None) -> None:
@@ -99,7 +101,7 @@ class Answer:
             "system_fingerprint": self.fingerprint,
             "usage": usage,
             **prompt,
-            "kv_transfer_params": None,
+            "kv_transfer_params": self.transfer,
             "ec_transfer_params": None,
             "metrics": None,
         }

@@ -201,6 +201,8 @@ class EngineLoop:
                 max_tokens=sequence.limit,
                 priority=sequence.priority,
                 adapter=sequence.lora[0] if sequence.lora else 0,
+                pulled=sequence.pulled[0],
+                pull_seconds=sequence.pulled[1],
             ),
             at,
         )
@@ -243,10 +245,12 @@ class EngineLoop:
             self._tell(self.engine.settle(self.clock.now()))
 
     def _tell(self, block_events: list[BlockEvent]) -> None:
-        """What happened to blocks, and in the tiers below them."""
+        """What happened to blocks, in the tiers below them, and between engines."""
         tiers = self.engine.tiers
         if tiers is not None:
             self.recorder.offloaded(tiers.take_activity())
+        for tokens, seconds in self.engine.take_pulls():
+            self.recorder.pulled(tokens, seconds)
         if self._events is not None:
             self._events.step(block_events, tiers.moving if tiers is not None else lambda identity: False)
 

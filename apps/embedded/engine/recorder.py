@@ -26,11 +26,14 @@ class Asked:
 
 
 class Recorder:
-    """Writes into EngineMetrics; `scale` turns model seconds into machine seconds."""
+    """Writes into EngineMetrics; `scale` turns model seconds into machine seconds. token_bytes: KV of a token."""
 
-    def __init__(self, metrics: EngineMetrics, scale: float, tiers: TierRecorder | None = None) -> None:
+    def __init__(
+        self, metrics: EngineMetrics, scale: float, tiers: TierRecorder | None = None, token_bytes: float = 0.0
+    ) -> None:
         one = metrics.one
         self._tiers = tiers
+        self._token_bytes = token_bytes
         self._seconds = 1 / scale
         self._seen = Counters()
         self._one = one
@@ -77,6 +80,11 @@ class Recorder:
         """What the tiers did since they were last asked."""
         if self._tiers is not None:
             self._tiers.did(activity)
+
+    def pulled(self, tokens: int, seconds: float) -> None:
+        """KV of so many prompt tokens came from another engine (NIXL)."""
+        self._one("vllm:nixl_xfer_time_seconds").observe(seconds * self._seconds)
+        self._one("vllm:nixl_bytes_transferred").observe(tokens * self._token_bytes)
 
     def adapters(
         self, most: int, ids: tuple[set[int], set[int]], names: Callable[[set[int]], str], now: float | None = None

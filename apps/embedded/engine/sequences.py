@@ -30,5 +30,7 @@ class Sequence:
     tokens: array[int]
     cache_salt: str = ""
     lora: tuple[int, str] | None = None
+    pulled: tuple[int, float] = (0, 0.0)
+    """Prompt tokens whose KV another engine hands over, and the seconds that it takes."""
     queued: float = 0.0
     last_token: float = 0.0

@@ -19,7 +19,7 @@ from aiohttp import HttpVersion11, web
 
 from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
 from apps.embedded.engine.device import Device, OutOfMemory
-from apps.embedded.engine.domain import requests
+from apps.embedded.engine.domain import handover, requests
 from apps.embedded.engine.domain.adapters import Adapter, Adapters
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.requests import Generation, RefusedError
@@ -30,6 +30,7 @@ from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.middleware import gates
 from apps.embedded.engine.sequences import Sequence
 from apps.embedded.engine.sleeping import LEVELS, MODES, Sleeper
+from apps.physics.tiers import remote_seconds
 
 MOST_BODY_BYTES = 32 * 2**20
 # the API key guards these prefixes only, as in vLLM
@@ -52,6 +53,7 @@ class EngineServer:
         self.idle.set()
         self._started = int(time.time())
         self._build = f"{zlib.crc32(settings.model.encode()):08x}"
+        self._engine = str(uuid.uuid4())
         # clients may send the same X-Request-Id twice; the engine must not see the same name twice
         self._serial = itertools.count()
 
@@ -255,6 +257,7 @@ class EngineServer:
             "prompt_details": settings.prompt_tokens_details,
             "fingerprint": f"vllm-{settings.version}-{self._build}",
             "block_size": settings.engine.block_size,
+            "transfer": self._handed_over(generation),
         }
         answer = (
             StreamedAnswer(**planned, write=_writer(request), interval=settings.stream_interval)
@@ -293,9 +296,31 @@ class EngineServer:
                         tokens=tokens if settings.events else _NO_TOKENS,
                         cache_salt=generation.cache_salt,
                         lora=(adapter.id, adapter.name) if adapter else None,
+                        pulled=self._pulled(generation, len(prompt)),
                     )
                 )
         return answer, sequences
+
+    def _handed_over(self, generation: Generation) -> dict[str, Any] | None:
+        if not self.settings.hands_over or len(generation.prompts) != 1:
+            return None
+        return handover.handed_over(
+            generation.transfer,
+            prompt_tokens=len(generation.prompts[0]),
+            block_size=self.settings.engine.block_size,
+            engine=self._engine,
+            host=self.settings.side_channel[0],
+            port=self.settings.side_channel[1],
+        )
+
+    def _pulled(self, generation: Generation, prompt_tokens: int) -> tuple[int, float]:
+        settings = self.settings
+        if not settings.hands_over:
+            return 0, 0.0
+        tokens = handover.pulled_tokens(
+            generation.transfer, prompt_tokens=prompt_tokens, block_size=settings.engine.block_size
+        )
+        return tokens, remote_seconds(tokens * settings.token_bytes) if tokens else 0.0
 
     async def _stream(
         self, request: web.Request, answer: StreamedAnswer, sequences: list[Sequence]

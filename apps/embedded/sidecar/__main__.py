@@ -2,8 +2,8 @@
 
 A request with `x-prefiller-host-port` goes to that replica first, for one token and with `kv_transfer_params` that keep
 its KV blocks for a remote decode; then to the engine of this pod, with what the first answered. Where the prefill
-fails, the engine computes the prompt itself. The simulated engines move no blocks: the decode replica computes the
-prompt again, so what is shown is the way of a request, not the time that it saves.
+fails, the engine computes the prompt itself. The simulated engine here does not compute what it is told to pull; it
+waits for as long as the blocks would take (physics/tiers.remote_seconds).
 """
 
 from __future__ import annotations

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-__all__ = ["CONDITION", "HITS", "Call", "Check", "Facts", "condition_of", "counted", "prompt", "verdict"]
+__all__ = [
+    "CONDITION", "HITS", "PULLED_BYTES", "PULLED_TOKENS", "Call", "Check", "Facts", "Pulled", "condition_of", "counted",
+    "prompt", "pulled_by", "verdict",
+]  # fmt: skip
 
 CONDITION = "Verified"
 HITS = "vllm:prefix_cache_hits_total"
 """Prompt tokens that an engine found in its prefix cache."""
+PULLED_TOKENS = "vllm:external_prefix_cache_hits_total"
+"""Prompt tokens whose KV an engine got from elsewhere: of a prompt that nobody holds, from the one that computed it."""
+PULLED_BYTES = "vllm:nixl_bytes_transferred_sum"
 Status = Literal["passed", "failed", "unknown", "skipped"]
 WORDS = 700
 """Of a prompt: several KV blocks of any size that paths render."""
@@ -53,6 +59,14 @@ class Call:
     @property
     def answered(self) -> bool:
         return self.status == 200 and self.completion_tokens > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What an engine has counted of KV that it got from others; bytes None: it does not say."""
+
+    tokens: float
+    bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +139,47 @@ def counted(second: Call, before: tuple[str, float] | None, after: float | None)
     return replace(second, cached_tokens=hits if 2 * hits >= (second.prompt_tokens or 0) else 0)
 
 
-def hand_over(first: Call) -> Check:
-    """The first prompt, which nobody held, must have been computed on a replica for prefill."""
+def pulled_by(first: Call, before: Mapping[str, Pulled], after: Mapping[str, Pulled]) -> Pulled | None:
+    """What the replica that served `first` pulled meanwhile, all replicas together where nobody tells who served it;
+    None where no counter could be read. before, after: by the replicas' addresses without ports. Where counters went
+    back (an engine started anew) they count from nothing."""
+    address = first.address.rpartition(":")[0]
+    hosts = [host for host in after if host in before and address in ("", host)]
+    if not hosts:
+        return None
+    since = {host: before[host] if before[host].tokens <= after[host].tokens else Pulled(0.0, 0.0) for host in hosts}
+    told = [(after[host].bytes, since[host].bytes) for host in hosts]
+    sizes = [now - (old or 0.0) for now, old in told if now is not None]
+    return Pulled(
+        sum(after[host].tokens - since[host].tokens for host in hosts), sum(sizes) if len(sizes) == len(hosts) else None
+    )
+
+
+def hand_over(first: Call, pulled: Pulled | None) -> Check:
+    """The first prompt, which nobody held, must have been computed on a replica for prefill, and `pulled` (by its own
+    counters, None: not known) by the one that decoded it."""
     name = "hand-over"
     if not first.answered:
         return Check(name, "skipped", "The request was not answered.")
-    if first.route is None:
-        said = "The picker keeps no decisions, so a hand-over of the prompt cannot be seen here: see the engines' "
-        return Check(name, "unknown", f"{said}NIXL metrics.")
-    prefill = first.route.get("prefill")
-    if prefill:
-        return Check(name, "passed", f"The prompt was handed to {prefill} and decoded by {first.served or 'another'}.")
-    why = first.route.get("reason", "")
-    return Check(name, "failed", f"The prompt was not handed over to a replica for prefill: {why}")
+    prefill = first.route.get("prefill") if first.route is not None else "a replica for prefill"
+    if not prefill:
+        why = (first.route or {}).get("reason", "")
+        return Check(name, "failed", f"The prompt was not handed over to a replica for prefill: {why}")
+    decode = first.served or "the replica that decoded it"
+    if pulled is None:
+        said = "was sent to" if first.route is not None else "may have been computed by"
+        said = f"The prompt {said} {prefill}; whether its KV came over is not known, as the metrics of {decode} "
+        return Check(name, "unknown", f"{said}could not be read.")
+    # a little is others' traffic
+    if pulled.tokens < max(1.0, 0.5 * (first.prompt_tokens or 0)):
+        said = (
+            f"The engine's own counters say that {decode} pulled nothing of the prompt from {prefill} and computed it "
+        )
+        return Check(name, "failed", f"{said}itself: see its log for the KV connector and the routing sidecar.")
+    share = f"{pulled.tokens:.0f} of {first.prompt_tokens}" if first.prompt_tokens else f"{pulled.tokens:.0f}"
+    size = f" ({pulled.bytes / 1e6:.1f} MB)" if pulled.bytes else ""
+    said = f"KV of {share} prompt tokens{size} was computed by {prefill} and pulled by {decode}, "
+    return Check(name, "passed", f"{said}by the engine's own counters.")
 
 
 def adapter(name: str, call: Call) -> Check:

@@ -39,7 +39,10 @@ def test_tiers_are_found_among_several_connectors() -> None:
     transfer = read(connector("MultiConnector", connectors=[connector("NixlConnector"), tiers]))
     assert transfer is not None
     assert transfer.offload is not None
-    assert transfer.not_modelled == ("NixlConnector",)
+    assert transfer.not_modelled == ()
+    lmcache = read(connector("MultiConnector", connectors=[connector("LMCacheConnectorV1"), tiers]))
+    assert lmcache is not None
+    assert lmcache.not_modelled == ("LMCacheConnectorV1",)
 
 
 def test_ranks_have_a_link_each() -> None:

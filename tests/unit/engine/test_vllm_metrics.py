@@ -53,5 +53,6 @@ def test_only_the_plain_engines_metrics_are_unconditional() -> None:
     assert "vllm:num_requests_running" in plain
     assert not any("kv_offload" in name or "lora" in name or "spec_decode" in name for name in plain)
     assert {metric.when for metric in metrics("0.33").values()} == {
-        None, "kv_connector", "tiering", "lora", "speculative", "kv_cache_metrics", "sleep_endpoints",
+        None, "kv_connector", "offloading", "nixl", "tiering", "lora", "speculative", "kv_cache_metrics",
+        "sleep_endpoints",
     }  # fmt: skip

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from apps.gateways.domain.verify import (
     Call,
     Check,
     Facts,
+    Pulled,
     adapter,
     cache_hit,
     condition_of,
     counted,
     hand_over,
     prompt,
+    pulled_by,
     request,
     selector,
     verdict,
@@ -22,6 +26,7 @@ from apps.gateways.domain.verify import (
 from apps.gateways.reasons import REASONS
 
 FINE = Call(200, 0.5, completion_tokens=4, prompt_tokens=800, cached_tokens=768, served="serving/chat-1:8000")
+APART = replace(FINE, route={"prefill": "serving/p-1:8000"})
 REFUSED = Call(503, 0.1, "no ready endpoint")
 SILENT = Call(None, 60.0, "no answer within 60 s.")
 
@@ -45,13 +50,19 @@ def test_prompts_are_new_each_time_and_long_enough_to_be_handed_over() -> None:
         (cache_hit(Call(200, 0.1, completion_tokens=4)), "unknown", "--enable-prompt-tokens-details"),
         (cache_hit(REFUSED), "failed", "status 503"),
         (
-            hand_over(Call(200, 0.1, completion_tokens=4, route={"prefill": "serving/p-1:8000"})),
+            hand_over(APART, Pulled(784, 102.8e6)),
             "passed",
-            "serving/p-1",
+            "784 of 800 prompt tokens (102.8 MB) was computed by serving/p",
         ),
-        (hand_over(Call(200, 0.1, completion_tokens=4, route={"prefill": None, "reason": "x won"})), "failed", "x won"),
-        (hand_over(Call(200, 0.1, completion_tokens=4)), "unknown", "keeps no decisions"),
-        (hand_over(REFUSED), "skipped", "not answered"),
+        (hand_over(APART, Pulled(784)), "passed", "pulled by serving/chat-1:8000, by the engine's own counters"),
+        (hand_over(APART, Pulled(300)), "failed", "serving/chat-1:8000 pulled nothing of the prompt"),
+        (hand_over(APART, None), "unknown", "was sent to serving/p-1:8000; whether"),
+        (hand_over(replace(FINE, route={"prefill": None, "reason": "x won"}), Pulled(784)), "failed", "x won"),
+        # llm-d's own picker tells nothing: the engines do
+        (hand_over(FINE, Pulled(784)), "passed", "computed by a replica for prefill"),
+        (hand_over(FINE, Pulled(0)), "failed", "computed it itself"),
+        (hand_over(FINE, None), "unknown", "could not be read"),
+        (hand_over(REFUSED, None), "skipped", "not answered"),
         (adapter("sql", FINE), "passed", "adapter sql answered"),
         (adapter("sql", Call(404, 0.1, "no such model")), "failed", "no such model"),
         (wake(Facts("m", True, sleeps=True, awake=0), FINE), "passed", "no replica awake"),
@@ -61,6 +72,18 @@ def test_prompts_are_new_each_time_and_long_enough_to_be_handed_over() -> None:
 )
 def test_each_check(check: Check, status: str, sentence: str) -> None:
     assert (check.status, sentence in check.message) == (status, True), check
+
+
+def test_what_was_pulled_is_the_gain_of_the_replica_that_served() -> None:
+    before = {"10.0.0.1": Pulled(100, 1e6), "10.0.0.2": Pulled(50, None), "10.0.0.3": Pulled(0)}
+    after = {"10.0.0.1": Pulled(900, 3e6), "10.0.0.2": Pulled(60, None)}
+    assert pulled_by(replace(FINE, address="10.0.0.1:8000"), before, after) == Pulled(800, 2e6)
+    assert pulled_by(replace(FINE, address="10.0.0.2:8000"), before, after) == Pulled(10, None)
+    assert pulled_by(replace(FINE, address="10.0.0.3:8000"), before, after) is None
+    assert pulled_by(FINE, before, after) == Pulled(810, None)
+    assert pulled_by(FINE, {}, after) is None
+    anew = {"10.0.0.1": Pulled(40, 5e5)}
+    assert pulled_by(replace(FINE, address="10.0.0.1:8000"), before, anew) == Pulled(40, 5e5)
 
 
 def test_the_verdict_and_its_registered_reason() -> None:
@@ -74,7 +97,7 @@ def test_the_verdict_and_its_registered_reason() -> None:
     assert condition_of([fine, unknown, failed])[:2] == ("False", "AdapterFailed")
     registered = {row.reason for row in REASONS}
     for checks in ([request(SILENT)], [cache_hit(REFUSED)], [fine, unknown], [failed],
-                   [hand_over(Call(200, 0.1, completion_tokens=4, route={}))],
+                   [hand_over(replace(FINE, route={}), None)],
                    [wake(Facts("m", True, awake=0), SILENT)]):  # fmt: skip
         assert condition_of(checks)[1] in registered
 

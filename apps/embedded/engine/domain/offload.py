@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.embedded.engine.domain.handover import NIXL
 from apps.physics.tiers import OffloadConfig, StorageLink, filesystem_link, host_link
 
 GIB = 2**30
@@ -58,7 +59,8 @@ class Transfer:
 
     @property
     def not_modelled(self) -> tuple[str, ...]:
-        return tuple(name for name in self.connectors if name != "OffloadingConnector")
+        modelled = NIXL | {"OffloadingConnector"}
+        return tuple(name for name in self.connectors if name not in modelled)
 
 
 def read_transfer(

@@ -45,6 +45,8 @@ class Generation:
     cache_salt: str
     priority: int
     echo_text: tuple[str, ...]
+    transfer: Mapping[str, Any]
+    """`kv_transfer_params`: what of the KV cache is handed over between engines."""
 
 
 def read_generation(body: object, *, chat: bool) -> Generation:
@@ -83,7 +85,15 @@ def read_generation(body: object, *, chat: bool) -> Generation:
         cache_salt=str(body.get("cache_salt") or ""),
         priority=_integer(body, "priority") or 0,
         echo_text=texts if not chat and _flag(body, "echo") else (),
+        transfer=_transfer(body),
     )
+
+
+def _transfer(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = body.get("kv_transfer_params")
+    if given is not None and not isinstance(given, Mapping):
+        raise _invalid("kv_transfer_params", "Input should be a valid dictionary")
+    return given or {}
 
 
 def tokens_to_generate(generation: Generation, prompt_tokens: int, max_model_len: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from apps.catalog.domain.vllm import ParsedArgs, version_of_image
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.adapters import LoraSettings, read_modules
+from apps.embedded.engine.domain.handover import NIXL
 from apps.embedded.engine.domain.kv_events import ENCODINGS, Encoding, EventsConfig, read_events_config
 from apps.embedded.engine.domain.offload import Transfer, read_transfer
 from apps.embedded.engine.domain.shapes import (
@@ -88,8 +89,17 @@ class EngineSettings:
     lora: LoraSettings | None
     transfer: Transfer | None
     """KV connectors, and the tiers of the one that offloads."""
+    token_bytes: float
+    """KV of one token, all ranks together."""
+    side_channel: tuple[str, int]
+    """Where other engines would ask for this one's blocks."""
     not_modelled: tuple[str, ...]
     """Options on the command line that change nothing here."""
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether KV is handed over between engines (NIXL)."""
+        return self.transfer is not None and not NIXL.isdisjoint(self.transfer.connectors)
 
     @property
     def max_model_len(self) -> int:
@@ -110,7 +120,7 @@ def settings_from(
     `environment`: LAMPLIGHT_ACCELERATOR (nvidia-h200, ...), LAMPLIGHT_TIME_SCALE (model seconds a second, default 1),
     LAMPLIGHT_ENGINE_STARTUP ("calibrated" or seconds), LAMPLIGHT_ENGINE_VERSION or LAMPLIGHT_IMAGE,
     LAMPLIGHT_BIND_HOST, LAMPLIGHT_KV_EVENTS_ENCODING ("map", or "array" as before vLLM 0.32), VLLM_API_KEY,
-    VLLM_SERVER_DEV_MODE, PYTHONHASHSEED, VLLM_ALLOW_RUNTIME_LORA_UPDATING,
+    VLLM_SERVER_DEV_MODE, VLLM_NIXL_SIDE_CHANNEL_HOST and _PORT, PYTHONHASHSEED, VLLM_ALLOW_RUNTIME_LORA_UPDATING,
     LAMPLIGHT_STORAGE_BANDWIDTH (bytes/s of the volume behind an `fs` tier), LAMPLIGHT_SPEC_ACCEPTANCE (share of
     proposed tokens that are right). `config_json`: the text of the model's
     config.json where the model is a local folder.
@@ -171,6 +181,8 @@ def settings_from(
         middleware=tuple(parsed["middleware"] or ()),
         lora=_lora(parsed, environment),
         transfer=transfer,
+        token_bytes=shape.kv_bytes_per_token(_element_bytes(parsed)),
+        side_channel=_side_channel(environment),
         not_modelled=_not_modelled(parsed, transfer),
     )
 
@@ -233,6 +245,13 @@ def _transfer(
         )
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _side_channel(environment: Mapping[str, str]) -> tuple[str, int]:
+    port = environment.get("VLLM_NIXL_SIDE_CHANNEL_PORT") or "5600"
+    if not port.isdecimal():
+        raise SettingsError(f"VLLM_NIXL_SIDE_CHANNEL_PORT={port}: write a port")
+    return environment.get("VLLM_NIXL_SIDE_CHANNEL_HOST") or "localhost", int(port)
 
 
 def _element_bytes(parsed: ParsedArgs) -> int:
