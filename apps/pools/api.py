@@ -129,7 +129,7 @@ class RevisionsView(PoolView):
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(generation__lt=decode_cursor(cursor, int)[0])
         found = list(rows[: limit + 1])
-        items = [revisions.representation(row) for row in found[:limit]]
+        items = revisions.representations(found[:limit])
         more = len(found) > limit
         return answer({"items": items, "next": encode_cursor(items[-1]["generation"]) if more else None})
 

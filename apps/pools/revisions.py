@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from apps.accounts.selectors import names_of_actors
 from apps.core import services
 from apps.core.domain.conditions import format_time
 from apps.core.domain.documents import API_VERSION
@@ -28,12 +30,18 @@ def find_revision(pool: Pool, generation: int) -> PoolRevision:
     return found
 
 
-def representation(revision: PoolRevision, *, spec: bool = True) -> dict[str, Any]:
-    """A revision over REST."""
+def representations(revisions: Sequence[PoolRevision], *, spec: bool = True) -> list[dict[str, Any]]:
+    """Revisions over REST; `author` is who declared it by name, `actor` the id that records keep."""
+    names = names_of_actors({revision.actor for revision in revisions})
+    return [_representation(revision, names, spec=spec) for revision in revisions]
+
+
+def _representation(revision: PoolRevision, names: dict[str, str], *, spec: bool) -> dict[str, Any]:
     row = {
         "generation": revision.generation,
         "acceptedAt": format_time(revision.accepted_at),
         "actor": revision.actor,
+        "author": names.get(revision.actor, revision.actor),
         "reason": revision.reason or None,
         "renderedHash": revision.rendered_hash or None,
         "approvedAt": format_time(revision.approved_at) if revision.approved_at else None,
@@ -46,9 +54,10 @@ def compare(pool: Pool, before: int, after: int) -> dict[str, Any]:
     """What changed from one revision to another: fields of the spec, and of the objects as both would render today."""
     one, other = find_revision(pool, before), find_revision(pool, after)
     objects, why_not = _objects(pool, one, other)
+    before_row, after_row = representations([one, other], spec=False)
     return {
-        "from": representation(one, spec=False),
-        "to": representation(other, spec=False),
+        "from": before_row,
+        "to": after_row,
         "spec": [f.to_json() for f in review_spec({"spec": _in_full(one)}, {"spec": _in_full(other)})],
         "objects": objects,
         "reason": why_not,

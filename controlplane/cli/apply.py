@@ -25,7 +25,9 @@ def apply(files: tuple[str, ...], dry_run: bool, reason: str | None, output: str
     """
     bundle = read_bundle(files)
     if not bundle.text.strip():
-        raise Failure(f"There is no document in {', '.join(files)}.", USAGE)
+        raise Failure(
+            f"There is no document in {', '.join('stdin' if file == '-' else file for file in files)}.", USAGE
+        )
     client = connect(team)
     query = {"team": client.team, "dry_run": "true" if dry_run else None, "reason": reason}
     try:

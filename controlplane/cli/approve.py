@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from controlplane.cli.client import Client
-from controlplane.cli.failures import NOT_FOUND, USAGE, Failure
-from controlplane.cli.kinds import SHARED_TEAM, parse_targets
-from controlplane.cli.options import collection, connect, team_option
+from controlplane.cli.failures import NOT_FOUND, Failure
+from controlplane.cli.kinds import SHARED_TEAM, Target
+from controlplane.cli.options import collection, connect, one_pool, team_option
 from controlplane.cli.output import print_json
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="pool/NAME")
+@one_pool
 @click.option(
     "--plan", "number", type=click.IntRange(min=1), metavar="NUMBER", help="Which (else what waits for approval)."
 )
@@ -25,7 +25,7 @@ from controlplane.cli.output import print_json
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the plan after it.")
 @team_option
 def approve(
-    target: tuple[str, ...],
+    target: Target,
     number: int | None,
     consent: tuple[str, ...],
     reason: str | None,
@@ -36,18 +36,15 @@ def approve(
 
     Exit code 4 when it has; stderr says what.
     """
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool is approved at a time: `lamp approve pool/chat --plan 12`.", USAGE)
     client = connect(team)
-    path, plan = _find(client, wanted[0].name, number)
+    path, plan = _find(client, target.name, number)
     answer = client.send(
         "POST", f"{path}/plans/{plan['id']}/apply", {"consent": list(consent)}, query={"reason": reason}, timeout=60
     )
     if output == "json":
         print_json(answer)
     else:
-        click.echo(f"{wanted[0]} plan {answer['id']} applied as generation {answer['generation']}")
+        click.echo(f"{target} plan {answer['id']} applied as generation {answer['generation']}")
 
 
 def _find(client: Client, name: str, number: int | None) -> tuple[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from http.client import HTTPException, HTTPMessage
 from typing import Any
 
 from controlplane.cli import config
-from controlplane.cli.failures import Problem, Unreachable
+from controlplane.cli.failures import Problem, Stranger, Unreachable
 
 __all__ = ["Answer", "Client"]
 
@@ -72,7 +72,10 @@ class Client:
                 return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                raise Problem(error.code, _problem(error.read())) from None
+                document = _problem(error.read())
+            if error.code in (404, 405) and "title" not in document:
+                raise Stranger(self.server, f"{error.code} {error.reason}") from None
+            raise Problem(error.code, document) from None
         except (urllib.error.URLError, OSError, HTTPException) as error:
             raise Unreachable(self.server, _why(error)) from None
 
@@ -100,7 +103,7 @@ class Client:
         return self._opener.open(request, timeout=timeout)
 
     def get(self, path: str, **query: Any) -> Any:
-        return self.request("GET", path, query=query).json()
+        return self._json(self.request("GET", path, query=query))
 
     def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """All objects of a list, page by page."""
@@ -116,7 +119,13 @@ class Client:
 
     def send(self, method: str, path: str, document: Any, **options: Any) -> Any:
         """Send a JSON document; the answer's JSON."""
-        return self.request(method, path, body=json.dumps(document).encode(), **options).json()
+        return self._json(self.request(method, path, body=json.dumps(document).encode(), **options))
+
+    def _json(self, answer: Answer) -> Any:
+        try:
+            return answer.json()
+        except ValueError:
+            raise Stranger(self.server, answer.headers.get("Content-Type", "no JSON")) from None
 
 
 def _problem(body: bytes) -> dict[str, Any]:

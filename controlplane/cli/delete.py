@@ -17,7 +17,7 @@ from controlplane.cli.wait import wait_gone
 @click.argument("targets", nargs=-1, metavar="[KIND NAME... | KIND/NAME...]")
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE|DIR|-", help="What the documents declare.")
 @click.option("--wait", "wait", is_flag=True, help="Wait until the objects are gone.")
-@click.option("--timeout", default="5m", show_default=True, help="How long to wait.")
+@click.option("--timeout", default="5m", metavar="TIME", show_default=True, help="How long to wait.")
 @click.option("--ignore-not-found", is_flag=True, help="What is not there is as good as deleted.")
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--reason", metavar="TEXT", help="Why, for the change records.")
@@ -58,6 +58,8 @@ def delete(
         click.echo(f"{target} {verb}")
         if wait and not dry_run:
             wait_gone(client, path, metadata["uid"], target, limit)
+            if answer.status != 204:
+                click.echo(f"{target} deleted")
     if missing and not ignore_not_found:
         raise Failure(missing, NOT_FOUND)
 

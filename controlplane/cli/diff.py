@@ -92,7 +92,9 @@ def planned(client: Client, files: tuple[str, ...], *, keep: bool, reason: str |
     """Plan the documents of some files. Raises Failure, each sentence placed in its file."""
     bundle = read_bundle(files)
     if not bundle.text.strip():
-        raise Failure(f"There is no document in {', '.join(files)}.", USAGE)
+        raise Failure(
+            f"There is no document in {', '.join('stdin' if file == '-' else file for file in files)}.", USAGE
+        )
     try:
         answer = client.request(
             "POST",

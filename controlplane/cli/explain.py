@@ -6,25 +6,21 @@ from typing import Any
 
 import click
 
-from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, clean, note, print_json, print_table
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="pool NAME | pool/NAME")
+@one_pool
 @click.option("--decision", type=click.IntRange(min=1), metavar="ID", help="This one instead of the newest.")
 @click.option("--moves", is_flag=True, help="Also the last decisions that moved something.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the decision.")
 @team_option
-def explain(target: tuple[str, ...], decision: int | None, moves: bool, output: str | None, team: str | None) -> None:
+def explain(target: Target, decision: int | None, moves: bool, output: str | None, team: str | None) -> None:
     """Show why: the sentence, what it rests on, what each rule wanted, what held it back, and what else would be."""
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("A pool's replicas are explained: `lamp explain pool chat`.", USAGE)
     client = connect(team)
-    path, document = find(client, wanted[0])
+    path, document = find(client, target)
     standing = client.get(path + "/autoscaling")
     if decision is None:
         newest = standing.get("latest")

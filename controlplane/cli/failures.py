@@ -11,7 +11,18 @@ from typing import IO, Any
 
 import click
 
-__all__ = ["CONFLICT", "NOT_FOUND", "REFUSED", "TIMED_OUT", "UNREACHABLE", "USAGE", "Failure", "Problem", "Unreachable"]
+__all__ = [
+    "CONFLICT",
+    "NOT_FOUND",
+    "REFUSED",
+    "TIMED_OUT",
+    "UNREACHABLE",
+    "USAGE",
+    "Failure",
+    "Problem",
+    "Stranger",
+    "Unreachable",
+]
 
 REFUSED = 1
 USAGE = 2
@@ -38,6 +49,15 @@ class Unreachable(Failure):
         super().__init__(
             f"{server} cannot be reached: {why}. Is it running (`make up`), and is LAMPLIGHT_SERVER or --server right?",
             UNREACHABLE,
+        )
+
+
+class Stranger(Failure):
+    """Somebody else's server stands at the address."""
+
+    def __init__(self, server: str, said: str) -> None:
+        super().__init__(
+            f"{server} answers, but not as Lamplight does ({said}): is LAMPLIGHT_SERVER or --server right?", UNREACHABLE
         )
 
 

@@ -20,7 +20,7 @@ from controlplane.cli.output import age, note, print_json, print_table
 @click.option("-A", "--all-teams", is_flag=True, help="Of all teams that you may see.")
 @team_option
 def get(kind: str, names: tuple[str, ...], output: str, all_teams: bool, team: str | None) -> None:
-    """List the objects of a KIND (pool, model, slo, cluster), or show those with these NAMES.
+    """List the objects of a KIND (pool, model, slo, cluster, endpoint, webhook), or show those with these NAMES.
 
     `-o yaml` prints declarations that `lamp apply -f -` takes back; `-o json` prints them with their status.
     """

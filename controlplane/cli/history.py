@@ -8,14 +8,14 @@ import click
 
 from controlplane.cli.diff import colour_option, full_option, wants_colour
 from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, print_json, print_table
 from controlplane.cli.review import of_revisions, show
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="pool/NAME")
+@one_pool
 @click.option("--diff", "pair", metavar="A..B", help="What changed from generation A to B; A alone: to the newest.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
@@ -23,7 +23,7 @@ from controlplane.cli.review import of_revisions, show
 @colour_option
 @team_option
 def history(
-    target: tuple[str, ...],
+    target: Target,
     pair: str | None,
     limit: int,
     output: str | None,
@@ -32,11 +32,8 @@ def history(
     team: str | None,
 ) -> None:
     """Show the accepted specs of a pool, newest first: when, who, why."""
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("Only pools have a history: `lamp history pool/chat`.", USAGE)
     client = connect(team)
-    path, document = find(client, wanted[0])
+    path, document = find(client, target)
     if pair is not None:
         before, after = _pair(pair, document["metadata"]["generation"])
         found = client.get(f"{path}/revisions/{before}/diff/{after}")
@@ -55,7 +52,7 @@ def history(
             (
                 f"{row['generation']}{' (now)' if row['generation'] == document['metadata']['generation'] else ''}",
                 age(row["acceptedAt"]),
-                row["actor"],
+                row["author"],
                 (row["renderedHash"] or "")[:12],
                 row["reason"],
             )

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from controlplane.cli.failures import USAGE, Failure
 
-__all__ = ["KINDS", "SHARED_TEAM", "Column", "Kind", "Target", "find_kind", "parse_target", "parse_targets", "percent"]
+__all__ = [
+    "KINDS",
+    "SHARED_TEAM",
+    "Column",
+    "Kind",
+    "Target",
+    "find_kind",
+    "is_kind",
+    "parse_target",
+    "parse_targets",
+    "percent",
+]
 
 # where what all teams share is declared; a name is looked up there after one's own team
 SHARED_TEAM = "platform"
@@ -31,6 +43,11 @@ class Kind:
     @property
     def singular(self) -> str:
         return self.kind.lower()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What people may type for it."""
+        return (self.singular, self.plural, *self.short)
 
 
 @dataclass(frozen=True)
@@ -163,14 +180,19 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
+def is_kind(word: str) -> bool:
+    return any(word.lower() in kind.words for kind in KINDS)
+
+
 def find_kind(word: str) -> Kind:
     """Pool, pools, POOL, po → the kind. Raises Failure (usage) naming those there are."""
     lower = word.lower()
     for kind in KINDS:
-        if lower in (kind.singular, kind.plural, *kind.short):
+        if lower in kind.words:
             return kind
-    known = ", ".join(kind.plural for kind in KINDS)
-    raise Failure(f"There is no kind {word!r}; there are {known}.", USAGE)
+    close = get_close_matches(lower, [name for kind in KINDS for name in kind.words], n=1)
+    meant = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(kind.plural for kind in KINDS)}."
+    raise Failure(f"There is no kind {word!r}{meant}", USAGE)
 
 
 def parse_target(word: str) -> Target:

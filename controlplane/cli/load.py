@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ __all__ = ["load"]
 
 
 @click.command(short_help="Play traffic against a pool and report latencies.")
-@click.argument("url", required=False)
+@click.argument("url", required=False, metavar="[URL | pool/NAME]")
 @click.option("--pool", metavar="NAME", help="Play against the endpoint of this pool instead of a URL.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=2.0, show_default=True, help="Requests/s.")
 @click.option("--curve", default=None, metavar="T:RATE,...",
@@ -51,7 +52,7 @@ __all__ = ["load"]
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @team_option
 def load(url: str | None, pool: str | None, team: str | None, as_json: bool, **options: Any) -> None:
-    """Send open-loop traffic to URL, or to a pool, and report TTFT, TPOT, ITL and errors as the client sees them.
+    """Send open-loop traffic to a pool or to URL, and report TTFT, TPOT, ITL and errors as the client sees them.
 
     Without --trace, arrivals are a Poisson process and prompts share prefixes. A server that is too slow gets no rest:
     arrivals do not wait for answers. Exit code 1 when no request succeeded.
@@ -73,10 +74,12 @@ def load(url: str | None, pool: str | None, team: str | None, as_json: bool, **o
 def _target(url: str | None, pool: str | None, team: str | None) -> tuple[str, str | None]:
     """The address, and of a pool the model it serves: one that sleeps lists none."""
     if (url is None) == (pool is None):
-        raise Failure("Give either a URL or --pool NAME.", USAGE)
+        raise Failure("Say what to load: pool/NAME, or a URL.", USAGE)
+    if url is not None and (named := url.removeprefix("pool/")) != url:
+        url, pool = None, named
     if url is not None:
         if not url.startswith(("http://", "https://")):
-            raise Failure(f"{url!r} is not a URL; write it like http://127.0.0.1:8000.", USAGE)
+            raise Failure(f"{url!r} is neither a pool nor a URL; write pool/chat, or http://127.0.0.1:8000.", USAGE)
         return url, None
     _, found = find(connect(team), Wanted(find_kind("pool"), str(pool)))
     status = found.get("status") or {}
@@ -158,7 +161,7 @@ async def _run(base_url: str, plan: list[Any], options: dict[str, Any], *, quiet
     try:
         model = options["model"] or await player.served_model(base_url, headers)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Failure(f"{base_url} cannot be reached: {error}", UNREACHABLE) from error
+        raise Failure(f"{base_url} cannot be reached: {_why(error)}.", UNREACHABLE) from error
     except ValueError as error:
         raise Failure(f"{error}. Name the model with --model.") from error
     target = player.Target(base_url, model, options["api"], headers, seconds(options["timeout"]))
@@ -173,6 +176,14 @@ async def _run(base_url: str, plan: list[Any], options: dict[str, Any], *, quiet
     if not quiet:
         click.echo("\r" + " " * 40 + "\r", err=True, nl=False)
     return report(outcomes, taken)
+
+
+def _why(error: Exception) -> str:
+    """The system's own words where it has some; aiohttp's are for programmers."""
+    cause = getattr(error, "os_error", error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(cause)
 
 
 def _progress(answered: int, inflight: int) -> None:

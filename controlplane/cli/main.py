@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 
@@ -48,6 +49,9 @@ class _Group(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
+            close = get_close_matches(cmd_name, _COMMANDS, n=1)
+            if close and not ctx.resilient_parsing:
+                raise click.UsageError(f"No such command {cmd_name!r}; did you mean {close[0]}?", ctx)
             return None
         module = import_module(f"controlplane.cli.{_COMMANDS[cmd_name][0]}")
         command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))

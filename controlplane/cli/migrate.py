@@ -7,9 +7,9 @@ import json
 import click
 
 from controlplane.cli.diff import colour_option, wants_colour
-from controlplane.cli.failures import REFUSED, USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.failures import REFUSED, Failure
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import note, print_json
 from controlplane.cli.review import changes_anything, of_item, show
 
@@ -18,22 +18,19 @@ _TIMEOUT = 120.0
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="pool/NAME")
+@one_pool
 @click.option("--to", "to", type=click.Choice(["current", "0.5"]), required=True, help="The llm-d release.")
 @click.option("--keep", is_flag=True, help="Keep the plan, so that it can be applied.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the proposal and its plan.")
 @colour_option
 @team_option
-def migrate(target: tuple[str, ...], to: str, keep: bool, output: str | None, color: str, team: str | None) -> None:
+def migrate(target: Target, to: str, keep: bool, output: str | None, color: str, team: str | None) -> None:
     """Show what becomes of a pool when it is rendered for another llm-d release.
 
     Nothing is changed. With --keep the plan is stored; `lamp approve pool/NAME --plan NUMBER` applies it.
     """
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("Name one pool: lamp migrate pool/chat --to current", USAGE)
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     proposal = client.request("POST", path + "/migration", body=json.dumps({"to": to}).encode()).json()
     if proposal["blocked"]:
         raise Failure(

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from controlplane.cli.client import Client
-from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, clean, note, print_json, print_table
 
 __all__ = ["offload"]
@@ -24,12 +23,12 @@ def offload() -> None:
 
 
 @offload.command()
-@click.argument("target", nargs=-1, metavar="pool NAME | pool/NAME")
+@one_pool
 @click.option("--decision", type=click.IntRange(min=1), metavar="ID", help="This one instead of the newest.")
 @click.option("--replay", is_flag=True, help="Make the decision again from its record and compare.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: what REST answers.")
 @team_option
-def explain(target: tuple[str, ...], decision: int | None, replay: bool, output: str | None, team: str | None) -> None:
+def explain(target: Target, decision: int | None, replay: bool, output: str | None, team: str | None) -> None:
     """Show why: the sentence, each tier with bandwidth and benefit, the canary, what held a change back."""
     client, path = _pool(target, team)
     standing = client.get(path)
@@ -66,12 +65,12 @@ def explain(target: tuple[str, ...], decision: int | None, replay: bool, output:
 
 
 @offload.command()
-@click.argument("target", nargs=-1, metavar="pool NAME | pool/NAME")
+@one_pool
 @click.option("--scope", type=click.Choice(["replica", "pool"]), default="replica", show_default=True)
 @click.option("--class", "klass", default="", metavar="NAME", help="Only blocks of this class.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: what REST answers.")
 @team_option
-def curve(target: tuple[str, ...], scope: str, klass: str, output: str | None, team: str | None) -> None:
+def curve(target: Target, scope: str, klass: str, output: str | None, team: str | None) -> None:
     """Show the hit rate by cache size, with the present size and the knee."""
     client, path = _pool(target, team)
     found = client.get(f"{path}/curve", scope=scope, **({"class": klass} if klass else {}))
@@ -96,14 +95,12 @@ def curve(target: tuple[str, ...], scope: str, klass: str, output: str | None, t
 
 
 @offload.command("what-if")
-@click.argument("target", nargs=-1, metavar="pool NAME | pool/NAME")
+@one_pool
 @click.option("--host", metavar="SIZE", help="A host tier of this size, as 256Gi.")
 @click.option("--filesystem", metavar="SIZE", help="A filesystem tier of this size.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: what REST answers.")
 @team_option
-def what_if(
-    target: tuple[str, ...], host: str | None, filesystem: str | None, output: str | None, team: str | None
-) -> None:
+def what_if(target: Target, host: str | None, filesystem: str | None, output: str | None, team: str | None) -> None:
     """Show what tiers and sizes would bring; nothing is changed."""
     client, path = _pool(target, team)
     sizes = {name: size for name, size in (("host", host), ("filesystem", filesystem)) if size}
@@ -130,21 +127,18 @@ def what_if(
 
 
 @offload.command()
-@click.argument("target", nargs=-1, metavar="pool NAME | pool/NAME")
+@one_pool
 @team_option
-def probe(target: tuple[str, ...], team: str | None) -> None:
+def probe(target: Target, team: str | None) -> None:
     """Have the bandwidth of the pool's volumes measured anew, by a Job on its nodes."""
     client, path = _pool(target, team)
     asked = client.send("POST", f"{path}/probe", {})
     note(f"Asked for {', '.join(tier['claim'] for tier in asked['tiers'])}; `lamp offload explain` shows the result.")
 
 
-def _pool(target: tuple[str, ...], team: str | None) -> tuple[Client, str]:
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("A pool's tiers are shown: `lamp offload explain pool chat`.", USAGE)
+def _pool(target: Target, team: str | None) -> tuple[Client, str]:
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     return client, f"{path}/offload"
 
 

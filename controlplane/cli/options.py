@@ -10,9 +10,9 @@ import click
 from controlplane.cli import config
 from controlplane.cli.client import Client
 from controlplane.cli.failures import NOT_FOUND, USAGE, Failure, Problem
-from controlplane.cli.kinds import SHARED_TEAM, Target
+from controlplane.cli.kinds import SHARED_TEAM, Target, is_kind, parse_targets
 
-__all__ = ["collection", "connect", "find", "object_path", "seconds", "team_option"]
+__all__ = ["collection", "connect", "find", "object_path", "one_cluster", "one_pool", "seconds", "team_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +21,23 @@ def team_option(function: F) -> F:
     return click.option(
         "--team", metavar="TEAM", help="The team whose objects are meant (else LAMPLIGHT_TEAM, the login)."
     )(function)
+
+
+def _one(kind: str) -> Callable[[F], F]:
+    """The argument of a command that is about one object of one kind; the command gets a Target."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> Target:
+        if len(words) == 1 and "/" not in words[0] and not is_kind(words[0]):
+            raise Failure(f"Name its kind too: `{kind} {words[0]}`, or `{kind}/{words[0]}`.", USAGE)
+        wanted = parse_targets(words or (kind,))
+        if len(wanted) != 1 or wanted[0].kind.singular != kind:
+            raise Failure(f"This is about one {kind} at a time: `{kind} NAME`, or `{kind}/NAME`.", USAGE)
+        return wanted[0]
+
+    return click.argument("target", nargs=-1, metavar=f"{kind} NAME | {kind}/NAME", callback=read)
+
+
+one_pool, one_cluster = _one("pool"), _one("cluster")
 
 
 def connect(team: str | None = None) -> Client:

@@ -42,14 +42,19 @@ def _distance(timestamp: str | None, direction: float) -> str:
 
 def clean(value: object) -> str:
     """A cell: one line, and no control characters, which a terminal would obey."""
+    return _printable(value).strip()
+
+
+def _printable(value: object) -> str:
     if value is None:
         return ""
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    cells = [[clean(value) for value in row] for row in rows]
+    """Leading blanks of a cell stay: they are the depth of a tree."""
+    cells = [[_printable(value).rstrip() for value in row] for row in rows]
     widths = [
         max(len(title), *(len(row[i]) for row in cells)) if cells else len(title) for i, title in enumerate(titles)
     ]

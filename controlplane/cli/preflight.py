@@ -6,25 +6,21 @@ import sys
 
 import click
 
-from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_cluster, team_option
 from controlplane.cli.output import clean, print_json, print_table
 
 _MARKS = {"ok": "✔", "warning": "!", "failed": "✖", "unknown": "?"}
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="cluster NAME")
+@one_cluster
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
 @team_option
-def preflight(target: tuple[str, ...], output: str | None, team: str | None) -> None:
+def preflight(target: Target, output: str | None, team: str | None) -> None:
     """Ask a cluster now: version, kinds, rights, accelerators, watches. Exit code 1 when pools cannot live there."""
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Cluster":
-        raise Failure("One cluster at a time: `lamp preflight cluster embedded`.", USAGE)
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     found = client.get(path + "/preflight")
     if output == "json":
         print_json(found)

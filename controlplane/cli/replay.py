@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from controlplane.cli.failures import USAGE, Failure
+from controlplane.cli.failures import NOT_FOUND, Failure
 from controlplane.cli.options import connect, team_option
 from controlplane.cli.output import clean, print_json
 
@@ -28,7 +28,7 @@ def replay(decision: int, output: str | None, team: str | None) -> None:
             break
     if row is None:
         raise Failure(
-            f"Team {client.team} has no decision {decision}: lamp explain pool NAME --moves lists some.", USAGE
+            f"Team {client.team} has no decision {decision}: lamp explain pool NAME --moves lists some.", NOT_FOUND
         )
     path = f"/api/v1/teams/{row['team']}/pools/{row['pool']}/decisions/{decision}/replay"
     answer = client.get(path)

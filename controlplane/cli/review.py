@@ -91,7 +91,7 @@ def of_revisions(found: dict[str, Any], *, full: bool = False) -> Iterator[Line]
     for end, word in ((found["from"], "from"), (found["to"], "to")):
         why = f": {end['reason']}" if end.get("reason") else ""
         yield Line(
-            f"{word + ':':<6}generation {end['generation']} of {end['acceptedAt']} by {end['actor']}{why}", bold=True
+            f"{word + ':':<6}generation {end['generation']} of {end['acceptedAt']} by {end['author']}{why}", bold=True
         )
     if not found["spec"]:
         yield Line("  the specs are the same")

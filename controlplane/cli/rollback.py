@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from controlplane.cli.failures import CONFLICT, USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.failures import CONFLICT, Failure
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import print_json
 
 
 @click.command()
-@click.argument("target", nargs=-1, metavar="pool/NAME")
+@one_pool
 @click.option(
     "--to", "generation", type=click.IntRange(min=1), metavar="N", help="Which generation (else the one before)."
 )
@@ -20,7 +20,7 @@ from controlplane.cli.output import print_json
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the pool after it.")
 @team_option
 def rollback(
-    target: tuple[str, ...],
+    target: Target,
     generation: int | None,
     dry_run: bool,
     reason: str | None,
@@ -31,16 +31,13 @@ def rollback(
 
     Exit code 4 when somebody changed the pool meanwhile, or when it is as it was then already.
     """
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool is rolled back at a time: `lamp rollback pool/chat --to 3`.", USAGE)
     client = connect(team)
-    path, document = find(client, wanted[0])
+    path, document = find(client, target)
     metadata = document["metadata"]
     if generation is None:
         rows = client.get(f"{path}/revisions", limit=2)["items"]
         if len(rows) < 2:
-            raise Failure(f"{wanted[0]} has had no other spec yet.", CONFLICT)
+            raise Failure(f"{target} has had no other spec yet.", CONFLICT)
         generation = int(rows[1]["generation"])
     answer = client.request(
         "POST",
@@ -53,4 +50,4 @@ def rollback(
         return
     became = answer["metadata"]["generation"]
     verb = "would be rolled back" if dry_run else "rolled back"
-    click.echo(f"{wanted[0]} {verb} to generation {generation}, as generation {became}")
+    click.echo(f"{target} {verb} to generation {generation}, as generation {became}")

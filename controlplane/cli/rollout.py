@@ -6,28 +6,24 @@ from typing import Any
 
 import click
 
-from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, age_until, clean, print_json, print_table
 
 
 @click.command()
 @click.argument("action", type=click.Choice(["status", "pause", "resume", "abort"]))
-@click.argument("target", nargs=-1, metavar="pool NAME")
+@one_pool
 @click.option("--reason", metavar="TEXT", help="Why, for the change records.")
 @click.option("--dry-run", is_flag=True, help="Only say whether it could be done.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
 @team_option
 def rollout(
-    action: str, target: tuple[str, ...], reason: str | None, dry_run: bool, output: str | None, team: str | None
+    action: str, target: Target, reason: str | None, dry_run: bool, output: str | None, team: str | None
 ) -> None:
     """Show how a pool's newest spec reaches its replicas; pause it, let it go on, or take it back."""
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool at a time: `lamp rollout status pool chat`.", USAGE)
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     if action == "status":
         found = client.get(path + "/rollout")
     else:
@@ -39,7 +35,7 @@ def rollout(
     if action != "status":
         done = {"pause": "paused", "resume": "resumed", "abort": "aborted"}[action]
         back = f": back to the spec of generation {found['abortsTo']}" if action == "abort" and dry_run else ""
-        click.echo(f"{wanted[0]}: the roll-out {'would be' if dry_run else 'is'} {done}{back}")
+        click.echo(f"{target}: the roll-out {'would be' if dry_run else 'is'} {done}{back}")
         return
     _show(found)
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from controlplane.cli.failures import USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, clean, note, print_json, print_table
 
 __all__ = ["route"]
@@ -20,7 +20,7 @@ def route() -> None:
 
 
 @route.command()
-@click.argument("target", nargs=-1, metavar="pool NAME")
+@one_pool
 @click.option("--prompt", metavar="TEXT", help="Where a request with this prompt would go now; nothing is sent.")
 @click.option("--model", metavar="NAME", help="The model that is asked for [the pool's]; an adapter's name is one too.")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Of the request; more than once.")
@@ -28,7 +28,7 @@ def route() -> None:
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the decision.")
 @team_option
 def explain(
-    target: tuple[str, ...],
+    target: Target,
     prompt: str | None,
     model: str | None,
     headers: tuple[str, ...],
@@ -60,12 +60,12 @@ def explain(
 
 
 @route.command(name="list")
-@click.argument("target", nargs=-1, metavar="pool NAME")
+@one_pool
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True)
 @click.option("--endpoint", metavar="POD", help="That this replica won or served.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
 @team_option
-def listed(target: tuple[str, ...], limit: int, endpoint: str | None, output: str | None, team: str | None) -> None:
+def listed(target: Target, limit: int, endpoint: str | None, output: str | None, team: str | None) -> None:
     """List the newest decisions, newest first."""
     client, path = _pool(target, team)
     query = {"limit": limit, **({"endpoint": endpoint} if endpoint else {})}
@@ -79,12 +79,9 @@ def listed(target: tuple[str, ...], limit: int, endpoint: str | None, output: st
     )
 
 
-def _pool(target: tuple[str, ...], team: str | None) -> tuple[Any, str]:
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool at a time: `lamp route explain pool chat --prompt ...`.", USAGE)
+def _pool(target: Target, team: str | None) -> tuple[Any, str]:
     client = connect(team)
-    return client, find(client, wanted[0])[0]
+    return client, find(client, target)[0]
 
 
 def _header(text: str) -> tuple[str, str]:

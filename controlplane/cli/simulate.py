@@ -10,8 +10,8 @@ import click
 
 from controlplane.cli.client import Client
 from controlplane.cli.failures import REFUSED, TIMED_OUT, USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, seconds, team_option
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, seconds, team_option
 from controlplane.cli.output import note, print_json, print_table
 
 __all__ = ["simulate"]
@@ -20,7 +20,7 @@ _PAUSE = 0.5
 
 
 @click.command(short_help="Play a trace or a pool's history through policies, in virtual time.")
-@click.argument("target", nargs=-1, metavar="pool NAME")
+@one_pool
 @click.option("--trace", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Mooncake JSONL or Azure CSV [the pool's own history].")  # fmt: skip
 @click.option("--hours", type=click.FloatRange(0.05, 24), default=1.0, show_default=True, help="Of the history.")
@@ -41,17 +41,14 @@ _PAUSE = 0.5
 @click.option("--timeout", default="330s", metavar="TIME", show_default=True, help="Then exit with 124.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: the whole simulation.")
 @team_option
-def simulate(target: tuple[str, ...], team: str | None, output: str | None, timeout: str, **options: Any) -> None:
+def simulate(target: Target, team: str | None, output: str | None, timeout: str, **options: Any) -> None:
     """Play a trace, or the pool's own history, through the production policy and others; nothing is changed.
 
     Prints for each policy the attainment, the accelerator hours and the cost, and the decisions of the first.
     """
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool is simulated at a time: `lamp simulate pool chat`.", USAGE)
     body = _body(options)
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     made = client.send("POST", f"{path}/simulate", body, timeout=120.0)
     done = _wait(client, f"{path}/simulations/{made['id']}", seconds(timeout), quiet=output == "json")
     if output == "json":

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from controlplane.cli.failures import REFUSED, TIMED_OUT, USAGE, Failure
-from controlplane.cli.kinds import parse_targets
-from controlplane.cli.options import connect, find, seconds, team_option
+from controlplane.cli.failures import REFUSED, TIMED_OUT, Failure
+from controlplane.cli.kinds import Target
+from controlplane.cli.options import connect, find, one_pool, seconds, team_option
 from controlplane.cli.output import clean, note, print_json, print_table
 
 __all__ = ["verify"]
@@ -18,18 +18,15 @@ _PAUSE = 0.3
 
 
 @click.command(short_help="Run the self-test of a pool's path.")
-@click.argument("target", nargs=-1, metavar="pool NAME")
+@one_pool
 @click.option("--timeout", default="480s", metavar="TIME", show_default=True, help="Then exit with 124.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts.")
 @team_option
-def verify(target: tuple[str, ...], timeout: str, output: str | None, team: str | None) -> None:
+def verify(target: Target, timeout: str, output: str | None, team: str | None) -> None:
     """Send a request through the pool's gateway, send it again to see it hit the cache, and try what else the path has:
     hand-over from prefill to decode, adapters, waking. Exit code 1 when a check fails."""
-    wanted = parse_targets(target)
-    if len(wanted) != 1 or wanted[0].kind.kind != "Pool":
-        raise Failure("One pool is verified at a time: `lamp verify pool chat`.", USAGE)
     client = connect(team)
-    path, _ = find(client, wanted[0])
+    path, _ = find(client, target)
     found: dict[str, Any] = client.send("POST", f"{path}/verifications", {})
     deadline = time.monotonic() + seconds(timeout)
     while found["status"] in ("queued", "running"):
@@ -44,6 +41,6 @@ def verify(target: tuple[str, ...], timeout: str, output: str | None, team: str 
             ("CHECK", "STATUS", "SECONDS", "WHAT"),
             [(row["name"], row["status"], f"{row['seconds']:.2f}", clean(row["message"])) for row in found["checks"]],
         )
-        note(f"{wanted[0]}, generation {found['generation']}: {found['status']}.")
+        note(f"{target}, generation {found['generation']}: {found['status']}.")
     if found["status"] == "failed":
         click.get_current_context().exit(REFUSED)

@@ -16,9 +16,9 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.25, 2.0
 
 
 @click.command()
-@click.argument("targets", nargs=-1, metavar="KIND/NAME...")
+@click.argument("targets", nargs=-1, metavar="KIND NAME... | KIND/NAME...")
 @click.option("--for", "goal", required=True, metavar="condition=TYPE[=STATUS]|delete", help="What to wait for.")
-@click.option("--timeout", default="60s", show_default=True, help="Then exit with 124.")
+@click.option("--timeout", default="60s", metavar="TIME", show_default=True, help="Then exit with 124.")
 @team_option
 def wait(targets: tuple[str, ...], goal: str, timeout: str, team: str | None) -> None:
     """Wait for a condition of objects on their newest generation, or for their deletion.
@@ -74,6 +74,8 @@ def _wait_condition(
                 return
             if found:
                 last = f"{type_} is {found.get('status')}: {found.get('message') or found.get('reason')}"
+            elif known := [str(c.get("type")) for c in (document.get("status") or {}).get("conditions") or []]:
+                last = f"it reports no condition {type_}, but {', '.join(known)}"
         pause = _sleep(pause, deadline, f"{target} did not reach {type_}={status} within {limit:g} s; {last}")
 
 

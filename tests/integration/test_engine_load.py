@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.lamp import POOLS, run_server
 from tests.support.shared import ROOT
 
 
@@ -105,8 +104,8 @@ def test_errors_are_counted_by_kind(engine: EngineProcess) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        ([], 2, "Give either a URL or --pool NAME."),
-        (["ftp://x"], 2, "'ftp://x' is not a URL"),
+        ([], 2, "Say what to load: pool/NAME, or a URL."),
+        (["ftp://x"], 2, "'ftp://x' is neither a pool nor a URL"),
         ([f"http://127.0.0.1:{free_port()}"], 5, "cannot be reached"),
         (["http://127.0.0.1:1", "--rate=-1"], 2, "Invalid value for '--rate'"),
         (["http://127.0.0.1:1", "--duration=soon"], 2, "'soon' is not a duration"),
@@ -126,34 +125,17 @@ def test_it_runs_without_django() -> None:
 
 
 def test_a_pool_is_found_by_its_name(engine: EngineProcess, tmp_path: Path) -> None:
-    pool = {
-        "apiVersion": "lamplight.dev/v1", "kind": "Pool", "metadata": {"name": "chat", "team": "default"},
-        "status": {"endpoint": engine.url},
-    }  # fmt: skip
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(pool).encode()
-            found = self.path == "/api/v1/teams/default/pools/chat"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Length", str(len(body) if found else 0))
-            self.end_headers()
-            self.wfile.write(body if found else b"")
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        here = ["--server", f"http://127.0.0.1:{server.server_port}"]
+    pool = {"apiVersion": "lamplight.dev/v1", "kind": "Pool", "metadata": {"name": "chat", "team": "default"}}
+    with run_server() as server:
+        here = ["--server", server.url]
         environment = {"LAMPLIGHT_TOKEN": "lamp_x", "LAMPLIGHT_TEAM": "default", "HOME": str(tmp_path)}
+        server.on("GET", f"{POOLS}/chat", (200, {**pool, "status": {"endpoint": engine.url}}))
         played = lamp_load("--pool=chat", "--requests=2", "--rate=50", "--json", before=here, **environment)
         assert played.returncode == 0, played.stderr
         assert json.loads(played.stdout)["succeeded"] == 2
         missing = lamp_load("--pool=other", before=here, **environment)
         assert missing.returncode == 3
-        del pool["status"]
+        server.on("GET", f"{POOLS}/chat", (200, pool))
         early = lamp_load("--pool=chat", before=here, **environment)
         assert early.returncode == 1
         assert "has no endpoint yet" in early.stderr
-        server.shutdown()

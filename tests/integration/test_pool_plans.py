@@ -426,6 +426,7 @@ def test_history_is_compared_and_rolled_back_to(api: Api) -> None:
     assert first and first == last, "the same declaration has the same hash, however its roll-out goes"
     compared = api.get(f"{POOLS}/chat/revisions/1/diff/3")
     assert (compared["spec"], compared["objects"]) == ([], [])
+    assert compared["to"]["author"] == "ada", "people read names; records keep ids"
     again = api.send("POST", path, If_Match=pool().etag)
     assert (again.status_code, "already" in json_of(again)["detail"]) == (409, True)
     assert api.send("POST", f"{POOLS}/chat/revisions/9/rollback", If_Match=pool().etag).status_code == 404
