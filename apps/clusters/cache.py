@@ -174,12 +174,21 @@ ON CONFLICT (cluster, kind, namespace, name) DO UPDATE SET
 WHERE o.revision < EXCLUDED.revision
 """
 
+# one JSON document: quoting an array of documents for SQL costs more than making them
 _STORE = f"""
 INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
-SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::jsonb[])
+SELECT %s, * FROM jsonb_to_recordset(%s::jsonb)
+    AS c(kind text, namespace text, name text, uid text, owner uuid, revision bigint, body jsonb)
 {_UNLESS_NEWER}
 RETURNING owner
 """  # noqa: S608  (constants only)
+
+_UNKNOWN = """
+SELECT c.place FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY
+    AS c(kind, namespace, name, revision, place)
+WHERE NOT EXISTS (SELECT 1 FROM clusters_cached_object o WHERE o.cluster = %s AND o.kind = c.kind
+    AND o.namespace = c.namespace AND o.name = c.name AND o.revision >= c.revision)
+"""
 
 # the lock keeps the watch where it is: what it deletes later is newer than this, what it deleted is known
 _PUT = f"""
@@ -204,19 +213,7 @@ def put(cluster: UUID, obj: Mapping[str, Any]) -> None:
         return
     change = change_of(obj, kind, obj["apiVersion"], entry.label)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _PUT,
-            {
-                "cluster": cluster,
-                "kind": kind,
-                "namespace": change.namespace,
-                "name": change.name,
-                "uid": change.uid,
-                "owner": change.owner,
-                "revision": change.revision,
-                "body": orjson.dumps(change.body).decode(),
-            },
-        )
+        cursor.execute(_PUT, {**_row(change), "cluster": cluster, "body": orjson.dumps(change.body).decode()})
 
 
 def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> list[dict[str, Any]] | None:
@@ -320,23 +317,11 @@ def _lock(cluster: UUID, scopes: Iterable[Scope]) -> None:
 def _store(cluster: UUID, changes: Sequence[Change]) -> set[UUID]:
     """Write changes that are newer than what is kept; returns the owners of the rows that changed."""
     owners: set[UUID] = set()
-    kept = [change for change in changes if not change.gone]
+    kept = _unknown(cluster, [change for change in changes if not change.gone])
     gone = [change for change in changes if change.gone]
     with connection.cursor() as cursor:
         if kept:
-            cursor.execute(
-                _STORE,
-                [
-                    cluster,
-                    [c.kind for c in kept],
-                    [c.namespace for c in kept],
-                    [c.name for c in kept],
-                    [c.uid for c in kept],
-                    [c.owner for c in kept],
-                    [c.revision for c in kept],
-                    [orjson.dumps(c.body).decode() for c in kept],
-                ],
-            )
+            cursor.execute(_STORE, [cluster, orjson.dumps([_row(change) for change in kept]).decode()])
             owners |= {row[0] for row in cursor.fetchall() if row[0]}
         if gone:
             cursor.execute(
@@ -353,6 +338,36 @@ def _store(cluster: UUID, changes: Sequence[Change]) -> set[UUID]:
             )
             owners |= {row[0] for row in cursor.fetchall() if row[0]}
     return owners
+
+
+def _unknown(cluster: UUID, changes: Sequence[Change]) -> list[Change]:
+    """Those that are news: of our own writes and of a list most are kept already, and need not be sent again."""
+    if not changes:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _UNKNOWN,
+            [
+                [c.kind for c in changes],
+                [c.namespace for c in changes],
+                [c.name for c in changes],
+                [c.revision for c in changes],
+                cluster,
+            ],
+        )
+        return [changes[place - 1] for (place,) in cursor.fetchall()]
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "namespace": change.namespace,
+        "name": change.name,
+        "uid": change.uid,
+        "owner": change.owner,
+        "revision": change.revision,
+        "body": change.body,
+    }
 
 
 def _ask(cluster: UUID, owners: set[UUID]) -> set[UUID]:

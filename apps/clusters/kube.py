@@ -25,6 +25,8 @@ PAGE = 500
 MOST_PAGES = 40
 DISCOVERY_SECONDS = 60.0
 LOG_BYTES = 64 * 1024
+# reading them again asks the library, which goes through the kubeconfig and the whole environment each time
+HEADERS_SECONDS = 1.0
 
 Written = Callable[[Mapping[str, Any]], None]
 
@@ -104,6 +106,7 @@ class Kube:
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._discovered: tuple[float, dict[str, Resource]] | None = None
         self._discovery_lock = threading.Lock()
+        self._headers: tuple[float, dict[str, str]] | None = None
 
     @property
     def server(self) -> str:
@@ -118,11 +121,14 @@ class Kube:
     def proxy(self) -> str | None:
         return getattr(self._client.configuration, "proxy", None) or None
 
-    def headers_for(self, path: str, method: str) -> dict[str, str]:
-        """Headers of a request, with credentials that are valid now (a plugin may be asked for them)."""
-        headers = {"Accept": "application/json", "User-Agent": "lamplight"}
-        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
-        return headers
+    def headers(self) -> dict[str, str]:
+        """Headers of any request, with credentials that were valid a moment ago (a plugin may be asked for them)."""
+        kept = self._headers
+        if kept is None or time.monotonic() - kept[0] > HEADERS_SECONDS:
+            headers = {"Accept": "application/json", "User-Agent": "lamplight"}
+            self._client.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
+            kept = self._headers = (time.monotonic(), headers)
+        return dict(kept[1])
 
     def version(self) -> str:
         """The server's version, as `v1.34.2`."""
@@ -311,7 +317,7 @@ class Kube:
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         with self._slot(path):
             try:
-                headers = self.headers_for(path, method)
+                headers = self.headers()
                 if body is not None:
                     headers["Content-Type"] = content_type
                 answer = self._client.rest_client.pool_manager.request(

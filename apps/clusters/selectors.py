@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterable
 from uuid import UUID
 
+import orjson
+
 from apps.clusters import cache
 from apps.clusters.domain.inventory import NodeAccelerators, count
 from apps.clusters.domain.spec import ClusterSpec
@@ -18,7 +20,12 @@ SHARD = "clusters"
 
 
 def spec_of(cluster: Cluster) -> ClusterSpec:
-    return ClusterSpec.from_document(cluster.spec)
+    return _read(orjson.dumps(cluster.spec))
+
+
+@functools.lru_cache(maxsize=256)
+def _read(spec: bytes) -> ClusterSpec:
+    return ClusterSpec.from_document(orjson.loads(spec))
 
 
 def cluster_for(team: str, name: str) -> Cluster | None:

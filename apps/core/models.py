@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.db import models
 
-from apps.core.domain.conditions import Condition, find_condition, read_conditions
+from apps.core.domain.conditions import Condition
 
 
 class ObjectKey(NamedTuple):
@@ -81,7 +81,8 @@ class DeclaredObject(models.Model):
 
     def condition(self, type_: str) -> Condition | None:
         """The stored condition of a type, or None."""
-        return find_condition(read_conditions(self.conditions), type_)
+        found = next((stored for stored in self.conditions if stored["type"] == type_), None)
+        return Condition.from_json(found) if found is not None else None
 
 
 class OutboxEvent(models.Model):

@@ -79,6 +79,11 @@ class Desired:
         return declared_hash(objects, steered=self.steered)
 
     @cached_property
+    def template(self) -> str:
+        """Hash of the engines' pod templates: another one is a roll-out."""
+        return template_of(self.objects)
+
+    @cached_property
     def rendered_hash(self) -> str:
         """Of all that is applied, with what roll-outs have decided."""
         hashes = sorted(obj["metadata"]["labels"][SPEC_HASH] for obj in self.objects)

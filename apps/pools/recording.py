@@ -133,12 +133,13 @@ class _Entry:
 def _store(entries: Sequence[_Entry]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
+            # one JSON document: quoting an array of documents for SQL costs more than making them
             "UPDATE pools_pool p SET conditions = s.conditions, status = s.status"
-            " FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[]) AS s(uid, conditions, status) WHERE p.uid = s.uid",
+            " FROM jsonb_to_recordset(%s::jsonb) AS s(uid uuid, conditions jsonb, status jsonb) WHERE p.uid = s.uid",
             [
-                [entry.said.pool.uid for entry in entries],
-                [orjson.dumps(entry.conditions).decode() for entry in entries],
-                [orjson.dumps(entry.status).decode() for entry in entries],
+                orjson.dumps(
+                    [{"uid": e.said.pool.uid, "conditions": e.conditions, "status": e.status} for e in entries]
+                ).decode()
             ],
         )
     _store_revisions([entry.said for entry in entries])

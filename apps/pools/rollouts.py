@@ -72,7 +72,7 @@ def _strategies(
 ) -> dict[str, Strategy]:
     stored = row.strategies if row else {}
     # what is rendered differs from what was rolled last; a live template that somebody changed is drift, no roll-out
-    another = row is None or row.template != rollout.template_of(desired.objects)
+    another = row is None or row.template != desired.template
     live = observed.engine_deployments()
     wanted = {o["metadata"]["labels"].get(VARIANT): o for o in desired.objects if o["kind"] in WORKLOADS}
     found: dict[str, Strategy] = {}
@@ -172,7 +172,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
         elif late is not None:
             blames[variant.name] = rollout.blame(late, ())
     seen = Seen(
-        template=rollout.template_of(desired.objects),
+        template=desired.template,
         generation=pool.generation,
         variants=variants,
         blames=blames,

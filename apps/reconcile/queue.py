@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps.reconcile.domain.dealing import LEAST_IN_HAND
 from apps.reconcile.domain.priority import Priority
 
 LEASE_SECONDS = 30.0
@@ -59,8 +60,8 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
 # costs the same however many keys wait. (The statement's time is a constant that an index can be searched for.)
-# The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: few keys go to
-# one worker each, many to each worker up to a hand's size.
+# The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: slow keys go to
+# one worker each, quick ones a few together, many to each worker up to a hand's size.
 _CLAIM = """
 WITH RECURSIVE shards AS (
     (SELECT shard FROM reconcile_queue ORDER BY shard LIMIT 1)
@@ -96,7 +97,7 @@ WITH RECURSIVE shards AS (
     ) d
 ), ranked AS (
     SELECT due.*, row_number() OVER (PARTITION BY shard ORDER BY priority, due_at, id) AS place,
-           LEAST(room, count(*) OVER (PARTITION BY shard)) AS hands
+           LEAST(room, CEIL(count(*) OVER (PARTITION BY shard)::float8 / LEAST(size, %(least)s))::int) AS hands
     FROM due
 ), dealt AS (
     SELECT id, priority, due_at, shard, place, hands, (place - 1) %% hands AS hand FROM ranked
@@ -212,7 +213,7 @@ def claim(
     those that are not named there; `limit` is for those without a limit of their own. [] is nothing.
     """
     now = time.monotonic()
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
         cursor.execute(
             _CLAIM,
@@ -226,6 +227,7 @@ def claim(
                 "share": most if share is None else share,
                 "shards": list(spare or {}),
                 "spare": list((spare or {}).values()),
+                "least": LEAST_IN_HAND,
                 "sized": list(sizes or {}),
                 "sizes": list((sizes or {}).values()),
             },
@@ -291,7 +293,7 @@ class Release:
     unworked: bool = False
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def release(releases: Sequence[Release]) -> list[bool]:
     """Give keys back; for each whether its lease was still held (if not, nothing is written).
 

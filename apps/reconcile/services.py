@@ -169,7 +169,7 @@ def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bo
     return finish_several([(lease, outcome)], chance=chance)[0]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def finish_several(done: Sequence[tuple[Lease, Outcome]], *, chance: float | None = None) -> list[bool]:
     """As `finish`, of several keys at once; one whose row somebody else has locked counts as not held, too."""
     outcomes = _recorded(done)

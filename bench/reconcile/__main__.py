@@ -264,7 +264,7 @@ def seeing(kube: Any, image: str, prefix: str) -> Iterator[Callable[[], int]]:
     path = resource.path(NAMESPACE)
     seen: set[str] = set()
     stream = kube._client.rest_client.pool_manager.request(
-        "GET", f"{kube.server}{path}?{query}", headers=kube.headers_for(path, "GET"), preload_content=False, timeout=900
+        "GET", f"{kube.server}{path}?{query}", headers=kube.headers(), preload_content=False, timeout=900
     )
 
     def follow() -> None:

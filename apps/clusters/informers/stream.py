@@ -112,7 +112,7 @@ class _Get:
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         # a token may have to be read from a file or fetched by a plugin
-        headers = await asyncio.to_thread(self._kube.headers_for, self._path, "GET")
+        headers = await asyncio.to_thread(self._kube.headers)
         headers["Accept"] = self._accept
         url = f"{self._kube.server}{self._path}?{urlencode(self._query)}"
         try:

@@ -153,8 +153,14 @@ def declared_hash(objects: Iterable[Manifest], *, steered: bool) -> str:
     Left out is what roll-outs decide: a pause, and where they are `steered` (the declaration leaves it open) how many
     replicas are replaced at once.
     """
-    hashes = sorted(spec_hash(_undecided(one, steered)) for one in objects)
+    hashes = sorted(_declared_hash(one, steered) for one in objects)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _declared_hash(manifest: Manifest, steered: bool) -> str:
+    bare = _undecided(manifest, steered)
+    stamp = manifest["metadata"]["labels"].get(SPEC_HASH) if bare is manifest else None
+    return stamp or spec_hash(bare)
 
 
 def _undecided(manifest: Manifest, steered: bool) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.embedded.apiserver import types
@@ -117,6 +117,25 @@ def test_what_another_manager_owns_is_never_taken_away(mine: dict, theirs: dict)
         return
     live, managers = applied(live, {}, managers, "mine")
     assert typed.field_set(theirs, THING) <= typed.field_set(live, THING)
+
+
+@given(THINGS, THINGS, THINGS, THINGS)
+def test_an_applier_that_gives_nothing_up_has_nothing_taken_away(
+    mine: dict, theirs: dict, edit: dict, more: dict
+) -> None:
+    """What lets an apply leave the search for what was given up out."""
+    live, managers = applied({}, mine, {}, "me")
+    live, managers = applied(live, theirs, managers, "they", force=True)
+    edited = typed.merge(live, edit, THING)
+    managers = ssa.update(live, edited, THING, managers, ssa.Identity("person", "Update", "v1"), "2026-01-01T00:00:00Z")
+    second = typed.merge(mine, more, THING)
+    before = managers.get(("me", "Apply", "", ""))
+    fields = typed.field_set(second, THING)
+    assume(before is not None and before.fields <= fields)
+    assert before is not None
+    merged = typed.merge(edited, second, THING)
+    owners = {**managers, before.identity.key: ssa.Owned(before.identity, fields)}
+    assert ssa._prune(merged, THING, owners, before.fields) == merged
 
 
 @given(THINGS, THINGS)

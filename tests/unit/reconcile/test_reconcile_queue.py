@@ -212,7 +212,7 @@ def test_a_shard_has_a_limit_and_does_not_hold_up_the_others() -> None:
 
 
 @pytest.mark.django_db
-def test_few_keys_go_to_one_worker_each_and_many_in_hands_of_one_shard() -> None:
+def test_slow_keys_go_to_one_worker_each_quick_ones_a_few_together_and_many_in_hands_of_one_shard() -> None:
     def deal(most: int, **sizes: int) -> list[list[Lease]]:
         hands: dict[str, list[Lease]] = {}
         for lease in queue.claim(kinds=[KIND], holder="test", most=most, tripped=3, limit=4, sizes=sizes):
@@ -220,8 +220,11 @@ def test_few_keys_go_to_one_worker_each_and_many_in_hands_of_one_shard() -> None
         return list(hands.values())
 
     for _ in range(3):
-        ask(shard="few")
-    assert [len(hand) for hand in deal(4, few=16)] == [1, 1, 1]
+        ask(shard="slow")
+    assert [len(hand) for hand in deal(4, slow=1)] == [1, 1, 1]
+    for _ in range(6):
+        ask(shard="quick")
+    assert [len(hand) for hand in deal(4, quick=16)] == [3, 3]
     urgent = ask(shard="many", priority=Priority.PERSON)
     for _ in range(40):
         ask(shard="many", priority=Priority.RESYNC)

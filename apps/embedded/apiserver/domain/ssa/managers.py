@@ -148,7 +148,8 @@ def apply(
     applied = frozenset(path for path in typed.field_set(config, schema) if not ignored(path))
     before = managers.get(who.key)
     managers = {**managers, who.key: Owned(who, applied, before.time if before else "")}
-    if before is not None and before.fields:
+    # where nothing was given up nothing can go: with a path all that it lies in is owned too
+    if before is not None and before.fields - applied:
         merged = _prune(merged, schema, managers, before.fields) or {}
     comparison = typed.compare(live, merged, schema)
     others = [owned for key, owned in managers.items() if key != who.key]

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 Path = tuple[str, ...]
 PathSet = frozenset[Path]
 EMPTY: PathSet = frozenset()
@@ -30,7 +32,10 @@ def item(value: Any) -> str:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def to_fields_v1(paths: Iterable[Path]) -> FieldsV1:
