@@ -171,6 +171,7 @@ def _within(request: Request, rows: Any) -> Any:
 
 def summary(row: Decision) -> dict[str, Any]:
     """A decision as lists show it."""
+    carries = next((one["value"] for one in row.record["inputs"] if one["name"] == "carries"), None)
     needed = next((one["replicas"] for one in row.record["proposals"] if one["rule"] == "forecast"), None)
     return {
         "id": row.id,
@@ -189,6 +190,7 @@ def summary(row: Decision) -> dict[str, Any]:
         "actuation": row.actuation or None,
         "forecast": row.record["quantiles"] or None,
         "needed": needed,
+        "carries": carries,
     }
 
 

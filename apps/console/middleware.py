@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 __all__ = ["ConsoleMiddleware"]
@@ -46,26 +47,13 @@ _DETAILS = {
 class ConsoleMiddleware:
     """Security headers on all answers; HTML errors below /api/ become problem documents."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
-            return self._answer_async(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        assert isinstance(response, HttpResponseBase)
-        return _finish(request, response)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        answer = self.get_response(request)
-        response = answer if isinstance(answer, HttpResponseBase) else await answer
-        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+        served_async = isinstance(request, ASGIRequest)
+        if served_async and isinstance(response, StreamingHttpResponse) and not response.is_async:
             response.streaming_content = _in_a_thread(cast(Iterable[bytes], response.streaming_content))
         return _finish(request, response)
 

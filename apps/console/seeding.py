@@ -31,6 +31,7 @@ from apps.pools.selectors import effective_replicas, replica_targets, spec_of
 from apps.slos import ticking as slos
 from apps.telemetry import services as telemetry
 from apps.telemetry.domain.signals import Signals
+from apps.telemetry.domain.tracks import TRACK
 
 __all__ = ["seed"]
 
@@ -54,6 +55,8 @@ _TENS = timedelta(hours=26)
 _LOOK = 60
 _WATCHED = timedelta(minutes=35)
 _STARTUP = 80.0
+# one replica of a pool has had more memory for its cache for so long
+_TRIED = timedelta(minutes=22)
 
 
 def seed(*, end: datetime, by: By, pools: int = 0, days: int = 7, like: datetime | None = None) -> dict[str, int]:
@@ -128,6 +131,7 @@ class _Week:
             (1.3 * day, lambda: self.change("chat", "room for the morning", _with_bounds(2, 6))),
             (0.6 * day, lambda: self.change("code", "more sequences at once", _with_args("--max-num-seqs=256"))),
             (timedelta(minutes=24), lambda: self.silent("vision")),
+            (_TRIED, lambda: self.trial("code")),
         ]
         for days, hour, minute in ((3, 9, 20), (2, 9, 20), (2, 18, 10), (1, 9, 20)):
             # mornings when load doubles, and an evening
@@ -198,7 +202,17 @@ class _Week:
                     one.coming.remove((due, count))
             made = self.row(one, at, seconds, one.coming[-1][1] if one.coming else one.ready)
             rows += [(one.pool.uid, "", made), (one.pool.uid, one.story.variant, made)]
+            if one.story.name == "code" and self.end - at < _TRIED:
+                rows += self.tracks(one, at, seconds)
         return rows
+
+    def tracks(self, one: _Standing, at: datetime, seconds: float) -> Iterator[tuple[UUID, str, Signals]]:
+        """The replica on trial and the others, each with its share of the load."""
+        tried = replace(one.story, hits=one.story.hits + 0.2, host=0.3)
+        for track, story, ready in (("canary", tried, 1), ("stable", one.story, max(1, one.ready - 1))):
+            share = replace(story, peak=story.peak * ready / max(2, one.ready))
+            made = row(share, at.timestamp(), seconds, end=self.end.timestamp(), ready=ready, desired=ready)
+            yield one.pool.uid, f"{TRACK}{track}", made
 
     def as_asked(self) -> None:
         """Where the autoscaler acts, its last word is what runs."""
@@ -288,6 +302,10 @@ class _Week:
             one, "Warning", "DriftFound", "kubectl-edit changed spec.template.spec.terminationGracePeriodSeconds"
         )
         self.event(one, "Normal", "DriftHealed", "spec.template.spec.terminationGracePeriodSeconds is 150 again")
+
+    def trial(self, name: str) -> None:
+        said = "one replica of h100 tries host memory of 32 GiB before the others get it"
+        self.event(self.one(name), "Normal", "TierCanary", said)
 
     def silent(self, name: str) -> None:
         one = self.one(name)
@@ -438,7 +456,12 @@ def _desired(pool: Any) -> int:
 
 
 def _set_status(pool: Any, story: Story, health: Health, ready: int, desired: int) -> None:
-    """What the pool controller would have written: status and the whole tree of conditions."""
+    _stand(pool, story, health, ready, desired)
+    Pool.objects.filter(uid=pool.uid).update(conditions=pool.conditions, status=pool.status)
+
+
+def _stand(pool: Any, story: Story, health: Health, ready: int, desired: int) -> None:
+    """What the pool controller would have written: status and the whole tree of conditions. Not yet stored."""
     sync = Sync("Synced", "AllApplied", "the cluster holds what is declared")
     conditions = tuple(read_conditions(pool.conditions))
     serves = Health("Healthy", "EndpointPickerReady", "the endpoint picker is ready")
@@ -461,7 +484,6 @@ def _set_status(pool: Any, story: Story, health: Health, ready: int, desired: in
         "servedName": story.model,
     }  # fmt: skip
     pool.conditions, pool.status = [one.to_json() for one in conditions], status
-    Pool.objects.filter(uid=pool.uid).update(conditions=pool.conditions, status=status)
 
 
 def _seen(cluster: Any) -> None:
@@ -495,18 +517,37 @@ def _seen(cluster: Any) -> None:
 
 # --- a thousand more ------------------------------------------------------------------------------------------------
 def _many(count: int, end: datetime, by: By) -> None:
-    """Small pools that differ in size, load and health, with the newest figures only: what the fleet page shows."""
+    """Small pools that differ in size, load and health, with the newest figures only: what the fleet page shows.
+
+    The first of each sort is declared as anybody would; the others are copies of its rows, so that thousands take
+    seconds: they have a revision, and nobody is told of them (no change record, no work for a reconciler).
+    """
     stories = [_small(n) for n in range(count)]
     for name in sorted({story.team for story in stories}):
         Team.objects.get_or_create(name=name)
-    with clock.frozen(end - timedelta(days=1)):
-        for first in range(0, count, 250):
-            _apply([_pool(story) for story in stories[first : first + 250]], by, "a large fleet")
-    pools = {(pool.team, pool.name): pool for pool in Pool.objects.all()}
+    firsts = {_sort(story): story for story in reversed(stories)}
+    declared = end - timedelta(days=1)
+    with clock.frozen(declared):
+        _apply([_pool(story) for story in firsts.values()], by, "a large fleet")
+    likes = {sort: Pool.objects.get(team=story.team, name=story.name) for sort, story in firsts.items()}
+    pools = {story: likes[_sort(story)] for story in firsts.values()}
+    pools |= {story: _copy(likes[_sort(story)], story) for story in stories if story not in pools}
+    copies = [pool for story, pool in pools.items() if story not in firsts.values()]
+    Pool.objects.bulk_create(copies, batch_size=500)
+    PoolRevision.objects.bulk_create(
+        [
+            PoolRevision(
+                pool=pool, generation=1, spec=pool.spec, accepted_at=declared, approved_at=declared,
+                actor=by.actor.id, reason="a large fleet",
+            )
+            for pool in copies
+        ],
+        batch_size=500,
+    )  # fmt: skip
+    rows = []
     with clock.frozen(end):
-        rows = []
         for n, story in enumerate(stories):
-            pool = pools[(story.team, story.name)]
+            pool = pools[story]
             ready = needed(story, end.timestamp(), end.timestamp())
             short = n % 37 == 5
             health = (
@@ -514,13 +555,26 @@ def _many(count: int, end: datetime, by: By) -> None:
                 if short
                 else Health("Healthy", "AllReplicasReady", ready_sentence(ready))
             )
-            _set_status(pool, story, health, ready, ready + short)
+            _stand(pool, story, health, ready, ready + short)
             for back in (10, 0):
                 at = end - timedelta(seconds=back)
                 made = row(story, at.timestamp(), _TICK, end=end.timestamp(), ready=ready, desired=ready + short)
                 rows += [(pool.uid, "", made), (pool.uid, story.variant, made)]
+        Pool.objects.bulk_update(list(pools.values()), ["conditions", "status"], batch_size=250)
         telemetry.import_rows("raw", rows, until=None)
         telemetry.summarise_all()
+
+
+def _sort(story: Story) -> tuple[str, str]:
+    """Stories of one sort declare the same spec."""
+    return story.variant, story.model
+
+
+def _copy(like: Any, story: Story) -> Any:
+    return Pool(
+        team=story.team, name=story.name, labels=like.labels, annotations=like.annotations, spec=like.spec,
+        cluster_uid=like.cluster_uid, namespace=like.namespace, created_at=like.created_at, updated_at=like.updated_at,
+    )  # fmt: skip
 
 
 def _small(n: int) -> Story:

@@ -37,6 +37,11 @@ def test_a_seeded_day_reads_as_one_that_was_lived(capsys: pytest.CaptureFixture[
         for panel in ("ttft", "replicas", "prompt_tokens_by_source", "cost"):
             drawn = api.get(f"teams/default/pools/chat/panels/{panel}")
             assert drawn["state"] == "ok" and len(drawn["series"][0]["points"]) > 50, panel
+        tried, beside = (
+            api.get(f"teams/default/pools/code/panels/ttft?track={track}") for track in ("canary", "stable")
+        )
+        assert tried["state"] == beside["state"] == "ok"
+        assert tried["series"][1]["points"][-1][1] < beside["series"][1]["points"][-1][1]
         calendar = api.get("teams/search/slos/summaries-latency/attainment")["items"][0]["steps"]
         assert "breached" in {step["state"] for step in calendar}
     with pytest.raises(CommandError, match="pools already"):

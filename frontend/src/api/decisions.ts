@@ -32,6 +32,8 @@ export interface Entry {
   forecast?: Record<string, number> | null;
   /** The replicas that the forecast asks for, before any clamp. */
   needed?: number | null;
+  /** Requests/s that one replica was thought to carry within the SLO. */
+  carries?: number | null;
 }
 
 export interface Decision extends Entry {

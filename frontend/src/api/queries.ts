@@ -84,13 +84,16 @@ export const panelsQuery = (team: string, name: string) =>
 /** A panel and the stretch it was asked for; Unix seconds. */
 export type TimedPanel = Panel & TimeWindow;
 
+/** Engines that are newer than others of their variant, or those others. */
+export type Track = "canary" | "stable";
+
 /** Where the stretch moves with now, the server chooses the step that fits and the chart polls at that step. */
-export const panelQuery = (team: string, name: string, panel: string, view: TimeView, fallback: Range) =>
+export const panelQuery = (team: string, name: string, panel: string, view: TimeView, fallback: Range, track?: Track) =>
   queryOptions({
-    queryKey: keys.panel(team, name, panel, stretchKey(view, fallback)),
+    queryKey: [...keys.panel(team, name, panel, stretchKey(view, fallback)), track ?? ""],
     queryFn: async ({ signal }): Promise<TimedPanel> => {
       const asked = windowAt(view, fallback, serverNow());
-      const answer = await request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { ...asked } });
+      const answer = await request<Panel>(poolPath(team, name, "panels", panel), { signal, query: { ...asked, track } });
       return { ...answer, ...asked };
     },
     refetchInterval: ({ state }) => (fixedWindow(view) === undefined ? Math.max(5, state.data?.step ?? 10) * 1000 : false),

@@ -50,6 +50,8 @@ export interface Standing {
   state?: string;
   evaluatedAt?: string;
   measuredAt?: string;
+  /** Of an Endpoint: whose counts were added up. */
+  pools?: string[];
   summary?: Objective;
   objectives?: Objective[];
 }

@@ -39,6 +39,14 @@ describe("decisions on charts", () => {
     expect(withDecisions(panel({}), [entry({})]).series).toHaveLength(1);
   });
 
+  it("tell the load in replicas’ worth where both are known", () => {
+    const requests = panel({ name: "requests", series: [{ key: "requests", label: "finished", points: [[START, 30], [START + 10, null]] }] });
+    const replicas = panel({ name: "replicas", unit: "replicas", series: [{ key: "ready", label: "ready", points: [[START, 2], [START + 10, 2]] }] });
+    const load = withDecisions(replicas, [entry({ carries: 12 })], requests).series.find(({ key }) => key === "load");
+    expect(load?.points).toEqual([[START, 2.5], [START + 10, null]]);
+    expect(withDecisions(replicas, [entry({ carries: null })], requests).series.map(({ key }) => key)).toEqual(["ready", "needed"]);
+  });
+
   it("mark moves, not holds; those too close share one mark with the newest first", () => {
     const marks = marksOf([entry({ id: 3, verb: "up", firstAt: "2026-11-23T14:00:05Z" }), entry({ id: 2, verb: "down" }), entry({})]);
     expect(marks.map(({ id }) => id)).toEqual([3, 2]);

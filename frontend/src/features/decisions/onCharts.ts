@@ -1,4 +1,4 @@
-/** What decisions add to the charts of a pool: the forecast, the replicas it asked for, and marks. Pure. */
+/** What decisions add to the charts of a pool: the forecast, the load and the demand in replicas, and marks. Pure. */
 
 import type { Entry } from "../../api/decisions";
 import type { Panel, PanelSeries } from "../../api/types";
@@ -16,8 +16,18 @@ export function held(times: readonly number[], entries: readonly Entry[], value:
   });
 }
 
-/** The panel with what was decided drawn into it; as it is where nothing was. */
-export function withDecisions<P extends Panel>(panel: P, entries: readonly Entry[]): P {
+/** Load in replicas' worth: requests/s over what one replica was thought to carry then. */
+export function replicasWorth(times: readonly number[], requests: Panel | undefined, entries: readonly Entry[]): (number | null)[] {
+  const carries = held(times, entries, (entry) => entry.carries);
+  const rates = new Map(requests?.series.find(({ key }) => key === "requests")?.points);
+  return times.map((time, at) => {
+    const [rate, each] = [rates.get(time), carries[at]];
+    return rate == null || each == null || each <= 0 ? null : rate / each;
+  });
+}
+
+/** The panel with what was decided drawn into it; as it is where nothing was. `requests`: the chart of the same stretch. */
+export function withDecisions<P extends Panel>(panel: P, entries: readonly Entry[], requests?: Panel): P {
   const times = panel.series[0]?.points.map(([time]) => time) ?? [];
   if (entries.length === 0 || times.length === 0) return panel;
   const line = (key: string, label: string, value: (entry: Entry) => number | null | undefined): PanelSeries => {
@@ -26,7 +36,9 @@ export function withDecisions<P extends Panel>(panel: P, entries: readonly Entry
   };
   if (panel.name === "replicas") {
     const needed = line("needed", "asked for by the forecast", (entry) => entry.needed);
-    return { ...panel, series: [...panel.series, needed] };
+    const worth = replicasWorth(times, requests, entries);
+    const load = { key: "load", label: "load, in replicas’ worth", points: times.map((time, at): [number, number | null] => [time, worth[at] ?? null]) };
+    return { ...panel, series: [...panel.series, needed, ...(worth.some((value) => value !== null) ? [load] : [])] };
   }
   if (panel.name === "requests" && panel.unit === "requests/s") {
     const level = (q: "p10" | "p50" | "p90") => line(`forecast_${q}`, `forecast ${q}`, ({ forecast }) => forecast?.[q]);

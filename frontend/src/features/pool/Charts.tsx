@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { panelQuery, panelsQuery } from "../../api/queries";
 import type { Panel, PanelEntry } from "../../api/types";
 import type { Mark } from "../../charts/Marks";
@@ -8,6 +9,7 @@ import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { TimeControl, useTimeView } from "../../ui/TimeControl";
 import { groupsOf, type Part } from "./charts";
 import styles from "./Pool.module.css";
+import { useTracks } from "./tracks";
 import { POOL_RANGE } from "./view";
 
 interface Props {
@@ -26,10 +28,12 @@ const MARKED = new Set(["replicas", "requests", "queue"]);
 function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part">) {
   const [view, show] = useTimeView();
   const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
+  const track = useTracks(team, name, entry.name);
+  const panel = useMemo(() => data && (dress === undefined ? data : dress(data)), [data, dress]);
   return (
     <ChartCard
       title={entry.title}
-      panel={data === undefined || dress === undefined ? data : dress(data)}
+      panel={panel && track(panel)}
       marks={MARKED.has(entry.name) ? marks : undefined}
       error={error}
       onRetry={() => void refetch()}

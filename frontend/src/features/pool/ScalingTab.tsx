@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { decisionsBetween, type Entry } from "../../api/decisions";
+import { panelQuery } from "../../api/queries";
 import type { Panel } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
 import { Icon } from "../../ui/Icon";
@@ -31,7 +32,8 @@ export function ScalingTab() {
   const [only, setOnly] = useState<(typeof ONLY)[number]["value"]>("all");
   const moves = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves")).data?.items ?? NONE;
   const holds = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold")).data?.items ?? NONE;
-  const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds]), [moves, holds]);
+  const requests = useQuery(panelQuery(team, name, "requests", view, POOL_RANGE)).data;
+  const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds], requests), [moves, holds, requests]);
   const marks = useMemo(() => marksOf(moves), [moves]);
   return (
     <div className={styles.stack}>

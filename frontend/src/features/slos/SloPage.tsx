@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { budgetQuery, calendarQuery, sloQuery, standingOf, type Objective } from "../../api/slos";
 import type { TimedPanel } from "../../api/queries";
 import { ChartCard } from "../../charts/ChartCard";
@@ -16,6 +16,7 @@ import { useTimeView } from "../../ui/TimeControl";
 import { Alerts } from "./Alerts";
 import { CalendarStrip } from "./CalendarStrip";
 import { metricName } from "../fleet/slo";
+import { SloTarget } from "./SloTarget";
 import styles from "./Slo.module.css";
 
 const route = getRouteApi("/shell/teams/$team/slos/$name");
@@ -37,11 +38,8 @@ export function SloPage() {
   return (
     <Page title={name} tools={<SloStatus value={state ?? "NoData"} />}>
       <p>
-        Of pool{" "}
-        <Link to="/teams/$team/pools/$name" params={{ team, name: slo.spec.targetRef.name }}>
-          {slo.spec.targetRef.name}
-        </Link>
-        , measured at the {measuredAt ?? slo.spec.measuredAt}
+        Of {slo.spec.targetRef.kind === "Pool" && "pool "}
+        <SloTarget slo={slo} />, measured at the {measuredAt ?? slo.spec.measuredAt}
         {evaluatedAt !== undefined && (
           <>
             , judged <Age of={evaluatedAt} zone={zone} /> ago

@@ -14,6 +14,7 @@ import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
 import { SLO_ORDER } from "../fleet/slo";
 import { Alerts } from "./Alerts";
+import { SloTarget } from "./SloTarget";
 
 /** What needs a person first, first. */
 function byUrgency(slos: readonly SLO[]): SLO[] {
@@ -53,12 +54,8 @@ export function SlosPage() {
                   },
                 },
                 {
-                  title: "Pool",
-                  cell: ({ metadata, spec }) => (
-                    <Link to="/teams/$team/pools/$name" params={{ team: metadata.team, name: spec.targetRef.name }}>
-                      {spec.targetRef.name}
-                    </Link>
-                  ),
+                  title: "Of",
+                  cell: (slo) => <SloTarget slo={slo} />,
                 },
                 { title: "Attained", cell: (slo) => format(standingOf(slo).summary?.attained, "1") },
                 {
