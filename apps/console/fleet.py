@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import Max
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,15 +20,17 @@ from apps.catalog.domain.accelerators import accelerators
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of
 from apps.console.domain.fleet import SORTS, Facts, Figures, fleet_row, matches, ordered, totals
+from apps.console.kept import Keeper
 from apps.core.api.base import ApiView, actor_of
 from apps.core.api.paging import limit_of
 from apps.core.domain.conditions import format_time
 from apps.core.domain.refusals import Refusal
 from apps.core.domain.units import HourlyPrice
+from apps.core.models import OutboxEvent
 from apps.pools.models import Pool
 from apps.pools.selectors import asleep_of
 from apps.slos.selectors import slos_of_pools
-from apps.telemetry.selectors import Summary, summaries
+from apps.telemetry.selectors import Summary, last_tick_at, summaries
 
 __all__ = ["FleetView"]
 
@@ -35,6 +39,7 @@ MAX_ROWS = 1000
 # pools looked at in one answer, in the order of team and name
 MAX_POOLS = 5000
 
+_READ = ("uid", "team", "name", "spec", "status", "conditions", "updated_at", "cluster_uid")
 _FILTERS = ("team", "health", "sync", "model")
 _PARAMETERS = [
     OpenApiParameter("q", str, description="Part of the name, team, model or cluster."),
@@ -47,7 +52,12 @@ _PARAMETERS = [
 
 
 class FleetView(ApiView):
-    """All pools that one may see: what was declared, what is live, what it does and costs."""
+    """All pools that one may see: what was declared, what is live, what it does and costs.
+
+    Every open console asks each few seconds: the rows are computed once for all who may see the same teams.
+    """
+
+    kept: ClassVar[Keeper[list[dict[str, Any]]]] = Keeper()
 
     @extend_schema(operation_id="fleet", parameters=_PARAMETERS, responses={200: dict[str, Any]})
     def get(self, request: Request) -> Response:
@@ -61,13 +71,20 @@ class FleetView(ApiView):
         limit = limit_of(request, default=MAX_ROWS, most=MAX_ROWS)
         filters = {name: query.get(name, "") for name in _FILTERS}
         only = {name: value for name in ("team", "name") if (value := query.get(name, ""))}
-        rows = [
-            row
-            for row in fleet_rows(actor_of(request).visible_teams(), only)
-            if matches(row, text=query.get("q", ""), **filters)
-        ]
+        teams = actor_of(request).visible_teams()
+        every = (
+            fleet_rows(teams, only)
+            if "name" in only
+            else self.kept.get(teams, _mark, lambda: fleet_rows(teams), seconds=settings.FLEET_KEPT_SECONDS)
+        )
+        rows = [row for row in every if matches(row, text=query.get("q", ""), **filters)]
         shown = ordered(rows, sort, descending=order == "desc")[:limit]
         return Response({"items": shown, "totals": totals(rows), "truncated": len(shown) < len(rows), "next": None})
+
+
+def _mark() -> tuple[Any, ...]:
+    """What moves with whatever the rows tell of: the newest change, the newest measurement."""
+    return OutboxEvent.objects.aggregate(newest=Max("id"))["newest"], last_tick_at()
 
 
 def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
@@ -75,9 +92,9 @@ def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingPr
 
     `only`: columns of a pool (`team`, `name`) and the value that they must have.
     """
-    pools = list(Pool.objects.visible_to(teams).filter(**only).order_by("team", "name")[:MAX_POOLS])
+    pools = list(Pool.objects.visible_to(teams).filter(**only).only(*_READ).order_by("team", "name")[:MAX_POOLS])
     prices = _prices({pool.cluster_uid for pool in pools if pool.cluster_uid is not None})
-    figures = summaries(pool.uid for pool in pools)
+    figures = summaries((pool.uid for pool in pools), hour=False)
     slos = slos_of_pools((pool.team, pool.name) for pool in pools)
     since = {key: _since(slo for slo, _ in found) for key, found in slos.items()}
     decided = last_of(pool.uid for pool in pools if since.get((pool.team, pool.name)))
@@ -106,8 +123,8 @@ def _since(slos: Iterable[Any]) -> str | None:
 
 
 def _facts(pool: Pool, prices: dict[str, HourlyPrice]) -> Facts:
-    ready = pool.condition("Ready")
-    told = ready is not None and ready.status != "True"
+    # as it is stored: a thousand pools have ten conditions each
+    ready = next((one for one in pool.conditions if one["type"] == "Ready" and one["status"] != "True"), None)
     known = accelerators()
     return Facts(
         uid=str(pool.uid),
@@ -115,8 +132,8 @@ def _facts(pool: Pool, prices: dict[str, HourlyPrice]) -> Facts:
         name=pool.name,
         spec=pool.spec,
         status=pool.status,
-        ready_reason=ready.reason if ready and told else "",
-        ready_message=ready.message if ready and told else "",
+        ready_reason=ready["reason"] if ready else "",
+        ready_message=ready["message"] if ready else "",
         updated_at=pool.updated_at.isoformat(),
         accelerators={
             variant["name"]: (variant["accelerator"], math.prod(variant["parallelism"].values()))

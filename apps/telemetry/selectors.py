@@ -47,13 +47,17 @@ class Summary:
     hour: Mapping[str, Histogram]
 
 
-def summaries(pools: Iterable[UUID]) -> dict[UUID, Summary]:
-    """One query for all of them; a pool that no tick has seen is left out."""
+def summaries(pools: Iterable[UUID], *, hour: bool = True) -> dict[UUID, Summary]:
+    """One query for all of them; a pool that no tick has seen is left out. `hour` False: without the last hour's
+    observations, which are most of what is stored."""
     now = clock.now()
-    return {row.pool: _summary(row, now) for row in PoolSummary.objects.filter(pool__in=list(pools))}
+    rows = PoolSummary.objects.filter(pool__in=list(pools))
+    if not hour:
+        rows = rows.defer("hour")
+    return {row.pool: _summary(row, now, row.hour if hour else {}) for row in rows}
 
 
-def _summary(row: PoolSummary, now: datetime) -> Summary:
+def _summary(row: PoolSummary, now: datetime, hour: Mapping[str, Any]) -> Summary:
     age = (now - row.last_sample_at).total_seconds() if row.last_sample_at else None
     if age is None:
         state, reason = "no_data", row.reason or "No engine of this pool has been scraped yet."
@@ -67,7 +71,7 @@ def _summary(row: PoolSummary, now: datetime) -> Summary:
         state=state,
         reason=reason,
         figures={name: _sample(value, age or 0.0, reason) for name, value in row.figures.items()},
-        hour={family: Histogram.from_json(rows) for family, rows in row.hour.items()},
+        hour={family: Histogram.from_json(rows) for family, rows in hour.items()},
     )
 
 

@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "apps.core.middleware.RequestIdMiddleware",
     "apps.core.observing.MeasureMiddleware",
     "apps.console.middleware.ConsoleMiddleware",
+    "apps.console.compression.CompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -117,6 +118,8 @@ WHITENOISE_MAX_AGE = 60
 # the build puts a hash into the names of its assets: they may be kept for ever
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/assets/.+$"
 
+# rows of the fleet are computed anew after so long even where nothing is known to have moved
+FLEET_KEPT_SECONDS = 5.0
 # a log-out, a revoked token or a lost membership takes effect on an open event stream within this time
 STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
 # times as long are KV events watched before tiers are decided on; below 1 for demonstrations

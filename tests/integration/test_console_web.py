@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,8 +15,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.clusters.models import Cluster
 from apps.console import health
+from apps.console.fleet import FleetView
+from apps.console.kept import Keeper
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.core.models import OutboxEvent
 from apps.pools.models import Pool
 from apps.slos.models import SLO
 from apps.telemetry.models import PoolSummary, Progress
@@ -178,6 +182,36 @@ def test_scripts_go_out_compressed(dist: Path) -> None:
     sent, text = b"".join(answer), b"".join(plain)
     assert len(sent) < len(text) / 20
     assert gzip.decompress(sent) == text == script.read_bytes()
+
+
+def test_lists_go_out_compressed_and_objects_keep_their_etag() -> None:
+    api = api_of(person("ada", superuser=True, default=Role.ADMIN))
+    for n in range(40):
+        pool(f"chat-{n}")
+    offered = {"Accept_Encoding": "gzip"}
+    sent = api.send("GET", "fleet", **offered)
+    assert sent.headers["Content-Encoding"] == "gzip"
+    assert len(json.loads(gzip.decompress(sent.content))["items"]) == 40
+    assert len(sent.content) < len(api.send("GET", "fleet").content) / 4
+    one = api.send("GET", "teams/default/pools/chat-1", **offered)
+    assert one.headers["ETag"].startswith('"') and "Content-Encoding" not in one.headers
+
+
+def test_the_rows_of_the_fleet_are_computed_once_while_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = api_of(person("ada", superuser=True, default=Role.ADMIN))
+    ben = api_of(person("ben", search=Role.VIEWER))
+    pool("chat")
+    monkeypatch.setattr(FleetView, "kept", Keeper())
+    with override_settings(FLEET_KEPT_SECONDS=60.0):
+        assert [row["name"] for row in ada.get("fleet")["items"]] == ["chat"]
+        # others who may see other teams have rows of their own
+        assert ben.get("fleet")["items"] == []
+        pool("code")
+        assert [row["name"] for row in ada.get("fleet")["items"]] == ["chat"]
+        assert [row["name"] for row in ada.get("fleet?name=code")["items"]] == ["code"]
+        OutboxEvent.objects.create(at=NOW, kind="Pool", uid=uuid4(), team="default", name="code", verb="created")
+        assert [row["name"] for row in ada.get("fleet")["items"]] == ["chat", "code"]
+        assert ada.get("fleet?q=co")["totals"]["pools"] == 1
 
 
 def test_a_console_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:

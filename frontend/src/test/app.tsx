@@ -6,6 +6,7 @@ import { render } from "@testing-library/react";
 import { vi } from "vitest";
 import { makeQueryClient } from "../app/queryClient";
 import { makeRouter } from "../app/router";
+import { panel } from "./fixtures";
 
 type Answer = { status?: number; body?: unknown; text?: string };
 type Handler = (request: { url: URL; method: string; body: unknown; text: string; headers: Headers }) => Answer;
@@ -41,7 +42,10 @@ export class FakeServer {
       return Promise.resolve(new Response(body));
     }
     const sent = new Headers(init.headers);
-    const handler = this.routes.get(route) ?? (() => problem(404, "There is nothing at this address."));
+    // nothing is on trial here
+    const untried: Handler = () => ({ body: panel({ state: "no_data", series: [] }) });
+    const known = url.searchParams.has("track") ? untried : this.routes.get(route);
+    const handler = known ?? (() => problem(404, "There is nothing at this address."));
     const { status = 200, body, text } = handler({
       url,
       method: init.method ?? "GET",

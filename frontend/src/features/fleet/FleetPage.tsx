@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useEffect, useEffectEvent, useId, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useEffectEvent, useId, useMemo, useState } from "react";
 import { fleetQuery } from "../../api/queries";
 import { buttonLook } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
@@ -24,15 +24,17 @@ const GROUPS = [
 
 export function FleetPage() {
   useTitle("Fleet");
-  const view = readFleetView({ ...route.useSearch() });
+  const search = route.useSearch();
+  const view = useMemo(() => readFleetView({ ...search }), [search]);
   const navigate = route.useNavigate();
   const { data, error, refetch } = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
   const filterId = useId();
   const show = (next: FleetView) => void navigate({ search: readFleetView({ ...next }), replace: true });
 
   const items = data?.items;
-  const { q, sort, order, group } = view;
-  const groups = useMemo(() => arrange(items ?? [], { q, sort, order, group }), [items, q, sort, order, group]);
+  // What was pressed answers at once; the rows follow in a frame of their own.
+  const wanted = useDeferredValue(view);
+  const groups = useMemo(() => arrange(items ?? [], wanted), [items, wanted]);
   if (data === undefined) {
     if (error !== null) return <ErrorPanel error={error} what="The fleet could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the fleet" />;

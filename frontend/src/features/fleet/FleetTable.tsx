@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { memo, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
+import { memo, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
 import type { Attainment, FleetRow } from "../../api/types";
 import { format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
@@ -241,7 +241,7 @@ function body(item: Item, index?: number, measure?: Ref<HTMLTableSectionElement>
 }
 
 /** Rows in view and a few around them; empty bodies as high as the rest stand for it. */
-function Window({ items }: { items: Item[] }) {
+const Window = memo(function Window({ items }: { items: Item[] }) {
   const place = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop((place.current?.getBoundingClientRect().top ?? 0) + scrollY), []);
@@ -250,7 +250,7 @@ function Window({ items }: { items: Item[] }) {
     count: items.length,
     estimateSize: () => ROW_HEIGHT,
     getItemKey: (index) => items[index]?.key ?? index,
-    overscan: 12,
+    overscan: 6,
     scrollMargin: top,
   });
   const shown = virtual.getVirtualItems();
@@ -266,7 +266,7 @@ function Window({ items }: { items: Item[] }) {
       <Gap height={after} />
     </>
   );
-}
+});
 
 function Gap({ height, place }: { height: number; place?: Ref<HTMLTableSectionElement> }) {
   return (
@@ -281,7 +281,7 @@ function Gap({ height, place }: { height: number; place?: Ref<HTMLTableSectionEl
  * with its display.
  */
 export function FleetTable({ groups, view, onView }: Props) {
-  const items = flat(groups);
+  const items = useMemo(() => flat(groups), [groups]);
   return (
     <section className={styles.scroll} aria-label="Pools" tabIndex={0}>
       <table role="table" className={styles.table} aria-rowcount={items.length > WHOLE ? items.length + 1 : undefined}>

@@ -80,8 +80,13 @@ const VALUE: Record<Sort, (row: FleetRow) => string | number | null> = {
 
 const byText = new Intl.Collator("en", { numeric: true }).compare;
 
-function compare(a: FleetRow, b: FleetRow, sort: Sort, sign: 1 | -1): number {
-  const [left, right] = [VALUE[sort](a), VALUE[sort](b)];
+interface Placed {
+  row: FleetRow;
+  /** What the row is sorted by, read once and not for every comparison. */
+  value: string | number | null;
+}
+
+function compare({ row: a, value: left }: Placed, { row: b, value: right }: Placed, sign: 1 | -1): number {
   if (left !== right) {
     // Unknown is neither small nor large: always last.
     if (left === null) return 1;
@@ -104,11 +109,17 @@ export function arrange(rows: readonly FleetRow[], view: FleetView): Group[] {
   const words = (view.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   const sign = view.order === "desc" ? -1 : 1;
   const shown = rows
-    .filter((row) => matches(row, words))
-    .toSorted((a, b) => compare(a, b, view.sort ?? "name", sign));
+    .filter((row) => words.length === 0 || matches(row, words))
+    .map((row): Placed => ({ row, value: VALUE[view.sort ?? "name"](row) }))
+    .toSorted((a, b) => compare(a, b, sign))
+    .map(({ row }) => row);
   const { group } = view;
   if (group === undefined) return shown.length === 0 ? [] : [{ title: "", rows: shown }];
   const held = new Map<string, FleetRow[]>();
-  for (const row of shown) held.set(row[group], [...(held.get(row[group]) ?? []), row]);
+  for (const row of shown) {
+    const known = held.get(row[group]);
+    if (known === undefined) held.set(row[group], [row]);
+    else known.push(row);
+  }
   return [...held].map(([title, found]) => ({ title, rows: found })).toSorted((a, b) => byText(a.title, b.title));
 }
