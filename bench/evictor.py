@@ -14,12 +14,16 @@ volume is when they were written.
 
 from __future__ import annotations
 
+import hashlib
+import mmap
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -33,26 +37,34 @@ from bench.common import PROJECT, finish
 WRITERS = 16
 CHUNK = 2**20
 QUOTA = int(os.environ.get("QUOTA_MIB", "4096")) * 2**20
+# each writer counts its chunks and the folders it made in a page that all share
 WRITER = """
-import os, sys, time
+import hashlib, mmap, os, struct, sys, time
 root, number, until = sys.argv[1], int(sys.argv[2]), time.time() + float(sys.argv[3])
-data, key = os.urandom(2**20), number << 40
+with open(sys.argv[4], "r+b") as file:
+    page = mmap.mmap(file.fileno(), 0)
+data, key, made = os.urandom(2**20), number << 40, 0
 while time.time() < until:
     key += 1
-    name = f"{key * 0x9E3779B97F4A7C15 % 2**192:048x}{key:016x}.bin"
-    folder = f"{root}/{name[:3]}/{name[3:5]}_g0"
-    os.makedirs(folder, exist_ok=True)
-    with open(f"{folder}/{name}_{number}.tmp", "wb") as file:
+    name = f"{hashlib.sha256(b'%d' % key).hexdigest()[:48]}{key:016x}.bin"
+    for folder in (f"{root}/{name[:3]}", f"{root}/{name[:3]}/{name[3:5]}_g0"):
+        try:
+            os.mkdir(folder)
+            made += 1
+        except FileExistsError:
+            pass
+    with open(f"{folder}/{name}_{number}.tmp", "wb", buffering=0) as file:
         file.write(data)
-    os.replace(f"{folder}/{name}_{number}.tmp", f"{folder}/{name}")
-print(key - (number << 40))
+    os.rename(f"{folder}/{name}_{number}.tmp", f"{folder}/{name}")
+    struct.pack_into("QQ", page, 16 * number, key - (number << 40), made)
 """
+FOLDER = 4096
 
 
 def fill(root: Path, files: int) -> None:
     """Files of 1 MiB without contents, spread as hashes are."""
     for number in range(files):
-        name = f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC834 % 2**192:048x}{number:016x}.bin"
+        name = f"{hashlib.sha256(b'%d' % number).hexdigest()[:48]}{number:016x}.bin"
         folder = root / "now" / "m_0_r0" / name[:3] / f"{name[3:5]}_g0"
         path = f"{folder}/{name}"
         try:
@@ -124,7 +136,8 @@ def choosing(root: Path) -> dict[str, float]:
 
 def pvc_evictor(root: Path, written: dict[str, tuple[float, int]], now: float, *, limit: int) -> list[str]:
     """The paths that llm-d's pvc_evictor would remove from a volume of `limit` bytes; `written`: (atime, bytes)."""
-    used, gone = sum(size for _at, size in written.values()), []
+    gone: list[str] = []
+    used = sum(size for _at, size in written.values())
     if used < 0.85 * limit:
         return []
     for folder, _below, files in os.walk(root):
@@ -138,36 +151,67 @@ def pvc_evictor(root: Path, written: dict[str, tuple[float, int]], now: float, *
     return gone
 
 
+@dataclass
+class Watched:
+    """What the folder held, tick after tick: bytes by (seconds, held)."""
+
+    seen: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def most(self) -> float:
+        return max((held for _at, held in self.seen), default=0.0)
+
+    def seconds_over(self, quota: float) -> float:
+        spans = zip(self.seen, self.seen[1:], strict=False)
+        return sum(after - at for (at, held), (after, _held) in spans if held > quota)
+
+
 def holding(root: Path, seconds: float) -> dict[str, float]:
+    """Writers as fast as they can against the evictor as its Deployment starts it, but for the time between looks."""
+    counters, told = root.with_name("counters"), root.with_name("evictor.log")
+    counters.write_bytes(bytes(16 * WRITERS))
     (root / "now" / "m_0_r0").mkdir(parents=True)
-    evictor = subprocess.Popen(
-        [sys.executable, "-m", "apps.evictor", "--root", str(root), "--quota", str(QUOTA), "--rate", "100000",
-         "--interval", "1"],
-        cwd=PROJECT, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        time.sleep(3)  # it has begun, and said what it would do
-        before = volume(root)
-        writers = [
-            subprocess.Popen(
-                [sys.executable, "-c", WRITER, f"{root}/now/m_0_r0", str(number), str(seconds)], stdout=subprocess.PIPE
-            )
-            for number in range(WRITERS)
-        ]
-        most = 0
-        while any(writer.poll() is None for writer in writers):
-            most = max(most, volume(root) - before)
-            time.sleep(0.01)
-        written = sum(int(writer.communicate()[0]) for writer in writers)
-        time.sleep(3)
-        return {
-            "written_gib": written * CHUNK / 2**30,
-            "most_of_quota": most / QUOTA,
-            "after_of_quota": scan(str(root)).bytes / QUOTA,
-        }
-    finally:
-        evictor.kill()
-        evictor.wait()
+    with told.open("wb") as log, counters.open("rb") as file:
+        page = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        evictor = subprocess.Popen(
+            [sys.executable, "-m", "apps.evictor", "--root", str(root), "--quota", str(QUOTA), "--interval", "2",
+             *(["--no-watch"] if os.environ.get("WATCH") == "0" else [])],
+            cwd=PROJECT, stdout=log,
+        )  # fmt: skip
+        try:
+            time.sleep(5)  # it has begun, said what it would do, and looked again
+            before = volume(root)
+            writers = [
+                subprocess.Popen(
+                    [sys.executable, "-c", WRITER, f"{root}/now/m_0_r0", str(number), str(seconds), str(counters)]
+                )
+                for number in range(WRITERS)
+            ]
+            watched, begun = Watched(), time.monotonic()
+            while any(writer.poll() is None for writer in writers):
+                made = sum(struct.unpack_from("Q", page, 16 * number + 8)[0] for number in range(WRITERS))
+                watched.seen.append((time.monotonic() - begun, volume(root) - before - FOLDER * made))
+                time.sleep(0.01)
+            took = time.monotonic() - begun
+            at_stop = scan(str(root)).bytes
+            written = CHUNK * sum(struct.unpack_from("Q", page, 16 * number)[0] for number in range(WRITERS))
+            time.sleep(3)
+            after = scan(str(root)).bytes
+        finally:
+            evictor.kill()
+            evictor.wait()
+    print(told.read_text()[-2000:], file=sys.stderr)
+    return {
+        "quota_gib": QUOTA / 2**30,
+        "written_gib": written / 2**30,
+        "written_gib_per_s": written / took / 2**30,
+        "quota_written_in_s": QUOTA / (written / took),
+        "most_of_quota": watched.most / QUOTA,
+        "over_quota_s": watched.seconds_over(QUOTA),
+        "median_of_quota": sorted(held for _at, held in watched.seen)[len(watched.seen) // 2] / QUOTA,
+        "at_stop_of_quota": at_stop / QUOTA,
+        "after_of_quota": after / QUOTA,
+    }
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Literal
 
 from .chunks import Chunks
@@ -25,14 +26,20 @@ LEAST_SLEEP = 0.02
 MARK_SECONDS = 120.0
 
 
-@dataclass
-class Removed:
-    """Files and bytes of one reason. `failed`: could not be removed; `kept`: written anew in the meantime."""
+Outcome = Literal["removed", "kept", "failed", "missing"]
 
-    files: int = 0
-    bytes: int = 0
-    failed: int = 0
-    kept: int = 0
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a chunk that was to go, of so many bytes: `kept` was written anew in the meantime. `lag`: seconds
+    since it was given to the hands."""
+
+    chunks: Chunks
+    row: int
+    size: int
+    reason: str
+    outcome: Outcome
+    lag: float
 
 
 class Pace:
@@ -55,49 +62,48 @@ class Pace:
             self._sleep(ahead)
 
 
-def remove(
-    chunks: Chunks,
-    rows: Sequence[int],
-    pace: Pace,
-    *,
-    stopped: Callable[[], bool],
-    at_once: int = 1,
-    gone: Callable[[int], None] = lambda row: None,
-) -> Removed:
-    """Unlink the chunks of `rows` in their order, `at_once` of them at a time. `gone` is called, by one thread at a
-    time, with each row whose file is no longer there."""
-    done, lock = Removed(), threading.Lock()
-    waiting = iter(rows)
+class Hands:
+    """Threads that unlink chunks in the order in which they are given: one may have to wait for its disk."""
 
-    def work() -> None:
-        while not stopped():
-            with lock:
-                row = next(waiting, None)
-            if row is None:
+    def __init__(self, count: int, stopped: Callable[[], bool]) -> None:
+        self._count, self._stopped = count, stopped
+        self._given: SimpleQueue[tuple[Chunks, int, int, str, float]] = SimpleQueue()
+        self._done: SimpleQueue[Done] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self.files = 0
+        self.bytes = 0
+        """What is given and not yet collected."""
+
+    def give(self, chunks: Chunks, rows: Iterable[int], reason: str) -> None:
+        now = time.monotonic()
+        for row in rows:
+            self.files += 1
+            self.bytes += chunks.sizes[row]
+            self._given.put((chunks, row, chunks.sizes[row], reason, now))
+        while len(self._threads) < min(self._count, self.files):
+            thread = threading.Thread(target=self._work, name="hand", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def collect(self, *, wait: bool = False) -> Iterator[Done]:
+        """What is done since the last call; `wait`: until all is."""
+        while self.files:
+            try:
+                done = self._done.get(block=wait)
+            except Empty:
                 return
-            pace.wait()
-            outcome = _unlink(chunks, row)
-            with lock:
-                if outcome == "kept":
-                    done.kept += 1
-                elif outcome == "failed":
-                    done.failed += 1
-                else:
-                    if outcome == "removed":
-                        done.files += 1
-                        done.bytes += chunks.sizes[row]
-                    gone(row)
+            self.files -= 1
+            self.bytes -= done.size
+            yield done
 
-    others = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(rows)) - 1)]
-    for other in others:
-        other.start()
-    work()
-    for other in others:
-        other.join()
-    return done
+    def _work(self) -> None:
+        while True:
+            chunks, row, size, reason, since = self._given.get()
+            outcome: Outcome = "kept" if self._stopped() else _unlink(chunks, row)
+            self._done.put(Done(chunks, row, size, reason, outcome, time.monotonic() - since))
 
 
-def _unlink(chunks: Chunks, row: int) -> Literal["removed", "kept", "failed", "missing"]:
+def _unlink(chunks: Chunks, row: int) -> Outcome:
     path = chunks.path(row)
     try:
         status = os.stat(path, follow_symlinks=False)
@@ -134,11 +140,18 @@ def remove_folders(root: str, chunks: Chunks, plan: Plan) -> None:
                 os.rmdir(folder)
 
 
-def mark_uses(chunks: Chunks, used_at: Callable[[int], float | None], pace: Pace, stopped: Callable[[], bool]) -> int:
+def mark_uses(
+    chunks: Chunks,
+    used_at: Callable[[int], float | None],
+    pace: Pace,
+    stopped: Callable[[], bool],
+    between: Callable[[], None] = lambda: None,
+) -> int:
     """Bring `used` up to date by what events told, and write it to the files, so that it outlives this program and is
-    known to others of its kind."""
+    known to others of its kind. `between` is called now and then meanwhile."""
     marked = 0
-    for row, key in enumerate(chunks.keys):
+    for row in range(len(chunks)):
+        key = chunks.keys[row]
         at = used_at(key)
         if at is None or at <= chunks.used[row]:
             continue
@@ -149,4 +162,5 @@ def mark_uses(chunks: Chunks, used_at: Callable[[int], float | None], pace: Pace
             with contextlib.suppress(OSError):
                 os.utime(chunks.path(row), (at, at))
                 marked += 1
+            between()
     return marked

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 # <folder>/<model>_<12 digits>_r<rank>/<3 digits>/<2 digits>_g<group>/<64 digits>.bin; aside, while it is written:
 # <64 digits>.bin_<number>.tmp
 _CHUNK = re.compile(r"[0-9a-f]{64}\.bin")
+# innermost folders lie so deep below the root
+LEAF = 4
 _UNFINISHED = re.compile(r"[0-9a-f]{64}\.bin.*\.tmp")
 
 
@@ -43,11 +45,15 @@ class Chunks:
     def top(self, row: int) -> str:
         return self.tops[self.places[row]]
 
-    def add(self, name: str, size: int, used: float, place: int) -> None:
+    def add(self, name: str, size: int, used: float, place: int) -> int | None:
+        """The new row; None for a chunk that is known already."""
         key = int(name[48:64], 16)
-        row = len(self.keys)
-        if key in self.row_of:
+        row = self.row_of.get(key)
+        if row is not None and self.sizes[row]:
+            if self.path(row) == f"{self.folders[place]}/{name}":
+                return None
             self.duplicates += 1
+        row = len(self.keys)
         self.row_of[key] = row
         self.bytes += size
         self.keys.append(key)
@@ -55,6 +61,13 @@ class Chunks:
         self.used.append(used)
         self.places.append(place)
         self.names.append(name)
+        return row
+
+    def arrive(self, root: str, folder: str, name: str, size: int, used: float) -> int | None:
+        """Take in a chunk that came into place since the folder was read; its row, None where it is known."""
+        self.folders.append(folder)
+        self.tops.append(folder[len(root) + 1 :].partition("/")[0])
+        return self.add(name, size, used, len(self.folders) - 1)
 
     def drop(self, row: int) -> None:
         """The chunk of a row is gone; its row stays, without bytes."""
@@ -67,23 +80,35 @@ class Chunks:
         return row if row is not None and self.path(row) == path else None
 
 
-def scan(root: str, between: Callable[[Chunks], None] = lambda found: None) -> Chunks:
-    """Read the folder. `between` is called after each innermost folder with what was found so far.
+def is_chunk(name: str) -> bool:
+    """Whether a file's name is that of a whole chunk."""
+    return _CHUNK.fullmatch(name) is not None
+
+
+def scan(
+    root: str,
+    between: Callable[[Chunks], None] = lambda found: None,
+    entering: Callable[[str, int], None] = lambda folder, depth: None,
+) -> Chunks:
+    """Read the folder. `between` is called after each innermost folder with what was found so far, `entering` before
+    each folder is read, with its depth below the root.
 
     The time of last use is a file's mtime, which is written when the chunk is and moved when it is
     used (volumes are mounted noatime). Links are not followed. Raises OSError when the root cannot be read."""
     found = Chunks()
+    entering(root, 0)
     with os.scandir(root) as tops:
         for top in tops:
             if top.is_dir(follow_symlinks=False) and not top.name.startswith("."):
-                for folder in _leaves(top.path, 3):
+                for folder in _leaves(top.path, 1, entering):
                     _read(folder, top.name, found)
                     between(found)
     return found
 
 
-def _leaves(path: str, depth: int) -> Iterator[str]:
-    if depth == 0:
+def _leaves(path: str, depth: int, entering: Callable[[str, int], None]) -> Iterator[str]:
+    entering(path, depth)
+    if depth == LEAF:
         yield path
         return
     try:
@@ -92,7 +117,7 @@ def _leaves(path: str, depth: int) -> Iterator[str]:
     except OSError:  # it went away meanwhile
         return
     for folder in below:
-        yield from _leaves(folder, depth - 1)
+        yield from _leaves(folder, depth + 1, entering)
 
 
 def _read(folder: str, top: str, found: Chunks) -> None:

@@ -1,5 +1,4 @@
-"""One look at the folder after another: read it, bring uses up to date, decide, remove, say; and between and during
-looks, one turn after another in which chunks go for those that engines write."""
+"""One look at the folder after another: read it, bring uses up to date, decide, remove, say."""
 
 from __future__ import annotations
 
@@ -9,15 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from .acting import Pace, Removed, mark_uses, remove, remove_folders, remove_unfinished
+from .acting import mark_uses, remove_folders, remove_unfinished
 from .canary import try_volume
 from .chunks import Chunks, scan
+from .keeping import Keeper
 from .listening import Listener
 from .metrics import Metrics
 from .policy import Plan, plan
-from .queue import Queue
 from .reuse import Reuse
-from .room import Room
 from .settings import Settings
 
 # events that are older than this are no ears
@@ -26,14 +24,9 @@ REUSE_SHARE = 0.95
 CANARY_SECONDS = 60.0
 # how fast a folder grows is known after two looks
 FIRST_SECONDS = 0.5
-# turns follow each other as closely as this while engines write, and never more slowly than a second
-TURN_SECONDS = 0.05
-# what is taken for the fastest that engines could begin to write, bytes a second
-FASTEST = 8 * 2**30
-MOST_AT_ONCE = 16
 NICE = -10
-# chunks that a look removes between two turns
-PART = 256
+# the share of a folder's chunks that a look may find of which the kernel did not tell
+UNTOLD = 0.01
 
 
 class Evictor:
@@ -43,15 +36,10 @@ class Evictor:
         self._settings, self._metrics, self._stop, self._say = settings, metrics, stop, say
         self._reuse, self._lock = Reuse(), threading.Lock()
         self._listener = Listener(settings, self._reuse, self._lock)
-        self._pace = Pace(settings.rate)
-        self._room = Room(settings.quota, settings.high, settings.low)
-        self._queue = Queue(Chunks(), [])
-        self._reuse_time: float | None = None
-        self._turned = 0.0
-        self._at_once = 1
-        self._each = 0.0
-        """Bytes a second that one hand removes."""
+        self._keeper = Keeper(settings, metrics, stop, self._tell, self._reuse, self._lock)
+        self._canary: threading.Thread | None = None
         self._tried = -CANARY_SECONDS
+        self._watching = settings.watch
         self._looks = 0
         self._took = 0.0
         self._lost = 0
@@ -76,27 +64,35 @@ class Evictor:
 
     def end(self) -> None:
         self._listener.stop()
+        self._keeper.watcher.stop()
 
     def once(self, *, dry_run: bool) -> bool:
         """One look; False when the folder cannot be read (then nothing is removed)."""
-        settings, metrics = self._settings, self._metrics
+        settings, metrics, keeper = self._settings, self._metrics, self._keeper
         begun = time.monotonic()
-        self._turned = begun
-        self._room.look_begins()
+        keeper.room.look_begins()
+        told = self._watch()
         try:
-            chunks = scan(settings.root, (lambda found: None) if dry_run else self._turn_while_looking)
+            chunks = scan(
+                settings.root,
+                (lambda found: None) if dry_run else keeper.turn_at_times,
+                entering=keeper.watcher.follow,
+            )
         except OSError as error:
             metrics.set("up", 0)
-            for name in ("used_bytes", "files", "growth_bytes_per_second", "full_in_seconds"):
+            for name in ("files", "least_quota_bytes"):
                 metrics.set(name, None)
-            # what was known of it says nothing of what comes back
-            self._queue = Queue(Chunks(), [])
+            keeper.forget()
             self._tell(f"cannot read {settings.root}: {error.strerror}; nothing is removed")
             return False
+        keeper.notice(chunks)
         now = time.time()
         self._looks += 1
         self._took = time.monotonic() - begun
-        self._room.look_ends(time.monotonic(), chunks.bytes)
+        if told:
+            self._doubt(chunks)
+        keeper.room.look_ends(time.monotonic(), chunks.bytes, watched=keeper.watcher.complete)
+        keeper.show()
         metrics.set("up", 1)
         metrics.set("scan_seconds", self._took)
         self._measure(chunks)
@@ -104,130 +100,70 @@ class Evictor:
         with self._lock:
             known = {key: at for key in chunks.row_of if (at := self._reuse.used_at(key)) is not None}
             depths = {key: self._reuse.depth(key) for key in known}
-            self._reuse_time = self._reuse.quantile(REUSE_SHARE)
+            keeper.reuse_time = self._reuse.quantile(REUSE_SHARE)
         if not dry_run:
-            mark_uses(chunks, known.get, self._pace, self._stop.is_set)
-        metrics.set("reuse_seconds", self._reuse_time, quantile=str(REUSE_SHARE))
-        room = self._room
+            mark_uses(chunks, known.get, keeper.pace, self._stop.is_set, lambda: keeper.turn_at_times(chunks))
+        metrics.set("reuse_seconds", keeper.reuse_time, quantile=str(REUSE_SHARE))
+        room = keeper.room
         decided = plan(
             chunks,
             settings,
             now,
-            reuse_time=self._reuse_time,
+            reuse_time=keeper.reuse_time,
             depth=lambda key: depths.get(key, 0),
             high=room.ceiling / settings.quota,
+            # what comes next is told: there is no need to go further than turns do
+            low=room.floor / settings.quota if room.watched else None,
             limit=room.limit / settings.quota,
             more=int(room.unseen),
         )
+        keeper.know(chunks, [*decided.quota, *decided.order])
         metrics.set("would_remove_files", len(decided) if dry_run else 0)
         if dry_run:
             self._tell(f"{_sentence(decided)} would go of {len(chunks)} chunks, {chunks.bytes / 2**30:.2f} GiB")
         else:
             self._act(chunks, decided, now)
-        self._queue = Queue(chunks, [*decided.quota, *decided.order])
         self._try_volume()
         return True
 
     def pause(self) -> float:
         """Seconds until the next look: the interval (then at most a tenth of the time is spent looking), and while
-        engines write, before half of what may go is gone that the last look saw."""
-        room = self._room
+        engines write what nobody tells, before half of what may go is gone that the last look saw."""
+        room = self._keeper.room
         calm = max(self._settings.interval, 9 * self._took)
         if self._looks <= 2:
             return min(calm, FIRST_SECONDS)
-        if room.growth <= 0:
+        if room.growth <= 0 or room.watched:
             return calm
         return min(calm, max(room.ceiling - room.unseen, 0.0) / room.growth / 2)
 
     def wait(self, seconds: float, *, dry_run: bool) -> None:
-        """Turn after turn, until it is time for the next look."""
+        """Until it is time for the next look, keeping the quota meanwhile."""
         if dry_run:
-            self._stop.wait(seconds)
-            return
-        begun = time.monotonic()
-        until = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            room = self._room
-            soon = min(1.0, max(TURN_SECONDS, max(room.limit - room.held, 0.0) / FASTEST))
-            self._stop.wait(min(left, soon))
-            self._turn()
-            if self._queue.empty and room.held > room.ceiling:
-                return
-            if room.doubtful and (room.share >= 0.1 or time.monotonic() - begun > 9 * self._took):
-                return
+            self._keeper.rest(seconds)
+        else:
+            self._keeper.wait(seconds, took=self._took)
 
-    def _turn_while_looking(self, found: Chunks) -> None:
-        if time.monotonic() - self._turned < TURN_SECONDS:
-            return
-        if self._queue.empty and self._room.held > self._room.ceiling:
-            # all that the last look saw is gone: what this one has found so far must do
-            self._queue = Queue.of(found)
-        self._turn(found)
+    def _watch(self) -> bool:
+        """Be told of chunks where that is possible; whether all were told since the last look."""
+        keeper = self._keeper
+        if keeper.watcher.complete:
+            return keeper.room.watched
+        if self._watching:
+            keeper.watcher.start()
+        return False
 
-    def _turn(self, looking: Chunks | None = None) -> None:
-        """Take in how the volume grew, and let go as much as is too much."""
-        room = self._room
-        self._turned = time.monotonic()
-        room.turn(self._turned, self._volume())
-        if room.held <= room.ceiling:
-            self._metrics.set("behind", 0)
-            return
-        with self._lock:
-            taken = self._queue.take(
-                room.held - room.floor,
-                forced=room.held - room.limit,
-                since=time.time() - self._reuse_time if self._reuse_time is not None else None,
-                used_at=self._reuse.used_at,
-            )
-        chunks = self._queue.chunks
-        gone = self._remove(chunks, taken.rows, "quota", looking)
-        self._metrics.add("forced_total", taken.forced)
-        over = room.held > room.quota
-        self._metrics.set("behind", float(over))
-        if over and gone.files:
-            self._tell(
-                f"engines write {room.growth / 2**20:.0f} MiB/s, faster than chunks can be removed: "
-                f"{room.held / 2**30:.2f} GiB are over the quota"
-            )
-
-    def _remove(self, chunks: Chunks, rows: list[int], reason: str, looking: Chunks | None = None) -> Removed:
-        def gone(row: int) -> None:
-            self._room.removed(chunks.sizes[row])
-            if looking is not None and looking is not chunks:
-                other = looking.row_at(chunks.keys[row], chunks.path(row))
-                if other is not None:
-                    looking.drop(other)
-            chunks.drop(row)
-
-        self._keep_up(chunks)
-        begun = time.monotonic()
-        found = remove(chunks, rows, self._pace, stopped=self._stop.is_set, at_once=self._at_once, gone=gone)
-        if found.files >= self._at_once:
-            each = found.bytes / max(time.monotonic() - begun, 1e-6) / self._at_once
-            self._each = each if not self._each else (self._each + each) / 2
-        self._metrics.add("removed_files_total", found.files, reason=reason)
-        self._metrics.add("removed_bytes_total", found.bytes, reason=reason)
-        self._metrics.add("remove_failures_total", found.failed)
-        return found
-
-    def _keep_up(self, chunks: Chunks) -> None:
-        """As many hands, and as high a rate, as removing twice what engines write wants."""
-        growth = max(self._room.growth, self._room.peak)
-        wanted = 2 * growth / self._each if self._each else 1.0
-        self._at_once = max(1, min(MOST_AT_ONCE, round(wanted)))
-        mean = chunks.bytes / len(chunks) if len(chunks) else 0.0
-        self._pace.rate = max(self._settings.rate, 2 * growth / max(mean, 4096.0))
-
-    def _volume(self) -> int | None:
-        try:
-            volume = os.statvfs(self._settings.root)
-        except OSError:
-            return None
-        return volume.f_frsize * (volume.f_blocks - volume.f_bfree)
+    def _doubt(self, chunks: Chunks) -> None:
+        """Does the look see what the kernel told of?"""
+        before = self._keeper.queue.chunks.row_of
+        untold = sum(key not in before for key in chunks.row_of)
+        if untold > UNTOLD * len(chunks) + 1:
+            self._watching = False
+            self._keeper.watcher.stop()
+            self._tell(f"{untold} chunks came of which this node's kernel did not tell: others write to the volume")
 
     def _measure(self, chunks: Chunks) -> None:
-        metrics, room = self._metrics, self._room
-        metrics.set("used_bytes", chunks.bytes)
+        metrics = self._metrics
         metrics.set("files", len(chunks))
         metrics.set("duplicates", chunks.duplicates)
         try:
@@ -236,11 +172,7 @@ class Evictor:
             metrics.set("volume_free_bytes", volume.f_frsize * volume.f_bavail)
         except OSError:
             metrics.set("volume_free_bytes", None)
-        if self._looks > 1:
-            metrics.set("growth_bytes_per_second", room.growth)
-            left = self._settings.quota - room.held
-            metrics.set("full_in_seconds", max(left, 0) / room.growth if room.growth > 0 else None)
-        metrics.set("reserve_bytes", room.reserve)
+        metrics.set("least_quota_bytes", self._least_quota())
 
     def _hear(self) -> None:
         listener, metrics = self._listener, self._metrics
@@ -250,24 +182,38 @@ class Evictor:
         metrics.add("uses_total", self._reuse.uses - self._uses)
         self._lost, self._uses = listener.lost, self._reuse.uses
 
+    def _least_quota(self) -> float:
+        """Where nobody tells of chunks, all that is written during one look must find its room by those that the look
+        before saw."""
+        room = self._keeper.room
+        if room.watched:
+            return room.least_quota
+        return max(room.least_quota, 2 * max(room.growth, room.peak) * (self._took + room.latency))
+
     def _act(self, chunks: Chunks, decided: Plan, now: float) -> None:
-        metrics = self._metrics
+        metrics, keeper = self._metrics, self._keeper
         for reason, rows in (("purge", decided.purge), ("ttl", decided.ttl), ("quota", decided.quota)):
-            # in parts, so that what engines write meanwhile is seen and counted
-            for begin in range(0, len(rows), PART):
-                self._remove(chunks, rows[begin : begin + PART], reason)
-                self._room.turn(time.monotonic(), self._volume())
+            keeper.remove(chunks, rows, reason)
         metrics.add("forced_total", decided.forced)
-        metrics.add("unfinished_total", remove_unfinished(chunks, now, self._pace))
+        metrics.add("unfinished_total", remove_unfinished(chunks, now, keeper.pace))
         remove_folders(self._settings.root, chunks, decided)
         if len(decided):
             self._tell(f"{_sentence(decided)} went of {len(chunks)} chunks, {decided.kept / 2**30:.2f} GiB remain")
 
     def _try_volume(self) -> None:
-        # on a volume that is written at full speed this takes seconds: it must not keep the quota waiting each time
+        # on a volume that is written at full speed this takes seconds: the quota must not wait for it
+        if self._canary is not None and self._canary.is_alive():
+            return
         if time.monotonic() - self._tried < CANARY_SECONDS:
             return
         self._tried = time.monotonic()
+        if self._settings.once:
+            self._canary_once()
+            return
+        self._canary = threading.Thread(target=self._canary_once, name="canary", daemon=True)
+        self._canary.start()
+
+    def _canary_once(self) -> None:
         tried = try_volume(self._settings.root)
         self._metrics.set("canary_ok", float(not tried.problem))
         if tried.problem:

@@ -15,6 +15,8 @@ HELP: Mapping[str, tuple[str, str]] = {
     "volume_free_bytes": ("gauge", "Free bytes of the whole volume"),
     "growth_bytes_per_second": ("gauge", "What engines write now, removals not counted"),
     "reserve_bytes": ("gauge", "Bytes of the quota kept free for what is written before it can be noticed and removed"),
+    "watched": ("gauge", "1 while the kernel tells of each chunk; 0: looks and the volume's growth must do"),
+    "least_quota_bytes": ("gauge", "The smallest quota that can be kept at the fastest growth that was seen lately"),
     "behind": ("gauge", "1 while engines write faster than chunks can be removed, so that the quota does not hold"),
     "full_in_seconds": ("gauge", "When the quota is reached at this growth; absent while it is not"),
     "scan_seconds": ("gauge", "Duration of the last look at the folder"),

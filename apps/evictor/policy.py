@@ -34,16 +34,17 @@ def plan(
     reuse_time: float | None,
     depth: Callable[[int], int] = lambda key: 0,
     high: float | None = None,
+    low: float | None = None,
     limit: float = 1.0,
     more: int = 0,
 ) -> Plan:
     """What is to go at `now` (Unix seconds).
 
-    Over `high` of the quota (the settings' where it is not given), chunks go until as much less is left as the
-    settings' `low` is below their `high`, least recently used first and, of those used together, the end of the prompt
-    first: a chunk without those before it is never found. What was used within `reuse_time` (seconds, None when nobody
-    has measured it) stays, unless more than `limit` of the quota would be held. `more`: bytes that are held besides, in
-    chunks that are not known yet.
+    Over `high` of the quota (the settings' where it is not given), chunks go until `low` is left (where that is not
+    given, as much less than `high` as the settings' is), least recently used first and, of those used together, the end
+    of the prompt first: a chunk without those before it is never found. What was used within `reuse_time` (seconds,
+    None when nobody has measured it) stays, unless more than `limit` of the quota would be held. `more`: bytes that are
+    held besides, in chunks that are not known yet.
     """
     found = Plan()
     newest: dict[str, float] = {}
@@ -68,7 +69,7 @@ def plan(
     found.ttl.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
     found.kept = total
     high = settings.high if high is None else min(high, settings.high)
-    low = max(high - (settings.high - settings.low), 0.0)
+    low = max(high - (settings.high - settings.low), 0.0) if low is None else min(low, high)
     rest.sort(key=lambda row: (chunks.used[row], -depth(chunks.keys[row])))
     found.order = rest
     if total <= high * settings.quota:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .chunks import Chunks
@@ -19,9 +19,9 @@ class Taken:
 class Queue:
     """`order`: rows of `chunks`, the first to go first."""
 
-    def __init__(self, chunks: Chunks, order: Sequence[int]) -> None:
+    def __init__(self, chunks: Chunks, order: Iterable[int]) -> None:
         self.chunks = chunks
-        self._order = order
+        self._order = list(order)
         self._next = 0
 
     @classmethod
@@ -34,6 +34,10 @@ class Queue:
     @property
     def empty(self) -> bool:
         return self._next >= len(self._order)
+
+    def push(self, row: int) -> None:
+        """A chunk that came since is the last to go."""
+        self._order.append(row)
 
     def take(
         self,

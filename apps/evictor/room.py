@@ -1,22 +1,24 @@
 """How full the folder is between two looks at it, and how much of the quota must stay free. No clock, no I/O.
 
-A look at a million chunks takes seconds, and engines write meanwhile. What they write is known at once from the bytes
-that the whole volume holds (statvfs), so the folder is taken to hold what the last look saw, less what was removed
-since, plus what the volume grew by: the share of it that is ours, learned from look to look and 0 until one has shown
-it, for others may write there too, and their growth must cost us nothing but a look. Free stays what is written in
-the time that it takes to notice and to remove: growth x latency.
+A look at a million chunks takes seconds, and engines write meanwhile. Where the kernel tells of each chunk that comes
+into place, what is held is known. Elsewhere what engines write is known at once from the bytes that the whole volume
+holds (statvfs), so the folder is taken to hold what the last look saw, less what was removed since, plus what the
+volume grew by: the share of it that is ours, learned from look to look and 0 until one has shown it, for others may
+write there too, and their growth must cost us nothing but a look. Free stays what is written in the time that it takes
+to notice and to remove: growth x latency.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-# one turn of noticing and removing is not taken to be faster than this, whatever was measured
-LEAST_LATENCY = 0.2
+# noticing and removing is not taken to be faster than this, whatever was measured, and this slow before any was
+LEAST_LATENCY, FIRST_LATENCY = 0.1, 0.3
 # how long a burst is remembered: the next one finds room for it
 PEAK_SECONDS = 120.0
-GROWTH_SECONDS = 1.0
+GROWTH_SECONDS = 0.5
+LATENCY_SECONDS = 10.0
 # a volume that grows by less than this share of what the folder does says nothing (sparse files, caches of statvfs)
 LEAST_TOLD = 0.25
 # a store of which more than this is kept free is none: then the quota is not promised
@@ -27,7 +29,8 @@ DOUBTFUL = 0.05
 @dataclass
 class Room:
     """`seen`: bytes of the chunks that are known; `unseen`: bytes written since, by the volume. `growth`: bytes a
-    second that engines write now; `peak`: the most of it lately. `latency`: seconds of the slowest turn lately."""
+    second that engines write now; `peak`: the most of it lately. `latency`: seconds that noticing and
+    removing took at most lately."""
 
     quota: int
     high: float
@@ -36,19 +39,21 @@ class Room:
     unseen: float = 0.0
     growth: float = 0.0
     peak: float = 0.0
-    latency: float = LEAST_LATENCY
+    latency: float = FIRST_LATENCY
     share: float = 0.0
     told: bool = True
     """Whether the volume's growth says anything of the folder's."""
+    watched: bool = False
+    """Whether `seen` is all that there is: each chunk is told as it comes."""
     _at: float | None = None
     _volume: int | None = None
     _removed: int = 0
-    _look: _Look | None = None
+    _begun: float = 0.0
     _raw: float = 0.0
     _gone: int = 0
     _learned: bool = False
     _written: float = 0.0
-    _before: tuple[float, float] | None = field(default=None)
+    _before: tuple[float, float] | None = None
 
     @property
     def held(self) -> float:
@@ -58,12 +63,23 @@ class Room:
     @property
     def doubtful(self) -> bool:
         """The volume grew by so much since the last look that another one is due."""
+        if self.watched:
+            return False
         return self._raw * (max(self.share, 0.1) if self._learned else 1.0) > DOUBTFUL * self.quota
 
     @property
     def reserve(self) -> float:
         """Bytes that are written before they can be noticed and removed, at the fastest that was seen lately."""
-        return min(max(self.growth, self.peak) * self.latency, MOST_RESERVED * self.quota)
+        return min(self._wanted, MOST_RESERVED * self.quota)
+
+    @property
+    def least_quota(self) -> float:
+        """Bytes of the smallest quota that can be promised at the fastest growth that was seen lately."""
+        return self._wanted / MOST_RESERVED
+
+    @property
+    def _wanted(self) -> float:
+        return max(self.growth, self.peak) * self.latency
 
     @property
     def limit(self) -> float:
@@ -73,53 +89,68 @@ class Room:
     @property
     def ceiling(self) -> float:
         """Above this chunks go that nobody uses."""
-        return min(self.high * self.quota, self.quota - 2 * self.reserve)
+        return min(self.high * self.quota, self.quota - 1.25 * self.reserve)
 
     @property
     def floor(self) -> float:
         """Down to this, between two looks."""
         return self.ceiling - max(0.01 * self.quota, self.reserve / 2)
 
-    def turn(self, at: float, volume: int | None) -> None:
-        """One turn of the loop at `at` (seconds); `volume`: bytes held on the whole volume, None where not known."""
+    def turn(
+        self, at: float, volume: int | None, *, arrived: int | None = None, slept: float = 0.0, lag: float = 0.0
+    ) -> None:
+        """One turn of the loop at `at` (seconds); `volume`: bytes held on the whole volume, None where not known;
+        `arrived`: bytes of the chunks that came into place since the last turn, None where nobody tells; `slept`: so
+        many of the seconds since the last turn were waited because there was room enough; `lag`: seconds that it took
+        to remove what was removed last."""
+        if arrived is not None:
+            self.seen += arrived
         if self._at is None or at <= self._at:
             self._at, self._volume = (at if self._at is None else self._at), volume
             return
         since = at - self._at
-        # a slow turn is believed at once, and forgotten slowly
-        self.latency = max(LEAST_LATENCY, since, self.latency * math.exp(-since / GROWTH_SECONDS / 10))
-        if self.told and volume is not None and self._volume is not None:
+        busy = since - min(slept, since) + lag
+        # a slow one is believed at once, and forgotten slowly while faster ones are seen
+        kept = math.exp(-since / LATENCY_SECONDS) if lag else 1.0
+        self.latency = max(LEAST_LATENCY, busy, self.latency * kept)
+        raw = None
+        if volume is not None and self._volume is not None:
             raw = volume - self._volume + self._removed
             self._raw += raw
+        if arrived is not None:
+            wrote = float(arrived)
+        elif self.told and raw is not None:
             wrote = max(raw * self.share, 0.0)
-            keep = math.exp(-since / GROWTH_SECONDS)
-            self.growth = self.growth * keep + wrote / since * (1 - keep)
         else:
             wrote = self.growth * since
+        if arrived is not None or (self.told and raw is not None):
+            keep = math.exp(-since / GROWTH_SECONDS)
+            self.growth = self.growth * keep + wrote / since * (1 - keep)
         self.peak = max(self.growth, self.peak * math.exp(-since / PEAK_SECONDS))
-        self.unseen += wrote
+        if arrived is None:
+            self.unseen += wrote
         self._written += wrote
         self._at, self._volume, self._removed = at, volume, 0
 
-    def removed(self, size: int) -> None:
-        """So many bytes of known chunks are gone."""
-        self.seen -= size
+    def removed(self, size: int, *, seen: int) -> None:
+        """So many bytes are gone; of chunks that are counted as seen, `seen`."""
+        self.seen -= seen
         self._removed += size
         self._gone += size
 
     def look_begins(self) -> None:
-        self._look = _Look(self._written)
+        self._begun = self._written
 
-    def look_ends(self, at: float, held: int) -> None:
+    def look_ends(self, at: float, held: int, *, watched: bool = False) -> None:
         """A look is over that found `held` bytes. Of what was written while it went on it saw half: each chunk lies in
-        a folder by its hash, and is seen when that is read later than it was written."""
-        begun = self._look.written if self._look is not None else self._written
-        self.seen, self.unseen = held, (self._written - begun) / 2
+        a folder by its hash, and is seen when that is read later than it was written. `watched`: it missed none, and
+        from now on every chunk is told."""
+        self.seen, self.unseen = held, 0.0 if watched else (self._written - self._begun) / 2
         if self._before is not None and at > self._before[0]:
-            self._learn(at - self._before[0], self.held - self._before[1] + self._gone)
-        self._before, self._raw, self._gone = (at, self.held), 0.0, 0
+            self._learn(at - self._before[0], self.held - self._before[1] + self._gone, watched)
+        self._before, self._raw, self._gone, self.watched = (at, self.held), 0.0, 0, watched
 
-    def _learn(self, since: float, own: float) -> None:
+    def _learn(self, since: float, own: float, watched: bool) -> None:
         enough = 0.01 * self.quota
         if own >= enough:
             self._learned = True
@@ -127,15 +158,10 @@ class Room:
             self.told = self._raw >= LEAST_TOLD * own
             if self.told:
                 self.share = min(1.0, own / self._raw)
-            if first or not self.told:
+            if (first or not self.told) and not watched:
                 self.growth = own / max(since, GROWTH_SECONDS)
                 self.peak = max(self.peak, self.growth)
         elif self._raw >= enough:
             self._learned, self.share = True, max(own, 0.0) / self._raw
-        elif not self.told:
+        elif not self.told and not watched:
             self.growth = max(own, 0.0) / since
-
-
-@dataclass(frozen=True)
-class _Look:
-    written: float

@@ -28,6 +28,7 @@ class Settings:
     low: float = 0.85
     dry_run: bool = False
     once: bool = False
+    watch: bool = True
     metrics_port: int = 0
     service: str = ""
     selector: str = ""
@@ -50,6 +51,9 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument("--low", type=float, default=0.85, help="share of the quota at which it ends")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, remove nothing")
     parser.add_argument("--once", action="store_true", help="one pass, then end (for a CronJob)")
+    parser.add_argument(
+        "--no-watch", dest="watch", action="store_false", help="do not ask the kernel for what comes: looks alone"
+    )
     parser.add_argument("--metrics-port", type=int, default=0, help="0: no metrics")
     parser.add_argument("--service", default="", help="headless Service of the engines")
     parser.add_argument("--selector", default="", help="labels of the engines' pods")

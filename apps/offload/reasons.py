@@ -35,6 +35,11 @@ REASONS = tuple(
             "Lower the tier's bytes or enlarge the volume.",
         ),
         (
+            "QuotaTooSmall",
+            "Engines write the quota's bytes faster than they can be noticed and removed: it may be overrun.",
+            "Raise the tier's bytes, or leave room on the volume beside it; concepts/kv-store.md has the formula.",
+        ),
+        (
             "StoreUnwatched",
             "The evictor of the pool's folder does not answer: its quota is not kept.",
             "See the pod NAME-kv-evictor; engines and chunks are unharmed, it goes on where it was.",

@@ -37,10 +37,10 @@ except OSError as error:
     aside.unlink(missing_ok=True)
     said.append(error.strerror)
 # the quota is more than the volume has: nobody counted who else writes there
-it = Evictor(Settings(root=str(root), quota=2**30), metrics, threading.Event(), said.append)
+it = Evictor(Settings(root=str(root), quota=2**30, once=True), metrics, threading.Event(), said.append)
 it.begin()
 full = it.once(dry_run=False), metrics.get("canary_ok"), metrics.get("volume_free_bytes")
-it = Evictor(Settings(root=str(root), quota=8 * 2**20), metrics, threading.Event(), said.append)
+it = Evictor(Settings(root=str(root), quota=8 * 2**20, once=True), metrics, threading.Event(), said.append)
 room = it.once(dry_run=False), metrics.get("canary_ok")
 left = [path for path in written if os.path.exists(path)]
 print(json.dumps({

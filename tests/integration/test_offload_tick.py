@@ -338,6 +338,7 @@ def test_frozen_events_make_the_loop_blind_with_a_clear_condition(world: World, 
         (StorePage(up=False), "VolumeUnreadable", ["host", "filesystem"]),
         (StorePage(up=True, canary_ok=False), "VolumeCorrupt", ["host"]),
         (StorePage(up=True, canary_ok=True, volume=1e12, free=1e8), "VolumeFull", ["host", "filesystem"]),
+        (StorePage(up=True, canary_ok=True, quota=1e9, least_quota=2e9), "QuotaTooSmall", ["host", "filesystem"]),
         (None, "StoreUnwatched", ["host", "filesystem"]),
     ],
 )

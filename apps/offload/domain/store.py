@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Fault", "FaultReason", "StorePage", "fault_of", "read_page"]
 
-FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull"]
+FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull", "QuotaTooSmall"]
 _LINE = re.compile(r"^lamplight_kv_store_([a-z_]+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
 # of a volume, and at least: engines write chunks of some MiB
 _LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
@@ -17,7 +17,8 @@ _LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
 @dataclass(frozen=True, slots=True)
 class StorePage:
     """The evictor's page. Bytes, bytes per second, seconds; None: it does not say. up: it can read the folder.
-    canary_ok: what it wrote came back as it was."""
+    least_quota: the smallest quota that it could keep at the growth of late. canary_ok: what it wrote came back as it
+    was."""
 
     up: bool
     used: float | None = None
@@ -26,6 +27,7 @@ class StorePage:
     volume: float | None = None
     free: float | None = None
     growth: float | None = None
+    least_quota: float | None = None
     full_in: float | None = None
     duplicates: float | None = None
     canary_ok: bool | None = None
@@ -41,8 +43,8 @@ class Fault:
 
     @property
     def unusable(self) -> bool:
-        """Whether engines should be without the tier; a full one still gives back what it has."""
-        return self.reason != "VolumeFull"
+        """Whether engines should be without the tier; a full or a small one still gives back what it has."""
+        return self.reason in ("VolumeUnreadable", "VolumeCorrupt")
 
 
 def read_page(text: str) -> StorePage | None:
@@ -61,6 +63,7 @@ def read_page(text: str) -> StorePage | None:
         volume=found.get("volume_bytes"),
         free=found.get("volume_free_bytes"),
         growth=found.get("growth_bytes_per_second"),
+        least_quota=found.get("least_quota_bytes"),
         full_in=found.get("full_in_seconds"),
         duplicates=found.get("duplicates"),
         canary_ok=canary > 0 if canary is not None else None,
@@ -87,6 +90,12 @@ def fault_of(page: StorePage, claim: str) -> Fault | None:
             "VolumeFull",
             f"Volume {claim} is full: nothing new is stored, what is there is still loaded. Lower the tier's bytes or "
             "enlarge the volume.",
+        )
+    if page.quota and page.least_quota is not None and page.least_quota > page.quota:
+        return Fault(
+            "QuotaTooSmall",
+            f"Engines write to volume {claim} faster than its quota can be kept: it is written anew before what comes "
+            "can be noticed and removed. Raise the tier's bytes, or leave room on the volume beside it.",
         )
     return None
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.evictor.acting import Pace, mark_uses, remove
+from apps.evictor.acting import Hands, Pace, mark_uses
 from apps.evictor.canary import try_volume
 from apps.evictor.chunks import Chunks, scan
 from apps.evictor.evictor import Evictor
@@ -168,8 +168,12 @@ def test_what_was_written_anew_since_it_was_read_stays(tmp_path: Path) -> None:
     old, new = put(tmp_path, "now", 1, ago=100.0), put(tmp_path, "now", 2, ago=100.0)
     chunks = scan(str(tmp_path))
     put(tmp_path, "now", 2, ago=0.0)
-    done = remove(chunks, range(len(chunks)), Pace(1e6), stopped=lambda: False)
-    assert (done.files, done.kept, old.exists(), new.exists()) == (1, 1, False, True)
+    hands = Hands(2, lambda: False)
+    hands.give(chunks, range(len(chunks)), "quota")
+    assert (hands.files, hands.bytes) == (2, 200)
+    done = {(done.row, done.outcome) for done in hands.collect(wait=True)}
+    assert done == {(chunks.row_of[1], "removed"), (chunks.row_of[2], "kept")}
+    assert (hands.files, hands.bytes, old.exists(), new.exists()) == (0, 0, False, True)
 
 
 def test_uses_outlive_the_program(tmp_path: Path) -> None:
@@ -191,7 +195,7 @@ def test_removals_keep_their_pace() -> None:
 
 
 def evictor(root: Path, **more: Any) -> tuple[Evictor, Metrics, list[str]]:
-    metrics, said = Metrics(), []
+    metrics, said = Metrics(), list[str]()
     return Evictor(settings(**{"root": str(root), **more}), metrics, threading.Event(), said.append), metrics, said
 
 
@@ -200,11 +204,20 @@ def test_a_dry_run_says_and_removes_nothing(tmp_path: Path) -> None:
     it, metrics, said = evictor(tmp_path, rate=1e6)
     assert it.once(dry_run=True)
     assert all(path.exists() for path in paths)
-    assert metrics.get("would_remove_files") == 4
-    assert said == ["4 (quota) would go of 12 chunks, 0.00 GiB"]
+    assert metrics.get("would_remove_files") == 3
+    assert said == ["3 (quota) would go of 12 chunks, 0.00 GiB"]
     assert it.once(dry_run=False)
-    assert [path.exists() for path in paths] == [False] * 4 + [True] * 8
-    assert metrics.get("removed_files_total", reason="quota") == 4
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * 9
+    assert metrics.get("removed_files_total", reason="quota") == 3
+
+
+def test_where_nobody_tells_of_chunks_a_look_goes_down_to_the_low_mark(tmp_path: Path) -> None:
+    for key in range(12):
+        put(tmp_path, "now", key, ago=500.0 - key)
+    it, metrics, _said = evictor(tmp_path, rate=1e6, watch=False)
+    assert it.once(dry_run=False)
+    assert (metrics.get("watched"), metrics.get("removed_files_total", reason="quota")) == (0, 4)
+    assert metrics.get("used_bytes") == 800
 
 
 def test_a_mount_that_is_gone_is_told_and_nothing_is_taken_for_empty(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from apps.evictor.chunks import Chunks
 from apps.evictor.queue import Queue
-from apps.evictor.room import Room
+from apps.evictor.room import FIRST_LATENCY, LEAST_LATENCY, Room
 
 QUOTA = 1_000_000
 
@@ -27,7 +27,7 @@ def test_what_the_volume_grows_by_is_held_at_once() -> None:
     room = looked(500_000, 7_000_000)
     room.turn(0.1, 7_040_000)
     assert room.held == pytest.approx(540_000)
-    room.removed(100_000)
+    room.removed(100_000, seen=100_000)
     room.turn(0.2, 6_980_000)
     assert room.held == pytest.approx(480_000)
 
@@ -44,13 +44,35 @@ def test_the_faster_engines_write_the_more_is_kept_free() -> None:
     for turn in range(50, 100):
         fast.turn(turn / 10, 49 * 50_000)
     assert fast.growth < 0.02 * fast.peak
-    assert fast.reserve > 0.9 * 500_000 * 0.2 * 0.9
+    assert fast.reserve > 0.9 * 500_000 * fast.latency * 0.9
 
 
-def test_a_slow_turn_is_believed_at_once() -> None:
+def test_a_slow_turn_is_believed_at_once_and_rest_is_none() -> None:
     room = looked(0, 0)
     room.turn(3.0, 300_000)
     assert room.latency == 3.0
+    room = looked(0, 0)
+    room.turn(3.0, 300_000, slept=3.0)
+    assert room.latency == FIRST_LATENCY
+    room.turn(3.1, 300_000, slept=0.1, lag=0.7)
+    assert room.latency == pytest.approx(0.7)
+    for turn in range(100):
+        room.turn(4.0 + turn, 300_000, slept=1.0, lag=0.01)
+    assert room.latency == LEAST_LATENCY
+
+
+def test_what_is_told_is_held_whatever_others_write_to_the_volume() -> None:
+    room = looked(500_000, 0)
+    room.look_begins()
+    room.look_ends(0.5, 500_000, watched=True)
+    room.turn(1.0, 900_000, arrived=40_000)
+    assert (room.held, room.unseen, room.doubtful) == (540_000, 0.0, False)
+    room.removed(100_000, seen=40_000)
+    assert room.held == 500_000
+    for turn in range(11, 40):
+        room.turn(turn / 10, 900_000, arrived=30_000)
+    assert room.growth == pytest.approx(300_000, rel=0.05)
+    assert room.least_quota == pytest.approx(room.peak * room.latency / 0.35)
 
 
 def test_a_look_sees_half_of_what_is_written_while_it_goes_on() -> None:

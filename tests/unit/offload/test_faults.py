@@ -42,6 +42,8 @@ def test_the_page_is_read_as_the_evictor_writes_it() -> None:
         (StorePage(up=False), "VolumeUnreadable"),
         (replace(GOOD, canary_ok=False), "VolumeCorrupt"),
         (replace(GOOD, free=1e9), "VolumeFull"),
+        (replace(GOOD, least_quota=2e10), "QuotaTooSmall"),
+        (replace(GOOD, least_quota=5e9), None),
         (replace(GOOD, volume=2e9, free=2e8), None),
         (replace(GOOD, free=None, canary_ok=None), None),
         (GOOD, None),

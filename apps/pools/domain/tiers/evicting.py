@@ -17,8 +17,8 @@ METRICS_PORT = 9095
 _PACKAGE = "lamplight_evictor"
 _CODE_PATH = "/opt/lamplight"
 _FILES = (
-    "__init__.py", "__main__.py", "acting.py", "canary.py", "chunks.py", "evictor.py", "listening.py", "metrics.py",
-    "policy.py", "queue.py", "reuse.py", "room.py", "settings.py",
+    "__init__.py", "__main__.py", "acting.py", "canary.py", "chunks.py", "evictor.py", "keeping.py", "listening.py",
+    "metrics.py", "policy.py", "queue.py", "reuse.py", "room.py", "settings.py", "watching.py",
 )  # fmt: skip
 
 
