@@ -67,3 +67,11 @@ def checker() -> Iterator[Checker]:
     checker = Checker()
     yield checker
     checker.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("tiny")
+    writer = Path(__file__).parents[2] / "controlplane" / "supervisor" / "tiny_model.py"
+    subprocess.run([os.environ["VLLM_PYTHON"], str(writer), str(folder)], check=True, timeout=300)
+    return str(folder)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +13,8 @@ from tests.support.engines import free_port, run_engine
 from tests.support.kv_events import Subscriber, subscribe
 from tests.support.wait import wait_until
 from tests.vllm import scenario
-from tests.vllm.conftest import ENVIRONMENT, version
+from tests.vllm.conftest import version
+from tests.vllm.real import run_real
 
 pytestmark = pytest.mark.timeout(900)
 ARGUMENTS = (
@@ -25,8 +23,6 @@ ARGUMENTS = (
     "--max-loras=2", "--max-lora-rank=8",
 )  # fmt: skip
 DEVELOPMENT = {"VLLM_SERVER_DEV_MODE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
-# on an idle machine half a minute; a busy one is given time
-START_SECONDS = 600.0
 
 
 @dataclass
@@ -36,46 +32,18 @@ class Engine:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("tiny")
-    writer = Path(__file__).parents[2] / "controlplane" / "supervisor" / "tiny_model.py"
-    subprocess.run([os.environ["VLLM_PYTHON"], str(writer), str(folder)], check=True, timeout=300)
-    return str(folder)
-
-
-@pytest.fixture(scope="session")
 def engines(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
     directory = tmp_path_factory.mktemp("engines")
-    ports = {name: (free_port(), free_port()) for name in ("real", "simulated")}
-    with (directory / "real.log").open("wb") as log:
-        vllm = Path(os.environ["VLLM_PYTHON"]).with_name("vllm")
-        process = subprocess.Popen(
-            [str(vllm), "serve", tiny, "--host=127.0.0.1", f"--port={ports['real'][0]}", *arguments(ports["real"][1])],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **ENVIRONMENT, **DEVELOPMENT},
-        )
+    events = {name: free_port() for name in ("real", "simulated")}
     simulator = {"LAMPLIGHT_ACCELERATOR": "cpu", "LAMPLIGHT_ENGINE_VERSION": version(), **DEVELOPMENT}
-    try:
-        url = f"http://127.0.0.1:{ports['real'][0]}"
-        wait_until(
-            lambda: process.poll() is not None or scenario.ask(url, "GET", "/health", None).status_code == 200,
-            timeout=START_SECONDS,
-            message="the real engine answers /health",
-        )
-        assert process.poll() is None, (directory / "real.log").read_text()[-4000:]
-        events = ports["simulated"][1]
-        with run_engine(directory, *arguments(events), model=tiny, environment=simulator) as engine:
-            yield {
-                "real": Engine(url, f"tcp://127.0.0.1:{ports['real'][1]}"),
-                "simulated": Engine(engine.url, f"tcp://127.0.0.1:{events}"),
-            }
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with (
+        run_real(directory, tiny, arguments(events["real"]), DEVELOPMENT) as url,
+        run_engine(directory, *arguments(events["simulated"]), model=tiny, environment=simulator) as engine,
+    ):
+        yield {
+            "real": Engine(url, f"tcp://127.0.0.1:{events['real']}"),
+            "simulated": Engine(engine.url, f"tcp://127.0.0.1:{events['simulated']}"),
+        }
 
 
 def arguments(events: int) -> list[str]:
