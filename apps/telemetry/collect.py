@@ -59,7 +59,7 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         targets = [target for pool in pools for target in pool.targets]
         before = services.totals_of(target.key for target in targets)
         with span("telemetry.read", targets=len(targets)):
-            scraped = read_all(pools, whole=last is None or _minute(last) != _minute(started))
+            scraped = read_all(pools)
         at = clock.now()
         since = (at - last).total_seconds() if last is not None else selectors.INTERVAL
         if last is not None and since > OUTAGE:
@@ -67,10 +67,6 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
         with span("telemetry.store"):
             services.record_tick(_tick(pools, scraped, before, at=at, seconds=min(max(since, 0.001), _LONGEST_ROW)))
         return at
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
 
 
 def _tick(

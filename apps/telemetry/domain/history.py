@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.telemetry.domain.deltas import carry, delta
-from apps.telemetry.domain.promql import MAX_AGE, PodKey, PodSample, samples_of
+from apps.telemetry.domain.gathering import PodSample, samples_of
+from apps.telemetry.domain.promql import MAX_AGE, PodKey
 from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import Reading, Signals, combine
 

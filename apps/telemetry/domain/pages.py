@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,7 +17,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from apps.telemetry.domain.exposition import ExpositionError, Series, parse_line
 from apps.telemetry.domain.readings import PageReading
 
-__all__ = ["MAX_LABELS", "MAX_SERIES", "STARTED", "Collector", "Page", "PageTable", "Where", "read_page"]
+__all__ = [
+    "EDGES", "MAX_LABELS", "MAX_SERIES", "STARTED", "Collector", "How", "Page", "PageTable", "Where", "preferred",
+    "read_page", "together",
+]  # fmt: skip
 
 MAX_SERIES = 50_000
 # values of one label that become keys of ours; what comes after them is counted under `other`
@@ -191,15 +194,6 @@ class Collector:
         self._totals[(f"{family}_sum", rank)] = total
         return True
 
-    def add_bucket(self, family: str, rank: int, edge: float, count: float) -> None:
-        """Take one bucket of a histogram whose table entry and edge are known already."""
-        self._count(1)
-        if math.isfinite(count):
-            edges = self._buckets.setdefault((family, rank), {})
-            edges[edge] = edges.get(edge, 0.0) + count
-        else:
-            self._unreadable.add(family)
-
     def _take(self, kind: str, name: str, rank: int, series: Series) -> None:
         value = series.value
         if not math.isfinite(value):
@@ -237,9 +231,9 @@ class Collector:
     def page(self) -> Page:
         """What was added, together."""
         counters = {
-            name: total for name, total in _preferred(self._totals).items() if total >= 0 or name.endswith("_sum")
+            name: total for name, total in preferred(self._totals).items() if total >= 0 or name.endswith("_sum")
         }
-        for values in _preferred(self._opened).values():
+        for values in preferred(self._opened).values():
             counters.update((key, total) for key, total in values.items() if total >= 0)
         for name in self._unreadable:
             counters.pop(name, None)
@@ -249,10 +243,10 @@ class Collector:
                 counters=counters,
                 cumulative={
                     family: edges
-                    for family, edges in _preferred(self._buckets).items()
+                    for family, edges in preferred(self._buckets).items()
                     if edges and family not in self._unreadable
                 },
-                gauges={name: _together(values, how[name]) for name, values in _preferred(self._gauges).items()},
+                gauges={name: together(values, how[name]) for name, values in preferred(self._gauges).items()},
                 started=self._started,
                 unreadable=frozenset(self._unreadable),
             ),
@@ -316,7 +310,7 @@ class _Reader:
             self.collector.add(series, head=line[: line.rfind("}") + 1] or series.name)
 
 
-def _preferred(found: Mapping[tuple[str, int], Any]) -> dict[str, Any]:
+def preferred(found: Mapping[tuple[str, int], Any]) -> dict[str, Any]:
     """Of the names that versions have given one thing, the newest that the page has: it may have several."""
     chosen: dict[str, Any] = {}
     for name, rank in sorted(found, reverse=True):
@@ -324,7 +318,8 @@ def _preferred(found: Mapping[tuple[str, int], Any]) -> dict[str, Any]:
     return chosen
 
 
-def _together(values: list[float], how: How) -> float:
+def together(values: Sequence[float], how: How) -> float:
+    """A gauge of several series of one page."""
     if how == "max":
         return max(values)
     return sum(values) / (len(values) if how == "mean" else 1)

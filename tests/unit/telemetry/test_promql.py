@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import socket
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 import pytest
@@ -16,10 +19,13 @@ from pydantic import ValidationError
 
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.telemetry import prometheus
+from apps.telemetry.domain.classes import TrafficClass
 from apps.telemetry.domain.engine import EXPLANATORY, FAMILIES, read_engine
 from apps.telemetry.domain.exposition import parse
-from apps.telemetry.domain.promql import Gathering, queries_of, query_of, samples_of
-from apps.telemetry.domain.vectors import Memory, triples
+from apps.telemetry.domain.gathering import Gathering, samples_of
+from apps.telemetry.domain.layouts import Memory
+from apps.telemetry.domain.promql import explained_between, explaining_query, queries_of, query_of
+from apps.telemetry.domain.vectors import columns
 from apps.telemetry.scrape import Target
 from tests.support.shared import shared_file
 
@@ -180,7 +186,7 @@ names = st.sampled_from([
     "vllm:prompt_tokens_total", "vllm:num_requests_running", "vllm:time_to_first_token_seconds_bucket",
     "vllm:request_success_total", "llm_d_epp_request_total", "llm_d_epp_request_duration_seconds_bucket", "other",
 ])  # fmt: skip
-texts = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=6)
+texts = st.text(st.characters(codec="utf-8"), max_size=6)
 series = st.builds(
     lambda name, pod, job, le, label, value: {
         "metric": {
@@ -190,28 +196,30 @@ series = st.builds(
         "value": [1000.5, value],
     },
     names, st.sampled_from(["chat-v-0", "chat-epp", "other-0"]), st.sampled_from(["a", "b"]),
-    st.sampled_from(["0.1", "0.25", "+Inf", "NaN"]), texts, st.sampled_from(["1", "2.5", "NaN", "+Inf", "0", "1e3"]),
+    st.sampled_from(["0.1", "0.25", "+Inf", "NaN"]), texts,
+    st.sampled_from(["1", "2.5", "NaN", "+Inf", "0", "1e3", "-1"]),
 )  # fmt: skip
 
 
 @given(st.lists(st.lists(series, max_size=12), min_size=1, max_size=3))
 def test_an_answer_that_is_not_decoded_says_the_same(ticks: list[list[dict[str, Any]]]) -> None:
     """Tick by tick with one memory, as a worker reads them."""
-    memory: Memory[Any] = Memory()
+    memory = Memory()
     for rows in ticks:
         # Prometheus has a series once
         rows = list({str(sorted(row["metric"].items())): row for row in rows}.values())
-        found = triples(answered(rows))
+        found = columns(answered(rows))
         assert found is not None
-        gathering = Gathering(PODS)
-        gathering.take_triples(found, memory)
+        gathering = Gathering(PODS, memory=memory)
+        gathering.take_columns(found)
         assert gathering.samples() == samples_of(rows, PODS)
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        answered([{"metric": {"__name__": "x", "reason": "{odd}"}, "value": [1, "2"]}]),
+        answered([{"metric": {"__name__": "x"}, "value": [at, "2"]} for at in (1, 2)]),
+        answered([{"metric": {"__name__": "x"}, "value": [1, "many"]}]),
         answered([{"metric": {"__name__": "x"}, "histogram": [1, {"count": "2"}]}]),
         b'{"status": "success", "data": {"resultType": "vector", "result": []}}',
         b'{"status":"error","errorType":"bad_data","error":"no"}',
@@ -219,32 +227,154 @@ def test_an_answer_that_is_not_decoded_says_the_same(ticks: list[list[dict[str, 
     ],
 )
 def test_what_looks_otherwise_is_decoded(answer: bytes) -> None:
-    assert triples(answer) is None
+    assert columns(answer) is None
 
 
-def test_series_that_do_not_come_again_are_forgotten() -> None:
-    memory: Memory[bytes] = Memory()
-    many = [(b"%d" % n, b"1", b"1") for n in range(30_000)]
-    assert memory.recall(many, bytes.upper)[:2] == [b"0", b"1"]
-    made: list[bytes] = []
-    memory.recall(many[:10], lambda text: made.append(text) or text)
-    assert made == []
-    memory.recall(many[10:20], lambda text: made.append(text) or text)
-    assert len(made) == 10
+def test_a_memory_whose_series_do_not_come_again_is_stale() -> None:
+    def asked(memory: Memory, labels: list[bytes]) -> bool:
+        """For as many questions as it takes to tell."""
+        stale = []
+        for _ in range(64):
+            memory.numbers(labels, lambda text: text[:1])
+            stale.append(memory.stale)
+        return any(stale)
+
+    memory, many = Memory(), [b"%d" % n for n in range(30_000)]
+    assert not asked(memory, many)
+    assert not asked(memory, many[:16_000])
+    assert asked(memory, many[:8_000])
 
 
 def test_parts_of_the_query_name_every_metric_once() -> None:
     def named(query: str) -> list[str]:
         return query.split('__name__=~"')[1].split('"')[0].split("|")
 
-    *parts, scraped = queries_of(["serving"], 4)
-    assert "timestamp(" in scraped
-    found = [name for part in parts for name in named(part)]
-    assert sorted(found) == named(query_of(["serving"]))
+    parts = queries_of(["serving"], 4)
+    later = named(explaining_query(["serving"], EXPLANATORY))
     assert not any("timestamp(" in part for part in parts)
-    without = [name for part in queries_of(["serving"], 4, whole=False)[:-1] for name in named(part)]
-    assert {name.rpartition("_")[0] for name in set(found) - set(without)} == {
-        FAMILIES[family] for family in EXPLANATORY
-    }
+    assert sorted([*later, *(name for part in parts for name in named(part))]) == named(query_of(["serving"]))
+    assert {name.rpartition("_")[0] for name in later} == {FAMILIES[family] for family in EXPLANATORY}
     buckets = [sum(name.endswith("_bucket") for name in named(part)) for part in parts]
     assert max(buckets) - min(buckets) <= 1
+
+
+@given(st.floats(0, 1e9), st.lists(st.floats(0.01, 50), min_size=1, max_size=20))
+def test_each_of_what_explains_is_due_once_a_minute(start: float, steps: list[float]) -> None:
+    last, due = start, []
+    for step in steps:
+        due += explained_between(last, last + step)
+        last += step
+    turns = math.floor(last / 10) - math.floor(start / 10)
+    assert len(due) == turns
+    for first in range(len(due) - 5):
+        assert sorted(due[first : first + 6]) == sorted(EXPLANATORY)
+
+
+def test_all_of_what_explains_is_due_when_nothing_is_known() -> None:
+    assert explained_between(None, 7.0) == explained_between(0.0, 75.0) == explained_between(9.0, 1.0) == EXPLANATORY
+
+
+class Fleet:
+    """A Prometheus as far as ticks ask it: pods with when they were scraped and how many tokens they had read by then.
+
+    `late`: a scrape that becomes visible right after the first question that follows.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prometheus, "_PODS_OF_ONE_QUERY", 0)
+        self.pods: dict[str, tuple[float | None, int]] = {}
+        self.clock = 1000.0
+        self.late: dict[str, tuple[float, int]] = {}
+        self.asked: set[str] = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                (query,) = parse_qs(self.rfile.read(size).decode())["query"]
+                body = answered(outer.times() if "timestamp(" in query else outer.page(query))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True).start()
+        self.spec = PrometheusSpec(url=f"http://127.0.0.1:{self.httpd.server_port}")
+
+    def times(self) -> list[dict[str, Any]]:
+        rows = [
+            {"metric": {**of_pod(name), "lamplight": "sampled_at"}, "value": [self.clock, str(at)]}
+            for name, (at, _) in self.pods.items()
+            if at is not None
+        ]
+        self.pods |= self.late
+        self.late = {}
+        return [*rows, {"metric": {"lamplight": "clock"}, "value": [self.clock, str(self.clock)]}]
+
+    def page(self, query: str) -> list[dict[str, Any]]:
+        found = re.search('pod=~"([^"]*)"', query)
+        named = set(self.pods) if found is None else set(found[1].replace("\\", "").split("|")) & set(self.pods)
+        if "vllm:prompt_tokens_total|" not in query:
+            return []
+        self.asked |= named
+        return [
+            {
+                "metric": {"__name__": "vllm:prompt_tokens_total", **of_pod(name)},
+                "value": [self.clock, str(self.pods[name][1])],
+            }
+            for name in sorted(named)
+        ]
+
+    def ask(self, seconds: float = 10.0) -> dict[str, tuple[float, float]]:
+        """(tokens, age) by pod, so many seconds later."""
+        self.clock += seconds
+        self.asked = set()
+        pods = [Target(name, name, "v", "", namespace="serving") for name in ("a", "b.0", "c", "d", "e")]
+        found = prometheus.ask(self.spec, pods)
+        return {name: (sample.reading.counters["prompt_tokens"], sample.age) for (_, name), sample in found.items()}
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    running = Fleet(monkeypatch)
+    yield running
+    running.httpd.shutdown()
+    running.httpd.server_close()
+
+
+def test_of_many_pods_only_those_are_read_that_were_scraped_since(fleet: Fleet) -> None:
+    fleet.pods = {"a": (1005, 1), "b.0": (1006, 2), "c": (1007, 3), "d": (None, 4), "e": (1008, 5)}
+    first = fleet.ask()
+    assert first == {"a": (1, 5), "b.0": (2, 4), "c": (3, 3), "d": (4, 0), "e": (5, 2)}
+    fleet.pods["b.0"] = (1016, 20)
+    # who tells no start time is read every time
+    fleet.pods["d"] = (None, 40)
+    del fleet.pods["c"]
+    assert fleet.ask() == {"a": (1, 15), "b.0": (20, 4), "d": (40, 0), "e": (5, 12)}
+    assert fleet.asked == {"b.0", "d"}
+    # gone and back with the page of before: what was held is gone too
+    fleet.pods["c"] = (1007, 3)
+    assert fleet.ask()["c"] == (3, 23)
+    assert "c" in fleet.asked
+
+
+def test_a_scrape_that_ends_while_parts_are_asked_for_counts_at_its_own_time(fleet: Fleet) -> None:
+    fleet.pods = dict.fromkeys(["a", "b.0", "c", "e"], (1005.0, 1))
+    fleet.ask()
+    fleet.pods["a"] = (1015, 2)
+    # seen by what is asked for the page, not by what was asked before it
+    fleet.late = {"a": (1018, 9)}
+    assert fleet.ask()["a"] == (1, 15)
+    assert fleet.ask()["a"] == (9, 12)
+
+
+def test_a_class_that_is_promised_something_is_read_at_once(fleet: Fleet) -> None:
+    fleet.pods = {"a": (1005, 1)}
+    fleet.ask()
+    pod = Target("a", "a", "", "", kind="gateway", namespace="serving", classes=(TrafficClass("acme"),))
+    prometheus.ask(fleet.spec, [pod])
+    assert fleet.asked == {"a"}
