@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from apps.audit.services import Happening, keep_events
 from apps.core import clock, outbox
-from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
+from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_conditions
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
 from apps.pools.models import Pool
 from apps.pools.rollouts import Look, store_several
@@ -76,7 +76,7 @@ def news(pool: Pool, report: Report, known: Stored = Stored()) -> Said | None:
     standing = report.rollout.after if report.rollout is not None and report.rollout.after.holds else None
     said = (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions)
     before = read_conditions(pool.conditions)
-    conditions = _with(before, said, now)
+    conditions = set_conditions(before, said, now)
     notes = (*report.notes, *_transitions(before, conditions))
     told = report.rollout is not None and report.rollout.news
     unchanged = _written(conditions) == pool.conditions and _status(pool.status, pool, report) == pool.status
@@ -116,7 +116,7 @@ def record_several(rows: Sequence[tuple[Lease, Said]]) -> dict[int, bool]:
         written[lease.fence] = bool(row) and row[0] == said.pool.generation
         if written[lease.fence]:
             # other loops say things of a pool too: what they wrote since we read it stays
-            conditions = _written(_with(read_conditions(orjson.loads(row[1])), said.conditions, said.now))
+            conditions = _written(set_conditions(read_conditions(orjson.loads(row[1])), said.conditions, said.now))
             entries.append(_Entry(said, conditions, _status(orjson.loads(row[2]), said.pool, said.report)))
     if entries:
         _store(entries)
@@ -189,13 +189,6 @@ def _store_revisions(news: Sequence[Said]) -> None:
             " WHERE r.pool_id = s.pool AND r.generation = s.generation",
             [list(column) for column in zip(*rows, strict=True)],
         )
-
-
-def _with(stored: Sequence[Condition], said: Iterable[Condition], now: datetime) -> tuple[Condition, ...]:
-    conditions = tuple(stored)
-    for condition in said:
-        conditions = set_condition(conditions, condition, now)
-    return conditions
 
 
 def _written(conditions: Iterable[Condition]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,7 @@ def shape_of(model: Any | None) -> Shape:
     )
 
 
+@functools.cache
 def accelerators() -> Mapping[str, AcceleratorFacts]:
     """The accelerators of the catalogue, by name."""
     return {

@@ -56,13 +56,19 @@ def set_condition(conditions: Iterable[Condition], new: Condition, now: datetime
     `last_transition_time` of the result is the old one while the status stays the same, else `now`; what `new`
     carries there is not read. The order of the others is kept.
     """
-    held = tuple(conditions)
-    old = next((c for c in held if c.type == new.type), None)
-    since = old.last_transition_time if old is not None and old.status == new.status else None
-    placed = replace(new, last_transition_time=since or now)
-    if old is None:
-        return (*held, placed)
-    return tuple(placed if c.type == new.type else c for c in held)
+    return set_conditions(conditions, (new,), now)
+
+
+def set_conditions(
+    conditions: Iterable[Condition], several: Iterable[Condition], now: datetime
+) -> tuple[Condition, ...]:
+    """As `set_condition`, of several, one after another."""
+    held = {condition.type: condition for condition in conditions}
+    for new in several:
+        old = held.get(new.type)
+        since = old.last_transition_time if old is not None and old.status == new.status else None
+        held[new.type] = replace(new, last_transition_time=since or now)
+    return tuple(held.values())
 
 
 def find_condition(conditions: Iterable[Condition], type_: str) -> Condition | None:

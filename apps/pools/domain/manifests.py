@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from apps.catalog.domain.model import Shape
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan
@@ -186,5 +187,4 @@ def spec_hash(manifest: Manifest) -> str:
     content = {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
     if manifest["kind"] in WORKLOADS:
         content["spec"] = {k: v for k, v in manifest["spec"].items() if k != "replicas"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+import orjson
 
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.groups import is_group, pod_template, rolling
@@ -127,8 +128,7 @@ def template_of(objects: Iterable[Manifest]) -> str:
     }
     if not templates:
         return ""
-    text = json.dumps(templates, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(templates, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def newest_set(live: Deployment, replica_sets: Iterable[Mapping[str, Any]]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_IN_HAND = 16
+MOST_IN_HAND = 32
 # quick keys are dealt at least so many together where there are as many: what a hand costs is shared by its keys
 LEAST_IN_HAND = 4
 # what is told of a key waits for the others of its hand, and an urgent key for a hand that ends
