@@ -90,7 +90,8 @@ class SharedTurn(models.Model):
     """Whose turn it is on the accelerators that pools of a team share; one row a group.
 
     `turn`: domain Turn as JSON; `version`: bumped by each change of it. `wanting`: by pool uid, whether it last said
-    that it wants the turn; `busy_at`: when the holder last had work (Unix seconds).
+    that it wants the turn; `busy_at`: when the holder last had work (Unix seconds); `ended`: the requests that had
+    ended in its engines at the last look.
     """
 
     team = models.SlugField(max_length=50)
@@ -101,6 +102,7 @@ class SharedTurn(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     wanting = models.JSONField(default=dict)
     busy_at = models.FloatField(default=0.0)
+    ended = models.FloatField(default=0.0)
 
     class Meta:
         db_table = "pools_shared_turn"

@@ -42,6 +42,8 @@ __all__ = ["Share", "ensure_claim", "forget_claim", "in_turn", "look"]
 
 # a wake call ends within 21 s, a write of replicas sooner
 _WORD_SECONDS = 30.0
+# an engine without work is seen to be so within this, and falls asleep after REST
+_IDLE_LOOK_SECONDS = 2.0
 _AT_ONCE = 16
 SOURCE = "shared-standby"
 
@@ -71,6 +73,11 @@ class _Sighting:
     def busy(self) -> bool | None:
         counts = [engine.busy for engine in self.engines if engine.state != "asleep"]
         return None if None in counts or not counts else any(counts)
+
+    @property
+    def ended(self) -> float:
+        """Requests that have ended in its engines, as far as they tell."""
+        return sum(engine.ended or 0.0 for engine in self.engines)
 
     @property
     def known(self) -> bool:
@@ -189,10 +196,11 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
             clear = False
         else:
             row.wanting = {**{other: row.wanting.get(other, False) for other in names if other != uid}, uid: wants}
-            if (mine.busy is not False and before.holder == uid) or seen.get(
-                before.holder, _Sighting()
-            ).busy is not False:
+            holds = seen.get(before.holder, _Sighting())
+            if holds.busy is not False or holds.ended != row.ended:
+                # what came and ended since the last look was work, too
                 row.busy_at = now
+            row.ended = holds.ended
             members = {
                 other: _member(seen.get(other, _Sighting()), row.wanting.get(other, False), now - row.busy_at)
                 for other in {*names, *seen, before.holder} - {""}
@@ -201,7 +209,6 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
             _keep(row, turn)
         if (turn.holder, turn.yielding) != (before.holder, before.yielding):
             _tell(pool, group, before, turn, names)
-    waits = any(waiting == uid for waiting, _ in turn.waiting)
     has = may_be_awake(turn, uid)
     return Share(
         row=read.pk,
@@ -211,9 +218,16 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
         awake=mine.awake,
         standing=standing,
         known=mine.known,
-        again=SOON_SECONDS if waits or (turn.holder == uid and (turn.yielding or not clear)) else None,
+        again=_again(turn, uid, clear=clear, alone=len(members) < 2),
         said=_said(turn, uid, group, names),
     )
+
+
+def _again(turn: Turn, uid: str, *, clear: bool, alone: bool) -> float | None:
+    """Seconds until the next look: soon while something changes, now and then while others could have the turn."""
+    if any(waiting == uid for waiting, _ in turn.waiting) or (turn.holder == uid and (turn.yielding or not clear)):
+        return SOON_SECONDS
+    return _IDLE_LOOK_SECONDS if turn.holder == uid and not alone else None
 
 
 def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting], dict[str, int]]:

@@ -26,7 +26,7 @@ from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.picker import COMPONENT_PICKER, METRICS_PORT
 from apps.pools.domain.pods import SERVING, UNROUTED_AT, Replica, read_pod
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.domain.standby import EnginePod, State, Step, condition, page_of, steps
+from apps.pools.domain.standby import EnginePod, Page, Step, condition, page_of, steps
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, everything
 from apps.pools.recording import Note
@@ -43,7 +43,12 @@ _SLEEP = (1.0, 60.0)
 _WAKE = (1.0, 20.0)
 _AT_ONCE = 16
 _QUEUE = ("llm_d_epp_flow_control_queue_size", "llm_d_epp_flow_control_queue_bytes")
-_SERIES = ("vllm:engine_sleep_state", "vllm:num_requests_running", "vllm:num_requests_waiting")
+_SERIES = (
+    "vllm:engine_sleep_state",
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:request_success_total",
+)
 
 
 @dataclass(frozen=True)
@@ -129,14 +134,14 @@ def _look(pods: Sequence[Replica]) -> list[EnginePod]:
 
 def seen_pod(pod: Replica) -> EnginePod:
     """What an engine says of itself now."""
-    state, busy = _page(pod)
+    page = _page(pod)
     left = None
     if not pod.routed:
         try:
             left = max(0.0, (clock.now() - datetime.fromisoformat(pod.unrouted_at)).total_seconds())
         except ValueError:
             left = 0.0
-    return EnginePod(pod.name, pod.routed, left, state, busy)
+    return EnginePod(pod.name, pod.routed, left, page.state, page.busy, page.ended)
 
 
 @dataclass(frozen=True)
@@ -165,14 +170,14 @@ def held_requests(kube: Kube, pool: Pool) -> Held | None:
     return found
 
 
-def _page(pod: Replica) -> tuple[State, int | None]:
+def _page(pod: Replica) -> Page:
     if not pod.ip:
-        return "unknown", None
+        return Page("unknown")
     try:
         return page_of(engine_pages.samples(pod, _SERIES))
     except engine_pages.FAILURES as error:
         log.warning("engine %s does not tell whether it sleeps: %s", pod.name, error)
-        return "unknown", None
+        return Page("unknown")
 
 
 def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
@@ -241,11 +246,11 @@ def _abort_and_sleep(_kube: Kube, pool: Pool, pod: Replica) -> str:
 
 def _put_to_sleep(pool: Pool, pod: Replica, mode: str) -> str:
     failed = _post(pool, pod, f"/sleep?level=1&mode={mode}", _SLEEP)
-    return failed or ("" if _page(pod)[0] == "asleep" else "it is awake")
+    return failed or ("" if _page(pod).state == "asleep" else "it is awake")
 
 
 def _wake(kube: Kube, pool: Pool, pod: Replica) -> str:
-    failed = _post(pool, pod, "/wake_up", _WAKE) or ("" if _page(pod)[0] == "awake" else "it still sleeps")
+    failed = _post(pool, pod, "/wake_up", _WAKE) or ("" if _page(pod).state == "awake" else "it still sleeps")
     return failed or _route(kube, pool, pod)
 
 

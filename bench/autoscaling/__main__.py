@@ -37,10 +37,10 @@ from bench.autoscaling.plan import SIZES, Part
 from bench.autoscaling.policies import OURS, POLICIES
 from bench.autoscaling.rental import rental
 from bench.autoscaling.scenarios import FIRST_SEED, Scenario, scenarios
-from bench.autoscaling.sharing import BOUND, Result, compare, table
 from bench.autoscaling.standing import Standing, ahead, nearest, standings, surely
 from bench.autoscaling.sweep import unit
 from bench.common import finish
+from bench.standby.sharing import Result, compare, table
 
 DEFAULT_OUT = Path(".lamplight-bench/autoscaling")
 PEER = "HPA, KEDA, WVA, Knative, AIBrix, Ray Serve (ports, knobs swept), static fleets, foresight"
@@ -203,7 +203,7 @@ def _average(values: Sequence[float]) -> float | None:
 
 def _close(
     verdicts: dict[str, dict[str, Any]],
-    sharing: Sequence[dict[str, float | str]],
+    sharing: Sequence[dict[str, float | str | None]],
     rentals: dict[str, dict[str, float]],
     data: Path,
     page: Path,
@@ -229,11 +229,11 @@ def _close(
             ratios[f"{name}_hours_to_ski_rental_optimum"] = round(found["present_hours"] / found["optimum_hours"], 3)
     for row in sharing:
         print("  four pools   " + ", ".join(f"{k} {v:.3f}" if isinstance(v, float) else str(v) for k, v in row.items()))
-    turns = [row for row in sharing[1:] if not str(row["name"]).startswith(BOUND)]
-    shares = [row for row in turns if float(row["saved"]) >= 0.5 and float(row["points_lost"]) <= 1.0]
+    halved = [row for row in sharing[1:] if float(row["saved"] or 0) >= 0.5]
+    shares = [row for row in halved if float(row["points_lost"] or 0) <= 1.0]
     if sharing:
         figures["four_pools_shared_ok"] = bool(shares)
-        figures["four_pools_points_lost"] = round(min(float(row["points_lost"]) for row in turns), 2)
+        figures["four_pools_points_lost"] = round(min(float(row["points_lost"] or 0) for row in halved), 2)
     print(f"\nreport: {data} and {page}")
     ok = all(verdict.get("ok", True) for verdict in verdicts.values()) and (not sharing or bool(shares))
     finish("autoscaling", figures=figures, ratios=_finite(ratios), peer=PEER, ok=ok)

@@ -83,8 +83,8 @@ def _summary(summary: Mapping[str, Any]) -> str:
     rentals = "".join(f"<li>{_rental(name, found)}</li>" for name, found in summary["rentals"].items() if found)
     rows = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
     sharing = (
-        "<h2>Shared standby</h2><p>Four pools, each with a shifted copy of the Azure code trace. A bound has one model "
-        f"in their place, which needs no turns.</p><ul>{rows}</ul>"
+        "<h2>Shared standby</h2><p>Four pools, each with a shifted copy of the Azure code trace (bench/standby, which "
+        f"prints the bounds of each arrangement).</p><ul>{rows}</ul>"
         if rows
         else ""
     )

@@ -283,8 +283,7 @@ class Fleet:
         """What there is to see now, since it was last asked."""
         faults = self._faults
         views = []
-        for each in self.replicas:
-            self._settle(each)
+        self.settle()
         for each in [one for one in self.replicas if one.phase is not Phase.GONE]:
             engine = each.engine
             views.append(
@@ -320,6 +319,11 @@ class Fleet:
         )
         self._arrived, self._startups, self._given_up, self._observed = [], [], 0, self.now
         return observation
+
+    def settle(self) -> None:
+        """Let every engine catch up with now, so that a drained replica goes, or falls asleep, between two ticks too."""
+        for each in self.replicas:
+            self._settle(each)
 
     def stop_charging(self, at: float) -> None:
         """Accelerators cost nothing from `at` on: the end of what is compared."""

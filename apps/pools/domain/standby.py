@@ -13,7 +13,7 @@ from typing import Literal
 
 from apps.core.domain.conditions import Condition
 
-__all__ = ["EnginePod", "State", "Step", "condition", "page_of", "steps"]
+__all__ = ["EnginePod", "Page", "State", "Step", "condition", "page_of", "steps"]
 
 State = Literal["awake", "asleep", "unknown"]
 Verb = Literal["unroute", "sleep", "wake", "route", "restart"]
@@ -25,13 +25,24 @@ LOST_SECONDS = 60.0
 @dataclass(frozen=True)
 class EnginePod:
     """One ready engine pod. `routed`: requests are sent to it; `left`: seconds since it left the routing, None while it
-    has not; `state`: what its engine says; `busy`: requests that run or wait in it, None where that cannot be read."""
+    has not; `state`: what its engine says; `busy`: requests that run or wait in it; `ended`: those that have ended
+    since it started, which tells of work between two looks. None where that cannot be read."""
 
     name: str
     routed: bool
     left: float | None
     state: State
     busy: int | None
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What an engine says of itself, as in `EnginePod`."""
+
+    state: State
+    busy: int | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,14 +135,17 @@ def _engines(count: int) -> str:
     return "1 engine" if count == 1 else f"{count} engines"
 
 
-def page_of(samples: Iterable[tuple[str, dict[str, str], float]]) -> tuple[State, int | None]:
-    """(state, busy) by an engine's samples (name, labels, value). Asleep when all of its ranks are."""
+def page_of(samples: Iterable[tuple[str, dict[str, str], float]]) -> Page:
+    """An engine's samples (name, labels, value) read. Asleep when all of its ranks are."""
     awake: list[float] = []
     busy: dict[str, float] = {}
+    ended: float | None = None
     for name, labels, value in samples:
         if name == "vllm:engine_sleep_state" and labels.get("sleep_state") == "awake":
             awake.append(value)
         elif name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
             busy[name] = busy.get(name, 0.0) + value
+        elif name == "vllm:request_success_total":
+            ended = (ended or 0.0) + value
     state: State = "unknown" if not awake else "awake" if all(value > 0 for value in awake) else "asleep"
-    return state, int(sum(busy.values())) if len(busy) == 2 else None
+    return Page(state, int(sum(busy.values())) if len(busy) == 2 else None, ended)

@@ -3,7 +3,9 @@
 One `Turn` belongs to one group of accelerators. A pool may wake only while it holds the turn, the turn leaves it only
 once all of its engines are known to sleep, and nobody gets it while an engine of anybody else might be awake. Who waits
 longest is next. A holder gives way when it does not want the turn any more, when others wait and it has had nothing to
-do for a moment, or when its slice is over; the slice begins anew while its engine is still starting.
+do for a moment, or when its slice is over; the slice begins anew while its engine is still starting. It also goes to
+sleep when it has had nothing to do for a little longer and nobody waits: whoever is asked next, it or another, then
+waits for a wake (a second) and not for a fall asleep as well (seven).
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["QUIET", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "promised", "ruled"]
+__all__ = ["QUIET", "REST", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "promised", "ruled"]
 
-# a holder without work gives way after so long, one with work after a slice, while others wait (seconds)
+# while others wait a holder without work gives way after QUIET, one with work after a slice; while nobody waits, one
+# without work after REST (seconds)
 QUIET = 2.0
+REST = 5.0
 SLICE = 30.0
 
 
@@ -62,9 +66,10 @@ def ruled(turn: Turn, members: Mapping[str, Member], now: float, *, slice_second
         if holder.resting and now >= turn.promised and (turn.yielding or not holder.wants):
             again = ((turn.holder, now),) if holder.wants else ()
             turn = Turn(waiting=(*turn.waiting, *again))
-        elif turn.waiting and not turn.yielding:
-            idle = holder.quiet is not None and holder.quiet >= QUIET
-            turn = replace(turn, yielding=not holder.wants or idle or now - turn.since >= slice_seconds)
+        elif not turn.yielding and len(members) > 1:
+            idle = holder.quiet is not None and holder.quiet >= (QUIET if turn.waiting else REST)
+            over = bool(turn.waiting) and (not holder.wants or now - turn.since >= slice_seconds)
+            turn = replace(turn, yielding=idle or over)
     if not turn.holder and turn.waiting:
         (pool, _), *rest = turn.waiting
         if all(member.resting for other, member in members.items() if other != pool):

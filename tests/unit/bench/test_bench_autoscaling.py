@@ -19,7 +19,6 @@ from bench.autoscaling.play import Production, play
 from bench.autoscaling.policies import POLICIES
 from bench.autoscaling.rental import rental
 from bench.autoscaling.scenarios import Scenario, scenarios, variant
-from bench.autoscaling.sharing import _shared
 from bench.autoscaling.standing import ahead, nearest, standings, surely
 
 
@@ -170,13 +169,6 @@ def test_the_ski_rental_optimum_keeps_short_gaps_and_leaves_long_ones():
     assert found.optimum * 3600 == pytest.approx(10 + 29 + 90 + 59 + 3)
     assert found.break_even * 3600 == pytest.approx(10 + 29 + 180 + 59 + 3)
     assert found.always * 3600 == pytest.approx(1100.0)
-
-
-def test_pools_that_never_meet_share_an_accelerator_without_loss():
-    bursts = [[Arrival(i, 60.0 + 200 * pool + 0.5 * i, 500, 20) for i in range(40)] for pool in range(2)]
-    shared = _shared("shared", variant("nvidia-h200", 90.0), bursts, [(0, 1)], seed=1)
-    assert shared.attainment >= 0.95
-    assert shared.wakes >= 2
 
 
 NOTHING = (0.0, 0.0, 0.0)

@@ -16,7 +16,7 @@ from apps.pools.data.lamplight_guard import Guard
 from apps.pools.domain.guarded import with_sleep
 from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.paths import render
-from apps.pools.domain.standby import EnginePod, condition, page_of, steps
+from apps.pools.domain.standby import EnginePod, Page, condition, page_of, steps
 from apps.pools.domain.validation import Shape, faults_of
 from tests.unit.pools import rendering
 
@@ -75,9 +75,9 @@ def test_the_state_is_the_engines_own_word_and_all_ranks_must_agree() -> None:
         return ("vllm:engine_sleep_state", {"sleep_state": "awake", "engine": rank}, awake)
 
     idle = [("vllm:num_requests_running", {}, 0.0), ("vllm:num_requests_waiting", {}, 2.0)]
-    assert page_of([sample(1, "0"), sample(1, "1"), *idle]) == ("awake", 2)
-    assert page_of([sample(1, "0"), sample(0, "1"), *idle]) == ("asleep", 2)
-    assert page_of([]) == ("unknown", None)
+    assert page_of([sample(1, "0"), sample(1, "1"), *idle]) == Page("awake", 2)
+    assert page_of([sample(1, "0"), sample(0, "1"), *idle]) == Page("asleep", 2)
+    assert page_of([]) == Page("unknown")
 
 
 def test_the_condition_says_unknown_for_an_engine_that_does_not_tell() -> None:
