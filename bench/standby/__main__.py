@@ -7,7 +7,8 @@
 For each arrangement: hours of accelerators and joint attainment with the production `decide()` and rule of turns; what
 the best schedule of turns found with all requests known beforehand attains, played; and a bound that no schedule
 exceeds. A group of Lamplight has one accelerator set, that is "two pools on each"; what groups with several would
-gain, with a sleeper of every pool on each of them, stands beside it. `ok`: half the hours at an attainment within a point.
+gain, with a sleeper of every pool on each of them, stands beside it. `ok`: half the hours at an attainment within a
+point.
 """
 
 from __future__ import annotations

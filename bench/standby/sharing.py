@@ -2,9 +2,9 @@
 
 Every pool has a sleeper on its group's accelerators. The production `decide()` says how many replicas a pool is to
 have, the production rule of turns (apps/pools/domain/turns) who is awake on an accelerator; both as often as in
-production: a pool that serves keeps the turn as long as its target says so, one that does not wants it when requests wait for it,
-which is seen once a second. A group's accelerators are counted from beginning to end, whoever is awake, or nobody. That
-no two engines are ever awake on one accelerator is asserted at every look.
+production: a pool that serves keeps the turn as long as its target says so, one that does not wants it when requests
+wait for it, which is seen once a second. A group's accelerators are counted from beginning to end, whoever is awake, or
+nobody. That no two engines are ever awake on one accelerator is asserted at every look.
 """
 
 from __future__ import annotations

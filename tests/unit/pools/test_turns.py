@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from apps.pools.domain.turns import Member, Turn, longest_wait, may_be_awake, promised, ruled
+from apps.pools.domain.turns import QUIET, REST, Member, Turn, longest_wait, may_be_awake, promised, ruled
 
 POOLS = ("a", "b", "c", "d")
 SLEEP, WAKE, DRAIN, SLICE = 3.0, 1.0, 4.0, 10.0
@@ -130,11 +129,6 @@ def test_a_slice_begins_once_the_engine_has_started() -> None:
     assert ruled(started, serving, 330.0).yielding
 
 
-CALL, WORD = 21.0, 30.0
-PAIR = ("a", "b")
-pairs = st.sampled_from(PAIR)
-
-
 def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asleep() -> None:
     word = promised(Turn("a", 0.0), "a", 30.0)
     assert word is not None
@@ -145,68 +139,164 @@ def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asle
     assert promised(Turn("b", 0.0), "a", 30.0) is None
 
 
-class Protocol(RuleBasedStateMachine):
-    """Workers of all pools that look, rule, give their word and wake, each step at any time, and die between any two of
-    them. A call that was sent may still take effect after its worker is gone, until it has run out of time."""
+def test_an_idle_engine_goes_to_sleep_before_anybody_asks_unless_it_is_alone() -> None:
+    idle = {"a": Member(True, REST, False), "b": Member(False, None, True)}
+    assert ruled(Turn("a", 0.0), idle, 100.0).yielding
+    assert not ruled(Turn("a", 0.0), {**idle, "a": Member(True, REST - 0.1, False)}, 100.0).yielding
+    assert not ruled(Turn("a", 0.0), {**idle, "a": Member(True, None, False)}, 100.0).yielding
+    assert not ruled(Turn("a", 0.0), {"a": idle["a"]}, 100.0).yielding
+    rests = ruled(Turn("a", 0.0, yielding=True), {**idle, "a": Member(False, None, True)}, 108.0)
+    assert rests == Turn()
+
+
+CALL, WORD = 21.0, 30.0
+STAGES = ("after the look", "after the word", "call on its way", "after the call", "before the sleep")
+
+
+class World:
+    """Engines, the row in Postgres, and a worker for each pool, which looks, rules, gives its word, calls, and may die
+    between any two of these. A call that was sent may take effect after its worker is gone, until it ran out of time.
+    That no two engines are up is asserted after every move of anybody."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.now, self.turn, self.version = 0.0, Turn(), 0
-        self.awake: set[str] = set()
-        self.wants: dict[str, bool] = dict.fromkeys(PAIR, True)
-        self.looks: dict[str, tuple[int, frozenset[str]]] = {}
-        self.clear: dict[str, bool] = {}
+        self.phase: dict[str, str] = dict.fromkeys(POOLS, "asleep")
+        self.until: dict[str, float] = {}
         self.calls: dict[str, float] = {}
+        self.asks: dict[str, bool] = dict.fromkeys(POOLS, False)
+        self.said: dict[str, bool] = dict.fromkeys(POOLS, False)
+        self.busy_at = 0.0
+        self.stints: list[tuple[str, float, float, bool]] = []
+        self.began: dict[str, float] = {}
+
+    def check(self) -> None:
+        assert sum(phase != "asleep" for phase in self.phase.values()) <= 1, (self.now, self.phase, self.turn)
 
     def keep(self, turn: Turn) -> None:
         if turn != self.turn:
             self.turn, self.version = turn, self.version + 1
 
-    @rule(pool=pairs, wants=st.booleans())
-    def change(self, pool: str, wants: bool) -> None:
-        self.wants[pool] = wants
+    def wakes(self, pool: str) -> None:
+        if self.phase[pool] == "asleep":
+            self.phase[pool], self.until[pool] = "waking", self.now + WAKE
+        self.check()
 
-    @rule(pool=pairs, seconds=st.sampled_from((1.0, 1.0, 11.0, 31.0)))
-    def later(self, pool: str, seconds: float) -> None:
+    def passes(self, seconds: float) -> None:
         self.now += seconds
-        self.awake -= {pool} if not may_be_awake(self.turn, pool) or not self.wants[pool] else set()
+        for pool, at in list(self.calls.items()):
+            if at <= self.now:
+                del self.calls[pool]
+                self.wakes(pool)
+        for pool, phase in self.phase.items():
+            if phase == "waking" and self.until[pool] <= self.now:
+                self.phase[pool], self.began[pool] = "awake", self.now
+            if phase == "falling" and self.until[pool] <= self.now:
+                self.phase[pool] = "asleep"
 
-    @rule(pool=pairs)
-    def look(self, pool: str) -> None:
-        self.looks[pool] = (self.version, frozenset(self.awake))
+    def look(self, pool: str) -> tuple[int, dict[str, str]]:
+        self.said[pool] = self.asks[pool] or (self.phase[pool] == "awake" and self.said[pool])
+        return self.version, dict(self.phase)
 
-    @rule(pool=pairs, quiet=st.sampled_from((None, 0.0, 5.0)))
-    def decide(self, pool: str, quiet: float | None) -> None:
-        version, seen = self.looks.pop(pool, (self.version, frozenset(self.awake)))
-        self.clear[pool] = False
-        if version != self.version:
+    def works(self, pool: str, seen: tuple[int, dict[str, str]], dies: str, late: float) -> None:
+        version, phases = seen
+        if dies == "after the look":
             return
-        members = {name: Member(self.wants[name], quiet if name in seen else None, name not in seen) for name in PAIR}
-        self.keep(ruled(self.turn, members, self.now, slice_seconds=SLICE))
-        self.clear[pool] = not seen - {pool}
+        clear = False
+        if version == self.version:
+            if self.asks.get(self.turn.holder, False) or phases.get(self.turn.holder) != "awake":
+                self.busy_at = self.now
+            quiet = self.now - self.busy_at
+            members = {
+                name: Member(self.said[name], quiet if phase == "awake" else None, phase == "asleep")
+                for name, phase in phases.items()
+            }
+            self.keep(ruled(self.turn, members, self.now, slice_seconds=SLICE))
+            clear = all(phase == "asleep" for name, phase in phases.items() if name != pool)
+        self.acts(pool, phases[pool], may_be_awake(self.turn, pool) and (clear or phases[pool] == "awake"), dies, late)
 
-    @rule(pool=pairs, dies=st.sampled_from(("before the call", "after the call", "")))
-    def wake(self, pool: str, dies: str) -> None:
-        word = promised(self.turn, pool, self.now + WORD)
-        if not self.clear.get(pool) or word is None:
-            return
-        self.keep(word)
-        if dies == "before the call":
-            self.calls[pool] = self.now + CALL
-            return
-        self.awake.add(pool)
-        if not dies:
-            self.keep(replace(self.turn, promised=0.0))
-
-    @rule(pool=pairs)
-    def a_dead_workers_call_takes_effect(self, pool: str) -> None:
-        if self.calls.pop(pool, -1.0) >= self.now:
-            self.awake.add(pool)
-
-    @invariant()
-    def one_is_awake(self) -> None:
-        assert len(self.awake) <= 1
+    def acts(self, pool: str, phase: str, may_serve: bool, dies: str, late: float) -> None:
+        if phase == "awake" and self.phase[pool] == "awake" and not may_serve:
+            if dies != "before the sleep":
+                self.phase[pool], self.until[pool] = "falling", self.now + SLEEP
+                self.stints.append((pool, self.began[pool], self.now, self.asks[pool]))
+        elif phase == "asleep" and may_serve and self.said[pool]:
+            word = promised(self.turn, pool, self.now + WORD)
+            if word is None:
+                return
+            self.keep(word)
+            if dies == "after the word":
+                return
+            if dies == "call on its way":
+                self.calls[pool] = self.now + late
+                return
+            self.wakes(pool)
+            if dies != "after the call" and self.turn.holder == pool:
+                self.keep(replace(self.turn, promised=0.0))
 
 
-TestProtocol = Protocol.TestCase
-TestProtocol.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+deaths = st.dictionaries(names, st.sampled_from(STAGES), max_size=2)
+ticks = st.tuples(
+    st.dictionaries(names, st.booleans(), max_size=3),
+    st.permutations(POOLS),
+    st.booleans(),
+    deaths,
+    st.sampled_from((1.0, 1.0, 3.0, 11.0, 25.0)),
+    st.sampled_from((2.0, CALL)),
+)
+
+
+def play(world: World, history: list) -> None:
+    """Ticks, in each of which workers of some order look one after another, or all before anybody rules."""
+    for asks, order, together, dying, seconds, late in history:
+        world.asks.update(asks)
+        looks = {pool: world.look(pool) for pool in order} if together else {}
+        for pool in order:
+            world.works(pool, looks[pool] if together else world.look(pool), dying.get(pool, ""), late)
+            world.check()
+        world.passes(seconds)
+
+
+def healthy(world: World, seconds: int) -> None:
+    for _ in range(seconds):
+        play(world, [({}, POOLS, False, {}, 1.0, CALL)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ticks, max_size=25))
+def test_whatever_happened_before_everybody_who_asks_is_served_in_turn(history: list) -> None:
+    world = World()
+    play(world, history)
+    world.asks.update(dict.fromkeys(POOLS, True))
+    # what the dead left behind lapses, then all are busy all the time
+    healthy(world, int(WORD) + 2)
+    bound = longest_wait(len(POOLS), slice_seconds=SLICE, drain=0, sleep=SLEEP, wake=WAKE) + 3 * len(POOLS)
+    world.stints.clear()
+    began = world.now
+    healthy(world, 2 * int(bound))
+    turns = [pool for pool, *_ in world.stints]
+    for at in range(len(turns) - len(POOLS) + 1):
+        assert len(set(turns[at : at + len(POOLS)])) == len(POOLS), f"somebody had two turns of four: {turns}"
+    for pool in POOLS:
+        first = next((start for name, start, *_ in world.stints if name == pool), None)
+        assert first is not None, f"{pool} was not served in {2 * bound} s"
+        assert first - began <= bound
+    for pool, start, end, busy in world.stints:
+        assert not busy or start < began or end - start >= SLICE - WAKE - 1, (
+            f"{pool} was interrupted after {end - start} s"
+        )
+    world.asks.update(dict.fromkeys(POOLS, False))
+    healthy(world, int((QUIET + REST + SLEEP + WAKE + 3) * len(POOLS)))
+    assert set(world.phase.values()) == {"asleep"}, "who has nothing to do sleeps"
+    assert world.turn == Turn(), "and nobody has the turn"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ticks, max_size=40), names)
+def test_one_that_asks_finds_a_group_at_rest_and_is_awake_at_once(history: list, pool: str) -> None:
+    world = World()
+    play(world, history)
+    world.asks.update(dict.fromkeys(POOLS, False))
+    healthy(world, int(WORD + (QUIET + REST + SLEEP + WAKE + 3) * len(POOLS)))
+    world.asks[pool] = True
+    healthy(world, 2 + int(WAKE))
+    assert world.phase[pool] == "awake", "it waits for a wake, and for nobody to fall asleep"
