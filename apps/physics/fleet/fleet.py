@@ -321,7 +321,7 @@ class Fleet:
         return observation
 
     def settle(self) -> None:
-        """Let every engine catch up with now, so that a drained replica goes, or falls asleep, between two ticks too."""
+        """Let every engine catch up with now, so that a drained replica goes or falls asleep between two ticks too."""
         for each in self.replicas:
             self._settle(each)
 
