@@ -97,7 +97,7 @@ def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingPr
     figures = summaries((pool.uid for pool in pools), hour=False)
     slos = slos_of_pools((pool.team, pool.name) for pool in pools)
     since = {key: _since(slo for slo, _ in found) for key, found in slos.items()}
-    decided = last_of(pool.uid for pool in pools if since.get((pool.team, pool.name)))
+    decided = last_of(pool.uid for pool in pools if _in_need(slos.get((pool.team, pool.name), [])))
     asleep = asleep_of(pool.uid for pool in pools)
     return [
         fleet_row(
@@ -112,6 +112,11 @@ def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingPr
         )
         for pool in pools
     ]
+
+
+def _in_need(slos: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether an objective is broken or on its way: then people ask what was done about it."""
+    return any(one.get("state") in ("Breached", "AtRisk") for slo, _ in slos for one in slo.status.get("objectives", []))
 
 
 def _since(slos: Iterable[Any]) -> str | None:

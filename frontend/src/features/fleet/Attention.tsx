@@ -69,9 +69,14 @@ export const Attention = memo(function Attention({ rows }: { rows: readonly Flee
         {found.slice(0, MOST).map((row) => (
           <li key={row.uid}>
             {row.health === "Degraded" || row.health === "Missing" ? <HealthStatus value={row.health} /> : <SloStatus value={worst(row.slo)?.state} />}
-            <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }} aria-label={`${row.name} of team ${row.team}`}>
-              {row.name}
-            </Link>
+            <span>
+              <Link to="/teams/$team/pools/$name" params={{ team: row.team, name: row.name }} aria-label={`${row.name} of team ${row.team}`}>
+                {row.name}
+              </Link>
+              <span className={styles.team} aria-hidden="true">
+                {row.team}
+              </span>
+            </span>
             <Trouble row={row} />
           </li>
         ))}

@@ -1,3 +1,4 @@
+import type { Pool } from "../../api/types";
 import { usePool } from "./usePool";
 import { Charts } from "./Charts";
 import { CacheCurve } from "../offload/OffloadTab";
@@ -9,11 +10,17 @@ function useAddress() {
   return { team, name };
 }
 
+/** Draft tokens are of pools that draft. */
+function drafts({ spec }: Pool): boolean {
+  return spec.speculative != null || (spec.engine?.args ?? []).some((arg) => arg.startsWith("--speculative"));
+}
+
 export function LatencyTab() {
   const address = useAddress();
+  const pool = usePool();
   return (
     <div className={styles.stack}>
-      <Charts {...address} part="latency" />
+      <Charts {...address} part="latency" without={drafts(pool) ? undefined : ["speculation"]} />
       <Outliers {...address} />
     </div>
   );

@@ -16,16 +16,20 @@ interface Props {
   team: string;
   name: string;
   part: Part;
+  /** Charts that say nothing of this pool. */
+  without?: readonly string[];
   /** What the page adds to a chart's own series. */
   dress?: <P extends Panel>(panel: P) => P;
   /** Moments to point out on some of the charts. */
   marks?: readonly Mark[];
 }
 
+const NOTHING: readonly string[] = [];
+
 /** Charts on which a decision can be seen to work. */
 const MARKED = new Set(["replicas", "requests", "queue"]);
 
-function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part">) {
+function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part" | "without">) {
   const [view, show] = useTimeView();
   const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
   const track = useTracks(team, name, entry.name);
@@ -45,10 +49,10 @@ function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit
 }
 
 /** The charts of one part of a pool's pages, below the control of what stretch of time they show. */
-export function Charts({ team, name, part, dress, marks }: Props) {
+export function Charts({ team, name, part, without = NOTHING, dress, marks }: Props) {
   const { data, error, refetch } = useQuery(panelsQuery(team, name));
   const [view] = useTimeView();
-  const groups = data === undefined ? undefined : groupsOf(part, data.items);
+  const groups = data === undefined ? undefined : groupsOf(part, data.items.filter((entry) => !without.includes(entry.name)));
   return (
     <section aria-labelledby="charts">
       <div className={styles.controls}>

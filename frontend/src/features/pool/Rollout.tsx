@@ -38,7 +38,7 @@ export function Rollout() {
               <Status {...STATES[rollout.state]} label="Rollout" />
               <span>
                 Generation {rollout.generation}
-                {(rollout.message || rollout.reason) !== "" && `: ${rollout.message || rollout.reason}`}
+                {(rollout.message || rollout.reason) && `: ${rollout.message || rollout.reason}`}
               </span>
             </p>
             <dl className={styles.facts}>

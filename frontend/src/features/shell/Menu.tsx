@@ -5,7 +5,9 @@ import styles from "./Shell.module.css";
 
 export function Menu() {
   const pathname = useRouterState({ select: ({ location }) => location.pathname });
-  const inFleet = /^\/teams\/[^/]+\/pools\//.test(pathname);
+  // the pages of one object belong to the list of its kind
+  const above = pathname.match(/^\/teams\/[^/]+\/(pools|slos)\//)?.[1];
+  const list = above === undefined ? undefined : { pools: "/", slos: "/slos" }[above];
   const row = useShownActive<HTMLElement>(pathname);
   return (
     <nav aria-label="Main" className={styles.menu} ref={row}>
@@ -15,8 +17,7 @@ export function Menu() {
             <Link
               to={to}
               activeOptions={{ exact: to === "/", includeSearch: false }}
-              // A pool's pages belong to the fleet.
-              {...(to === "/" && inFleet ? { "data-status": "active" } : {})}
+              {...(to === list ? { "data-status": "active" } : {})}
             >
               {title}
             </Link>

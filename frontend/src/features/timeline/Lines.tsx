@@ -19,7 +19,10 @@ export function Lines({ lines, zone, ofOne = false }: { lines: TimelineLine[]; z
   ));
 }
 
-const ADDRESSES: Record<string, "/teams/$team/pools/$name"> = { Pool: "/teams/$team/pools/$name" };
+const ADDRESSES: Record<string, "/teams/$team/pools/$name" | "/teams/$team/slos/$name"> = {
+  Pool: "/teams/$team/pools/$name",
+  SLO: "/teams/$team/slos/$name",
+};
 
 function Subject({ kind, team, name }: TimelineLine) {
   const to = ADDRESSES[kind];
