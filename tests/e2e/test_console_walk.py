@@ -154,7 +154,7 @@ def change(page: Page, label: str, value: str, *, why: str, restarts: bool) -> N
 
 def roll_back(page: Page, generation: int, *, broken: int) -> None:
     page.goto(f"{POOL}/revisions")
-    page.get_by_role("button", name=f"What generation {broken} changed").click()
+    page.get_by_role("button", name=f"Changes of generation {broken}").click()
     difference = page.get_by_role("group", name="Difference")
     expect(difference).to_contain_text("no-such-engine")
     picture(page, "10-difference")

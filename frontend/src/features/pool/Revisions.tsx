@@ -49,14 +49,14 @@ export function Revisions() {
                 cell: ({ generation }) => (
                   <span className={styles.actions}>
                     {generation > 1 && (
-                      <Button onClick={() => compare(generation - 1, generation)} aria-label={`What generation ${generation} changed`}>
-                        What it changed
+                      <Button onClick={() => compare(generation - 1, generation)} aria-label={`Changes of generation ${generation}`}>
+                        Changes
                       </Button>
                     )}
                     {generation !== present && (
                       <>
                         <Button onClick={() => compare(generation, present)} aria-label={`Compare generation ${generation} with now`}>
-                          Compare with now
+                          Compare
                         </Button>
                         <Button onClick={() => setBack(generation)} aria-label={`Roll back to generation ${generation}`}>
                           Roll back
