@@ -171,6 +171,8 @@ def matches(
     row: Mapping[str, Any], *, text: str = "", team: str = "", health: str = "", sync: str = "", model: str = ""
 ) -> bool:
     """Whether a row passes the filters; `text` is looked for in what identifies the pool."""
+    if not (text or team or health or sync or model):
+        return True
     if text and not any(text.lower() in str(row[key] or "").lower() for key in ("name", "team", "model", "cluster")):
         return False
     return all(not wanted or row[key] == wanted for key, wanted in _equal(team, health, sync, model))
