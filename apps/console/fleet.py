@@ -116,7 +116,8 @@ def fleet_rows(teams: frozenset[str] | None, only: Mapping[str, str] = MappingPr
 
 def _in_need(slos: Iterable[tuple[Any, Any]]) -> bool:
     """Whether an objective is broken or on its way: then people ask what was done about it."""
-    return any(one.get("state") in ("Breached", "AtRisk") for slo, _ in slos for one in slo.status.get("objectives", []))
+    judged = (one for slo, _ in slos for one in slo.status.get("objectives", []))
+    return any(one.get("state") in ("Breached", "AtRisk") for one in judged)
 
 
 def _since(slos: Iterable[Any]) -> str | None:

@@ -36,7 +36,8 @@ class Facts:
     prices: Mapping[str, HourlyPrice] = field(default_factory=dict)
     # replicas in warm standby by variant
     asleep: Mapping[str, int] = field(default_factory=dict)
-    # of a pool that breaches: since when; of one that breaches or burns: what was decided last ({id, at, verb, sentence, actuation})
+    # of a pool that breaches: since when; of one that breaches or burns: what was decided last
+    # ({id, at, verb, sentence, actuation})
     breached_since: str | None = None
     decided: Mapping[str, Any] | None = None
 

@@ -76,6 +76,8 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
       <Heatmap
         panel={panel}
         heatmap={panel.heatmap}
+        from={panel.from}
+        to={panel.to}
         zone={zone}
         at={cursor}
         onCursor={setCursor}

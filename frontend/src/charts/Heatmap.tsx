@@ -10,6 +10,9 @@ import styles from "./Chart.module.css";
 interface Props {
   panel: Panel;
   heatmap: Heat;
+  /** The stretch of the axis, as of every chart beside it. */
+  from: number;
+  to: number;
   zone: Zone;
   at: number | null;
   onCursor: (index: number | null) => void;
@@ -28,7 +31,19 @@ function heightOf(value: number, rows: readonly (readonly [number | null, number
   return (at + (high === null ? 0 : (value - low) / (high - low))) / rows.length;
 }
 
-function draw(canvas: HTMLCanvasElement, heatmap: Heat): void {
+interface Axis {
+  from: number;
+  to: number;
+  /** A column counts what came in so many seconds before its moment. */
+  step: number;
+}
+
+/** Where a moment lies in the stretch, 0 to 1. */
+function shareOf(time: number, { from, to }: Axis): number {
+  return Math.min(1, Math.max(0, (time - from) / Math.max(1, to - from)));
+}
+
+function draw(canvas: HTMLCanvasElement, heatmap: Heat, axis: Axis): void {
   const box = canvas.getBoundingClientRect();
   const ratio = devicePixelRatio;
   canvas.width = Math.max(1, Math.round(box.width * ratio));
@@ -37,20 +52,20 @@ function draw(canvas: HTMLCanvasElement, heatmap: Heat): void {
   const { first, last } = shown(heatmap);
   const top = most(heatmap);
   if (ctx === null || top === 0) return;
-  const [wide, high] = [canvas.width / heatmap.columns.length, canvas.height / (last - first + 1)];
+  const high = canvas.height / (last - first + 1);
   ctx.fillStyle = resolveColour("--series-blue");
-  heatmap.columns.forEach(([, counts], column) => {
+  for (const [time, counts] of heatmap.columns) {
+    // whole pixels that neither overlap nor leave a seam: two shades on one pixel would look like a grid
+    const [left, right] = [time - axis.step, time].map((edge) => Math.round(shareOf(edge, axis) * canvas.width)) as [number, number];
     for (let row = first; row <= last; row += 1) {
       const count = counts[row] ?? 0;
       if (count === 0) continue;
       // Rare slow requests are what people look for: the square root keeps them visible beside the crowd.
       ctx.globalAlpha = 0.12 + 0.88 * Math.sqrt(count / top);
-      // whole pixels that neither overlap nor leave a seam: two shades on one pixel would look like a grid
-      const [left, right] = [Math.round(column * wide), Math.round((column + 1) * wide)];
       const [y, below] = [Math.round(canvas.height - (row - first + 1) * high), Math.round(canvas.height - (row - first) * high)];
       ctx.fillRect(left, y, right - left, below - y);
     }
-  });
+  }
 }
 
 /** What the shades mean. */
@@ -63,12 +78,13 @@ export function HeatScale({ heatmap }: { heatmap: Heat }) {
 }
 
 /** Counts by bucket over time. For a screen reader it is a slider over its columns, as every chart. */
-export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
+export function Heatmap({ panel, heatmap, from, to, zone, at, onCursor, spoken }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const { step } = panel;
   useEffect(() => {
     const place = canvas.current;
     if (place === null) return undefined;
-    const again = () => draw(place, heatmap);
+    const again = () => draw(place, heatmap, { from, to, step });
     again();
     const resize = new ResizeObserver(again);
     resize.observe(place);
@@ -77,20 +93,18 @@ export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
       stop();
       resize.disconnect();
     };
-  }, [heatmap]);
+  }, [heatmap, from, to, step]);
 
   const { first, last } = shown(heatmap);
   const rows = heatmap.buckets.slice(first, last + 1);
   const count = heatmap.columns.length;
-  const step = (heatmap.columns[1]?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
   const every = Math.max(1, Math.ceil(rows.length / 5));
-  const spans = (heatmap.columns.at(-1)?.[0] ?? 0) - (heatmap.columns[0]?.[0] ?? 0);
-  const start = heatmap.columns[0]?.[0] ?? 0;
-  const ticks = count < 2 ? [] : roundMoments(start, start + spans);
+  const axis: Axis = { from, to, step };
+  const under = at === null ? undefined : heatmap.columns[at]?.[0];
 
   const move = (event: KeyboardEvent) => {
-    const from = at ?? count;
-    const goal = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from + 12, PageDown: from - 12, Home: 0, End: count - 1 }[event.key];
+    const present = at ?? count;
+    const goal = { ArrowLeft: present - 1, ArrowRight: present + 1, PageUp: present + 12, PageDown: present - 12, Home: 0, End: count - 1 }[event.key];
     if (event.key === "Escape") onCursor(null);
     if (goal === undefined) return;
     event.preventDefault();
@@ -98,7 +112,9 @@ export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
   };
   const point = (event: PointerEvent<HTMLElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
-    onCursor(Math.min(count - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * count))));
+    const time = from + ((event.clientX - box.left) / box.width) * (to - from);
+    const found = heatmap.columns.findIndex(([end]) => end >= time);
+    onCursor(found === -1 ? count - 1 : found);
   };
 
   return (
@@ -133,12 +149,12 @@ export function Heatmap({ panel, heatmap, zone, at, onCursor, spoken }: Props) {
             </i>
           );
         })}
-        {at !== null && <b style={{ left: `${((at + 0.5) / count) * 100}%` }} />}
+        {under !== undefined && <b style={{ left: `${shareOf(under - step / 2, axis) * 100}%` }} />}
       </div>
       <div className={styles.xs} aria-hidden="true">
-        {ticks.map((time) => (
-          <span key={time} style={{ left: `${(((time - start) / step + 0.5) / count) * 100}%` }}>
-            {spans > 2 * DAY ? day(time * 1000, zone) : clock(time * 1000, zone, step < 60 && spans < 600)}
+        {roundMoments(from, to).map((time) => (
+          <span key={time} style={{ left: `${shareOf(time, axis) * 100}%` }}>
+            {to - from > 2 * DAY ? day(time * 1000, zone) : clock(time * 1000, zone, step < 60 && to - from < 600)}
           </span>
         ))}
       </div>

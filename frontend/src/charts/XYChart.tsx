@@ -84,13 +84,16 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
                 </g>
               ))}
               {ticks(across, 5).map((value) => (
-                <text key={value} x={px(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
+                <text key={value} x={px(value)} y={HEIGHT - BOTTOM + 16} textAnchor={px(value) > width - 40 ? "end" : "middle"}>
                   {x.format(value)}
                 </text>
               ))}
               <text x={width - RIGHT} y={HEIGHT - 2} textAnchor="end">
                 {x.title}
               </text>
+              {series.map(({ key, points, look }, index) => (
+                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
+              ))}
               {level.map((one) => (
                 <g key={one.label}>
                   <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
@@ -106,9 +109,6 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
                     {one.label}
                   </text>
                 </g>
-              ))}
-              {series.map(({ key, points, look }, index) => (
-                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
               ))}
             </svg>
           </div>

@@ -89,7 +89,7 @@ export function format(value: number | null | undefined, unit: string): string {
 /** "6.40 USD/h"; `per` says of what. */
 export function money(value: number | null | undefined, currency: string | null = null, per = "h"): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return `${value.toFixed(value >= 100 ? 0 : 2)} ${currency ?? ""}/${per}`;
+  return `${value.toFixed(Math.abs(value) >= 100 ? 0 : 2).replace("-", "−")} ${currency ?? ""}/${per}`;
 }
 
 /** What runs for an hour at this price costs a day. */

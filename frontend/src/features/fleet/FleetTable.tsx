@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
 import type { Attainment, FleetRow } from "../../api/types";
-import { format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
+import { compact, format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
 import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
@@ -70,11 +70,13 @@ function Budget({ row }: { row: FleetRow }) {
 
 function Replicas({ row }: { row: FleetRow }) {
   const { ready, desired, starting } = row.replicas;
+  const asleep = (row.acceleratorsAsleep ?? 0) / (row.acceleratorsPerReplica ?? 1);
+  const holds = asleep > 0 ? `${compact(asleep)} asleep` : `${row.accelerators ?? UNKNOWN} accel.`;
   return (
     <>
       {ready ?? UNKNOWN} / {desired ?? UNKNOWN}
       <span className={styles.slo}>
-        {starting !== null && starting > 0 ? `${starting} starting` : `${row.accelerators ?? UNKNOWN} accel.`}
+        {starting !== null && starting > 0 ? `${starting} starting` : holds}
       </span>
     </>
   );

@@ -45,21 +45,23 @@ export function Fed({ team, name, zone }: { team: string; name: string; zone: Zo
                 <code>{reason}</code> {message} {starved.length > 0 && <span className="muted">Starves: {starved.join(", ")}.</span>}
               </p>
             ))}
-            <Table
-              rows={targets}
-              rowKey={({ name: target }) => target}
-              columns={[
-                { title: "Page", cell: ({ name: target }) => <span className="mono">{target}</span> },
-                { title: "Of", cell: ({ kind }) => kind },
-                {
-                  title: "Answers",
-                  cell: ({ answers }) => <Status icon={answers ? "check" : "triangle"} tone={answers ? "ok" : "bad"} word={answers ? "Yes" : "No"} label="Answers" />,
-                },
-                { title: "Models", cell: ({ models }) => models.join(", ") },
-                { title: "Counters moved", cell: ({ movedAt }) => (movedAt === null ? "not seen" : absolute(movedAt * 1000, zone)) },
-                { title: "Why not", wide: true, cell: ({ reason }) => reason },
-              ]}
-            />
+            {targets.length > 0 && (
+              <Table
+                rows={targets}
+                rowKey={({ name: target }) => target}
+                columns={[
+                  { title: "Page", cell: ({ name: target }) => <span className="mono">{target}</span> },
+                  { title: "Of", cell: ({ kind }) => kind },
+                  {
+                    title: "Answers",
+                    cell: ({ answers }) => <Status icon={answers ? "check" : "triangle"} tone={answers ? "ok" : "bad"} word={answers ? "Yes" : "No"} label="Answers" />,
+                  },
+                  { title: "Models", cell: ({ models }) => models.join(", ") },
+                  { title: "Counters moved", cell: ({ movedAt }) => (movedAt === null ? "not seen" : absolute(movedAt * 1000, zone)) },
+                  { title: "Why not", wide: true, cell: ({ reason }) => reason },
+                ]}
+              />
+            )}
           </>
         )
       }
