@@ -17,7 +17,7 @@ from apps.autoscaling.domain.capacity import Curve, Traffic, curve_of, inverse
 from apps.autoscaling.domain.draft import Group, Need
 from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, fleet_of, prior_shares
 from apps.autoscaling.domain.finish import finish
-from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.memory import LONGEST_HOLD, OUTPUT_EDGES, PROMPT_EDGES, Memory
 from apps.autoscaling.domain.types import Decision, Policy, Signals, State
 
 __all__ = ["decide", "decide_many"]
@@ -33,11 +33,10 @@ _MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
 # share of the memory that stays then, in which the first of these ticks is
 _SHIFT_TICKS, _SHIFT_DEVIATIONS, _SHIFT_LEAST, _AFTER_SHIFT = 2, 4.0, 1.3, 0.1
 _PRIOR_REQUESTS = 4.0
-# a lower need must last this many start-ups
-_HOLD_STARTS = 2.5
+# a lower need must last this many start-ups at least
+_HOLD_STARTS = 1.0
 # a new replica has to pay for its start within this time
 _AMORTISED = 900.0
-_LONGEST_HOLD = 1800.0
 _MOST_DISPERSION = 40.0
 # of a replica's load, all that it can do
 _ALL = 0.95
@@ -74,8 +73,6 @@ def _decide(
     nominal = _nominal_work(fleet, reference)
     arrivals = np.where(known, fleet.arrived, 0.0) / fleet.seconds
     life = _life(fleet, reference)
-    demand.observe(memory, arrivals, fleet.seconds, known, life)
-    memory["known_at"] = np.where(known, now, memory["known_at"])
     startup = _startups(memory, fleet, policies, signals)
     groups = _groups(policies, fleet)
     first = np.array([group.rows[0] for group in groups])
@@ -83,6 +80,8 @@ def _decide(
     horizon_of_group = startup[first] + np.array([policies[p].tick for p in of_pool])
     horizon = np.zeros(len(policies))
     np.maximum.at(horizon, of_pool, horizon_of_group)
+    demand.observe(memory, arrivals, fleet.seconds, known, life, horizon)
+    memory["known_at"] = np.where(known, now, memory["known_at"])
     coming = demand.forecast(memory, fleet.season, now, horizon, known, life).in_work(nominal)
 
     ready = np.maximum(fleet.ready, 1.0)
@@ -322,17 +321,23 @@ def _need(
     short = (load_now * memory["crowding"][pool] > _ALL * group_ready) | (queued > 0.5 * live)
     evidence = learning.weigh(memory, np.logical_or.reduceat(short, one), fleet, now, horizon)
     learning.learn_gain(memory, fleet.allowed, floor[one], fleet.seconds, evidence)
-    learning.learn_crowding(memory, miss[one], (load_now / live)[one], evidence, fleet.seconds)
+    shape = coming.shape()
+    points_now = shape[pool] * load_now[:, None]
+    learning.learn_crowding(memory, miss[one], points_now[one], live[one], evidence, fleet.seconds)
     crowding, gain = memory["crowding"][pool], memory["gain"][pool]
 
     points = coming.points()[pool] * per_work[:, None]
-    carries, slope = inverse(miss, allowed)
+    # what misses at a mean load, as the load comes in waves of seconds; all that a replica carries is read from it
+    uneven = sizing.rippled(curve.miss, shape[fleet.pool], demand.WEIGHTS)
+    carries, slope = inverse(uneven[rows], allowed)
     value = gain * crowding / np.maximum(carries * carries * slope, 1e-9)
     carries = carries / crowding
     backlog = _backlog(fleet, groups, queued, load_now, carries, startup[rows], horizon[pool])
-    hold = _hold(memory, horizon)
+    peak = shape[pool] * (memory["peak"] * nominal)[pool, None] * per_work[:, None]
+    hold = _hold(fleet, groups, miss, peak, crowding, value, horizon[pool])
+    memory["hold"] = np.maximum.reduceat(hold, one)
     drain = np.clip(
-        np.sqrt(backlog * hold[pool] / np.maximum(carries * value * np.maximum(load_now, 1e-3), 1e-9)), 20.0, 300.0
+        np.sqrt(backlog * hold / np.maximum(carries * value * np.maximum(load_now, 1e-3), 1e-9)), 20.0, 300.0
     )
     pressed = points + (backlog / drain)[:, None]
     price_up = 1.0 + np.minimum(startup[rows] / _AMORTISED, 0.5)
@@ -349,8 +354,7 @@ def _need(
             np.concatenate([pressed, pressed * lift[:, None], points]),
             demand.WEIGHTS,
             np.tile(crowding, 3),
-            np.tile(gain, 3),
-            np.tile(allowed, 3),
+            np.tile(value, 3),
             np.concatenate([price_up, np.ones(len(rows)), price_up]),
             np.tile(_most(policies, groups), 3),
         ),
@@ -370,7 +374,7 @@ def _need(
         least=least,
         plain=plain,
         fast=np.ceil(load_now / np.maximum(carries, 1e-6)),
-        carries=_row_carries(fleet, curve, memory, groups, allowed),
+        carries=_row_carries(fleet, curve, uneven, memory, groups, allowed),
         reference=carries / np.maximum(work, 1e-12),
         work=work,
         backlog=backlog,
@@ -427,22 +431,35 @@ def _backlog(
     return np.where(queued > 0.05 * np.maximum(ready, 1.0), np.minimum(left, queued + load * horizon), 0.0)
 
 
-def _row_carries(fleet: Fleet, curve: Curve, memory: Memory, groups: Sequence[Group], allowed: Floats) -> Floats:
+def _row_carries(
+    fleet: Fleet, curve: Curve, uneven: Floats, memory: Memory, groups: Sequence[Group], allowed: Floats
+) -> Floats:
     """Requests/s that a replica of each row carries within the objectives (rows,)."""
     limit = np.zeros(len(fleet.pool))
     for index, group in enumerate(groups):
         limit[list(group.rows)] = allowed[index]
-    load, _ = inverse(curve.miss, np.maximum(limit, np.minimum(curve.floor + 0.01, 0.9)))
+    load, _ = inverse(uneven, np.maximum(limit, np.minimum(curve.floor + 0.01, 0.9)))
     return np.asarray(load / memory["crowding"][fleet.pool] / np.maximum(curve.work, 1e-12), dtype=np.float64)
 
 
-def _hold(memory: Memory, horizon: Floats) -> Floats:
-    """Seconds that a lower need must last: some start-ups, longer where replicas had to come back soon."""
-    base = np.clip(_HOLD_STARTS * horizon, 120.0, 900.0)
-    hold = np.where(memory["hold"] <= 0, base, memory["hold"])
-    hold = np.clip(hold + (base - hold) * 10.0 / 7200.0, base, _LONGEST_HOLD)
-    memory["hold"] = hold
-    return np.asarray(hold, dtype=np.float64)
+def _hold(
+    fleet: Fleet,
+    groups: Sequence[Group],
+    miss: Floats,
+    peak: Floats,
+    crowding: Floats,
+    value: Floats,
+    horizon: Floats,
+) -> Floats:
+    """Seconds that a lower need must last before replicas go (groups,): the ski rental rule, level by level.
+
+    To have let a replica go when the recent peak (groups, nodes) comes back costs what misses until another is ready;
+    to keep it costs its price. It is kept for as long as that comes to the same: at most twice as dear as to know.
+    """
+    standing = np.array([np.nan_to_num(fleet.desired[list(group.rows)]).sum() for group in groups])
+    left = np.maximum(standing - np.maximum(np.floor(standing / 4), 1.0), 1.0)
+    lost = value * sizing.saved(miss, peak, demand.WEIGHTS, crowding, left)
+    return np.asarray(np.clip(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD), dtype=np.float64)
 
 
 def _long_prompt(share: Floats, seconds: Floats) -> Floats:

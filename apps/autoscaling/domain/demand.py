@@ -28,6 +28,13 @@ _TIMES = {"fast": 30.0, "near": 60.0, "far": 180.0, "slow": 300.0}
 # the least requests/s that count: below it logarithms say nothing
 _LEAST = 0.015
 _LONGEST_TREND = 180.0
+# of a trend, what is left on average of the way ahead: trends end (damped trend, Gardner and McKenzie 1985)
+_DAMPED = 0.4
+# seconds over which the highest load is forgotten
+_PEAK = 1800.0
+# what comes within these seconds is served together, whatever the minute's average; the minute of an average of 30 s.
+# Held to the fleet simulator by tests/unit/autoscaling/test_misses_of_fleets.py
+_RIPPLE, _AVERAGED = 20.0, 60.0
 # of a forecast's verdict, per verdict
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
 _QUANTILE = 0.6
@@ -40,11 +47,13 @@ _MOST_LONGER = 6.0
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Requests/s, or work, at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards
-    and downwards, the weight of each expert (pools, EXPERTS); now: what comes now (30 s)."""
+    and downwards, the weight of each expert (pools, EXPERTS); now: what comes now (30 s). `ripple`: variance of the
+    logarithm of what comes within `_RIPPLE` seconds, around the average of a minute that is forecast."""
 
     mean: Floats
     above: Floats
     below: Floats
+    ripple: Floats
     weights: Floats
     experts: Floats
     now: Floats
@@ -56,8 +65,19 @@ class Forecast:
 
     def points(self) -> Floats:
         """The demand at NODES (pools, nodes)."""
-        spread = np.where(NODES[None, :] > 0, self.above[:, None], self.below[:, None])
-        return np.asarray(np.exp(self.mean[:, None] + spread * NODES[None, :]), dtype=np.float64)
+        return self._spread(self.mean, self.above, self.below)
+
+    def shape(self) -> Floats:
+        """What comes within seconds over the average, at NODES (pools, nodes): nothing but its ripple is unknown."""
+        nothing = np.zeros(len(self.mean))
+        return self._spread(nothing, nothing, nothing)
+
+    def _spread(self, mean: Floats, above: Floats, below: Floats) -> Floats:
+        # a ripple leaves the average what it is; the middle of a skewed distribution is below it
+        middle = mean - self.ripple / 2
+        up, down = np.sqrt(above * above + self.ripple), np.sqrt(below * below + self.ripple)
+        spread = np.where(NODES[None, :] > 0, up[:, None], down[:, None])
+        return np.asarray(np.exp(middle[:, None] + spread * NODES[None, :]), dtype=np.float64)
 
     def quantile(self, z: float) -> Floats:
         """The demand `z` standard deviations from the middle."""
@@ -65,8 +85,9 @@ class Forecast:
         return np.asarray(np.exp(self.mean + z * spread), dtype=np.float64)
 
 
-def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats) -> None:
-    """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served."""
+def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
+    """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served;
+    horizon: seconds until a replica that is asked for now is there."""
     stepped = _stepped(memory, arrivals, seconds, known)
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
     count, ticks = arrivals * seconds, memory["ticks"]
@@ -87,6 +108,11 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
     memory["ring_for"] = np.where(stepped[:, None], -1.0, memory["ring_for"])
     for name in ("shift", "shift_rate"):
         memory[name] = np.where(stepped, 0.0, memory[name])
+    # what is over before a replica could have been there teaches little of what replicas are worth
+    lately, keep = memory["lately"], np.exp(-seconds / horizon)
+    memory["lately"] = np.where(known, keep * lately + (1 - keep) * arrivals, lately)
+    highest = np.maximum(memory["peak"] * np.exp(-seconds / _PEAK), memory["lately"])
+    memory["peak"] = np.where(known, highest, memory["peak"])
     relative = (count - expected) ** 2 / np.maximum(expected, 1.0)
     keep = np.exp(-seconds / 300.0)
     busy = known & (ticks > 3) & (count > 0)
@@ -143,17 +169,25 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
         mean=mean,
         above=np.sqrt(memory["above"]),
         below=np.sqrt(memory["below"]),
+        ripple=_ripple(memory, _longer(life)),
         weights=weights,
         experts=experts,
         now=level(memory, "fast"),
     )
 
 
+def _ripple(memory: Memory, longer: Floats) -> Floats:
+    """Arrivals vary by their dispersion (variance over mean of counts): by how much within some seconds more than
+    within the average's."""
+    lumps = np.maximum(memory["dispersion"] - 1, 0.0) / np.maximum(level(memory, "fast"), _LEAST)
+    return np.asarray(np.log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer), dtype=np.float64)
+
+
 def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:
     fast, slow = level(memory, "fast"), level(memory, "slow")
     near, far = level(memory, "near"), level(memory, "far")
     slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * longer)
-    ahead = _TIMES["near"] * longer + np.minimum(horizon, _LONGEST_TREND)
+    ahead = _TIMES["near"] * longer + _DAMPED * np.minimum(horizon, _LONGEST_TREND)
     trend = np.clip(near + slope * ahead, 0.4 * near, 3.0 * near)
     every = np.stack([fast, slow, trend, np.where(np.isfinite(season), season, slow)], axis=1)
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)

@@ -12,7 +12,7 @@ from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
 from apps.autoscaling.domain.types import Clamp, Policy, Signals, Verb
 
-__all__ = ["Draft", "Group", "Need", "Plain"]
+__all__ = ["Draft", "Group", "Need", "Plain", "load_of"]
 
 Floats = NDArray[np.float64]
 _AT = {name: at.start for name, at in POOL.slices.items()}
@@ -114,3 +114,9 @@ class Plain:
     def wake(self, pool: Draft) -> float:
         """Seconds from warm standby to ready."""
         return max(variant.wake for variant in pool.policy.variants)
+
+
+def load_of(pool: Draft, plain: Plain) -> float:
+    """Replica-seconds a second of the last minute, of the pool's first group."""
+    rate = pool.get("near") / max(pool.get("weight_near"), 1e-9)
+    return rate * plain.work[pool.groups[0]]

@@ -9,11 +9,11 @@ from functools import cache, lru_cache, partial
 import numpy as np
 
 from apps.autoscaling.domain import explain, idle, outlook
-from apps.autoscaling.domain.draft import Draft, Group, Need, Plain
+from apps.autoscaling.domain.draft import Draft, Group, Need, Plain, load_of
 from apps.autoscaling.domain.extract import Fleet
-from apps.autoscaling.domain.memory import HOLD_PARTS, LAYOUT, VARIANT
+from apps.autoscaling.domain.memory import HOLD_PARTS, LAYOUT, LONGEST_HOLD, VARIANT
 from apps.autoscaling.domain.safety import Guard
-from apps.autoscaling.domain.sizing import Shape, cheapest_mix
+from apps.autoscaling.domain.sizing import Shape, cheapest_mix, least_step
 from apps.autoscaling.domain.types import (
     Decision,
     Policy,
@@ -93,7 +93,7 @@ def _size(pool: Draft, index: int, groups: Sequence[Group], plain: Plain) -> Non
     idle.apply(pool, rest, asked, plain, index)
     guard = Guard(pool, plain, index, known=known, stale=stale, age=age)
     guard.apply()
-    _account(pool)
+    _account(pool, load_of(pool, plain))
 
 
 def _quiet(pool: Draft, index: int, plain: Plain) -> bool:
@@ -113,7 +113,7 @@ def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) ->
     saturation = _saturation(pool, group, index, plain)
     if saturation is not None:
         up, kept = max(up, saturation), max(kept, saturation)
-    held = _held(pool, rows[0], kept, equivalent, plain.hold[index])
+    held = _held(pool, rows[0], kept, equivalent, plain.hold[at])
     pool.held.append((group.role, at, held, saturation))
     if up > equivalent + 1e-9:
         rule = _binding(at, plain, up, saturation)
@@ -170,18 +170,21 @@ def _equivalent(pool: Draft, group: Group, plain: Plain) -> float:
 
 
 def _held(pool: Draft, row: int, kept: int, current: float, hold: float) -> float:
-    """The most that was needed within the hold."""
+    """The most that was needed within the last `hold` seconds. Not more than a quarter goes at once: what holds for
+    the last of them may not for the first."""
     memory = pool.rows[row]
     parts_at, from_at = VARIANT.slices["hold_parts"], VARIANT.slices["hold_from"].start
     parts, since = memory[parts_at], memory[from_at]
-    width = hold / HOLD_PARTS
-    if since < 0 or pool.now - since > hold:
+    width = LONGEST_HOLD / HOLD_PARTS
+    if since < 0 or pool.now - since > LONGEST_HOLD:
         parts, since = [max(float(kept), math.ceil(current))] * HOLD_PARTS, pool.now
     while pool.now - since >= width:
         parts, since = [0.0, *parts[:-1]], since + width
     parts = [max(parts[0], float(kept)), *parts[1:]]
     memory[parts_at], memory[from_at] = parts, since
-    return max(parts)
+    # the first part has just begun, so that the last one counts too in which the hold ends
+    recent = max(parts[: 1 + math.ceil(max(hold - (pool.now - since), 0.0) / width)])
+    return max(recent, math.floor(current) - least_step(current))
 
 
 def _saturation(pool: Draft, group: Group, index: int, plain: Plain) -> int | None:
@@ -227,17 +230,18 @@ def _proposals(plain: Plain, role: str, at: int, held: float, saturation: int | 
     return found
 
 
-def _account(pool: Draft) -> None:
+def _account(pool: Draft, load: float) -> None:
     """Moves and reversals, and what they teach about the hold."""
     before, after = sum(pool.before), sum(pool.target)
     window = pool.policy.limits.reversal
     reversals = pool.get("reversals") * math.exp(-pool.signals.seconds / 3600.0)
     up_at, down_at = pool.get("up_at"), pool.get("down_at")
+    pool.put("up_load", max(pool.get("up_load"), load))
     if after > before:
         if down_at > up_at and pool.now - down_at < window:
             reversals += 1
-            pool.put("hold", min(pool.get("hold") * 1.5, 1800.0))
         pool.put("up_at", pool.now)
+        pool.put("up_load", load)
     elif after < before:
         if up_at > down_at and pool.now - up_at < window:
             reversals += 1
@@ -314,7 +318,7 @@ def _told(
         clamps=pool.clamps,
         quantiles=quantiles,
         horizon=plain.horizon[index],
-        hold=plain.hold[index],
+        hold=plain.hold[group],
         rate=plain.load_now[group] / work,
         counterfactuals=counterfactuals,
         proposals=proposals,

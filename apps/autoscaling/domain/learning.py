@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.capacity import Engines, Traffic, look_up
+from apps.autoscaling.domain.capacity import Engines, Traffic
+from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import Memory
+from apps.autoscaling.domain.sizing import missing
 
 __all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time", "weigh"]
 
@@ -19,6 +21,8 @@ _PRIOR = 0.25
 _LOWEST, _HIGHEST = 0.4, 2.5
 # bursts and calms teach of themselves, not of the load at which replicas give way: what they say is kept within this
 _LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
+# of what a miss is worth: a calm hour must not leave a pool bare, nor a bad one fill it up
+_LEAST_GAIN, _MOST_GAIN = 0.7, 4.0
 # seconds until the requests that came while too few replicas were ready have ended
 _STRAIN = 60.0
 _UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
@@ -115,14 +119,17 @@ def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, h
     return np.where(strained, 0.0, fleet.judged)
 
 
-def learn_crowding(memory: Memory, miss: Floats, load: Floats, judged: Floats, seconds: Floats) -> None:
+def learn_crowding(
+    memory: Memory, miss: Floats, demand: Floats, replicas: Floats, judged: Floats, seconds: Floats
+) -> None:
     """Bring the model's misses to the observed ones by a factor on the load.
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
-    miss: the model's curve (pools, GRID); load: of a replica now; judged: requests of this tick that teach.
+    miss: the model's curve (pools, GRID); demand: now, at NODES (pools, nodes); replicas: ready; judged: requests of
+    this tick that teach.
     """
     crowding = memory["crowding"]
-    expected = np.clip(look_up(miss, (crowding * load)[:, None])[:, 0], 0.0, 1.0) * judged
+    expected = missing(miss, demand, WEIGHTS, crowding, replicas) * judged
     keep = np.exp(-seconds / 1800.0)
     memory["expected"] = keep * memory["expected"] + expected
     observed = (memory["blamed"] + memory["blamed_least"]) / 2
@@ -141,4 +148,4 @@ def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, j
     # down slowly: what a calm hour taught must not leave a pool bare when load comes
     drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
     moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
-    memory["gain"] = np.where(judged > 0, np.clip(np.exp(moved), 0.4, 4.0), memory["gain"])
+    memory["gain"] = np.where(judged > 0, np.clip(np.exp(moved), _LEAST_GAIN, _MOST_GAIN), memory["gain"])

@@ -16,13 +16,15 @@ __all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "T
 Floats = NDArray[np.float64]
 
 # bumped whenever a name below changes its meaning: an older state then starts anew
-LAYOUT = 3
+LAYOUT = 4
 # lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
 EXPERTS = ("fast", "slow", "trend", "season")
 RING = 18
-HOLD_PARTS = 4
+HOLD_PARTS = 15
+# seconds
+LONGEST_HOLD = 1800.0
 GAPS = 8
 
 
@@ -63,9 +65,11 @@ _POOL = (
     Field("expected"),                     # misses that the model led to expect, half an hour
     Field("strained_from", 1, -1.0), Field("strained_at", 1, -1.0),   # more came than replicas could do: since, last
     Field("blamed"), Field("blamed_least"), Field("weighed"),  # as missed and served, without those of a strain
-    Field("hold", 1, 0.0),                 # seconds that a lower need must last before replicas go
+    Field("hold"),                         # seconds that a lower need must last before replicas go, as it was last
+    Field("lately"), Field("peak"),        # requests/s of one start-up; their highest, fading over half an hour
     Field("up_at", 1, -1.0), Field("down_at", 1, -1.0),        # last moves
-    Field("reversals"), Field("reversed_at", 1, -1.0),         # fading count over an hour
+    Field("up_load"),                      # the highest load (replica-seconds a second) since the last move up
+    Field("reversals"),                    # fading count over an hour
     Field("idle_from", 1, -1.0),           # since when nothing runs, waits or comes
     Field("gaps", GAPS),                   # idle times seen, by length, fading
     Field("minute_from", 1, -1.0), Field("minute_total", 1, -1.0),    # of the rate limit: when it began, replicas then
@@ -77,7 +81,7 @@ _VARIANT = (
     Field("moments", 4),                   # of the regression, fading
     Field("residual", 1, 0.0),             # relative error of the step time, fading mean
     Field("inflight", 1, -1.0),            # running + waiting at the last tick
-    Field("hold_parts", HOLD_PARTS), Field("hold_from", 1, -1.0),  # of its group: highest need in each part of the hold
+    Field("hold_parts", HOLD_PARTS), Field("hold_from", 1, -1.0),  # of its group: highest need in parts of half an hour
     Field("startup", 1, -1.0),             # 90th percentile of measured starts, seconds; below 0: none measured
 )
 # fmt: on

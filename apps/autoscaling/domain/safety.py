@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
-from apps.autoscaling.domain.draft import Draft, Plain
+from apps.autoscaling.domain.draft import Draft, Plain, load_of
 from apps.autoscaling.domain.schedules import bounds_at, frozen_at
 
 __all__ = ["Guard"]
+
+# noise may lower a minute's load by so much that no replica goes
+_LESS = 0.85
 
 
 class Guard:
@@ -45,15 +48,17 @@ class Guard:
         return [max(t, b) for t, b in zip(self.pool.target, self.pool.before, strict=True)]
 
     def _flapping(self) -> None:
-        """What was just added does not go for a little less load, nor at all where replicas went up and down before."""
+        """What was just added does not go for a little less load: for less than a replica's share of what it was added
+        for, and the more so the more often replicas went up and down before."""
         pool = self.pool
         window = pool.policy.limits.reversal
         up_at = pool.get("up_at")
         if up_at < 0 or pool.now - up_at > window + pool.policy.tick or pool.verb != "hold":
             return
         standing, wanted = sum(pool.before), sum(pool.target)
-        little = standing - wanted <= 1 + 0.15 * standing
-        if wanted < standing and (little or pool.get("reversals") >= 0.5):
+        now = load_of(pool, self.plain)
+        less = min(1 - 1 / max(standing, 2), _LESS) ** (1 + pool.get("reversals"))
+        if wanted < standing and now > less * pool.get("up_load"):
             self._set("flap", self._no_lower(), f"replicas were added {pool.now - up_at:.0f} s ago: they stay a while")
 
     def _unknown(self) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.capacity import inverse, look_up
+from apps.autoscaling.domain.capacity import GRID, LOADS, inverse, look_up
 
-__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "missing", "optimum"]
+__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
 
 Floats = NDArray[np.float64]
 
@@ -28,31 +28,41 @@ def optimum(
     demand: Floats,
     weights: Floats,
     crowding: Floats,
-    gain: Floats,
-    allowed: Floats,
+    value: Floats,
     price: Floats,
     most: Floats,
 ) -> Floats:
     """Whole replicas (rows,), 1 to `most`. miss: (rows, GRID) curve; demand: (rows, nodes) work a second with `weights`
-    (nodes,); allowed: share of requests that may miss, the floor included; price: of one more replica, 1 being its
-    own."""
-    load, slope = inverse(miss, allowed)
-    value = gain * crowding / np.maximum(load * load * slope, 1e-9)
-    nodes = demand.shape[1]
-    crowded = crowding[:, None] * demand
-    weighted = weights[None, :] * demand
-
-    def worth(n: Floats) -> Floats:
-        """What the replica after n saves."""
-        both = look_up(miss, np.concatenate([crowded / n[:, None], crowded / (n[:, None] + 1)], axis=1))
-        return np.asarray(value * (weighted * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
-
+    (nodes,); value: replica-seconds that a replica-second of missed work is worth; price: of one more replica, 1 being
+    its own."""
     low, high = np.ones(len(miss)), np.maximum(most, 1.0)
     while (low < high).any():
         middle = np.floor((low + high) / 2)
-        more = worth(middle) > price
+        more = value * saved(miss, demand, weights, crowding, middle) > price
         low, high = np.minimum(np.where(more, middle + 1, low), high), np.where(more, high, middle)
     return high
+
+
+def rippled(miss: Floats, shape: Floats, weights: Floats) -> Floats:
+    """What misses at each mean load (rows, GRID) where the load is not steady. shape: (rows, nodes) loads over their
+    mean, with `weights` (nodes,)."""
+    rows, nodes = shape.shape
+    at = (LOADS[None, :, None] * shape[:, None, :]).reshape(rows, -1)
+    weighted = weights[None, :] * shape
+    share = (look_up(miss, at).reshape(rows, GRID, nodes) * weighted[:, None, :]).sum(axis=2)
+    return np.asarray(share / weighted.sum(axis=1)[:, None], dtype=np.float64)
+
+
+def saved(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, replicas: Floats) -> Floats:
+    """Work a second (rows,) that one more than so many `replicas` (rows,) saves from missing; shapes of `optimum`."""
+    crowded, nodes = crowding[:, None] * demand, demand.shape[1]
+    both = look_up(miss, np.concatenate([crowded / replicas[:, None], crowded / (replicas[:, None] + 1)], axis=1))
+    return np.asarray((weights[None, :] * demand * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
+
+
+def least_step(standing: float) -> int:
+    """How many may go at once."""
+    return max(int(standing / 4), 1)
 
 
 def missing(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, replicas: Floats) -> Floats:

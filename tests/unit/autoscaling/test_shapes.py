@@ -47,7 +47,7 @@ def test_a_ramp_is_led() -> None:
         carries = next(given.value for given in decisions[i].inputs if given.name == "carries")
         assert carries is not None
         # what is asked for now carries the load of half a start-up later
-        assert decisions[i].total * carries * 1.15 >= rates[i + 5]
+        assert decisions[i].total * carries * 1.25 >= rates[i + 5]
 
 
 def test_a_spike_is_met_within_bounds_and_forgotten() -> None:
