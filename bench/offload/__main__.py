@@ -1,6 +1,6 @@
 """Offload: `auto` against the best fixed tiers found by trying all, and against what others do.
 
-    make bench NAME=offload                       two made-up traces, one routing, three bandwidths
+    make bench NAME=offload                       two unseen traces and one seen, one routing, three bandwidths
     make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths
 
 Four replicas of an 8B model on H200s (128 KiB of KV a token), a trace of 512-token blocks played over and over with
@@ -11,14 +11,15 @@ as it stands; it begins with nothing, as everybody does who declares a pool, the
 What tiers truly bring is told by exact LRU distances and by service times of an engine (`service.py`: measured, or the
 physics fitted to it), not by the policy's formulas; one case is played by the simulator event by event beside it.
 
-The policy was mended and its constants were chosen while looking at the traces `SEEN`; `UNSEEN` were made afterwards,
-and what `auto` does on them alone is told apart. `ok`, on all of them:
+A pool is judged over its first day (`--hours`), canary and restarts charged; three days are told beside it. The policy
+was mended and its constants were chosen while looking at the traces `SEEN`; those of `unseen.py` are drawn by a written
+process and were not looked at before, and what `auto` does on them alone is told apart. `ok`, on all of them:
 
-* every case in which an oracle reaches nine tenths of the best fixed benefit that knows the best tiers at once, but has
-  to try them on one replica for the least time and to restart the others once: `auto` has 90 % of it. Below that the
-  trial alone costs more than a tenth of what there is to gain, and a ratio says nothing: there `auto` is within 1 % of
-  the work of that oracle. Every case is one or the other, and all of them together (sums) reach 90 %;
-* no case is worse than no tier by more than 1 % of the work;
+* no case falls short of the best fixed benefit by more than the larger of a tenth of it and 1 % of the work (the two
+  tolerances that are promised; below that a benefit is none), and all of them together (sums) reach 90 %. How many
+  reach 90 % without that floor is told beside it;
+* no case is worse than no tier by more than 1 % of the work, over the day and over the trace's own span alone (one
+  pass, begun with nothing, in which a trial may take longer than there is left to gain by it);
 * the sampled curve is within 2 points of the exact one, and one core carries 100,000 blocks/s of events.
 """
 
@@ -39,15 +40,16 @@ from apps.offload.domain.benefit import GIB
 from apps.offload.domain.feed import Delivery
 from apps.offload.domain.options import CHUNKS
 from apps.offload.domain.reuse import ALL, Reuse
-from apps.offload.domain.types import WATCH, Bandwidth, Configuration, Placed, Policy, TierPolicy
+from apps.offload.domain.types import Bandwidth, Configuration, Placed, Policy, TierPolicy
 from apps.offload.feeding import PoolFeed
 from bench.common import finish, shared
-from bench.offload.auto import STARTUP, live, observe
+from bench.offload.auto import live, observe
 from bench.offload.fleet import Floats, Played, play
 from bench.offload.peers import arc_hits, pvc_evictor_hits
 from bench.offload.service import VOLUME_LATENCY
 from bench.offload.simulated import saved_by_simulator
 from bench.offload.truth import Hits, Truth
+from bench.offload.unseen import ROUND, SPENT, drawn
 from bench.offload.workloads import BLOCK, Request, conversations, documents, mooncake
 
 REPLICAS = 4
@@ -58,8 +60,7 @@ _HOSTS = (0, 48, 64, 96, 128, 160, 192, 224, 256)
 _VOLUMES = (0, 256, 512, 1024, 2048)
 _TTLS = (120, 600, 1200, None)
 LIMIT_POINTS, LIMIT_SHARE, LIMIT_LOSS, LIMIT_BLOCKS = 2.0, 0.9, 0.01, 100_000
-# seconds of a replica: a canary starts and is watched for the least time, then all others restart
-TRIAL = STARTUP + WATCH[0] + REPLICAS * STARTUP
+LATER_HOURS = 72.0
 # of the truth against the simulator, of the work
 LIMIT_APART = 0.03
 SEEN: dict[str, Callable[[], list[Request]]] = {
@@ -68,16 +69,17 @@ SEEN: dict[str, Callable[[], list[Request]]] = {
     "conversations": partial(conversations, 11),
     "documents, few hot": partial(documents, 21, count=300, skew=1.1, blocks=16, once=0.2),
     "documents, many flat": partial(documents, 22, count=900, skew=0.4, blocks=20, once=0.1),
-}
-UNSEEN: dict[str, Callable[[], list[Request]]] = {
+    # made after the first mending, and looked at in the second
     "conversations, slower": partial(conversations, 47, seconds=1800.0, rate=2.0),
     "documents, steep": partial(documents, 51, count=600, skew=1.4, blocks=24, once=0.05),
     "documents, long": partial(documents, 52, count=250, skew=0.7, blocks=48, once=0.15, rate=1.5),
     "documents, short": partial(documents, 53, count=2500, skew=0.6, blocks=5, once=0.3, rate=8.0),
     "mostly once": partial(documents, 54, count=500, skew=0.8, blocks=16, once=0.7),
+    **{name: make for number in SPENT for name, make in drawn(number).items()},
 }
+UNSEEN = drawn(ROUND)
 TRACES = {**SEEN, **UNSEEN}
-_SMALL = ("documents, long", "conversations, slower")
+_SMALL = ("documents, long", *list(UNSEEN)[:2])
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ class Row:
     best_is: Configuration
     auto: float
     charged: float
+    later: float
+    """The share of the best over `LATER_HOURS`."""
+    once_loss: float
+    """Against no tier, of the work of one pass that begins with nothing."""
     moves: str
     peers: dict[str, float]
 
@@ -100,14 +106,9 @@ class Row:
         return self.auto / self.best if self.best > 0 else None
 
     @property
-    def small(self) -> bool:
-        """Whether a trial and the restarts cost more than a tenth of what there is to gain."""
-        return self.best * (1 - LIMIT_SHARE) < TRIAL
-
-    @property
-    def behind(self) -> float:
-        """Behind an oracle that tries the best at once, or does nothing: of the work."""
-        return (max(self.best - TRIAL, 0.0) - self.auto) / self.work
+    def short(self) -> float:
+        """What `auto` falls short of the best fixed, of the work."""
+        return max(self.best - self.auto, 0.0) / self.work
 
     @property
     def loss(self) -> float:
@@ -115,9 +116,13 @@ class Row:
         return max(0.0, -self.auto) / self.work
 
     @property
+    def reached(self) -> bool:
+        """Nine tenths of what there is to gain."""
+        return self.auto >= LIMIT_SHARE * self.best
+
+    @property
     def ok(self) -> bool:
-        close = self.behind <= LIMIT_LOSS if self.small else self.auto >= LIMIT_SHARE * self.best
-        return close and self.loss <= LIMIT_LOSS
+        return (self.reached or self.short <= LIMIT_LOSS) and max(self.loss, self.once_loss) <= LIMIT_LOSS
 
 
 @dataclass(frozen=True)
@@ -148,24 +153,28 @@ def main() -> None:
     print(f"collector: {blocks_s:,.0f} blocks/s on one core (vLLM's maps with token ids, decoded, sampled, counted)")
     rows = [row for found in told.values() for row in found.rows]
     _print(rows)
-    large = [row for row in rows if not row.small]
-    small = [row for row in rows if row.small]
-    shares = [row.auto / row.best for row in large]
+    gainful = [row for row in rows if row.best > LIMIT_LOSS * row.work]
+    shares = [row.auto / row.best for row in gainful]
     together = _together(rows)
+    unseen = [row for row in rows if row.trace in UNSEEN]
     figures = {
         "curve_error_points": max(errors.values()),
         "auto_share_of_best_fixed_all_cases": together,
-        "auto_share_of_best_fixed_unseen": _together([row for row in rows if row.trace in UNSEEN]),
+        "auto_share_of_best_fixed_unseen": _together(unseen),
         "auto_share_of_best_fixed_min": min(shares, default=1.0),
         "auto_share_of_best_fixed_mean": sum(shares) / len(shares) if shares else 1.0,
-        "cases_by_share": len(large),
-        "cases_by_distance": len(small),
-        "small_gain_behind_best_of_work_max": max((row.behind for row in small), default=0.0),
-        "auto_worst_loss_of_work": max(row.loss for row in rows),
+        "cases": len(rows),
+        "cases_with_gain_above_1_percent": len(gainful),
+        "of_these_reached_90_percent": sum(row.reached for row in gainful),
+        "cases_unseen": len(unseen),
         "cases_failed": sum(not row.ok for row in rows),
+        "cases_failed_unseen": sum(not row.ok for row in unseen),
+        "short_of_best_of_work_max": max(row.short for row in rows),
+        "auto_worst_loss_of_work": max(row.loss for row in rows),
+        "auto_worst_loss_of_work_one_span": max(row.once_loss for row in rows),
+        f"auto_share_of_best_fixed_min_{LATER_HOURS:.0f}_hours": min((row.later for row in gainful), default=1.0),
         "truth_apart_from_simulator_of_work": apart,
         "collector_blocks_per_s": blocks_s,
-        "cases": len(rows),
         "hours": options.hours,
         "seconds": time.monotonic() - began,
     }
@@ -208,7 +217,7 @@ def apart_from_simulator() -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=offload")
     parser.add_argument("--full", action="store_true", help="all traces, routings and bandwidths")
-    parser.add_argument("--hours", type=float, default=72.0, help="how long a trace is played over and over")
+    parser.add_argument("--hours", type=float, default=24.0, help="how long a trace is played over and over")
     return parser.parse_args()
 
 
@@ -249,11 +258,15 @@ def compare(name: str, requests: list[Request], routing: str, bandwidths: Sequen
             truth = Truth(hits, policy, known)
             best, best_is = _best(truth, policy)
             lived = live(seen, truth, policy, passes)
+            later = max(passes, int(LATER_HOURS * 3600 / played.seconds))
+            after = live(seen, truth, policy, later).benefit
+            once = live(seen, truth, policy, 1).benefit
             # a fixed configuration is there from the beginning: no restart, no canary
             rows.append(
                 Row(
                     name, routing, tiers, bandwidth, truth.work * passes, best * passes, best_is, lived.benefit,
-                    lived.charged, ", ".join(d.verb for d in lived.moves) or "none",
+                    lived.charged, after / (best * later) if best > 0 else 1.0, max(0.0, -once) / truth.work,
+                    ", ".join(d.verb for d in lived.moves) or "none",
                     {peer: value * passes for peer, value in _peers(requests, played, truth, declared).items()},
                 )
             )  # fmt: skip
@@ -368,16 +381,16 @@ def collector_speed() -> float:
 
 
 def _print(rows: Sequence[Row]) -> None:
-    print(f"\n{'trace':<34}{'routing':<8}{'tiers':<20}{'GB/s':>5}{'work h':>8}{'best %':>8}{'auto %':>8}{'share':>7}"
+    print(f"\n{'trace':<34}{'routing':<8}{'tiers':<20}{'GB/s':>5}{'work h':>8}{'best %':>8}{'auto %':>8}{'share':>11}"
           f"{'lru %':>7}{'arc %':>7}{'fs %':>7}{'pvc %':>7}  best fixed; moves of auto")  # fmt: skip
     for row in rows:
         sizes = "+".join(f"{t.kind[:4]} {t.bytes / GIB:.0f}" for t in row.best_is.tiers) or "none"
-        share = "-" if row.share is None else f"{row.share:.2f}" + ("~" if row.small else "" if row.ok else "!")
-        share = f"{100 * row.behind:.1f}pt" + ("" if row.ok else "!") if row.small else share
+        share = "-" if row.share is None else f"{row.share:.2f}" + ("" if row.ok else "!" if not row.reached else "")
+        share += "" if row.once_loss <= LIMIT_LOSS else f" -{100 * row.once_loss:.1f}!"
         peers = "".join(f"{100 * value / row.work:7.1f}" for value in row.peers.values())
         print(
             f"{row.trace:<34}{row.routing:<8}{row.tiers:<20}{row.bandwidth:>5}{row.work / 3600:>8.1f}"
-            f"{100 * row.best / row.work:>8.1f}{100 * row.auto / row.work:>8.1f}{share:>7}{peers}"
+            f"{100 * row.best / row.work:>8.1f}{100 * row.auto / row.work:>8.1f}{share:>11}{peers}"
             f"  {sizes}/{row.best_is.chunk}; {row.moves}"
         )
 
