@@ -11,8 +11,8 @@ from uuid import UUID
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
-from apps.offload.domain.budget import NodeMemory, node_memories
 from apps.offload.policies import serving_variant
+from apps.pools.domain.tiers.budget import NodeMemory, node_memories
 from apps.pools.models import Pool
 from apps.pools.selectors import accelerators, spec_of
 

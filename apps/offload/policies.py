@@ -8,9 +8,9 @@ from typing import Any
 from apps.autoscaling.domain.types import Policy as ScalingPolicy
 from apps.autoscaling.policies import Facts
 from apps.autoscaling.policies import policy_of as scaling_policy
-from apps.offload.domain.budget import NodeMemory, host_budget
 from apps.offload.domain.types import COOL_DOWN, EVIDENCE, WATCH, Policy, TierPolicy
 from apps.pools.domain.spec import PoolSpec, Variant
+from apps.pools.domain.tiers.budget import NodeMemory, host_budget
 
 __all__ = ["KV_BYTES", "policy_of", "serving_variant"]
 
@@ -29,11 +29,11 @@ def policy_of(
     *,
     learned: Mapping[str, Any] | None,
     nodes: Sequence[NodeMemory],
-    slept_bytes: int,
+    slept: int,
     pace: float = 1.0,
 ) -> Policy:
     """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `nodes`:
-    those that the pool may run on, none where nobody knows. `slept_bytes`: weights that a sleeping replica keeps.
+    those that the pool may run on, none where nobody knows. `slept`: bytes of weights that a sleeping replica keeps.
     `pace`: below 1 less is seen and watched before something is decided, for demonstrations."""
     variant = serving_variant(spec)
     scaling: ScalingPolicy = scaling_policy(spec, facts, tick=10.0)
@@ -51,7 +51,7 @@ def policy_of(
     for tier in spec.offload.tiers:
         most, limit = int(tier.bytes or 0), ""
         if tier.kind == "host":
-            budget = host_budget(declared=most, nodes=nodes, engine_memory=variant.resources.memory, slept=slept_bytes)
+            budget = host_budget(declared=most, nodes=nodes, engine_memory=variant.resources.memory, slept=slept)
             most, limit = budget.bytes, budget.why
         tiers.append(
             TierPolicy(

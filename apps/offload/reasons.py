@@ -11,6 +11,7 @@ REASONS = tuple(
     Reason(_POOL, CONDITION, reason, meaning, do_next)
     for reason, meaning, do_next in (
         ("Decided", "Its tiers are as measured benefit has them.", ""),
+        ("Declared", "Its tiers are as declared (mode fixed), and nothing is wrong with their volume.", ""),
         ("Learning", "Too few KV events have been seen yet.", ""),
         ("Trying", "One replica has tiers on trial, or all have and it is judged whether that is better.", ""),
         (

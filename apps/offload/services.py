@@ -20,6 +20,7 @@ from apps.core.domain.refusals import Clash
 from apps.core.status import put_condition
 from apps.offload.domain.benefit import Measured
 from apps.offload.domain.sentences import tier_sentence, tiers_text
+from apps.offload.domain.store import Fault, StorePage
 from apps.offload.domain.types import Configuration
 from apps.offload.domain.types import Decision as Decided
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
@@ -38,6 +39,7 @@ __all__ = [
     "load_reuse",
     "plan_from",
     "record",
+    "record_volume",
     "retire",
     "store_reuse",
     "write_plan",
@@ -153,6 +155,28 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
         outbox.publish_all(lines)
 
 
+_UNWATCHED = "Nobody answers for the pool's folder on the volume: see its kv-evictor pod."
+
+
+@transaction.atomic
+def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | None) -> None:
+    """The condition of a pool whose tiers are declared for good: how its volume is."""
+    held = Pool.objects.select_for_update().filter(uid=pool.uid, deletion_requested_at=None).first()
+    if held is None:
+        return
+    if fault := next(iter(faults.values()), None):
+        said: tuple[Status, str, str] = ("False", fault.reason, fault.sentence)
+    elif store is None:
+        said = ("Unknown", "StoreUnwatched", _UNWATCHED)
+    else:
+        said = ("True", "Declared", "Its tiers are as declared, and its volume gives back what it is given.")
+    if put_condition(held, Condition(CONDITION, *said, held.generation)):
+        outbox.publish(
+            kind="Pool", uid=held.uid, team=held.team, name=held.name,
+            verb="status", generation=held.generation, fields=["conditions"],
+        )  # fmt: skip
+
+
 def _put_condition(entry: Entry, decision: Decided, actuation: str) -> bool:
     pool = Pool.objects.select_for_update().filter(uid=entry.pool.uid, deletion_requested_at=None).first()
     if pool is None:
@@ -174,7 +198,7 @@ def _said(entry: Entry, decision: Decided, actuation: str) -> tuple[Status, str,
         return (
             "Unknown",
             "StoreUnwatched",
-            "Nobody answers for the pool's folder on the volume: see its kv-evictor pod.",
+            _UNWATCHED,
         )
     if state.phase == "learning":
         return "Unknown", "Learning", "Too few KV events have been seen yet to decide on tiers."

@@ -20,7 +20,6 @@ from apps.core.domain.refusals import Refusal
 from apps.core.locks import advisory
 from apps.offload import services
 from apps.offload.domain.admission import uses_of
-from apps.offload.domain.budget import NodeMemory
 from apps.offload.domain.decide import decide
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.store import Fault, StorePage, fault_of
@@ -31,9 +30,10 @@ from apps.offload.nodes import find_nodes
 from apps.offload.policies import policy_of, serving_variant
 from apps.offload.stores import find_stores
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.budget import NodeMemory, slept_bytes
 from apps.pools.domain.tiers.plan import TierPlan, plan_of
 from apps.pools.models import Pool, Rollout
-from apps.pools.selectors import tier_plan
+from apps.pools.selectors import spec_of, tier_plan
 from apps.telemetry.domain.signals import Signals as Row
 from apps.telemetry.selectors import recent, signals_of
 from apps.telemetry.services import totals_of
@@ -81,11 +81,18 @@ def run_tick() -> int | None:
             return None
         now = clock.now()
         pools = list(Pool.objects.living().filter(spec__offload__mode__in=_MODES).order_by("uid"))
-        services.forget_conditions(pools)
+        # whose tiers nobody decides on, and whose volume is watched all the same
+        fixed = list(Pool.objects.living().filter(spec__offload__mode="fixed").order_by("uid"))
+        fixed = [pool for pool in fixed if tier_plan_of(pool).tier("filesystem") is not None]
+        services.forget_conditions([*pools, *fixed])
+        stores = find_stores([*pools, *fixed]) if pools or fixed else {}
+        for pool in fixed:
+            store = stores.get(pool.uid)
+            services.record_volume(pool, _faults(tier_plan_of(pool), store), store)
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
-        stores, nodes = find_stores(pools), find_nodes(pools)
+        nodes = find_nodes(pools)
         entries = []
         for pool in pools:
             services_asked(pool)
@@ -94,6 +101,11 @@ def run_tick() -> int | None:
         outcomes = {e.pool.uid: _act(e, d) for e, d in zip(entries, decisions, strict=True)}
         services.record(entries, decisions, outcomes, now)
         return len(entries)
+
+
+def tier_plan_of(pool: Pool) -> TierPlan:
+    """What a pool's engines are to have, by its declaration and what was decided."""
+    return plan_of(spec_of(pool).offload, tier_plan(pool))
 
 
 def services_asked(pool: Pool) -> None:
@@ -240,23 +252,15 @@ def _state(before: PoolState | None) -> State:
 
 
 def _policy(pool: Pool, spec: PoolSpec, facts: Facts, nodes: Sequence[NodeMemory]) -> Policy:
+    shape = facts.model.shape if facts.model is not None else None
     return policy_of(
         spec,
         facts,
         learned=memory_of(pool.uid),
         nodes=nodes,
-        slept_bytes=_slept(spec, facts),
+        slept=slept_bytes(spec, serving_variant(spec), shape.parameters if shape is not None else None),
         pace=settings.OFFLOAD_PACE,
     )
-
-
-def _slept(spec: PoolSpec, facts: Facts) -> int:
-    """Bytes of weights that a sleeper of this pool keeps in host memory (level 1), all ranks together."""
-    shape = facts.model.shape if facts.model is not None else None
-    if spec.autoscaling.idle != "standby" or shape is None or shape.parameters is None:
-        return 0
-    # what the engine asks for has room for them where the declaration was checked with the shape known
-    return max(0, int(2 * shape.parameters) - serving_variant(spec).resources.memory)
 
 
 def _blind(reuse: ReuseState | None, publishers: Publishers | None, fresh: Sequence[Row], now: datetime) -> str:

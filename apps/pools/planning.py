@@ -37,6 +37,7 @@ from apps.pools.domain.quotas import Limits, added_by, queue_faults, quota_fault
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
 from apps.pools.domain.sharing import Sharer, shares, sharing_sentence
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.budget import host_faults, node_memories
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from apps.pools.models import Pool
 from apps.pools.observing import owned_resources
@@ -120,13 +121,22 @@ def make_plan(prospect: Prospect) -> Made:
         missing = not live and not _namespace_there(kube, pool.namespace)
         selection = "" if missing else _selection(kube, pool, desired.objects)
         limits = Limits() if missing else _limits(kube, pool)
+        memory = _memory(kube, pool, prospect.declared)
     except (Unreachable, Throttled) as error:
         raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
     rendered = {address_of(manifest) for manifest in desired.objects}
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
     return Made(
         review=_review(
-            prospect, desired, live, answers, orphans, namespace_missing=missing, selection=selection, limits=limits
+            prospect,
+            desired,
+            live,
+            answers,
+            orphans,
+            namespace_missing=missing,
+            selection=selection,
+            limits=limits,
+            memory=memory,
         ),
         rendered_hash=desired.declared_hash,
         objects=[fingerprint(obj) for obj in live.values()],
@@ -162,6 +172,7 @@ def _review(
     namespace_missing: bool,
     selection: str,
     limits: Limits,
+    memory: Sequence[str],
 ) -> Review:
     spec = prospect.declared.spec
     replicas: dict[str, tuple[int, int]] = {}
@@ -194,7 +205,7 @@ def _review(
         namespace_missing=namespace_missing,
         read_only=cluster_spec(prospect.cluster).read_only,
         selection=selection,
-        bounds=(*quota_faults(added, limits.quotas, spec.namespace), *queue_faults(spec, limits.queues)),
+        bounds=(*quota_faults(added, limits.quotas, spec.namespace), *queue_faults(spec, limits.queues), *memory),
         provisioning=provisioning.total_seconds() if provisioning is not None else None,
         sharing=prospect.sharing,
     )
@@ -225,6 +236,29 @@ def _limits(kube: Kube, pool: Pool) -> Limits:
         except (Forbidden, NotFound, NotServed):
             return Limits()
     return Limits(found["quotas"], found["queues"] if queue is not None else None)
+
+
+def _memory(kube: Kube, pool: Pool, declared: Declared) -> list[str]:
+    """What the nodes have no room for, as far as they may be seen."""
+    spec = declared.spec
+    if spec.offload.mode != "fixed" or all(tier.kind != "host" for tier in spec.offload.tiers):
+        return []
+    try:
+        nodes, pods = kube.list(kube.resource("Node")), kube.list(kube.resource("Pod"))
+    except (Forbidden, NotFound, NotServed):
+        return []
+    found = {}
+    for variant in spec.variants:
+        facts = selectors.accelerators().get(variant.accelerator)
+        found[variant.name] = node_memories(
+            nodes,
+            pods,
+            pool=str(pool.uid),
+            resource=facts.resource if facts is not None else None,
+            selector=facts.node_selector if facts is not None else {},
+        )
+    shape = declared.model.shape if declared.model is not None else None
+    return host_faults(spec, found, shape.parameters if shape is not None else None)
 
 
 def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:

@@ -58,6 +58,7 @@ class World:
         )
         self.store: StorePage | None = None
         self.heard_at: datetime | None = None
+        self.counted: dict[str, float] = {}
         monkeypatch.setattr(ticking, "find_publishers", lambda pools=None: [self.publishers])
         monkeypatch.setattr(
             ticking, "find_stores", lambda pools: {self.pool.uid: self.store} if self.store is not None else {}
@@ -103,7 +104,7 @@ class World:
         hits, wanted = device.hits * SIZE * share, device.wanted * SIZE * share
         counts = {
             "prefix_queries": wanted, "prefix_hits": hits, "prompt_tokens": wanted, "requests": 20.0,
-            "source_device": hits, "source_computed": wanted - hits, "ttft_sum": 5.0,
+            "source_device": hits, "source_computed": wanted - hits, "ttft_sum": 5.0, **self.counted,
         }  # fmt: skip
         row = Signals(at=self.now.timestamp(), seconds=30.0, targets=1, scraped=1, counts=counts, replicas={"ready": 1})
         with clock.frozen(self.now):
@@ -358,3 +359,35 @@ def test_a_bad_volume_has_a_condition_and_an_untrusted_one_is_taken_off(
     assert page is None or condition(api)["message"] == told["problem"]
     now = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
     assert [tier.kind for tier in now.tiers] == left
+
+
+def test_a_disk_that_becomes_slow_is_taken_off_and_the_condition_and_the_decision_say_why(
+    world: World, api: Api
+) -> None:
+    tiers = (Tier("host", 64 * GIB), Tier("filesystem", 500 * GIB, "kv-cache", 600))
+    plan = TierPlan(tiers=tiers, events=True, source="offload", reason="a test")
+    set_tier_plan(pool=world.pool, plan=plan, actor="system:offload", generation=1)
+    PoolState.objects.create(pool=world.pool.uid, at=START, state={"phase": "steady"})
+    world.store = StorePage(up=True, canary_ok=True)
+    # what engines count: 8 GB in 32 s of reading
+    world.counted = {
+        "tier_read_bytes:fs": 8e9, "tier_read_seconds:fs": 32.0,
+        "tier_write_bytes:fs": 8e9, "tier_write_seconds:fs": 32.0,
+    }  # fmt: skip
+    for _ in range(4):
+        world.tick()
+    now = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+    assert [tier.kind for tier in now.tiers] == ["host"]
+    (moved,) = api.get(f"{URL}/offload/decisions?verb=moves")["items"]
+    assert moved["actuation"] == "Plan written."
+    tier = next(one for one in api.get(f"{URL}/offload")["tiers"] if one["kind"] == "filesystem")
+    assert (tier["verdict"], tier["source"]) == ("refused", "measured")
+    assert "at 0.25 GB/s (measured)" in tier["sentence"]
+    told = {event.reason: event.message for event in Event.objects.filter(uid=world.pool.uid, source="offload")}
+    assert "From the filesystem at 0.25 GB/s" in told["TierRefused"]
+    for _ in range(60):
+        world.tick()
+        if condition(api)["reason"] == "Decided":
+            break
+    assert (condition(api)["status"], condition(api)["reason"]) == ("True", "Decided")
+    assert "Refused, for they load slower than they compute: filesystem." in condition(api)["message"]

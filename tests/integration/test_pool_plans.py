@@ -510,3 +510,26 @@ def test_quotas_queues_and_new_nodes_are_known_to_a_plan(api: Api, kube: Kube, c
     declare(cluster_document(str(cluster.kubeconfig), provisioning="6m"))
     [waits] = [w for w in plan(api, document("idea"), "idea")["warnings"] if w["reason"] == "WaitsForNodes"]
     assert waits["message"].endswith("wait for new nodes, which take about 6m")
+
+
+def test_a_fixed_host_tier_that_no_node_has_room_for_is_told_before_it_is_applied(api: Api, kube: Kube) -> None:
+    def said(size: str, mode: str = "fixed") -> list[str]:
+        tiers = {"mode": mode, "tiers": [{"kind": "host", "bytes": size}]}
+        warned = plan(api, document("idea", offload=tiers), "idea")["warnings"]
+        return [w["message"] for w in warned if w["reason"] == "OverBounds" and "host tier" in w["message"]]
+
+    assert said("900Gi") == [], "nobody knows what nodes have"
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "gpu-1", "labels": {"nvidia.com/gpu.product": "NVIDIA-H200"}},
+        "status": {"allocatable": {"memory": "800Gi", "nvidia.com/gpu": "8"}},
+    }
+    kube.create(node, manager="kubelet")
+    try:
+        (message,) = said("900Gi")
+        assert "no room for its host tier of 900 GiB: node gpu-1 has 800 GiB for pods" in message
+        assert "set offload.mode to auto" in message
+        assert said("100Gi") == said("900Gi", "auto") == []
+    finally:
+        kube.delete(kube.resource("Node"), "gpu-1")

@@ -105,9 +105,8 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     lengths = LENGTH_EDGES * 0.75
     whole = np.floor(lengths / configuration.chunk) * configuration.chunk
     usable = whole / lengths
-    # what is loaded follows what the device has of the same prompt
-    past = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
-    compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
+    # what is loaded follows what the device has of the same prompt, where it has any of it
+    on_device = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
     cost = 0.0
     for tier in configuration.tiers:
         bandwidth = to_device(tier.kind, signals.bandwidths)
@@ -123,6 +122,8 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
             reach = reach * (1.0 - _share(sketch.generated_again * sketch.correction, sketch.total_again))
         reach = reach * _stored_share(policy, signals, sketch, bandwidth)
         more = np.maximum(reach - served, 0.0) * usable
+        past = on_device * (1.0 - sketch.rooted_share)
+        compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
         loading = np.where(whole > 0, bandwidth.latency + whole * policy.kv_bytes / bandwidth.load, 0.0)
         loads = np.divide(more, whole, out=np.zeros_like(more), where=whole > 0)
         saved += float((loads * (compute - policy.wait * loading)).sum())

@@ -44,13 +44,13 @@ class Counters:
 class Engine:
     """One engine (one data-parallel rank): what its device holds of the sample, and its own LRU stack.
 
-    chains: last block of a chain of stores that may go on → (tokens stored in it, tokens of it wanted again, blocks in
-    the event that brought it). tiers: blocks that each tier below the device holds, by medium.
+    chains: last block of a chain of stores that may go on → (tokens stored in it, tokens of it wanted again, whether
+    nothing of its prompt was held before it). tiers: blocks that each tier below the device holds, by medium.
     """
 
     stack: Stack = field(default_factory=Stack)
     block_size: int = 16
-    chains: OrderedDict[int, tuple[float, float]] = field(default_factory=OrderedDict)
+    chains: OrderedDict[int, tuple[float, float, bool]] = field(default_factory=OrderedDict)
     tiers: dict[str, int] = field(default_factory=dict)
     stored: int = 0
 
@@ -185,7 +185,7 @@ class Reuse:
         engine.stored += count
         chain = engine.chains.pop(event.parent, None) if event.parent is not None else None
         generated = count == 1 and chain is not None
-        before, run = chain or (0.0, 0.0)
+        before, run, rooted = chain or (0.0, 0.0, event.parent is None)
         weight, tokens = size * FULL / self.threshold, float(count * size)
         local, shared = (
             self._sketches(event.klass, before if chain or event.parent is None else None) if counted else ([], [])
@@ -215,11 +215,11 @@ class Reuse:
             for _, above, ago in again:
                 distance = (above + 0.5) * weight if above else 0.0
                 for sketch in sketches:
-                    sketch.note(distance, length, ago, weight, generated)
+                    sketch.note(distance, length, ago, weight, generated, rooted)
             run = length
         if len(engine.chains) >= _MOST_CHAINS:
             engine.chains.popitem(last=False)
-        engine.chains[event.hashes[-1]] = (before + tokens, run)
+        engine.chains[event.hashes[-1]] = (before + tokens, run, rooted)
 
     def _release(self, engine: Engine, block: int) -> None:
         if block in engine.stack.held:

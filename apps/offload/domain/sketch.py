@@ -34,6 +34,7 @@ class Sketch:
 
     stored: all that devices stored; sampled: what the sample makes of the same number (their ratio corrects `again`).
     generated, generated_again: the part that single blocks at the end of a chain make up, as generated tokens do.
+    rooted: of what was stored again, the part of prompts of which the device had nothing.
     held: tokens that devices hold now, of one device on average for the scope `replica`.
     """
 
@@ -43,11 +44,15 @@ class Sketch:
     sampled: float = 0.0
     generated: float = 0.0
     generated_again: float = 0.0
+    rooted: float = 0.0
     held: float = 0.0
 
-    def note(self, distance: float, length: float, seconds: float, tokens: float, generated: bool) -> None:
+    def note(
+        self, distance: float, length: float, seconds: float, tokens: float, generated: bool, rooted: bool = False
+    ) -> None:
         """`tokens` were stored again that `distance` more tokens of cache would have kept: of a prefix of `length`
-        tokens, `seconds` after they had been stored before; `generated`: as generated tokens are."""
+        tokens, `seconds` after they had been stored before; `generated`: as generated tokens are;
+        `rooted`: the device had nothing of the prompt."""
         row = int(_PER_OCTAVE * log2(distance / _UNIT + 1.0)) if distance > 0 else 0
         column = ceil(log2(max(length, 1.0))) - 7
         self.again[min(row, DISTANCES - 1), min(max(column, 0), LENGTHS - 1)] += tokens
@@ -55,6 +60,8 @@ class Sketch:
         self.times[min(at, TIMES - 1)] += tokens
         if generated:
             self.generated_again += tokens
+        if rooted:
+            self.rooted += tokens
 
     def fade(self, keep: float) -> None:
         """Everything but what is held counts `keep` times as much from now on."""
@@ -64,6 +71,7 @@ class Sketch:
         self.sampled *= keep
         self.generated *= keep
         self.generated_again *= keep
+        self.rooted *= keep
 
     @property
     def correction(self) -> float:
@@ -74,6 +82,12 @@ class Sketch:
     def total_again(self) -> float:
         """Tokens stored again, of any distance."""
         return float(self.again.sum()) * self.correction
+
+    @property
+    def rooted_share(self) -> float:
+        """Of what was stored again, the part of prompts of which the device had nothing."""
+        again = float(self.again.sum())
+        return min(self.rooted / again, 1.0) if again > 0 else 0.0
 
     def within(self, extra: float, *, shortest: float = 0.0) -> float:
         """Tokens stored again that `extra` more tokens of cache would have kept, of prefixes of at least `shortest`."""
@@ -117,6 +131,7 @@ class Sketch:
         self.sampled += other.sampled
         self.generated += other.generated
         self.generated_again += other.generated_again
+        self.rooted += other.rooted
         self.held += other.held
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +149,8 @@ class Sketch:
         """Raises KeyError, IndexError or TypeError for what `to_json` did not write."""
         sketch = cls()
         for name in _SUMS:
-            setattr(sketch, name, float(data[name]))
+            # what was kept before it was counted has none
+            setattr(sketch, name, float(data.get(name, 0.0) if name == "rooted" else data[name]))
         for row, column, tokens in data["again"]:
             sketch.again[row, column] = tokens
         for at, tokens in data["times"]:
@@ -142,4 +158,4 @@ class Sketch:
         return sketch
 
 
-_SUMS: Sequence[str] = ("stored", "sampled", "generated", "generated_again", "held")
+_SUMS: Sequence[str] = ("stored", "sampled", "generated", "generated_again", "rooted", "held")

@@ -16,7 +16,8 @@ from apps.pools.domain.spec import PoolSpec
 class Surroundings:
     """What is known of the cluster around a plan. `free`: accelerators by name, absent where nobody has counted.
     `selection`: what is wrong about the pods that its InferencePool would catch. `bounds`: what quotas and queues of
-    the namespace do not leave room for. `provisioning`: seconds in which a new node comes, None where none does."""
+    the namespace, and the memory of nodes, do not leave room for. `provisioning`: seconds in which a new node comes,
+    None where none does."""
 
     free: Mapping[str, int]
     namespace_missing: bool = False

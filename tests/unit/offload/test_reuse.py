@@ -162,3 +162,23 @@ def test_the_sampled_curve_is_within_two_points_of_the_exact_one(name: str, toke
         exact = exact_hits(requests, int(tokens / SIZE * times)) / device.wanted
         told = (device.hits + reuse.replica[ALL].within(tokens * (times - 1)) / SIZE) / device.wanted
         assert told == pytest.approx(exact, abs=0.02), f"{times} x the device"
+
+
+def test_what_comes_again_behind_nothing_is_told_from_what_follows_a_part_that_the_device_has() -> None:
+    reuse = Reuse()
+    stored = BlockStored([1, 2, 3, 4], None, SIZE)
+    reuse.apply("a", [stored], 0.0)
+    reuse.apply("a", [BlockRemoved([4, 3, 2, 1])], 1.0)
+    reuse.apply("a", [BlockStored([1, 2], None, SIZE)], 2.0)
+    # the next step of the same prompt
+    reuse.apply("a", [BlockStored([3], 2, SIZE)], 3.0)
+    assert reuse.replica[ALL].rooted_share == 1.0
+    reuse.apply("a", [BlockRemoved([3])], 4.0)
+    # another one, of which the device has two blocks: where its chain began nobody remembers
+    reuse.engines["a"].chains.clear()
+    reuse.apply("a", [BlockStored([3, 4], 2, SIZE)], 5.0)
+    sketch = reuse.replica[ALL]
+    assert (sketch.rooted, sketch.rooted_share) == (3 * SIZE, 0.6)
+    assert Sketch.from_json(sketch.to_json()).rooted == 3 * SIZE
+    old = {name: value for name, value in sketch.to_json().items() if name != "rooted"}
+    assert Sketch.from_json(old).rooted_share == 0.0

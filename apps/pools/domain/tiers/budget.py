@@ -9,8 +9,9 @@ from typing import Any
 from apps.clusters.domain.inventory import whole
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
+from apps.pools.domain.spec import PoolSpec, Variant
 
-__all__ = ["Budget", "NodeMemory", "host_budget", "node_memories"]
+__all__ = ["Budget", "NodeMemory", "host_budget", "host_faults", "node_memories", "slept_bytes"]
 
 # of what a node has for pods, for those that come and go (Jobs, DaemonSets that grow)
 _RESERVED = 0.05
@@ -88,6 +89,36 @@ def host_budget(*, declared: int, nodes: Sequence[NodeMemory], engine_memory: in
         f"node {node.name} has {_gib(node.allocatable)} for pods, others ask for {_gib(node.others)}, and each of "
         f"{max(node.engines, 1)} engines for {_gib(engine_memory)}{weights}",
     )
+
+
+def slept_bytes(spec: PoolSpec, variant: Variant, parameters: int | None) -> int:
+    """Bytes of weights that a sleeper keeps in host memory (level 1), all ranks together, beyond what its engine asks
+    for anyway: that has room for them where the declaration was checked with the model's shape known."""
+    if spec.autoscaling.idle != "standby" or parameters is None:
+        return 0
+    return max(0, 2 * parameters - variant.resources.memory)
+
+
+def host_faults(spec: PoolSpec, nodes: Mapping[str, Sequence[NodeMemory]], parameters: int | None) -> list[str]:
+    """Sentences about variants whose nodes (by variant) have no room for the host tier that is declared for good."""
+    found: list[str] = []
+    declared = sum(int(tier.bytes or 0) for tier in spec.offload.tiers if tier.kind == "host")
+    if spec.offload.mode != "fixed" or not declared:
+        return found
+    for variant in spec.variants:
+        budget = host_budget(
+            declared=declared,
+            nodes=nodes.get(variant.name, ()),
+            engine_memory=variant.resources.memory,
+            slept=slept_bytes(spec, variant, parameters),
+        )
+        if budget.bytes < declared:
+            found.append(
+                f"variant {variant.name} has no room for its host tier of {_gib(declared)}: {budget.why}. Its pods "
+                f"will wait for a larger node: lower the tier's bytes to {_gib(budget.bytes)}, or set offload.mode to "
+                "auto, which stays within it"
+            )
+    return found
 
 
 def _room(node: NodeMemory, engine_memory: int, slept: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.offload.domain.budget import NodeMemory, host_budget, node_memories
+from apps.pools.domain.tiers.budget import NodeMemory, host_budget, node_memories
 from tests.unit.offload.pools import GIB
 
 sizes = st.integers(0, 4096).map(lambda gib: gib * GIB)
