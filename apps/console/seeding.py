@@ -29,6 +29,7 @@ from apps.pools.domain.health import Health, Sync, conditions_of, ready_sentence
 from apps.pools.models import Pool, PoolRevision, Rollout
 from apps.pools.selectors import effective_replicas, replica_targets, spec_of
 from apps.slos import ticking as slos
+from apps.telemetry import rollups, summaries
 from apps.telemetry import services as telemetry
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.domain.tracks import TRACK
@@ -109,10 +110,11 @@ class _Week:
             self.at(moment, action)
         self.last_hour()
         with clock.frozen(self.end):
-            telemetry.roll_up_minutes()
+            rollups.roll_up_minutes()
             # before there are tens of these minutes: what is counted once must not come again in longer rows
             slos.count_history(self.end)
-            telemetry.roll_up_all()
+            rollups.roll_up_longer_all()
+            summaries.summarise_all()
             slos.run_tick()
             for one in self.pools:
                 self.status(one)
@@ -562,7 +564,7 @@ def _many(count: int, end: datetime, by: By) -> None:
                 rows += [(pool.uid, "", made), (pool.uid, story.variant, made)]
         Pool.objects.bulk_update(list(pools.values()), ["conditions", "status"], batch_size=250)
         telemetry.import_rows("raw", rows, until=None)
-        telemetry.summarise_all()
+        summaries.summarise_all()
 
 
 def _sort(story: Story) -> tuple[str, str]:

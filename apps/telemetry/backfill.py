@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from apps.telemetry.domain.signals import Signals
 from apps.telemetry.models import Outage, PoolSummary, Progress, SignalMinute
 from apps.telemetry.partitions import MINUTES
 from apps.telemetry.rows import fetch
+from apps.telemetry.selectors import moment
+from apps.telemetry.storing import columns_of, insert
 
 __all__ = ["fill"]
 
@@ -90,7 +93,7 @@ def _store(rows: Mapping[tuple[UUID, str], Sequence[Signals]], *, after: datetim
     moments = [row.at for found in rows.values() for row in found]
     if not moments:
         return 0
-    last = services.moment(max(moments))
+    last = moment(max(moments))
     # what a tick saw stays, packed or not
     known = {
         (pool, variant, row.at)
@@ -98,10 +101,15 @@ def _store(rows: Mapping[tuple[UUID, str], Sequence[Signals]], *, after: datetim
     }
     for (pool, variant), found in rows.items():
         for row in found:
-            at = services.moment(row.at)
+            at = moment(row.at)
             if at <= after or (pool, variant, row.at) in known:
                 continue
             partitions.ensure(partitions.MINUTES, at)
-            made.append(services.minute_row(pool, variant, at, row, source="prometheus"))
-    SignalMinute.objects.bulk_create(made, ignore_conflicts=True, batch_size=500)
+            made.append(columns_of(pool, variant, at, _filled(row)))
+    insert(SignalMinute, made)
     return len(made)
+
+
+def _filled(row: Signals) -> Signals:
+    """Marked as a minute that no tick saw."""
+    return replace(row, sources={**row.sources, "engine": {"kind": "prometheus", "backfilled": True}})

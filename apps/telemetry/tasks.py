@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.telemetry import backfill, collect, packing, services
+from apps.telemetry import backfill, collect, packing, rollups, services
 
 
 @shared_task(ignore_result=True)
@@ -17,6 +17,6 @@ def tick() -> None:
 def retention() -> None:
     """Every few minutes: fill what ticks missed, merge minutes into longer rows, pack them, drop what is old."""
     backfill.fill()
-    services.roll_up_longer()
+    rollups.roll_up_longer()
     packing.pack_old()
     services.retire()

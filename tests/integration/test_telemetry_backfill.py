@@ -12,7 +12,7 @@ import pytest
 from apps.clusters.models import Cluster
 from apps.core import clock
 from apps.pools.models import Pool
-from apps.telemetry import backfill, services
+from apps.telemetry import backfill, rollups, services
 from apps.telemetry.models import Outage, Progress, SignalHour, SignalMinute
 from tests.support.prometheus import prometheus_binary, run_prometheus
 
@@ -109,7 +109,7 @@ def test_an_outage_is_filled_minute_by_minute(pool: Pool) -> None:
     assert outage.filled_at is not None
     assert backfill.fill() == 0
     # the hour was merged without these minutes: it is merged anew
-    services.roll_up_longer()
+    rollups.roll_up_longer()
     hour = SignalHour.objects.get(pool=pool.uid, variant="fast")
     assert hour.counts["requests"] == 5 * 50
 

@@ -12,7 +12,7 @@ import pytest
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools.models import Pool
-from apps.telemetry import backfill, packing, partitions, rows, selectors, services
+from apps.telemetry import backfill, packing, partitions, rollups, rows, selectors, services
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.models import BlockHour, BlockMinute, BlockTen, Progress, SignalHour, SignalMinute, SignalTen
@@ -61,7 +61,7 @@ def pools() -> list[Pool]:
         store_minutes(pool.uid, [minute(n) for n in range(LENGTH)], variant="fast")
         made.append(pool)
     with clock.frozen(NOW):
-        services.roll_up_all()
+        rollups.roll_up_longer_all()
     return made
 
 
@@ -125,7 +125,7 @@ def test_what_comes_late_is_packed_into_its_block(pools: list[Pool]) -> None:
         packing.pack_old()
         late = Signals(at=at.timestamp(), seconds=60.0, counts={"requests": 7.0})
         partitions.ensure(partitions.MINUTES, at)
-        services.minute_row(chat.uid, "", at, late, source="prometheus").save(force_insert=True)
+        services.import_rows("minute", [(chat.uid, "", late)], until=None)
         for _ in ("as a row", "packed"):
             found = {row.at: row for row in read(chat, step=60)}
             assert len(found) == LENGTH
@@ -152,7 +152,7 @@ def test_tens_that_are_merged_anew_are_made_of_packed_minutes(pools: list[Pool])
         moved = START + timedelta(hours=2)
         Progress.objects.update(tens_until=moved, hours_until=moved)
         for _ in range(6):
-            services.roll_up_longer()
+            rollups.roll_up_longer()
         assert nearly(read(chat, step=600)) == nearly(before)
 
 

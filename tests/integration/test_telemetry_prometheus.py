@@ -19,7 +19,7 @@ from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.models import Signal
 from apps.telemetry.reading import read_all
 from apps.telemetry.scrape import Target
-from apps.telemetry.services import signals_from
+from apps.telemetry.storing import signals_from
 from apps.telemetry.targets import PoolTargets, Prometheus
 from tests.support.engines import MODEL, EngineProcess, run_engine
 from tests.support.prometheus import PrometheusProcess, StaticTarget, prometheus_binary, run_prometheus

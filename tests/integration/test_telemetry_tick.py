@@ -16,7 +16,7 @@ from apps.clusters.domain.spec import PrometheusSpec
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools.models import Pool
-from apps.telemetry import partitions, selectors, services
+from apps.telemetry import partitions, rollups, selectors, services, storing
 from apps.telemetry.collect import run_tick
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.samples import Known, NoTraffic
@@ -156,7 +156,7 @@ def test_a_tick_stores_what_happened_by_pool_and_variant(world: World) -> None:
     assert second.counts["requests"] == 30
     # rates that counts and seconds tell are not stored
     assert second.rates == {}
-    stored = services.signals_from(second)
+    stored = storing.signals_from(second)
     assert stored.rates["requests"] == pytest.approx(3.0)
     assert stored.rates["source_device"] == pytest.approx(150)
     assert second.gauges == {"running": 2, "waiting": 0, "kv_mean": 0.25, "kv_max": 0.25}
@@ -301,8 +301,8 @@ def test_hours_are_merged_once_they_are_whole(world: World) -> None:
         sent += (number % 7) if number else 0
         world.tick(30.0)
     with clock.frozen(world.now):
-        services.roll_up_longer()
-        services.roll_up_longer()
+        rollups.roll_up_longer()
+        rollups.roll_up_longer()
     until = Progress.objects.get(id=1).hours_until
     assert until == START.replace(hour=13, minute=0, second=0)
     tens = SignalTen.objects.filter(pool=world.pool, variant="").order_by("at")
@@ -346,7 +346,7 @@ def test_what_a_picker_says_is_in_the_pools_row_only(world: World) -> None:
         world.tick()
         picker.requests, picker.errors = 20, 3
         world.tick()
-        row = services.signals_from(world.rows()[-1])
+        row = storing.signals_from(world.rows()[-1])
         assert (row.counts["gateway.requests"], row.counts["gateway.error:429"]) == (20, 3)
         assert row.rates["gateway.requests"] == pytest.approx(2.0)
         assert row.sources["gateway"] == {"targets": 1, "scraped": 1, "reason": ""}
@@ -354,7 +354,7 @@ def test_what_a_picker_says_is_in_the_pools_row_only(world: World) -> None:
         assert not any(name.startswith("gateway") for name in world.rows("fast")[-1].counts)
         picker.status = 503
         world.tick()
-        silent = services.signals_from(world.rows()[-1])
+        silent = storing.signals_from(world.rows()[-1])
         assert silent.sources["gateway"]["reason"] == "chat-epp answered 503 instead of its metrics."
         assert silent.reason == ""
         assert "gateway.requests" not in silent.counts
