@@ -196,8 +196,12 @@ def _entry(
     targets = {target.variant: target for target in pool.targets.all()}
     desired = {v.name: effective_replicas(v, targets.get(v.name)) for v in spec.variants}
     if spec.autoscaling.mode == "external":
-        # what stands is what the other scaler has written
-        desired |= {row["name"]: row["desired"] for row in pool.status.get("variants") or [] if row["name"] in desired}
+        # what stands is what the other scaler has written; the offload loop's trial stands beside it
+        desired |= {
+            row["name"]: row["desired"] - row.get("onTrial", 0)
+            for row in pool.status.get("variants") or []
+            if row["name"] in desired
+        }
     starting = dict(before.starting) if before is not None else {}
     ready = dict(before.ready) if before is not None else {}
     pending: dict[str, list[Pending]] = {}

@@ -386,7 +386,8 @@ def _api_client(credentials: Credentials) -> Any:
 
 def _short(error: BaseException) -> str:
     text = str(error).partition("): ")[2] if "object at 0x" in str(error) else str(error)
-    return (text or type(error).__name__).replace("\n", " ")[:300]
+    # whoever quotes it ends the sentence
+    return (text or type(error).__name__).replace("\n", " ")[:300].rstrip(".")
 
 
 _pool: dict[str, tuple[tuple[Any, ...], Kube]] = {}

@@ -36,6 +36,7 @@ from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.plan import Plan, address_of, plan
 from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.canary import on_trial
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, observe, observe_cached
 from apps.pools.ownership import Owners, owners_of
@@ -278,6 +279,7 @@ def _report(
     targets = selectors.replica_targets(pool)
     external = spec.autoscaling.mode == "external"
     variants: list[VariantState] = []
+    tried = on_trial(observed.live)
     for variant in spec.variants:
         live = deployments.get(variant.name)
         wanted = selectors.pods_wanted(variant, targets.get(variant.name))
@@ -286,7 +288,13 @@ def _report(
             wanted = int(live["spec"].get("replicas", 1))
         variants.append(
             variant_state(
-                variant.name, variant.accelerator, variant.accelerators_per_replica, wanted, live, observed.pods
+                variant.name,
+                variant.accelerator,
+                variant.accelerators_per_replica,
+                wanted,
+                live,
+                observed.pods,
+                on_trial=tried.get(variant.name, 0),
             )
         )
     health = health_of(variants, deployments, observed.picker(), observed.pods)

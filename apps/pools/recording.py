@@ -205,8 +205,9 @@ def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, 
     if report.variants is not None:
         status["variants"] = [variant.to_json() for variant in report.variants]
         status["replicas"] = {
-            name: sum(getattr(variant, name) for variant in report.variants)
-            for name in ("desired", "ready", "starting")
+            "desired": sum(variant.wanted for variant in report.variants),
+            "ready": sum(variant.ready for variant in report.variants),
+            "starting": sum(variant.starting for variant in report.variants),
         }
         status["endpoint"] = report.endpoint
     if report.rollout is not None:

@@ -30,7 +30,8 @@ class Sync:
 @dataclass(frozen=True)
 class VariantState:
     """Replicas of one variant. `starting`: neither ready nor going; `updated`: of the newest spec. `accelerators`: of
-    one replica, which may be a group of pods."""
+    one replica, which may be a group of pods. `on_trial`: how many are to stand beside the `desired` ones (a canary);
+    they serve, and count among those that are ready or starting."""
 
     name: str
     accelerator: str
@@ -40,16 +41,23 @@ class VariantState:
     starting: int
     updated: int
     settled: bool
+    on_trial: int = 0
+
+    @property
+    def wanted(self) -> int:
+        """All that are to be there, with those on trial."""
+        return self.desired + self.on_trial
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "accelerator": self.accelerator,
             "accelerators": self.accelerators,
-            "desired": self.desired,
+            "desired": self.wanted,
             "ready": self.ready,
             "starting": self.starting,
             "updated": self.updated,
+            **({"onTrial": self.on_trial} if self.on_trial else {}),
         }
 
 
@@ -77,7 +85,14 @@ class Health:
 
 
 def variant_state(
-    name: str, accelerator: str, accelerators: int, desired: int, live: Deployment | None, pods: Iterable[Replica]
+    name: str,
+    accelerator: str,
+    accelerators: int,
+    desired: int,
+    live: Deployment | None,
+    pods: Iterable[Replica],
+    *,
+    on_trial: int = 0,
 ) -> VariantState:
     """Count the replicas of one variant. It is settled when its Deployment says that the newest spec is rolled out."""
     mine = [pod for pod in pods if pod.variant == name and pod.component == COMPONENT_ENGINE]
@@ -92,6 +107,7 @@ def variant_state(
         starting=starting,
         updated=int(status.get("updatedReplicas") or 0),
         settled=live is not None and rolled_out(live, desired),
+        on_trial=on_trial,
     )
 
 
@@ -121,7 +137,7 @@ def health_of(
     """
     if not deployments:
         return Health("Missing", "NothingDeployed", "nothing of the pool is in the cluster yet")
-    counted = f"{sum(v.ready for v in variants)} of {sum(v.desired for v in variants)} replicas ready"
+    counted = f"{sum(v.ready for v in variants)} of {sum(v.wanted for v in variants)} replicas ready"
     # a Job that fetches weights is told of by a condition of its own
     mine = [pod for pod in pods if pod.component not in (COMPONENT_PICKER, COMPONENT_WEIGHTS)]
     engines = _engines(variants, deployments, mine, counted)
@@ -154,10 +170,12 @@ def _engines(
         rolling = first.ready >= first.desired and first.updated < first.desired
         reason = "RollingOut" if rolling else "ReplicasStarting" if first.ready < first.desired else "ReplicasStopping"
         return Health("Progressing", reason, f"{counted}; variant {first.name} has {first.updated} of the newest spec")
-    desired = sum(v.desired for v in variants)
-    if desired == 0:
+    wanted, ready = sum(v.wanted for v in variants), sum(v.ready for v in variants)
+    if wanted == 0:
         return Health("Suspended", "ScaledToZero", "every variant is scaled to zero: requests find no replica")
-    return Health("Healthy", "AllReplicasReady", ready_sentence(desired))
+    if ready < wanted and any(v.on_trial for v in variants):
+        return Health("Healthy", "AllReplicasReady", f"{counted}; the one on trial is on its way")
+    return Health("Healthy", "AllReplicasReady", ready_sentence(wanted))
 
 
 def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str) -> Health:

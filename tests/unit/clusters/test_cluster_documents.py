@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from apps.clusters.errors import (
     Throttled,
     error_of,
 )
+from apps.clusters.kube import Credentials, Kube
 from apps.core.domain import refusals
 
 
@@ -169,3 +171,9 @@ def test_a_retry_after_that_is_no_number_is_a_second() -> None:
     error = error_of(Answer(429, {}, retry_after="Wed, 21 Oct"))
     assert isinstance(error, Throttled)
     assert error.retry_after == 1.0
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_said_without_a_full_stop_for_whoever_quotes_it(tmp_path: Path) -> None:
+    with pytest.raises(BadCredentials) as refused:
+        Kube(Credentials(kubeconfig=str(tmp_path / "none")))
+    assert str(refused.value).endswith("No configuration found")

@@ -194,6 +194,23 @@ def health(live: Any, pods: list[Any], *, desired: int = 2, picker: Any = None) 
     return health_of([state], {"h200": live} if live else {}, picker, pods)
 
 
+def test_a_canary_counts_among_the_desired_replicas_as_it_does_among_the_ready_ones() -> None:
+    ready, starting = pod("a", **READY), pod("b", phase="Running")
+    live = deployment(1, updated=1, available=1)
+
+    def with_canary(*pods: Any) -> tuple[Health, dict[str, Any]]:
+        state = variant_state("h200", "nvidia-h200", 1, 1, live, pods, on_trial=1)
+        return health_of([state], {"h200": live}, None, pods), state.to_json()
+
+    both, row = with_canary(ready, ready)
+    assert (row["desired"], row["ready"], row["onTrial"]) == (2, 2, 1)
+    assert (both.state, both.message) == ("Healthy", "all 2 replicas are ready")
+    one, row = with_canary(ready, starting)
+    assert (row["desired"], row["ready"], row["starting"]) == (2, 1, 1)
+    assert one.state == "Healthy", "the replicas that are declared serve"
+    assert one.message == "1 of 2 replicas ready; the one on trial is on its way"
+
+
 def test_health_follows_what_deployments_and_pods_say() -> None:
     ready, starting = pod("a", **READY), pod("b", phase="Running")
     assert health(None, []).state == "Missing"

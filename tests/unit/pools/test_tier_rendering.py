@@ -19,6 +19,7 @@ from apps.pools.domain.manifests import COMPONENT, VARIANT, Inputs, Manifest, Pl
 from apps.pools.domain.parts import transfer_args
 from apps.pools.domain.paths import render
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.canary import on_trial
 from apps.pools.domain.tiers.plan import Tier, TierPlan
 from tests.support.proof import command_faults, faults
 from tests.unit.pools.rendering import ACCELERATORS, EVERYTHING, MODEL, POOL, by_name, inputs_of, spec_of, variant
@@ -171,6 +172,8 @@ def test_the_canary_is_one_more_replica_and_the_others_stay_as_they_are() -> Non
     assert own == plain["Deployment/chat-h200"]
     canary = tried["Deployment/chat-h200-canary"]
     assert canary["spec"]["replicas"] == 1
+    assert on_trial(tried.values()) == {"h200": 1}
+    assert on_trial(plain.values()) == {}
     assert VARIANT not in canary["metadata"]["labels"]
     assert canary["metadata"]["labels"][COMPONENT] == "engine-canary"
     labels = canary["spec"]["template"]["metadata"]["labels"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,16 @@ def with_canary(context: Context, render: Callable[[Context], tuple[Manifest, ..
     names = {address(obj) for obj in objects}
     beside = [obj for obj in tried if address(obj) not in names]
     return (*objects, *beside, _canary(found, canary_name(context.pool.name, plan.canary)))
+
+
+def on_trial(objects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Replicas of canaries among a pool's objects, by the variant beside which they stand."""
+    found: dict[str, int] = {}
+    for obj in objects:
+        if (obj["metadata"].get("labels") or {}).get(COMPONENT) == COMPONENT_CANARY:
+            variant = obj["spec"]["template"]["metadata"]["labels"][VARIANT]
+            found[variant] = found.get(variant, 0) + int(obj["spec"].get("replicas", 1))
+    return found
 
 
 def address(obj: Manifest) -> tuple[str, str]:
