@@ -97,6 +97,9 @@ def propose(
     return found
 
 
+_ROLES = "to keep prefill and decode apart declare path pd-disaggregation with a variant of each role"
+
+
 def command_line(container: Mapping[str, Any]) -> list[str] | None:
     """What follows `vllm serve` in a container's command and args, None where it runs no vLLM."""
     words = [str(word) for word in [*(container.get("command") or []), *(container.get("args") or [])]]
@@ -154,7 +157,7 @@ def _of_deployment(obj: Mapping[str, Any], container: Mapping[str, Any], around:
         notes.append(f"{scaler.kind} {scaler.name} scales it: autoscaling.mode is external, so that it goes on")
     role = labels.get("llm-d.ai/role", "both")
     if role not in ("both", "prefill-decode"):
-        notes.append(f"it has the role {role}: no well-lit path of this version has roles, so the pool would do both")
+        notes.append(f"it has the role {role}, and is proposed as a pool that does both: {_ROLES}")
     if not any(all(labels.get(k) == v for k, v in selector.items()) for selector in around.selectors if selector):
         document["spec"]["routing"] = {"picker": False}
     _rollout(spec, container, document)
@@ -206,7 +209,7 @@ def _of_service(obj: Mapping[str, Any], around: Surroundings) -> Proposal:
     replicas = int(spec.get("replicas") or 1)
     document["spec"]["variants"][0]["replicas"] = {"min": replicas, "max": max(1, replicas)}
     if spec.get("prefill"):
-        notes.append("it has a prefill workload: no well-lit path of this version has roles, so it is not carried over")
+        notes.append(f"its prefill workload is not carried over, so the pool would do both: {_ROLES}")
     if spec.get("baseRefs"):
         notes.append(
             "it inherits from baseRefs, which only KServe's controller resolves: check image, args and resources"

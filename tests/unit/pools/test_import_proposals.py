@@ -148,7 +148,7 @@ def test_an_llm_d_release_behind_an_inference_pool_keeps_its_picker() -> None:
     pool = found.documents[-1]
     assert (found.via, found.adopts, "routing" in pool["spec"]) == ("llm-d", (), False)
     assert "annotations" not in pool["metadata"]
-    assert any("role decode" in note for note in found.notes)
+    assert any("role decode" in note and "path pd-disaggregation" in note for note in found.notes)
     PoolSpec.from_document(pool["spec"])
 
 
