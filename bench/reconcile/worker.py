@@ -61,7 +61,7 @@ def main() -> None:
     while not stop.is_set():
         stop.wait(0.2)
         memory = next(line for line in Path("/proc/self/smaps_rollup").read_text().splitlines() if line[:4] == "Pss:")
-        state = {"calls": dict(counts), "pssMib": int(memory.split()[1]) / 1024, "cpuS": time.process_time()}
+        state = {"calls": dict(counts), "pssMib": int(memory.split()[1]) / 1024}
         partial = out.with_suffix(".partial")
         partial.write_text(json.dumps(state))
         partial.rename(out)
