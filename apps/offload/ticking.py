@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,16 +19,18 @@ from apps.core import clock
 from apps.core.domain.refusals import Refusal
 from apps.core.locks import advisory
 from apps.offload import services
+from apps.offload.bandwidths import bandwidths_of
 from apps.offload.domain.admission import uses_of
 from apps.offload.domain.decide import decide
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.store import Fault, StorePage, fault_of
-from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, Window
+from apps.offload.domain.types import Configuration, Decision, Placed, Policy, Signals, State
 from apps.offload.engines import Publishers, find_publishers
-from apps.offload.models import PoolState, Probe, ReuseState
+from apps.offload.models import PoolState, ReuseState
 from apps.offload.nodes import find_nodes
 from apps.offload.policies import policy_of, serving_variant
 from apps.offload.stores import find_stores
+from apps.offload.windows import windows_of
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.budget import NodeMemory, slept_bytes
 from apps.pools.domain.tiers.plan import TierPlan, plan_of
@@ -36,9 +38,8 @@ from apps.pools.models import Pool, Rollout
 from apps.pools.selectors import spec_of, tier_plan
 from apps.telemetry.domain.signals import Signals as Row
 from apps.telemetry.selectors import recent, signals_of
-from apps.telemetry.services import totals_of
 
-__all__ = ["BLIND_AFTER", "Entry", "bandwidths_of", "entry_of", "run_tick"]
+__all__ = ["BLIND_AFTER", "Entry", "entry_of", "run_tick"]
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,6 @@ _FADE_SECONDS = 3600.0
 BLIND_AFTER = timedelta(seconds=60)
 # engines that have told nothing for so long tell nothing
 _SILENT_AFTER = 300.0
-_CONTROL_SECONDS = 900.0
-# counters of a tier are believed from so many bytes on
-_LEAST_BYTES = 64 * 2**20
-# a copy to pinned host memory over PCIe 4 x16, until it is measured
-_ASSUMED_HOST = Bandwidth(load=20e9, store=20e9, source="assumed")
 _COUNTS = ("device_hits", "wanted", "requests")
 
 
@@ -83,19 +79,19 @@ def run_tick() -> int | None:
         pools = list(Pool.objects.living().filter(spec__offload__mode__in=_MODES).order_by("uid"))
         # whose tiers nobody decides on, and whose volume is watched all the same
         fixed = list(Pool.objects.living().filter(spec__offload__mode="fixed").order_by("uid"))
-        fixed = [pool for pool in fixed if tier_plan_of(pool).tier("filesystem") is not None]
+        fixed = [pool for pool in fixed if _standing(pool).tier("filesystem") is not None]
         services.forget_conditions([*pools, *fixed])
         stores = find_stores([*pools, *fixed]) if pools or fixed else {}
         for pool in fixed:
             store = stores.get(pool.uid)
-            services.record_volume(pool, _faults(tier_plan_of(pool), store), store)
+            services.record_volume(pool, _faults(_standing(pool), store), store)
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
         nodes = find_nodes(pools)
         entries = []
         for pool in pools:
-            services_asked(pool)
+            _probe(pool)
             entries.append(entry_of(pool, publishers.get(pool.uid), now, stores.get(pool.uid), nodes.get(pool.uid, ())))
         decisions = [decide(e.policy, e.signals, e.state, now.timestamp()) for e in entries]
         outcomes = {e.pool.uid: _act(e, d) for e, d in zip(entries, decisions, strict=True)}
@@ -103,12 +99,12 @@ def run_tick() -> int | None:
         return len(entries)
 
 
-def tier_plan_of(pool: Pool) -> TierPlan:
+def _standing(pool: Pool) -> TierPlan:
     """What a pool's engines are to have, by its declaration and what was decided."""
     return plan_of(spec_of(pool).offload, tier_plan(pool))
 
 
-def services_asked(pool: Pool) -> None:
+def _probe(pool: Pool) -> None:
     """A volume that nobody has measured yet is measured."""
     try:
         services.ask_for_probe(pool=pool)
@@ -152,7 +148,7 @@ def entry_of(
     plan = plan_of(spec.offload, tier_plan(pool))
     policy = _policy(pool, spec, facts, nodes)
     rolling = Rollout.objects.filter(pool_id=pool.uid, state__in=("Progressing", "Paused", "Stopped")).exists()
-    control, canary, baseline = _windows(pool, publishers, state, plan, before, rolling, now)
+    control, canary, baseline = windows_of(pool, publishers, state, plan, before, rolling, now)
     sketches = reuse.sketches if reuse is not None else {}
     events = reuse.window if reuse is not None else 0.0
     ready = len(publishers.ready) if publishers is not None and publishers.ready is not None else 0
@@ -286,130 +282,3 @@ def _blind(reuse: ReuseState | None, publishers: Publishers | None, fresh: Seque
             "are frozen, or do not get here any more (ports 5557, 5558)."
         )
     return ""
-
-
-# --- bandwidth -------------------------------------------------------------------------------------------------------
-
-
-def bandwidths_of(pool: Pool, spec: PoolSpec, now: datetime) -> dict[str, Bandwidth]:
-    """Of declared tiers: from the engines' counters of the last hour, else from a probe, else (host memory) assumed."""
-    rows = signals_of(pool.uid, start=now - timedelta(hours=1), end=now, step=60.0, columns=("counts",))
-    sums: dict[str, float] = {}
-    newest: dict[str, float] = {}
-    for row in rows:
-        for name, value in row.counts.items():
-            if name.startswith(("offload_", "tier_")) and value > 0:
-                sums[name] = sums.get(name, 0.0) + value
-                newest[name] = row.at
-    probes = {probe.kind: probe for probe in Probe.objects.filter(pool=pool.uid)}
-    found: dict[str, Bandwidth] = {}
-    for tier in spec.offload.tiers:
-        measured = _measured(tier.kind, sums, newest, now.timestamp())
-        if measured is not None:
-            found[tier.kind] = measured
-        elif (probe := probes.get(tier.kind)) is not None and probe.result.get("load"):
-            age = (now - (probe.finished_at or probe.asked_at)).total_seconds()
-            found[tier.kind] = Bandwidth(
-                probe.result["load"], probe.result["store"], probe.result.get("latency", 0.005), "probe", age
-            )
-        elif tier.kind == "host":
-            found[tier.kind] = _ASSUMED_HOST
-    return found
-
-
-def _measured(kind: str, sums: Mapping[str, float], newest: Mapping[str, float], now: float) -> Bandwidth | None:
-    if kind == "host":
-        names = ("offload_load_bytes", "offload_load_seconds", "offload_store_bytes", "offload_store_seconds")
-    else:
-        mark = {"filesystem": "fs", "object": "obj", "peer": "p2p"}[kind]
-        tier = next((n.split(":", 1)[1] for n in sums if n.startswith("tier_read_bytes:") and n.endswith(mark)), None)
-        if tier is None:
-            return None
-        names = tuple(f"tier_{n}:{tier}" for n in ("read_bytes", "read_seconds", "write_bytes", "write_seconds"))  # type: ignore[assignment]
-    loaded, loading, stored, storing = (sums.get(name, 0.0) for name in names)
-    if loaded < _LEAST_BYTES or loading <= 0:
-        return None
-    store = stored / storing if stored >= _LEAST_BYTES and storing > 0 else loaded / loading
-    return Bandwidth(loaded / loading, store, source="measured", age=now - newest[names[0]])
-
-
-# --- what the canary and the others did ------------------------------------------------------------------------------
-
-
-def _windows(
-    pool: Pool,
-    publishers: Publishers | None,
-    state: State,
-    plan: TierPlan,
-    before: PoolState | None,
-    rolling: bool,
-    now: datetime,
-) -> tuple[Window | None, Window | None, dict[str, Any]]:
-    """What the others (or the pool before) and what the canary (or the pool since) did; and the totals to compare
-    with."""
-    baseline = dict(before.baseline) if before is not None else {}
-    if plan.canary is not None:
-        ready = dict(publishers.ready or {}) if publishers is not None else {}
-        named = publishers.canary if publishers is not None else ()
-        if not any(name in ready for name in named):
-            return None, None, {}
-        totals = {uid: found.reading.counters for uid, found in totals_of(ready.values()).items()}
-        held = baseline.get("totals")
-        if held and state.warm_at is not None and baseline["at"] < state.warm_at:
-            # what was done while the tiers were filling is left out
-            held = None
-        if not held:
-            return None, None, {"at": now.timestamp(), "totals": {uid: _kept(c) for uid, c in totals.items()}}
-        seconds = now.timestamp() - baseline["at"]
-        with_ = [uid for name, uid in ready.items() if name in named]
-        canary = _window([(totals[u], held.get(u, {})) for u in with_ if u in totals], seconds)
-        control = _window([(c, held[u]) for u, c in totals.items() if u not in with_ and u in held], seconds)
-        return control, canary, baseline
-    since = (state.warm_at or state.ready_at) if state.phase == "watching" else None
-    start = now - timedelta(seconds=_CONTROL_SECONDS)
-    rows = signals_of(pool.uid, start=start, end=now, step=10.0, columns=("counts",))
-    sums: dict[str, float] = {}
-    for row in rows:
-        if since is None or row.at > since:
-            for name, value in row.counts.items():
-                sums[name] = sums.get(name, 0.0) + value
-    window = _window([(sums, {})], sum(row.seconds for row in rows)) if sums else None
-    if state.phase == "watching":
-        return None, None if rolling else window, {}
-    return window, None, {}
-
-
-_KEPT = (
-    "prompt_tokens", "source_computed", "source_device", "source_host", "source_disk", "source_p2p", "source_external",
-    "offload_load_seconds", "requests", "ttft_sum", "errors",
-)  # fmt: skip
-
-
-def _kept(counters: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in counters.items() if name in _KEPT or name.startswith("tier_read_seconds:")}
-
-
-def _window(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], seconds: float) -> Window | None:
-    """Sums of what counters grew by; None without any."""
-    if not pairs:
-        return None
-    grown: dict[str, float] = {}
-    for now, before in pairs:
-        for name, value in _kept(now).items():
-            grown[name] = grown.get(name, 0.0) + max(0.0, value - before.get(name, 0.0))
-    loaded = sum(grown.get(name, 0.0) for name in ("source_host", "source_disk", "source_p2p", "source_external"))
-    prompt = grown.get("prompt_tokens", 0.0)
-    device = grown.get("source_device", 0.0)
-    waits = grown.get("offload_load_seconds", 0.0)
-    waits += sum(value for name, value in grown.items() if name.startswith("tier_read_seconds:"))
-    return Window(
-        seconds=seconds,
-        prompt=prompt,
-        computed=grown.get("source_computed", max(0.0, prompt - device - loaded)),
-        device=device,
-        loaded=loaded,
-        load_seconds=waits,
-        requests=grown.get("requests", 0.0),
-        ttft_sum=grown.get("ttft_sum", 0.0),
-        errors=grown.get("errors", 0.0),
-    )

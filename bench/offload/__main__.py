@@ -1,7 +1,8 @@
 """Offload: `auto` against the best fixed tiers found by trying all, and against what others do.
 
     make bench NAME=offload                       two unseen traces and one seen, one routing, three bandwidths
-    make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths
+    make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths (ten minutes on two cores)
+    make bench NAME=offload ARGS="--full --routing random"      half of that
 
 Four replicas of an 8B model on H200s (128 KiB of KV a token), a trace of 512-token blocks played over and over with
 fresh blocks for `--hours`. Benefit: seconds of a replica saved, a load counted as if the replica waited for it, minus
@@ -11,9 +12,9 @@ as it stands; it begins with nothing, as everybody does who declares a pool, the
 What tiers truly bring is told by exact LRU distances and by service times of an engine (`service.py`: measured, or the
 physics fitted to it), not by the policy's formulas; one case is played by the simulator event by event beside it.
 
-A pool is judged over its first day (`--hours`), canary and restarts charged; three days are told beside it. The policy
-was mended and its constants were chosen while looking at the traces `SEEN`; those of `unseen.py` are drawn by a written
-process and were not looked at before, and what `auto` does on them alone is told apart. `ok`, on all of them:
+A pool is judged over its first day (`--hours`), canary and restarts charged. The policy was mended and its constants
+were chosen while looking at the traces `SEEN`; those of `unseen.py` are drawn by a written process and were not looked
+at before, and what `auto` does on them alone is told apart. `ok`, on all of them:
 
 * where it can be had, `auto` has 90 % of the best fixed benefit in each case, and in all of them together (sums). It
   can be had where 90 % are left to one who knows the best tiers at once and does no more than what is prescribed: start
@@ -64,7 +65,6 @@ _TTLS = (120, 600, 1200, None)
 LIMIT_POINTS, LIMIT_SHARE, LIMIT_LOSS, LIMIT_BLOCKS = 2.0, 0.9, 0.01, 100_000
 # seconds of a replica that the promise itself prescribes: a canary starts, then every replica begins anew
 RESTARTS = STARTUP * (1 + REPLICAS)
-LATER_HOURS = 72.0
 # of the truth against the simulator, of the work
 LIMIT_APART = 0.03
 SEEN: dict[str, Callable[[], list[Request]]] = {
@@ -97,8 +97,6 @@ class Row:
     best_is: Configuration
     auto: float
     charged: float
-    later: float
-    """The share of the best over `LATER_HOURS`."""
     once_loss: float
     """Against no tier, of the work of one pass that begins with nothing."""
     moves: str
@@ -149,7 +147,7 @@ def main() -> None:
     # the reference data is looked for here: a worker that leaves would be an error
     shared("traces", "mooncake")
     bandwidths = BANDWIDTHS if options.full else (2.0, 5.0, 50.0)
-    routings = ("prefix", "random") if options.full else ("prefix",)
+    routings = ("prefix", "random") if options.full and options.routing is None else (options.routing or "prefix",)
     one = partial(of_trace, routings=routings, bandwidths=bandwidths, hours=options.hours)
     with ProcessPoolExecutor(min(os.cpu_count() or 1, len(names), 4)) as workers:
         told = dict(zip(names, workers.map(one, names), strict=True))
@@ -181,7 +179,6 @@ def main() -> None:
         "behind_of_work_max_elsewhere": max((row.behind for row in rows if not row.possible), default=0.0),
         "auto_worst_loss_of_work": max(row.loss for row in rows),
         "auto_worst_loss_of_work_one_span": max(row.once_loss for row in rows),
-        f"auto_share_of_best_fixed_min_{LATER_HOURS:.0f}_hours": min((row.later for row in gainful), default=1.0),
         "truth_apart_from_simulator_of_work": apart,
         "collector_blocks_per_s": blocks_s,
         "hours": options.hours,
@@ -226,6 +223,7 @@ def apart_from_simulator() -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=offload")
     parser.add_argument("--full", action="store_true", help="all traces, routings and bandwidths")
+    parser.add_argument("--routing", choices=("prefix", "random"), help="one routing alone: half of the time of --full")
     parser.add_argument("--hours", type=float, default=24.0, help="how long a trace is played over and over")
     return parser.parse_args()
 
@@ -267,14 +265,12 @@ def compare(name: str, requests: list[Request], routing: str, bandwidths: Sequen
             truth = Truth(hits, policy, known)
             best, best_is = _best(truth, policy)
             lived = live(seen, truth, policy, passes)
-            later = max(passes, int(LATER_HOURS * 3600 / played.seconds))
-            after = live(seen, truth, policy, later).benefit
             once = live(seen, truth, policy, 1).benefit
             # a fixed configuration is there from the beginning: no restart, no canary
             rows.append(
                 Row(
                     name, routing, tiers, bandwidth, truth.work * passes, best * passes, best_is, lived.benefit,
-                    lived.charged, after / (best * later) if best > 0 else 1.0, max(0.0, -once) / truth.work,
+                    lived.charged, max(0.0, -once) / truth.work,
                     ", ".join(d.verb for d in lived.moves) or "none",
                     {peer: value * passes for peer, value in _peers(requests, played, truth, declared).items()},
                 )

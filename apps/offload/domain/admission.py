@@ -1,4 +1,10 @@
-"""Which classes of blocks are worth a place in a tier: adapters, tenants, and how deep in a prompt they lie."""
+"""Which classes of blocks are worth a place in a tier: adapters, tenants, and how deep in a prompt they lie.
+
+It ends in advice, since no engine can be told: vLLM 0.32 and 0.33 admit by whole chunks (which is how a shortest prefix
+is rendered), by prompt or generated (`offload_prompt_only`), and, where host memory is the only tier, by how often a
+block was looked for (`store_threshold`; TieringOffloadingSpec refuses it). They have no rule by adapter, tenant or
+depth.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +46,13 @@ def uses_of(sketches: Mapping[str, Sketch]) -> dict[str, ClassUse]:
 
 
 def advice(classes: Mapping[str, ClassUse], stored: float) -> tuple[str, ...]:
-    """Of classes that fill tiers and do not come back; vLLM admits all alike, so that it is for people to act on."""
+    """Of classes that fill tiers and do not come back, for people to act on."""
     found = []
     for name, use in sorted(classes.items(), key=lambda item: -item[1].stored):
         if stored > 0 and use.stored >= _LEAST_STORED * stored and use.again < _LEAST_AGAIN * use.stored:
             share, again = 100 * use.stored / stored, 100 * use.again / use.stored
             found.append(
-                f"{share:.0f} % of what is stored is {name}, and {again:.1f} % of that is wanted again: a pool of its "
-                "own, without tiers, would leave the room to others."
+                f"{share:.0f} % of what is stored is {name}, and {again:.1f} % of that is wanted again: vLLM admits "
+                "all classes alike, so a pool of its own, without tiers, would leave the room to others."
             )
     return tuple(found[:_MOST])
