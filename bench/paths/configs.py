@@ -21,16 +21,20 @@ def document(version: str, plugins: list[dict[str, Any]], profile: list[tuple[st
     }
 
 
-LOAD = [("queue-scorer", 2), ("kv-cache-utilization-scorer", 2)]
-_LOAD = [{"type": name} for name, _ in LOAD]
+_LOAD = [{"type": "queue-scorer"}, {"type": "kv-cache-utilization-scorer"}]
+
+
+def load(queue: float = 2, kv: float = 2) -> list[tuple[str, float]]:
+    """A profile's scorers of load."""
+    return [("queue-scorer", queue), ("kv-cache-utilization-scorer", kv)]
 
 
 def random_choice() -> dict[str, Any]:
     return document(OLD, [{"type": "random-picker"}], [("random-picker", 1)])
 
 
-def load_aware() -> dict[str, Any]:
-    return document(OLD, _LOAD, LOAD)
+def load_aware(queue: float = 2, kv: float = 2) -> dict[str, Any]:
+    return document(OLD, _LOAD, load(queue, kv))
 
 
 def approximate(
@@ -48,19 +52,14 @@ def approximate(
         parameters["maxPrefixBlocksToMatch"] = most
     scorer = {"type": "prefix-cache-scorer", "parameters": parameters}
     queue, kv, prefix = weights
-    return document(
-        OLD,
-        [*_LOAD, scorer],
-        [("queue-scorer", queue), ("kv-cache-utilization-scorer", kv), ("prefix-cache-scorer", prefix)],
-    )
+    return document(OLD, [*_LOAD, scorer], [*load(queue, kv), ("prefix-cache-scorer", prefix)])
 
 
 def precise(weights: tuple[float, float, float] = (2, 2, 3)) -> dict[str, Any]:
     parameters = {"tokenProcessorConfig": {"blockSize": BLOCK}, "kvEventsConfig": EVENTS}
     scorer = {"type": "precise-prefix-cache-scorer", "parameters": parameters}
     queue, kv, prefix = weights
-    profile = [("queue-scorer", queue), ("kv-cache-utilization-scorer", kv), ("precise-prefix-cache-scorer", prefix)]
-    return document(OLD, [*_LOAD, scorer], profile)
+    return document(OLD, [*_LOAD, scorer], [*load(queue, kv), ("precise-prefix-cache-scorer", prefix)])
 
 
 def precise_now(*, filtered: bool) -> dict[str, Any]:
@@ -81,7 +80,7 @@ def precise_now(*, filtered: bool) -> dict[str, Any]:
         ]
         return document(NEW, plugins, [("prefix-cache-affinity-filter", 1), ("token-load-scorer", 1)])
     plugins += [*_LOAD, {"type": "prefix-cache-scorer", "parameters": source}]
-    return document(NEW, plugins, [*LOAD, ("prefix-cache-scorer", 3)])
+    return document(NEW, plugins, [*load(), ("prefix-cache-scorer", 3)])
 
 
 def no_hit_lru() -> dict[str, Any]:
@@ -93,8 +92,7 @@ def no_hit_lru() -> dict[str, Any]:
 
 def load_and_prefix(queue: float, kv: float, prefix: float) -> dict[str, Any]:
     scorer = {"type": "prefix-cache-scorer", "parameters": {"blockSizeTokens": BLOCK}}
-    profile = [("queue-scorer", queue), ("kv-cache-utilization-scorer", kv), ("prefix-cache-scorer", prefix)]
-    return document(OLD, [*_LOAD, scorer], profile)
+    return document(OLD, [*_LOAD, scorer], [*load(queue, kv), ("prefix-cache-scorer", prefix)])
 
 
 def predicted_latency() -> dict[str, Any]:
@@ -117,4 +115,4 @@ def tiers(*, cpu_blocks: int) -> dict[str, Any]:
     gpu = {"type": "prefix-cache-scorer", "name": "gpu-prefix-cache-scorer", "parameters": {"blockSizeTokens": BLOCK}}
     cpu = {"type": "prefix-cache-scorer", "name": "cpu-prefix-cache-scorer", "parameters": {
         "blockSizeTokens": BLOCK, "autoTune": False, "lruCapacityPerServer": cpu_blocks}}  # fmt: skip
-    return document(OLD, [*_LOAD, gpu, cpu], [*LOAD, (gpu["name"], 1), (cpu["name"], 1)])  # type: ignore[list-item]
+    return document(OLD, [*_LOAD, gpu, cpu], [*load(), (gpu["name"], 1), (cpu["name"], 1)])  # type: ignore[list-item]

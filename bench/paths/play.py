@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from apps.physics.catalogue import ModelSize, frontend, step_time_for
 from apps.physics.fleet.fleet import Fleet, FleetVariant, StartUp
-from apps.physics.fleet.picker import PickerRouter
+from apps.physics.fleet.picker import SCRAPE_SECONDS, PickerRouter
 from apps.physics.fleet.types import Arrival, Seen
 from apps.physics.tiers import OffloadConfig
 from apps.physics.types import EngineConfig
-from bench.paths.workload import BLOCK, Shape, endless
+from bench.paths.workload import BLOCK, Shape, endless, prompts
 
 QWEN = ModelSize(parameters=32.8e9, layers=64, weight_bytes=65.6e9, kv_bytes_per_token=262_144)
 KV_TOKENS = 307_328
@@ -90,6 +90,75 @@ def play(
     return summary(name, [each for each in fleet.seen if each.arrival.time >= skip], skip, waiting, begun)
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage of a ladder came to. tokens_per_second: output over the time until its last answer."""
+
+    rate: float
+    requests: int
+    tokens_per_second: float
+    ttft_p90: float
+    waiting: float
+    hit: float
+
+
+def staged(
+    name: str,
+    document: Mapping[str, Any],
+    shape: Shape,
+    stages: Sequence[tuple[float, float]],
+    *,
+    replicas: int,
+    warm_up: tuple[float, float] | None = None,
+    scrape: float = SCRAPE_SECONDS,
+    kind: FleetVariant | None = None,
+    seed: int = 1,
+) -> tuple[Row, list[Stage]]:
+    """Play (requests/s, seconds) as inference-perf does: each stage's requests as a Poisson process, the next stage
+    when all are answered. The row pools the requests of all stages but the warm-up; its throughput is the stages' mean.
+    scrape: how often the picker reads the replicas' load, seconds."""
+    begun = time.perf_counter()
+    fleet = _fleet(document, replicas, kind, (0.0, 0.0), scrape)
+    chance = np.random.default_rng(seed)
+    asked = prompts(shape, chance)
+    ready, index, start = list(fleet.replicas), 0, 0.0
+    queues: list[float] = []
+    found: list[Stage] = []
+    for rate, seconds in [*([warm_up] if warm_up else []), *stages]:
+        waiting: list[float] = []
+        before, at = len(fleet.seen), start
+        for sent in start + np.cumsum(chance.exponential(1 / rate, int(rate * seconds))):
+            while sent > at:
+                at = _look(fleet, ready, waiting, at)
+            hashes = asked[index % len(asked)]
+            fleet.send(Arrival(index, float(sent), shape.prompt, shape.output, block_hashes=hashes))
+            index += 1
+        mine = fleet.seen[before:]
+        while not all(each.last and each.last <= at for each in mine):
+            at = _look(fleet, ready, waiting, at)
+        end = max(each.last for each in mine)
+        ttft = np.array([each.ttft for each in mine])
+        hit = sum(each.hit_tokens for each in mine) / (len(mine) * shape.prompt)
+        speed = len(mine) * shape.output / (end - start)
+        found.append(Stage(rate, len(mine), speed, float(np.quantile(ttft, 0.9)), float(np.mean(waiting)), hit))
+        queues += waiting if before or not warm_up else []
+        # inference-perf pauses for a second between stages
+        start = end + 1.0
+    skip = found[0].requests if warm_up else 0
+    found = found[1:] if warm_up else found
+    row = summary(name, fleet.seen[skip:], 0.0, queues, begun)
+    return replace(row, tokens_per_second=float(np.mean([each.tokens_per_second for each in found]))), found
+
+
+def _look(fleet: Fleet, ready: Sequence[Any], waiting: list[float], at: float) -> float:
+    """Let everything happen until `at`, note the queues, and say when to look next."""
+    fleet.advance(at)
+    for each in ready:
+        each.engine.advance(at)
+    waiting.append(sum(each.waiting for each in ready) / len(ready))
+    return at + _SAMPLE
+
+
 def closed(
     name: str,
     document: Mapping[str, Any],
@@ -155,10 +224,16 @@ def summary(name: str, seen: Sequence[Seen], start: float, waiting: Sequence[flo
     )
 
 
-def _fleet(document: Mapping[str, Any], replicas: int, kind: FleetVariant | None, slo: tuple[float, float]) -> Fleet:
+def _fleet(
+    document: Mapping[str, Any],
+    replicas: int,
+    kind: FleetVariant | None,
+    slo: tuple[float, float],
+    scrape: float = SCRAPE_SECONDS,
+) -> Fleet:
     precise = "precise" in str(document)
     kind = kind or variant(events=precise)
-    router = PickerRouter(document, random.Random(7), block_tokens=BLOCK, slo=slo)
+    router = PickerRouter(document, random.Random(7), block_tokens=BLOCK, slo=slo, scrape=scrape)
     return Fleet(
         [kind], initial={kind.name: replicas}, chance=np.random.default_rng(7), routing=router, exact=True, hold=1e9
     )

@@ -1,9 +1,4 @@
-"""The traffic of the published experiments: groups that share a prefix, users that ask their own question.
-
-Sources: llm-d's post on precise prefix caching (2025-09-24: 150 groups of 5 users, 6,000-token prefix, 1,200-token
-question, Poisson from 3 to 60 requests/s) and the ladder of rates of its guide's benchmark. The post does not say how
-long answers are: 330 tokens is what 8,730 output tokens/s over the ladder's mean rate come to.
-"""
+"""The traffic of the published experiments: groups that share a prefix, users that ask their own question."""
 
 from __future__ import annotations
 
@@ -18,12 +13,6 @@ from apps.physics.fleet.types import Arrival
 
 BLOCK = 64
 """Tokens of a block: the guide's --block-size."""
-WARM_UP = (15.0, 50.0)
-LADDER = (
-    (3, 20), (10, 20), (15, 20), (20, 38), (22, 34), (25, 30), (30, 25), (35, 21), (40, 38), (43, 36), (46, 33),
-    (49, 30), (52, 29), (55, 27), (57, 26), (60, 25),
-)  # fmt: skip
-"""(requests/s, seconds), after the warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +23,7 @@ class Shape:
     users: int = 5
     prefix: int = 6000
     question: int = 1200
-    output: int = 330
+    output: int = 1000
 
     @property
     def prompt(self) -> int:

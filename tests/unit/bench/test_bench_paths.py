@@ -7,10 +7,10 @@ import pytest
 
 from apps.physics.routing import read_config
 from bench.paths import configs
-from bench.paths.__main__ import SCHEDULINGS
-from bench.paths.play import KV_TOKENS, closed, play, variant
+from bench.paths.play import KV_TOKENS, closed, play, staged, variant
+from bench.paths.published import FIGURES, LADDER, SCHEDULINGS
 from bench.paths.rendering import rendering_ms
-from bench.paths.workload import BLOCK, LADDER, Shape, poisson, prompts, trace
+from bench.paths.workload import BLOCK, Shape, poisson, prompts, trace
 
 SMALL = Shape(groups=24, users=2, prefix=1920, question=256, output=40)
 
@@ -18,6 +18,10 @@ SMALL = Shape(groups=24, users=2, prefix=1920, question=256, output=40)
 def test_the_working_set_is_the_published_share_of_the_caches() -> None:
     assert Shape().working_set / (8 * KV_TOKENS) == pytest.approx(0.73, abs=0.005)
     assert (LADDER[0][0], LADDER[-1][0]) == (3, 60)
+    for told in FIGURES.values():
+        stages = [speed for speed, _ in told.stages]
+        assert len(stages) == len(LADDER)
+        assert sum(stages) / len(stages) == pytest.approx(told.tokens_per_second, rel=1e-3)
 
 
 def test_groups_share_their_prefix_and_nothing_else() -> None:
@@ -62,6 +66,19 @@ def test_knowing_the_caches_beats_chance() -> None:
     assert play("again", SCHEDULINGS["precise"](), arrivals, replicas=4, skip=10.0, kind=kind).ttft_mean == (
         rows["precise"].ttft_mean
     )
+
+
+def test_a_stage_begins_when_the_one_before_it_is_answered() -> None:
+    kind = variant(24_000, max_model_len=4096)
+    row, stages = staged(
+        "load", configs.load_aware(), SMALL, [(400, 0.2), (400, 0.2)], replicas=1, warm_up=(10, 1), kind=kind
+    )
+    assert [each.requests for each in stages] == [80, 80]
+    # both come at once and wait for the same time: nothing of the first is left for the second
+    assert row.ttft_p90 == pytest.approx(stages[0].ttft_p90, rel=0.3)
+    assert stages[1].ttft_p90 == pytest.approx(stages[0].ttft_p90, rel=0.3)
+    assert stages[0].waiting > 0
+    assert row.requests == 160
 
 
 def test_clients_that_wait_for_their_answers() -> None:
