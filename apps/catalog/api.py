@@ -32,6 +32,7 @@ class AcceleratorsView(ApiView):
                                 "memoryBytes": {"type": "integer"},
                                 "price": {"type": ["string", "null"]},
                                 "pricedOn": {"type": ["string", "null"]},
+                                "priceSource": {"type": ["string", "null"]},
                             },
                         },
                     }
@@ -49,6 +50,7 @@ class AcceleratorsView(ApiView):
                 "memoryBytes": a.memory,
                 "price": str(a.price) if a.price else None,
                 "pricedOn": a.priced_on,
+                "priceSource": a.price_source or None,
             }
             for a in accelerators().values()
         ]

@@ -48,7 +48,8 @@ def check_rights(kube: Kube, cluster: Cluster) -> Check:
             return preflight.check_rights([], 1)
         entry, present = owned(), kube.resources()
         kinds = [present[kind] for kind in (entry.resources if entry else ()) if kind in present]
-        asked = preflight.rights([(k.kind, k.group, k.plural) for k in kinds], spec.read_only)
+        beside = [(k.kind, k.group, k.plural) for k in present.values()]
+        asked = preflight.rights([(k.kind, k.group, k.plural) for k in kinds], spec.read_only, beside)
         places: Sequence[str] = spec.namespaces[:MOST_NAMESPACES] or ("",)
         wanted = [(right, place) for right in asked for place in _where(right, places)]
         missing = [Missing(right, place) for right, place in wanted if not _granted(kube, right, place)]

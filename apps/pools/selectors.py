@@ -90,6 +90,7 @@ def model_facts(model: Any) -> ModelFacts:
         adapters=tuple(
             AdapterFacts(row["name"], row["source"], row.get("rank")) for row in spec.get("loraAdapters") or ()
         ),
+        token=(token["name"], token.get("key", "HF_TOKEN")) if (token := spec.get("tokenSecret")) else None,
     )
 
 

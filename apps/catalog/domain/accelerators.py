@@ -33,7 +33,8 @@ class Accelerator:
     for plain CPU; `device_class`: of dynamic resource allocation. `memory`: bytes of one accelerator. `node_selector`:
     labels of the nodes that have it; `topologies`: their topology by accelerators of one pod, where nodes are of that
     shape only. `env`, `args`: what the guides set for its engines. `fabrics`: best first. `sleep`: its engines can
-    sleep. `price`: of one accelerator, None where unknown; `priced_on` says when (`2026-05`).
+    sleep. `price`: of one accelerator, None where unknown; `priced_on` says when (`2026-05`), `price_source` where
+    it was read.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Accelerator:
     fabrics: tuple[str, ...] = ("tcp",)
     sleep: bool = False
     architecture: str = "amd64"
+    price_source: str = ""
 
 
 @functools.cache
@@ -92,6 +94,7 @@ def _read(name: str, row: Mapping[str, Any], family: Mapping[str, Any]) -> Accel
         node_selector=row["nodeSelector"],
         price=parse_price(row["price"]) if row["price"] else None,
         priced_on=row["pricedOn"],
+        price_source=row.get("priceSource", _table()["priceSource"] if row["price"] else ""),
         family=row["family"],
         variant=family["variant"],
         device_class=family["deviceClass"],

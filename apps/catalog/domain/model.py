@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from apps.core.domain.documents import Spec
 
@@ -53,6 +53,14 @@ class Adapter(Spec):
         return known_source(value, ("hf", "pvc"))
 
 
+class TokenSecret(Spec):
+    """The Secret of a pool's namespace whose `key` holds the token that may read gated weights. Only the kubelet reads
+    its value."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=253)] = "HF_TOKEN"
+
+
 class ModelSpec(Spec):
     """One model. `served_name` is what clients name in requests; without it the document's own name."""
 
@@ -62,6 +70,7 @@ class ModelSpec(Spec):
     served_name: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./:-]*$", max_length=200)] | None
     ) = None
+    token_secret: TokenSecret | None = None
     shape: Shape | None = None
     lora_adapters: Annotated[tuple[Adapter, ...], Field(max_length=256)] | None = None
 
@@ -69,6 +78,12 @@ class ModelSpec(Spec):
     @classmethod
     def _known_source(cls, value: str) -> str:
         return known_source(value)
+
+    @model_validator(mode="after")
+    def _token_of_the_hub(self) -> Self:
+        if self.token_secret is not None and not self.source.startswith("hf://"):
+            raise ValueError(f"tokenSecret is for weights of Hugging Face (hf://), and these are at {self.source}")
+        return self
 
     @field_validator("lora_adapters")
     @classmethod

@@ -57,20 +57,46 @@ class Missing:
         return f"{row['verb']} {kind}" + (f" in {self.namespace}" if self.namespace else "")
 
 
-def rights(kinds: Iterable[tuple[str, str, str]], read_only: bool) -> list[Right]:
-    """The rights that Lamplight uses. `kinds`: (kind, group, plural) of what pools may own and the cluster serves."""
+# what is used beside what pools own, where the cluster serves it
+_BESIDE: Mapping[str, tuple[tuple[str, bool, str], ...]] = {
+    "ResourceClaim.resource.k8s.io": (
+        ("list", True, "which accelerators are claimed is not known, and so not their stock"),
+        ("get", False, "standby: shared is refused"),
+        ("create", False, "standby: shared is refused"),
+        ("delete", False, "standby: shared is refused"),
+    ),
+    "ResourceQuota.": (("list", False, "plans do not know the namespace's quotas"),),
+    "LocalQueue.kueue.x-k8s.io": (("list", False, "plans do not know whether a Kueue queue takes pods"),),
+}
+"""(verb, for the whole cluster, what is missing without it)."""
+
+
+def rights(
+    kinds: Iterable[tuple[str, str, str]], read_only: bool, beside: Iterable[tuple[str, str, str]] = ()
+) -> list[Right]:
+    """The rights that Lamplight uses. `kinds`: (kind, group, plural) of what pools may own and the cluster serves;
+    `beside`: of what else it serves."""
     asked: list[Right] = []
+    kinds = list(kinds)
     for kind, group, plural in kinds:
         read = read_only or kind in ("Pod", "ReplicaSet")
         asked += [Right(verb, group, plural) for verb in (_READ if read else _WRITE)]
     if not read_only:
         asked.append(Right("patch", "apps", "deployments", "scale"))
+        if any(kind == "LeaderWorkerSet" for kind, _, _ in kinds):
+            scaled = ("leaderworkerset.x-k8s.io", "leaderworkersets", "scale")
+            asked.append(Right("patch", *scaled, without="pools of path wide-ep are not scaled"))
         asked.append(
             Right("create", "", "namespaces", everywhere=True, without="namespaces must be made by somebody else")
         )
     asked.append(Right("get", "", "pods", "log", without="no logs, and no last words of a container that crashed"))
     asked.append(Right("list", "", "events", without="no events in the object tree"))
-    asked.append(Right("list", "", "nodes", everywhere=True, without="accelerators and their stock are not known"))
+    for resource in ("nodes", "pods"):
+        asked.append(Right("list", "", resource, everywhere=True, without="accelerators and their stock are not known"))
+    for kind, group, plural in beside:
+        for verb, everywhere, without in _BESIDE.get(f"{kind}.{group}", ()):
+            if verb in _READ or not read_only:
+                asked.append(Right(verb, group, plural, everywhere=everywhere, without=without))
     return asked
 
 

@@ -55,7 +55,8 @@ class AdapterFacts:
 class ModelFacts:
     """What rendering needs to know of a Model: `source` with its scheme (hf://, pvc://, oci://, s3://).
 
-    `shape`: of its layers and heads, None where it is not declared.
+    `shape`: of its layers and heads, None where it is not declared. `token`: name and key of the Secret with the
+    token that may read gated weights, None where none is declared.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ModelFacts:
     revision: str | None = None
     shape: Shape | None = None
     adapters: tuple[AdapterFacts, ...] = ()
+    token: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

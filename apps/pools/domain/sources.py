@@ -8,6 +8,18 @@ from typing import Any
 from apps.pools.domain.manifests import ModelFacts, PlanRefused
 
 MODELS_PATH = "/models"
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of a variable
+DEFAULT_SECRET = "llm-d-hf-token"  # noqa: S105 - the name of llm-d's Secret, which need not exist
+
+
+def hub_token(model: ModelFacts) -> dict[str, Any]:
+    """The variable with the token for Hugging Face, by reference. A Secret that the Model declares must be there; the
+    one that llm-d's guides name may."""
+    if model.token is not None:
+        name, key = model.token
+        return {"name": HUB_TOKEN, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+    token = {"name": DEFAULT_SECRET, "key": HUB_TOKEN, "optional": True}
+    return {"name": HUB_TOKEN, "valueFrom": {"secretKeyRef": token}}
 
 
 @dataclass(frozen=True)
@@ -27,11 +39,10 @@ def served_from(model: ModelFacts) -> ServedFrom:
     mount = ({"name": "weights", "mountPath": MODELS_PATH, "readOnly": True},)
     match scheme:
         case "hf":
-            token = {"name": "llm-d-hf-token", "key": "HF_TOKEN", "optional": True}
             return ServedFrom(
                 argument=rest,
                 args=(f"--revision={model.revision}",) if model.revision and model.revision != "main" else (),
-                env=({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": token}},),
+                env=(hub_token(model),),
             )
         case "pvc":
             claim, _, path = rest.partition("/")

@@ -119,7 +119,8 @@ def _engine(spec: PoolSpec, dialect: Dialect | None) -> list[Fault]:
                 Fault(
                     at,
                     f"{variable} looks like a secret, and everybody who may see the pool would read it: put it into a "
-                    "Kubernetes Secret (HF_TOKEN is taken from the Secret llm-d-hf-token of the namespace)",
+                    "Kubernetes Secret (HF_TOKEN is taken from the one that the Model names in tokenSecret, else from "
+                    "llm-d-hf-token, of the namespace)",
                 )
             )
     parsed = parse_args(_engine_version(spec, dialect), ["model", *spec.engine.args])

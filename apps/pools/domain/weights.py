@@ -15,6 +15,7 @@ from apps.pools.domain.manifests import COMPONENT, WORKLOADS, Manifest
 from apps.pools.domain.options.model_cache import COMPONENT_WEIGHTS
 from apps.pools.domain.plan import Plan
 from apps.pools.domain.pods import Replica
+from apps.pools.domain.sources import HUB_TOKEN
 
 __all__ = ["CONDITION", "RETRY_SECONDS", "Fetched", "Weights", "fetched_of", "job_of", "waiting", "weights_of"]
 
@@ -28,7 +29,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         r"GatedRepoError|gated repo|is restricted|40[13] Client Error|Invalid user token|401 Unauthorized",
         "HubRefused",
         "Hugging Face refused to give {what} (no token, or one without access): put a token that may read it into "
-        "Secret llm-d-hf-token, key HF_TOKEN, of namespace {namespace}",
+        "Secret {secret}, key {key}, of namespace {namespace}",
     ),
     (
         r"No space left on device|Disk quota exceeded",
@@ -130,7 +131,7 @@ def weights_of(
     """
     if wanted is None:
         return NOT_KEPT
-    name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
+    name = wanted["metadata"]["name"]
     what = repository_of(wanted)
     if live is None:
         return Weights(False, "FetchStarting", f"{what} is fetched before the first replica starts", name)
@@ -141,12 +142,12 @@ def weights_of(
     newest = max(pods, key=lambda pod: pod.created_at or "", default=None)
     if "Failed" in conditions:
         failed = conditions["Failed"]
-        reason, message = _why(failed, lines, what, namespace)
+        reason, message = _why(failed, lines, wanted)
         at = failed.get("lastTransitionTime")
         return Weights(False, reason, message, name, failed_at=datetime.fromisoformat(at) if at else None)
     tries = int(status.get("failed") or 0)
     if tries:
-        _, why = _why({}, lines, what, namespace)
+        _, why = _why({}, lines, wanted)
         return Weights(False, "Fetching", f"{what} is fetched, attempt {tries + 1}; the last one: {why}", name)
     if newest is not None and newest.reason:
         said = f": {newest.message}" if newest.message else ""
@@ -158,6 +159,13 @@ def repository_of(job: Manifest) -> str:
     """The model that a Job fetches, as its arguments name it."""
     args = job["spec"]["template"]["spec"]["containers"][0]["args"]
     return str(args[1])
+
+
+def _token_of(job: Manifest) -> tuple[str, str]:
+    """Name and key of the Secret that the Job takes its token from."""
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    token = next(row["valueFrom"]["secretKeyRef"] for row in env if row["name"] == HUB_TOKEN)
+    return str(token["name"]), str(token["key"])
 
 
 def waiting(todo: Plan) -> Plan:
@@ -179,7 +187,8 @@ def _there(what: str, job: str, fetched: Fetched | None, known: Mapping[str, Any
     return Weights(True, "Fetched", f"{what}{pinned} is on the volume", job, commit)
 
 
-def _why(failed: Mapping[str, Any], lines: Sequence[str], what: str, namespace: str) -> tuple[str, str]:
+def _why(failed: Mapping[str, Any], lines: Sequence[str], job: Manifest) -> tuple[str, str]:
+    what, namespace = repository_of(job), job["metadata"]["namespace"]
     if failed.get("reason") == "DeadlineExceeded":
         return "FetchTooSlow", f"{what} was not fetched in time: {failed.get('message') or 'the Job ran out of time'}"
     text = "\n".join(lines)
@@ -187,6 +196,7 @@ def _why(failed: Mapping[str, Any], lines: Sequence[str], what: str, namespace: 
     last = next((line for line in reversed(said) if _SAID.search(line)), said[-1] if said else "")[:300]
     for pattern, reason, sentence in _CAUSES:
         if re.search(pattern, text):
-            return reason, sentence.format(what=what, namespace=namespace, last=last)
+            secret, key = _token_of(job)
+            return reason, sentence.format(what=what, namespace=namespace, last=last, secret=secret, key=key)
     end = f'; it last said: "{last}"' if last else ""
     return "FetchFailed", f"{what} could not be fetched{end}"

@@ -2221,6 +2221,22 @@ export interface components {
             shape?: components["schemas"]["ModelShape"] | null;
             /** Source */
             source: string;
+            /** @default null */
+            tokenSecret?: components["schemas"]["ModelTokenSecret"] | null;
+        };
+        /**
+         * TokenSecret
+         * @description The Secret of a pool's namespace whose `key` holds the token that may read gated weights. Only the kubelet reads
+         *     its value.
+         */
+        ModelTokenSecret: {
+            /**
+             * Key
+             * @default HF_TOKEN
+             */
+            key?: string;
+            /** Name */
+            name: string;
         };
         Pool: {
             /** @enum {string} */
@@ -3472,6 +3488,7 @@ export interface operations {
                             name?: string;
                             price?: string | null;
                             pricedOn?: string | null;
+                            priceSource?: string | null;
                             resource?: string | null;
                             title?: string;
                             vendor?: string;
@@ -3483,6 +3500,7 @@ export interface operations {
                             name?: string;
                             price?: string | null;
                             pricedOn?: string | null;
+                            priceSource?: string | null;
                             resource?: string | null;
                             title?: string;
                             vendor?: string;

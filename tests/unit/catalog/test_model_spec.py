@@ -41,6 +41,21 @@ def test_what_is_no_source_is_refused(source: str, sentence: str) -> None:
     assert sentence in refused.value.faults[0].detail
 
 
+def test_a_token_is_named_and_never_held() -> None:
+    source = "hf://meta-llama/Llama-3.1-8B-Instruct"
+    token = ModelSpec.from_document({"source": source, "tokenSecret": {"name": "team-a-hub"}}).token_secret
+    assert token is not None
+    assert (token.name, token.key) == ("team-a-hub", "HF_TOKEN")
+    for wrong, sentence in (
+        ({"source": source, "tokenSecret": "hf_abc"}, ""),
+        ({"source": source, "tokenSecret": {"name": "a", "value": "hf_abc"}}, "value"),
+        ({"source": "s3://bucket/x", "tokenSecret": {"name": "a"}}, "tokenSecret is for weights of Hugging Face"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            ModelSpec.from_document(wrong)
+        assert sentence in str(refused.value.faults)
+
+
 def test_kv_bytes_per_token_of_llama_3_1_8b() -> None:
     shape = {"layers": 32, "kvHeads": 8, "headDim": 128}
     spec = ModelSpec.from_document({"source": "hf://a/b", "shape": shape})
@@ -60,6 +75,7 @@ def test_accelerators_are_known_with_their_resource_and_dated_price() -> None:
     assert accelerator("nvidia-h300") is None
     for known in accelerators().values():
         assert (known.price is None) == (known.priced_on is None), known.name
+        assert (known.price is None) == (known.price_source == ""), known.name
         assert (known.resource is None) == (known.vendor == "cpu"), known.name
         # a resource that several accelerators have says nothing without the label of the product
         shared = [other for other in accelerators().values() if other.resource == known.resource]

@@ -49,6 +49,21 @@ def test_pods_are_read_only_and_a_read_only_cluster_needs_no_write() -> None:
     assert {right.verb for right in rights(KINDS, read_only=True)} == {"get", "list", "watch"}
 
 
+def test_what_is_used_beside_what_pools_own_is_asked_for_where_it_is_served() -> None:
+    claims = ("ResourceClaim", "resource.k8s.io", "resourceclaims")
+    served = [claims, ("ResourceQuota", "", "resourcequotas"), ("LocalQueue", "kueue.x-k8s.io", "localqueues")]
+    groups = [("LeaderWorkerSet", "leaderworkerset.x-k8s.io", "leaderworkersets")]
+    more = set(rights([*KINDS, *groups], False, served)) - set(rights([*KINDS, *groups], False))
+    assert {(right.verb, right.resource, right.everywhere) for right in more} == {
+        ("list", "resourceclaims", True), ("get", "resourceclaims", False), ("create", "resourceclaims", False),
+        ("delete", "resourceclaims", False), ("list", "resourcequotas", False), ("list", "localqueues", False),
+    }  # fmt: skip
+    assert all(right.without for right in more)
+    assert {right.verb for right in rights(KINDS, True, served)} == {"get", "list", "watch"}
+    scale = [right for right in rights([*KINDS, *groups], False) if right.sub == "scale"]
+    assert [right.resource for right in scale] == ["deployments", "leaderworkersets"]
+
+
 def test_missing_rights_are_named_and_weighed() -> None:
     grave = Missing(Right("patch", "apps", "deployments"), "serving")
     light = Missing(Right("get", "", "pods", "log", without="no logs"), "")

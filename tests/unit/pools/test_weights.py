@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,9 @@ FAILED = {
 }
 
 
-def objects() -> list[dict[str, Any]]:
-    spec = PoolSpec.from_document(path_document("optimized-baseline", modelCache={"size": "40Gi"}))
-    return list(render(POOL, spec, model_of(spec), inputs_for(spec), dialect("current")))
+def objects(token: tuple[str, str] | None = None, path: str = "optimized-baseline") -> list[dict[str, Any]]:
+    spec = PoolSpec.from_document(path_document(path, modelCache={"size": "40Gi"}))
+    return list(render(POOL, spec, replace(model_of(spec), token=token), inputs_for(spec), dialect("current")))
 
 
 def fetch(tmp_path: Path, *words: str, **env: str) -> list[str]:
@@ -44,8 +47,14 @@ def fetch(tmp_path: Path, *words: str, **env: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def state(status: dict[str, Any] | None, lines: list[str] = [], pods: list[Replica] = [], **known: str) -> Any:  # noqa: B006
-    wanted = job_of(objects())
+def state(
+    status: dict[str, Any] | None,
+    lines: list[str] = [],  # noqa: B006
+    pods: list[Replica] = [],  # noqa: B006
+    token: tuple[str, str] | None = None,
+    **known: str,
+) -> Any:
+    wanted = job_of(objects(token))
     live = {**wanted, "status": status} if status is not None and wanted is not None else None
     return weights_of(wanted, live, pods, lines, known)
 
@@ -124,3 +133,21 @@ def test_what_is_not_there_yet_says_what_it_waits_for() -> None:
 def test_a_pool_without_a_cache_has_nothing_to_wait_for() -> None:
     found = weights_of(None, None, [], [], {})
     assert (found.ready, found.holds) == (None, False)
+
+
+def test_the_declared_secret_is_whose_token_everything_takes(tmp_path: Path) -> None:
+    """Engines, the Job and the picker's tokenizer; and what a refusal names. Without one, llm-d's, if it is there."""
+
+    def references(rendered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        text = json.dumps(rendered)
+        return [json.loads(found) for found in re.findall(r'"secretKeyRef": (\{[^}]*\})', text)]
+
+    declared = references(objects(("team-a-hub", "token"), "precise-prefix-cache"))
+    assert len(declared) >= 3
+    assert all(row == {"name": "team-a-hub", "key": "token"} for row in declared)
+    assert {json.dumps(row) for row in references(objects())} == {
+        json.dumps({"name": "llm-d-hf-token", "key": "HF_TOKEN", "optional": True})
+    }
+    failed = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+    found = state(failed, fetch(tmp_path, "main", "gated/llama"), token=("team-a-hub", "token"))
+    assert "Secret team-a-hub, key token, of namespace serving" in found.message

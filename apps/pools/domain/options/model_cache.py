@@ -16,6 +16,7 @@ from apps.pools.domain.invariants import Invariant, Question
 from apps.pools.domain.manifests import Manifest, labels_of, object_meta
 from apps.pools.domain.options.option import Option
 from apps.pools.domain.parts import EngineParts
+from apps.pools.domain.sources import hub_token
 from apps.pools.domain.spec import Variant
 
 COMPONENT_WEIGHTS = "weights"
@@ -83,7 +84,6 @@ def _prefetch(context: Context) -> Manifest:
     pool, model, variant = context.pool, context.model, context.spec.variants[0]
     revision = model.revision or "main"
     labels = labels_of(pool, COMPONENT_WEIGHTS)
-    token = {"name": "llm-d-hf-token", "key": "HF_TOKEN", "optional": True}
     wanted = [model.source, *(a.source for a in model.adapters if context.spec.adapters is not None)]
     repositories = [source.removeprefix("hf://") for source in wanted if source.startswith("hf://")]
     container: dict[str, Any] = {
@@ -93,7 +93,7 @@ def _prefetch(context: Context) -> Manifest:
         "args": [revision, *repositories],
         "env": [
             {"name": "HF_HOME", "value": HUB_PATH},
-            {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": token}},
+            hub_token(model),
         ],
         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
         "volumeMounts": [{"name": "weights-cache", "mountPath": HUB_PATH}],

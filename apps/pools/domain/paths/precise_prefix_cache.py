@@ -15,7 +15,7 @@ from apps.pools.domain.path_settings import PrecisePrefix
 from apps.pools.domain.paths.path import BOTH_ROLES, NEEDS_PICKER, ONE_POD, Path
 from apps.pools.domain.picker import PickerParts
 from apps.pools.domain.scheduling import Plugin, Scheduling, Step
-from apps.pools.domain.sources import served_from
+from apps.pools.domain.sources import hub_token, served_from
 from apps.pools.domain.spec import Variant
 
 RENDER_PORT = 8010
@@ -143,8 +143,7 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
 
 def _picker(context: Context) -> PickerParts:
     replicas = context.spec.routing.picker_replicas or 1
-    token = {"name": "llm-d-hf-token", "key": "HF_TOKEN", "optional": True}
-    env = ({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": token}},)
+    env = (hub_token(context.model),)
     if context.dialect.picker_tokenizer == "built-in":
         return PickerParts(env=env, replicas=replicas)
     source = served_from(context.model)
