@@ -17,11 +17,24 @@ from prometheus_client import (
     process_collector,
 )
 
+from apps.catalog.domain.metrics import catalogue
 from apps.catalog.domain.vllm import Metric, metrics
 from apps.embedded.engine.domain.buckets import bounds
 
 # vLLM makes these series when there is something to say
 _SHOWN_WHEN_SEEN = ("vllm:kv_offload_",)
+
+
+class _Absent:
+    """A series that this version does not have: what happens is not counted."""
+
+    def inc(self, amount: float = 1) -> None: ...
+    def dec(self, amount: float = 1) -> None: ...
+    def set(self, value: float) -> None: ...
+    def observe(self, amount: float) -> None: ...
+
+
+_ABSENT = _Absent()
 
 
 class EngineMetrics:
@@ -57,8 +70,12 @@ class EngineMetrics:
                 self._show(metric, family)
 
     def one(self, name: str, **labels: str) -> Any:
-        """The series of family `name` with these labels besides engine and model_name."""
-        family = self._families[name]
+        """The series of family `name` with these labels besides engine and model_name. What only other versions have
+        takes everything and shows nothing. Raises KeyError for a name that no version has."""
+        family = self._families.get(name)
+        if family is None:
+            catalogue()[name]
+            return _ABSENT
         wanted = {label: self._fixed[label] for label in family._labelnames if label in self._fixed}
         return family.labels(**wanted, **labels) if family._labelnames else family
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-TABLE_VERSIONS = ("0.32", "0.33")
+TABLE_VERSIONS = ("0.14", "0.32", "0.33")
 """Versions whose metrics we have."""
 FLAG_VERSIONS = ("0.14", "0.25", "0.32", "0.33")
 """Versions whose options we have, each read from its own parser (tests/vllm/flag_table.py)."""
