@@ -26,9 +26,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from bench.common import shared
-from bench.engine_fidelity.measured import Measurements, load
+from bench.engine_fidelity.measured import Measurements, left, load
 from bench.engine_fidelity.simulated import PARAMETERS, Simulator, simulator_of
-from bench.engine_fidelity.windows import left
 
 KINDS = ("prefill", "poisson", "closed", "replay")
 # name: (prior, its standard deviation, lowest, highest), in the data file's units. The tables' fit for this pair gave

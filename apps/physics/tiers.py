@@ -5,8 +5,9 @@ and from there to the store, whether or not they will be evicted; host memory fo
 no transfer holds. A prompt's chunks behind its device hit are looked up in order, up to the first miss. What the store
 has is first promoted to host memory, which defers the request; then everything is loaded, and the request starts.
 
-How long it takes: each direction is one pipe, transfers follow each other at its bandwidth. Copies cost the accelerator
-nothing.
+How long it takes: each direction is one pipe, transfers follow each other at its bandwidth. The copies cost
+the accelerator nothing here, and next to nothing there (a decode step beside a saturated link lasts 1-5 % longer); what
+the connector does on the CPU for each prompt, some 5 ms, is not modelled.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.physics import catalogue
-from bench.engine_fidelity.measured import ACCELERATOR, MODEL, Measurements, load
+from bench.engine_fidelity.measured import ACCELERATOR, MODEL, SECOND, Measurements, load, load_windows
 from bench.engine_fidelity.simulated import Simulator
 from tests.support.shared import shared_file
 
@@ -39,6 +39,17 @@ def test_tokens_flow_as_they_did_in_a_light_and_a_heavy_window(data, simulator):
         seen = [simulator.poisson(row, seed) for seed in range(draws)]
         assert median(draw["tpot_mean"] for draw in seen) == pytest.approx(row["tpot_mean"], rel=0.15)
         assert median(draw["ttft_p50"] for draw in seen) == pytest.approx(row["ttft_p50"], rel=0.15)
+
+
+def test_requests_that_came_at_known_times_take_what_they_took(simulator):
+    windows = {window.name: window for window in load_windows(SECOND.read_text(encoding="utf-8"))}
+    assert len(windows) == 11
+    for rate in (10, 25, 40):
+        window = windows[f"poisson {rate}/s"]
+        for ours, real in zip(simulator.replay(window), (window.ttft, window.tpot), strict=True):
+            assert np.mean(ours) == pytest.approx(np.mean(real), rel=0.15)
+            assert np.percentile(ours, 50) == pytest.approx(np.percentile(real, 50), rel=0.15)
+            assert np.percentile(ours, 90) == pytest.approx(np.percentile(real, 90), rel=0.25)
 
 
 def test_the_replayed_conversation_has_the_measured_quantiles(data, simulator):
