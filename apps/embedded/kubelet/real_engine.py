@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
+    # its processes talk over sockets that are files, whose path may have 107 characters: the pod's TMPDIR is too long
+    "VLLM_RPC_BASE_PATH": tempfile.gettempdir(),
 }
 SITE = Path(__file__).with_name("real_engine_site")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.embedded.kubelet import real_engine
 from apps.embedded.kubelet.domain import environment, images, nodes
 from apps.embedded.kubelet.domain.backoff import BackoffPolicy, go_duration
 from apps.embedded.kubelet.domain.probes import ProbeSpec, ProbeState
@@ -282,6 +283,16 @@ def test_command_lines() -> None:
     assert _argv("busybox", command=["sh", "-c", "x"]) == ["sh", "-c", "x"]
     with pytest.raises(ValueError, match="has no command"):
         _argv("busybox")
+
+
+def test_a_real_engine_is_at_its_pods_address_and_its_sockets_have_names_that_fit() -> None:
+    # vLLM names its sockets by a uuid in VLLM_RPC_BASE_PATH, else TMPDIR; sockaddr_un takes 107 characters
+    long = {"TMPDIR": "/home/me/lamplight/.lamplight/kubelet/pods/" + "u" * 36 + "/tmp", "OMP_NUM_THREADS": "4"}
+    argv, values = real_engine.adapted(["vllm", "serve", "m"], long, "127.0.0.9")
+    assert argv == ["vllm", "serve", "m", "--host=127.0.0.9"]
+    assert len(values["VLLM_RPC_BASE_PATH"]) + 1 + 36 <= 107
+    assert (values["OMP_NUM_THREADS"], values["VLLM_TARGET_DEVICE"]) == ("4", "cpu")
+    assert real_engine.adapted(argv, {"VLLM_RPC_BASE_PATH": "/run/x"}, "::1")[1]["VLLM_RPC_BASE_PATH"] == "/run/x"
 
 
 def test_an_unknown_image_names_those_there_are() -> None:
