@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from bench.common import finish
-from bench.paths import experiment, others
+from bench.paths import disaggregated, experiment, others
 from bench.paths.published import LADDER
 from bench.paths.rendering import rendering_ms
 from bench.paths.verdict import Verdict
@@ -26,7 +26,7 @@ def main() -> None:
     figures |= told
     verdicts += held
     print(experiment.DIFFERENCES)
-    parts = () if quick else (others.tiers, others.cold, others.predicted)
+    parts = () if quick else (others.tiers, others.cold, disaggregated.apart, others.predicted)
     for part in parts:
         told, held = part()
         figures |= {f"{part.__name__}_{name}": round(value, 3) for name, value in told.items()}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from apps.physics.routing import read_config
-from bench.paths import configs
+from bench.paths import configs, disaggregated
 from bench.paths.play import KV_TOKENS, closed, play, staged, variant
 from bench.paths.published import FIGURES, LADDER, SCHEDULINGS
 from bench.paths.rendering import rendering_ms
@@ -86,6 +86,13 @@ def test_clients_that_wait_for_their_answers() -> None:
     row = closed("load", configs.load_aware(), SMALL, replicas=2, clients=3, requests=12, skip=3, kind=kind)
     assert row.requests == 9
     assert row.e2e_mean > row.ttft_mean > 0
+
+
+def test_prompts_of_others_stop_answers_only_where_prefill_is_not_apart() -> None:
+    together, apart = (disaggregated.play(*kinds, clients=24, requests=60) for kinds in ((0, 2), (1, 1)))
+    assert together.gap_p99 > 2 * apart.gap_p99
+    assert apart.tokens_per_second > 0
+    assert apart.ttft > 0
 
 
 def test_rendering_is_measured() -> None:
