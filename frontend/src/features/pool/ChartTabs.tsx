@@ -1,7 +1,7 @@
 import type { Pool } from "../../api/types";
 import { usePool } from "./usePool";
 import { Charts } from "./Charts";
-import { CacheCurve } from "../offload/OffloadTab";
+import { CacheCurve } from "../offload/MissRatio";
 import { Outliers } from "./Outliers";
 import styles from "./Pool.module.css";
 

@@ -1,0 +1,67 @@
+import { useQuery } from "@tanstack/react-query";
+import { curveQuery, offloadQuery, type Curve, type Standing } from "../../api/offload";
+import { XYChart } from "../../charts/XYChart";
+import { bytes, duration, percent } from "../../lib/units";
+import { Section } from "../../ui/Section";
+
+/** Bytes of a replica's cache with the host tier that would pay and is not there; null where none is proposed. */
+export function proposedBytes({ tiers }: Standing, present: number | undefined): number | null {
+  const more = tiers.filter(({ kind, on, verdict, bytes: size }) => kind === "host" && !on && verdict === "worth it" && size !== null);
+  if (present === undefined || more.length === 0) return null;
+  return more.reduce((sum, { bytes: size }) => sum + (size ?? 0), present);
+}
+
+/** The curve alone, for the page about the cache; nothing where the pool measures no curve. */
+export function CacheCurve({ team, name }: { team: string; name: string }) {
+  const { data } = useQuery(offloadQuery(team, name));
+  if (data === undefined || data.mode === "off") return null;
+  return <MissRatio of={data} team={team} name={name} />;
+}
+
+/** How much of the prompts a cache of any size would find, with the sizes that there are and that pay. */
+export function MissRatio({ of, team, name }: { of: Standing; team: string; name: string }) {
+  const replica = useQuery(curveQuery(team, name, "replica"));
+  const pool = useQuery(curveQuery(team, name, "pool"));
+  const both = [
+    { title: "a cache for each replica", found: replica },
+    { title: "one cache for the pool", found: pool },
+  ];
+  const main = replica.data;
+  const note = main?.state !== "ok" ? (main?.reason ?? "") : facts(main);
+  const proposed = proposedBytes(of, main?.present?.bytes);
+  const marks =
+    main === undefined
+      ? []
+      : [
+          ...(main.present === null ? [] : [{ x: main.present.bytes, label: "present" }]),
+          ...(main.knee === null ? [] : [{ x: main.knee.bytes, label: `knee: ${bytes(main.knee.bytes)}` }]),
+          ...(proposed === null ? [] : [{ x: proposed, label: `proposed: ${bytes(proposed)}` }]),
+        ];
+  if (replica.error !== null && main === undefined) {
+    return (
+      <Section title="Hit rate by size" data={undefined} error={replica.error} onRetry={() => void replica.refetch()}>
+        {() => null}
+      </Section>
+    );
+  }
+  return (
+    <XYChart
+      title="Hit rate by size of the cache"
+      x={{ title: "bytes, accelerators and tiers together", format: bytes, isLog: true }}
+      y={{ title: "prompt tokens found", format: percent }}
+      series={both.flatMap(({ title, found }, at) =>
+        found.data === undefined || found.data.points.length === 0 ? [] : [{ key: `curve${at}`, label: title, look: "line" as const, points: found.data.points.map((one) => ({ x: one.bytes, y: one.hitRate })) }],
+      )}
+      at={marks}
+      level={main?.ceiling == null ? [] : [{ y: main.ceiling, label: `no cache finds more than ${percent(main.ceiling)}` }]}
+      note={note}
+    />
+  );
+}
+
+function facts({ oneHitShare, reuseTime }: Curve): string {
+  const parts = [];
+  if (oneHitShare !== null) parts.push(`${percent(oneHitShare)} of blocks never come back`);
+  if (reuseTime?.p50 != null) parts.push(`half of those that do within ${duration(reuseTime.p50)}`);
+  return parts.join("; ");
+}

@@ -1,0 +1,47 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { offloadDecisionsQuery } from "../../api/offload";
+import { zoneOf } from "../../lib/timeRange";
+import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
+import { EmptyState } from "../../ui/Message";
+import { Section } from "../../ui/Section";
+import { Table } from "../../ui/Table";
+import { useTimeView } from "../../ui/TimeControl";
+import poolStyles from "../pool/Pool.module.css";
+
+/** What was decided about tiers, newest first. */
+export function OffloadDecisions({ team, name }: { team: string; name: string }) {
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(offloadDecisionsQuery(team, name));
+  const zone = zoneOf(useTimeView()[0]);
+  return (
+    <Section title="Decisions on tiers" data={data?.pages.flatMap(({ items }) => items)} error={error} onRetry={() => void refetch()}>
+      {(rows) =>
+        rows.length === 0 ? (
+          <EmptyState title="Nothing was decided yet." />
+        ) : (
+          <>
+            <Table
+              rows={rows}
+              rowKey={({ id }) => id}
+              columns={[
+                { title: "When", cell: ({ firstAt }) => <Age of={firstAt} zone={zone} /> },
+                { title: "Decision", cell: ({ verb }) => verb },
+                { title: "Bound by", cell: ({ binding }) => binding },
+                { title: "Times", cell: ({ count }) => count },
+                { title: "Because", wide: true, cell: ({ sentence }) => sentence },
+                { title: "Done", wide: true, cell: ({ actuation }) => actuation ?? "nothing had to be done" },
+              ]}
+            />
+            {hasNextPage && (
+              <div className={poolStyles.more}>
+                <Button onClick={() => void fetchNextPage()} disabled={isFetchingNextPage}>
+                  Show older
+                </Button>
+              </div>
+            )}
+          </>
+        )
+      }
+    </Section>
+  );
+}
