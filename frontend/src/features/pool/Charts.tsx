@@ -32,12 +32,12 @@ const MARKED = new Set(["replicas", "requests", "queue"]);
 function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part" | "without">) {
   const [view, show] = useTimeView();
   const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
-  const track = useTracks(team, name, entry.name);
-  const panel = useMemo(() => data && (dress === undefined ? data : dress(data)), [data, dress]);
+  const dressed = useMemo(() => data && (dress === undefined ? data : dress(data)), [data, dress]);
+  const panel = useTracks(team, name, entry.name, dressed);
   return (
     <ChartCard
       title={entry.title}
-      panel={panel && track(panel)}
+      panel={panel}
       marks={MARKED.has(entry.name) ? marks : undefined}
       error={error}
       onRetry={() => void refetch()}

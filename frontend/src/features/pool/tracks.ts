@@ -1,6 +1,7 @@
 /** Canary against stable in the latency charts: what is tried beside what runs, on the same traffic. */
 
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { panelQuery, type Track } from "../../api/queries";
 import type { Panel } from "../../api/types";
 import { useTimeView } from "../../ui/TimeControl";
@@ -18,13 +19,13 @@ export function withTracks<P extends Panel>(panel: P, tracks: Record<Track, Pane
   return added.length === 0 ? panel : { ...panel, series: [...panel.series, ...added] };
 }
 
-/** How to dress a latency chart; one small question tells whether there was a canary at all. */
-export function useTracks(team: string, name: string, panel: string): <P extends Panel>(drawn: P) => P {
+/** A latency chart with its tracks; one small question tells whether there was a canary at all. */
+export function useTracks<P extends Panel>(team: string, name: string, panel: string, drawn: P | undefined): P | undefined {
   const [view] = useTimeView();
   const compared = COMPARED.has(panel);
   const probe = useQuery({ ...panelQuery(team, name, "ttft", view, POOL_RANGE, "canary"), enabled: compared }).data;
   const tried = compared && probe !== undefined && probe.state !== "no_data";
   const canary = useQuery({ ...panelQuery(team, name, panel, view, POOL_RANGE, "canary"), enabled: tried }).data;
   const stable = useQuery({ ...panelQuery(team, name, panel, view, POOL_RANGE, "stable"), enabled: tried }).data;
-  return (drawn) => (tried ? withTracks(drawn, { canary, stable }) : drawn);
+  return useMemo(() => (tried ? drawn && withTracks(drawn, { canary, stable }) : drawn), [tried, drawn, canary, stable]);
 }
