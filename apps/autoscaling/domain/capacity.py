@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from apps.autoscaling.domain.arrays import clipped
+
 __all__ = [
     "GRID",
     "LOADS",
@@ -156,7 +158,7 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     batch = out[:, None] * u
     admitted = fresh_tokens[:, None] * u
     chunked = admitted / engines.max_num_batched_tokens[:, None]
-    mixed = np.clip(np.maximum(-np.expm1(-u), chunked), _TINY, 1.0) * engines.prefills[:, None]
+    mixed = clipped(np.maximum(-np.expm1(-u), chunked), _TINY, 1.0) * engines.prefills[:, None]
     reading = f_kv[:, None] * engines.kv_token[:, None] * batch * context[:, None]
     plain = _linear(engines, fixed, f_token, batch)
     filled = _linear(engines, fixed, f_token, batch + admitted / np.maximum(mixed, _TINY))
@@ -175,11 +177,11 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     # a replica whose seats are taken is at its full load, however little its steps have to do
     scale = np.where(bound, np.maximum(_SHARES[-1] / np.maximum(load[:, -1], _TINY), 1.0), 1.0)
     load = load * scale[:, None]
-    busy = np.clip(1 - fixed[:, None] / step, 0.0, 0.999)
+    busy = clipped(1 - fixed[:, None] / step, 0.0, 0.999)
 
     lumps = (prefill_square + (traffic.dispersion - 1) * prefill * prefill)[:, None]
     wait = rate * lumps / (2 * (1 - busy))
-    decoding = np.clip(rate * decode[:, None], 0.0, 0.95)
+    decoding = clipped(rate * decode[:, None], 0.0, 0.95)
     prompts = _Lengths.of(traffic.prompt_share)
     seats = _seats(engines, traffic, batch, step, output, second)
     missing = _miss_ttft(engines, traffic, goals, prompts, own, step, wait, busy, decoding, batch, context, seats)
@@ -204,15 +206,14 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     miss = 1 - (1 - missing) * (1 - np.where(engines.decodes[:, None], late, 0.0))
     floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, own, fixed), 0.0))
     saturated = load[:, -1]
+    scatter = np.log1p((fast_variance / np.maximum(output - 1, 1.0)[:, None] + slow_variance) / (step * step))
+    at_loads = _resampled(load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
     return Curve(
-        miss=_convex(_resample(load, miss, saturated)),
-        step=_resample_plain(load, step),
-        wait=_resample_plain(load, wait),
-        busy=_resample_plain(load, busy),
-        scatter=_resample_plain(
-            load,
-            np.log1p((fast_variance / np.maximum(output - 1, 1.0)[:, None] + slow_variance) / (step * step)),
-        ),
+        miss=_convex(_indebted(at_loads[0], saturated)),
+        step=at_loads[1],
+        wait=at_loads[2],
+        busy=at_loads[3],
+        scatter=at_loads[4],
         floor=np.minimum(floor, 0.95),
         work=work * scale,
         prefill=prefill,
@@ -282,7 +283,7 @@ def _seats(engines: Engines, traffic: Traffic, batch: Floats, step: Floats, outp
     is Sakasegawa's approximation of Erlang's C (Annals of the Institute of Statistical Mathematics 29, 1977); waits
     grow with the variability of arrivals and of lengths as Allen and Cunneen have it."""
     number = engines.max_num_seqs[:, None]
-    taken = np.clip(batch / np.maximum(number, 1.0), 0.0, 0.999)
+    taken = clipped(batch / np.maximum(number, 1.0), 0.0, 0.999)
     full = taken ** (np.sqrt(2 * (number + 1)) - 1)
     full = np.where(engines.decodes[:, None] & (full > _LEAST_SHARE), full, 0.0)
     varied = np.maximum(second / np.maximum(output * output, 1.0) - 1, 0.0)
@@ -343,7 +344,7 @@ def _miss_between(
         threshold, row = goals.itl[:, None], prompts.row
         hit = prompts.total(ndtr(np.log((own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
         calm = ndtr(np.log(quiet / threshold) / 0.15)
-        kept = kept * (1 - np.clip(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
+        kept = kept * (1 - clipped(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
     return 1 - kept
 
 
@@ -390,20 +391,23 @@ def _floor_ttft(traffic: Traffic, goals: Goals, own: Floats, fixed: Floats) -> F
     return ((alone > goals.ttft[:, None]) * traffic.prompt_share).sum(axis=1)
 
 
-def _resample(load: Floats, miss: Floats, saturated: Floats) -> Floats:
+def _indebted(miss: Floats, saturated: Floats) -> Floats:
     """Misses at LOADS; above the highest load that a replica can reach everything misses, and debt grows."""
-    inside = _resample_plain(load, np.maximum.accumulate(miss, axis=1))
     over = LOADS[None, :] - saturated[:, None]
-    return np.where(over > 0, np.maximum(inside, 1.0) + _DEBT * over, inside)
+    return np.where(over > 0, np.maximum(miss, 1.0) + _DEBT * over, miss)
 
 
-def _resample_plain(load: Floats, values: Floats) -> Floats:
+def _resampled(load: Floats, tables: tuple[Floats, ...]) -> Floats:
+    """Tables (rows, GRID) that stand at `load` (rows, GRID), at LOADS: (tables, rows, GRID)."""
     at = np.minimum((load[:, None, :] < LOADS[None, :, None]).sum(axis=2), GRID - 1)
-    before = np.maximum(at - 1, 0)
-    left, right = np.take_along_axis(load, before, 1), np.take_along_axis(load, at, 1)
-    low, high = np.take_along_axis(values, before, 1), np.take_along_axis(values, at, 1)
-    share = np.clip((LOADS[None, :] - left) / np.maximum(right - left, _TINY), 0.0, 1.0)
-    return np.asarray(low + (high - low) * share, dtype=np.float64)
+    place = at + (np.arange(len(load)) * GRID)[:, None]
+    before = place - (at > 0)
+    stands = load.reshape(-1)
+    left = stands[before]
+    share = clipped((LOADS[None, :] - left) / np.maximum(stands[place] - left, _TINY), 0.0, 1.0)
+    flat = np.stack(tables).reshape(len(tables), -1)
+    low = flat[:, before]
+    return np.asarray(low + (flat[:, place] - low) * share[None], dtype=np.float64)
 
 
 def _convex(miss: Floats) -> Floats:
@@ -425,9 +429,10 @@ def look_up(table: Floats, load: Floats) -> Floats:
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
     """Where a nondecreasing `table` (rows, GRID) reaches `value` (rows,): the load and the slope there."""
-    at = np.clip((table < value[:, None]).sum(axis=1), 1, GRID - 1)[:, None]
-    low, high = np.take_along_axis(table, at - 1, 1)[:, 0], np.take_along_axis(table, at, 1)[:, 0]
-    left, right = LOADS[at[:, 0] - 1], LOADS[at[:, 0]]
+    at = np.minimum(np.maximum((table < value[:, None]).sum(axis=1), 1), GRID - 1)
+    flat, place = table.reshape(-1), at + np.arange(len(table)) * GRID
+    low, high = flat[place - 1], flat[place]
+    left, right = LOADS[at - 1], LOADS[at]
     slope = np.maximum((high - low) / (right - left), 1e-3)
-    load = np.clip(left + (value - low) / slope, left, right)
+    load = clipped(left + (value - low) / slope, left, right)
     return np.asarray(load, dtype=np.float64), np.asarray(slope, dtype=np.float64)

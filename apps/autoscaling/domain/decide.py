@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import demand, learning, sizing
+from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import Curve, Traffic, curve_of, inverse
 from apps.autoscaling.domain.draft import Group, Need
 from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, fleet_of, prior_shares
@@ -112,7 +113,7 @@ def _decide(
 
 def _observe_mix(memory: Memory, fleet: Fleet) -> None:
     rate = memory["fast"] / np.maximum(memory["weight_fast"], 0.1)
-    reach = np.clip(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
+    reach = clipped(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
     keep = np.exp(-fleet.seconds / reach) * np.where(_longer_requests(memory, fleet), _AFTER_SHIFT, 1.0)
     memory["prompts"] = keep[:, None] * memory["prompts"] + fleet.prompts
     memory["outputs"] = keep[:, None] * memory["outputs"] + fleet.outputs
@@ -192,8 +193,8 @@ def _traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     tokens = memory["prompt_tokens"]
     weight = tokens / (tokens + _PRIOR_REQUESTS * 1000.0)
     measured = memory["cached_tokens"] / np.maximum(tokens, 1.0)
-    cached = np.clip(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
-    dispersion = np.clip(memory["dispersion"], 1.0, _MOST_DISPERSION)
+    cached = clipped(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
+    dispersion = clipped(memory["dispersion"], 1.0, _MOST_DISPERSION)
     pools = Traffic(prompt, prompt_share, output, output_share, cached, dispersion)
     of = fleet.pool
     rows = Traffic(prompt[of], prompt_share[of], output[of], output_share[of], cached[of], dispersion[of])
@@ -214,13 +215,13 @@ def _scaled(centers: Floats, share: Floats, tokens: Floats, requests: Floats, co
     # with lengths counted the mean only corrects the width of buckets; without, it carries everything
     seen = counted.sum(axis=1) > 10
     factor = np.maximum(mean, 1.0) / np.maximum(inside, 1e-9)
-    factor = np.where(seen, np.clip(factor, 0.6, 1.6), np.clip(factor, 0.02, 50.0))
+    factor = np.where(seen, clipped(factor, 0.6, 1.6), clipped(factor, 0.02, 50.0))
     return np.asarray(np.maximum(centers[None, :] * factor[:, None], 1.0), dtype=np.float64)
 
 
 def _spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:
     """The dispersion of one replica's arrivals: a router spreads what comes in a heap over all of them."""
-    pool = np.clip(memory["dispersion"], 1.0, _MOST_DISPERSION)[fleet.pool]
+    pool = clipped(memory["dispersion"], 1.0, _MOST_DISPERSION)[fleet.pool]
     return Traffic(
         traffic.prompt,
         traffic.prompt_share,
@@ -336,14 +337,14 @@ def _need(
     peak = shape[pool] * (memory["peak"] * nominal)[pool, None] * per_work[:, None]
     hold = _hold(fleet, groups, miss, peak, crowding, value, horizon[pool])
     memory["hold"] = np.maximum.reduceat(hold, one)
-    drain = np.clip(
+    drain = clipped(
         np.sqrt(backlog * hold / np.maximum(carries * value * np.maximum(load_now, 1e-3), 1e-9)), 20.0, 300.0
     )
     pressed = points + (backlog / drain)[:, None]
     price_up = 1.0 + np.minimum(startup[rows] / _AMORTISED, 0.5)
     least = sizing.fewest(miss, coming.quantile(0.0)[pool] * per_work + backlog / drain, crowding, gain, allowed, floor)
     # prefixes that a leaving replica takes along have to be computed again
-    hit = np.clip(_cached(memory), 0.0, 0.9)[pool]
+    hit = clipped(_cached(memory), 0.0, 0.9)[pool]
     again = curve.prefill[rows] / np.maximum(work, 1e-12) * hit / (1 - hit) / live
     steady = np.log(np.maximum.reduce([coming.quantile(0.0), coming.now, 1e-9 * np.ones(len(policies))]))
     lift = np.minimum(np.exp(steady - coming.mean)[pool], 1.5) * (1 + np.minimum(again, 0.5))
@@ -420,10 +421,9 @@ def _backlog(
     horizon: Floats,
 ) -> Floats:
     """Work that will still wait one start-up ahead, if what is ready and coming works it off until then."""
-    ready, coming = np.zeros(len(groups)), np.zeros(len(groups))
-    for index, group in enumerate(groups):
-        rows = list(group.rows)
-        ready[index], coming[index] = fleet.ready[rows].sum(), fleet.coming[rows].sum()
+    there, on_their_way = fleet.ready.tolist(), fleet.coming.tolist()
+    ready = np.array([sum([there[row] for row in group.rows]) for group in groups])
+    coming = np.array([sum([on_their_way[row] for row in group.rows]) for group in groups])
     # with work waiting a replica does all that it can, objectives or not
     # replicas on their way join half-way through the horizon on average
     done = (ready * horizon + coming * horizon / 2) * _ALL
@@ -456,10 +456,11 @@ def _hold(
     To have let a replica go when the recent peak (groups, nodes) comes back costs what misses until another is ready;
     to keep it costs its price. It is kept for as long as that comes to the same: at most twice as dear as to know.
     """
-    standing = np.array([np.nan_to_num(fleet.desired[list(group.rows)]).sum() for group in groups])
+    desired = np.nan_to_num(fleet.desired).tolist()
+    standing = np.array([sum([desired[row] for row in group.rows]) for group in groups])
     left = np.maximum(standing - np.maximum(np.floor(standing / 4), 1.0), 1.0)
     lost = value * sizing.saved(miss, peak, demand.WEIGHTS, crowding, left)
-    return np.asarray(np.clip(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD), dtype=np.float64)
+    return np.asarray(clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD), dtype=np.float64)
 
 
 def _long_prompt(share: Floats, seconds: Floats) -> Floats:

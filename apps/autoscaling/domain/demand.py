@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.memory import EXPERTS, RING, Memory
 
 __all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "observe"]
@@ -117,7 +118,7 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
     keep = np.exp(-seconds / 300.0)
     busy = known & (ticks > 3) & (count > 0)
     memory["dispersion"] = np.where(
-        busy, keep * memory["dispersion"] + (1 - keep) * np.clip(relative, 0.0, 400.0), memory["dispersion"]
+        busy, keep * memory["dispersion"] + (1 - keep) * clipped(relative, 0.0, 400.0), memory["dispersion"]
     )
     memory["ticks"] = np.where(known, ticks + 1, ticks)
 
@@ -130,7 +131,7 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
     """
     fresh = memory["shift"] <= 0
     before = np.where(fresh, level(memory, "fast"), memory["shift_from"])
-    dispersion = np.where(fresh, np.clip(memory["dispersion"], 1.0, _MOST_NOISE), memory["shift_noise"])
+    dispersion = np.where(fresh, clipped(memory["dispersion"], 1.0, _MOST_NOISE), memory["shift_noise"])
     expected = before * seconds
     excess = arrivals * seconds - expected
     high = (
@@ -146,7 +147,7 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
 
 
 def _longer(life: Floats) -> Floats:
-    return np.asarray(np.clip(life / _TIMES["fast"], 1.0, _MOST_LONGER), dtype=np.float64)
+    return np.asarray(clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER), dtype=np.float64)
 
 
 def level(memory: Memory, name: str) -> Floats:
@@ -188,7 +189,7 @@ def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) ->
     near, far = level(memory, "near"), level(memory, "far")
     slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * longer)
     ahead = _TIMES["near"] * longer + _DAMPED * np.minimum(horizon, _LONGEST_TREND)
-    trend = np.clip(near + slope * ahead, 0.4 * near, 3.0 * near)
+    trend = clipped(near + slope * ahead, 0.4 * near, 3.0 * near)
     every = np.stack([fast, slow, trend, np.where(np.isfinite(season), season, slow)], axis=1)
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)
 
@@ -207,7 +208,7 @@ def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
         memory["loss"] = np.where(at[:, None], memory["loss"] + _LEARN * (pinball - memory["loss"]), memory["loss"])
         off = truth - memory["ring_mean"][:, slot]
         memory["bias"] = np.where(
-            at, np.clip(memory["bias"] + _LEARN * (off - memory["bias"]), -0.5, 0.5), memory["bias"]
+            at, clipped(memory["bias"] + _LEARN * (off - memory["bias"]), -0.5, 0.5), memory["bias"]
         )
         # a half-normal side of spread s has mean square s^2
         square = np.minimum(off * off, 0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import Engines, Traffic
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.extract import Fleet
@@ -46,7 +47,7 @@ def learn_step_time(
     share = traffic.prompt_share
     pairs = (share * n * (traffic.prompt * traffic.cached[:, None] + n / 2)).sum(axis=1)
     admitted = u * (share * n).sum(axis=1) * engines.prefills
-    mixed = np.clip(np.maximum(-np.expm1(-u), admitted / engines.max_num_batched_tokens), 1e-9, 1.0) * engines.prefills
+    mixed = clipped(np.maximum(-np.expm1(-u), admitted / engines.max_num_batched_tokens), 1e-9, 1.0) * engines.prefills
     output = (traffic.output_share * traffic.output).sum(axis=1)
     second = (traffic.output_share * traffic.output**2).sum(axis=1)
     context = (share * traffic.prompt).sum(axis=1) + second / np.maximum(output, 1.0) / 2
@@ -82,7 +83,7 @@ def learn_step_time(
     for _ in range(6):
         for i in range(4):
             rest = moments[:, i] + _PRIOR - (matrix[:, i, :] * solved).sum(axis=1) + matrix[:, i, i] * solved[:, i]
-            solved[:, i] = np.clip(rest / (matrix[:, i, i] + _PRIOR), _LOWEST, _HIGHEST)
+            solved[:, i] = clipped(rest / (matrix[:, i, i] + _PRIOR), _LOWEST, _HIGHEST)
     factors[:] = np.where(known[:, None], solved, factors)
 
 
@@ -135,7 +136,7 @@ def learn_crowding(
     observed = (memory["blamed"] + memory["blamed_least"]) / 2
     drive = (observed - memory["expected"]) / (observed + memory["expected"] + 10.0)
     moved = np.exp(np.log(crowding) + seconds / 1000.0 * drive)
-    memory["crowding"] = np.where(judged > 0, np.clip(moved, _LEAST_CROWDING, _MOST_CROWDING), crowding)
+    memory["crowding"] = np.where(judged > 0, clipped(moved, _LEAST_CROWDING, _MOST_CROWDING), crowding)
 
 
 def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, judged: Floats) -> None:
@@ -146,6 +147,6 @@ def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, j
     allowed = np.maximum(budget - floor, budget / 4)
     sure = served * allowed / (served * allowed + 5.0)
     # down slowly: what a calm hour taught must not leave a pool bare when load comes
-    drive = np.clip((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
+    drive = clipped((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
     moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
-    memory["gain"] = np.where(judged > 0, np.clip(np.exp(moved), _LEAST_GAIN, _MOST_GAIN), memory["gain"])
+    memory["gain"] = np.where(judged > 0, clipped(np.exp(moved), _LEAST_GAIN, _MOST_GAIN), memory["gain"])

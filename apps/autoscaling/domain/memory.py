@@ -21,7 +21,7 @@ LAYOUT = 4
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
 EXPERTS = ("fast", "slow", "trend", "season")
-RING = 18
+RING = 12
 HOLD_PARTS = 15
 # seconds
 LONGEST_HOLD = 1800.0

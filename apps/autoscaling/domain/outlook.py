@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import look_up
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.draft import Need
@@ -46,7 +47,7 @@ def of(need: Need, totals: Floats) -> Views:
     rows = need.rows
     step = look_up(need.curve.step[rows], load)
     tpot = step * np.exp(_Z95 * np.sqrt(np.maximum(look_up(need.curve.scatter[rows], load), 0.0)))
-    wait, busy = look_up(need.curve.wait[rows], load), np.clip(look_up(need.curve.busy[rows], load), 0.0, 0.999)
+    wait, busy = look_up(need.curve.wait[rows], load), clipped(look_up(need.curve.busy[rows], load), 0.0, 0.999)
     # the longest prompts of 20, and the wait of the unluckiest of 20, do not meet in one request: root of squares
     queue = np.where(busy > 0.05, wait / np.maximum(busy, 0.05) * np.log(20.0 * np.maximum(busy, 0.05)), 0.0)
     own = need.long_prompt

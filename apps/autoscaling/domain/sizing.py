@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import GRID, LOADS, inverse, look_up
 
 __all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
@@ -75,7 +76,7 @@ def missing(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, rep
 def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:
     """Replicas (rows,) below which too many miss at one moment: the more so, the more of the allowed misses are left;
     demand: (rows,) work a second."""
-    worst = np.clip(_WORST / gain**0.4, 2.0, 8.0)
+    worst = clipped(_WORST / gain**0.4, 2.0, 8.0)
     load, _ = inverse(miss, np.minimum(floor + worst * (allowed - floor), 0.9))
     return np.maximum(np.ceil(crowding * demand / np.maximum(load, 0.05) - 1e-9), 1.0)
 
