@@ -1,8 +1,8 @@
 """Autoscaling policies side by side: GPU-hours against joint attainment, on real and made-up workloads.
 
     make bench NAME=autoscaling                                        everything claimed, under 25 minutes on two cores
-    make bench NAME=autoscaling ARGS="--size quick"                    under six: an hour that swings with all peers and
-                                                                       three seeds, five more scenarios with one
+    make bench NAME=autoscaling ARGS="--size quick"                    about five: an hour that swings with all peers
+                                                                       and three seeds, six more scenarios with one
     make bench NAME=autoscaling ARGS="--size full"                     every knob, scenario and seed (hours)
     make bench NAME=autoscaling ARGS="--scenarios swing --policies lamplight,hpa-kv --seeds 5"
     make bench NAME=autoscaling ARGS="--dynosim"                       the cross-check with NVIDIA's simulator alone
@@ -234,9 +234,20 @@ def _close(
     if sharing:
         figures["four_pools_shared_ok"] = bool(shares)
         figures["four_pools_points_lost"] = round(min(float(row["points_lost"] or 0) for row in halved), 2)
+    losing = {name: where for name, verdict in verdicts.items() if (where := _losing(verdict))}
+    print("\n  losing: " + ("; ".join(f"{name} ({', '.join(where)})" for name, where in losing.items()) or "nowhere"))
+    figures["losing"] = sorted(losing)
     print(f"\nreport: {data} and {page}")
     ok = all(verdict.get("ok", True) for verdict in verdicts.values()) and (not sharing or bool(shares))
     finish("autoscaling", figures=figures, ratios=_finite(ratios), peer=PEER, ok=ok)
+
+
+def _losing(verdict: dict[str, Any]) -> list[str]:
+    """Where ours is dearer at the same attainment, in the mean over seeds."""
+    found = (
+        [f"to fixed fleets by {100 * (verdict['to_static'] - 1):.0f} %"] if verdict.get("to_static", 0) > 1.03 else []
+    )
+    return found + [f"to {each}" for each in verdict.get("behind", ())]
 
 
 def _told(each: Standing) -> str:

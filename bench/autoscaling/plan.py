@@ -32,15 +32,17 @@ class Part:
 _ALONE = (OURS,)
 # the peers that came nearest wherever all were played: enough where the claim is about static fleets or faults
 _NEAREST = (OURS, "hpa-running", "hpa-kv", "aibrix-apa", "ray-serve", "wva-v2")
+_CLOSEST = (OURS, "hpa-kv", "wva-v2")
 _FAULTS = ("fault-gap", "fault-stuck", "fault-slow", "fault-quota")
 
 SIZES: Mapping[Size, tuple[Part, ...]] = {
-    # under six minutes on two cores: every peer on an hour that swings, with an interval; elsewhere where ours stands
+    # about five minutes on two cores: every peer on an hour that swings, with an interval; elsewhere where ours stands
     "quick": (
-        Part("hour", seeds=3, search=2),
+        Part("hour", seeds=3, search=1),
+        Part("waves", policies=_CLOSEST),
+        Part("switching", policies=_CLOSEST),
         Part("quiet", policies=_ALONE),
-        Part("step", policies=_NEAREST),
-        Part("mix", policies=_NEAREST),
+        Part("step", policies=_CLOSEST),
         Part("fault-gap", policies=_ALONE),
         Part("zero", policies=_ALONE),
     ),
@@ -55,6 +57,7 @@ SIZES: Mapping[Size, tuple[Part, ...]] = {
         Part("step", seeds=3),
         Part("mix", seeds=3),
         Part("square", policies=_NEAREST),
+        Part("switching", seeds=5, policies=_NEAREST, search=4),
         Part("spike", seeds=3, policies=_NEAREST),
         Part("code", seeds=3, policies=(OURS, "wva-v2", "knative", "ray-serve")),
         Part("zero", seeds=3, policies=(OURS, "wva-v2", "knative", "ray-serve")),
@@ -66,7 +69,7 @@ SIZES: Mapping[Size, tuple[Part, ...]] = {
         Part(name, seeds=5, sweep="fine", search=16)
         for name in (
             *("swing", "hour", "quiet", "conv", "code", "mooncake", "day", "reasoning", "step", "spike"),
-            *("ramp", "waves"),
+            *("ramp", "waves", "switching"),
             *("square", "zero", "mix", "variants", *_FAULTS),
         )
     ),

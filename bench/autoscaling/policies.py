@@ -40,7 +40,11 @@ POLICIES = {
     each.name: each
     for each in (
         Policy(
-            OURS, "fraction of the SLO", (0.95, 0.6, 0.7, 0.8, 0.9, 0.98, 0.99), (0.95, 0.7, 0.8, 0.9, 0.98), Production
+            OURS,
+            "fraction of the SLO",
+            (0.95, 0.65, 0.75, 0.8, 0.85, 0.9, 0.98),
+            (0.95, 0.65, 0.75, 0.83, 0.9, 0.98),
+            Production,
         ),
         Policy("hpa-queue", "waiting per replica", QUEUE, (5.0, 0.5), lambda s, k: hpa.on_queue(_one(s), s.most, k)),
         Policy("hpa-kv", "KV use", KV, (0.7, 0.2, 0.3), lambda s, k: hpa.on_kv(_one(s), s.most, k)),
