@@ -67,22 +67,32 @@ def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> list[Mani
     for write in writes:
         if write.why != "create":
             continue
-        metadata = write.manifest["metadata"]
-        try:
-            held = kube.get(kube.resource_of(write.manifest), metadata["name"], metadata["namespace"])
-        except NotFound:
-            continue
-        if (held["metadata"].get("labels") or {}).get(POOL_UID) == str(pool.uid):
+        held = foreign(kube, pool, write.manifest)
+        if held is None:
             continue
         if adoptable(held, allowed_managers(pool.annotations)):
             adopted.append(held)
         else:
-            raise PlanRefused(
-                "NameClash",
-                f"{write.manifest['kind']} {metadata['name']} in namespace {metadata['namespace']} exists already and "
-                "is not of this pool: delete it, or choose another pool name or namespace",
-            )
+            raise PlanRefused("NameClash", name_clash(write.manifest))
     return adopted
+
+
+def foreign(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest | None:
+    """An object that has the manifest's name and is not of this pool, None where there is none. Raises KubeError."""
+    metadata = manifest["metadata"]
+    try:
+        held = kube.get(kube.resource_of(manifest), metadata["name"], metadata["namespace"])
+    except NotFound:
+        return None
+    return held if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid) else None
+
+
+def name_clash(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    return (
+        f"{manifest['kind']} {metadata['name']} in namespace {metadata['namespace']} exists already and is not of this "
+        "pool: delete it, or choose another pool name or namespace"
+    )
 
 
 @dataclass(frozen=True)

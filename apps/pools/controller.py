@@ -9,31 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from apps.clusters.errors import (
-    BadCredentials,
-    Conflict,
-    FieldManagerConflict,
-    KubeError,
-    NotServed,
-    ServerFault,
-    Throttled,
-    Unreachable,
-)
+from apps.clusters.errors import Conflict, FieldManagerConflict, KubeError, Throttled, Unreachable
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
 from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, sharing, standby, victims
-from apps.pools.actions import TAKE_OWNERSHIP, Carried, carry_out, ensure_namespace, refuse_foreign, settle_replicas
+from apps.pools.actions import carry_out, ensure_namespace, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import RULES_KIND, Desired, desired_of, gather
 from apps.pools.domain import weights
-from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import VARIANT, WORKLOADS, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
-from apps.pools.domain.plan import Plan, address_of, plan
+from apps.pools.domain.plan import address_of, plan
 from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import on_trial
@@ -43,6 +33,7 @@ from apps.pools.ownership import Owners, owners_of
 from apps.pools.reading import Known, read, read_several
 from apps.pools.recording import Note, Report, news, record
 from apps.pools.rules import rules_of
+from apps.pools.telling import in_the_way, notes_of, read_only, refused_by
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Told
 from apps.reconcile.domain.priority import Priority
@@ -141,7 +132,7 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _A
             desired = _desired(known, spec, cluster, kube, at_hand.rules)
             todo = plan(desired.objects, observed.live)
         if cluster_spec(cluster).read_only:
-            report = _report(kube, pool, spec, desired, observed, _read_only(todo), [])
+            report = _report(kube, pool, spec, desired, observed, read_only(todo), [])
             return _settle(lease, known, report, observed)
         share = None
         if shares(spec):
@@ -243,7 +234,7 @@ def _act(
     recreate = "recreate" in (consents or ())
     carried = carry_out(kube, pool, todo, live, fence, hands=drift.hands, recreate=recreate)
     live |= carried.written
-    notes = _notes_of(todo, drift.right, carried)
+    notes = notes_of(todo, drift.right, carried)
     for manifest in desired.objects:
         variant = manifest["metadata"]["labels"].get(VARIANT)
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
@@ -262,7 +253,7 @@ def _act(
                 notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
     left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
-    return replace(observed, live=left), notes, _in_the_way(pool, carried)
+    return replace(observed, live=left), notes, in_the_way(pool, carried)
 
 
 def _report(
@@ -365,82 +356,15 @@ def _due_by_the_clock(report: Report) -> bool:
 
 def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
     """Say in the pool's conditions what the cluster said, keep what is known of its replicas, and try again."""
-    if isinstance(error, Unreachable):
-        reason = "BadCredentials" if isinstance(error, BadCredentials) else "ClusterUnreachable"
-        sync = Sync("Unknown", reason, f"{error}. What runs there keeps running; changes wait until it answers")
-        record(lease, pool, Report(sync, Health("Unknown", reason, sync.message)))
-        return Retry(str(error), shard_fault=True)
     if isinstance(error, Conflict) and not isinstance(error, FieldManagerConflict) and lease.attempts <= QUIET_TRIES:
         # decided on what had changed by then; the next look decides on what is
         return Retry(str(error), after=1.0)
-    if isinstance(error, FieldManagerConflict):
-        sync = _owned_by_others(error.owned)
-    elif isinstance(error, NotServed):
-        sync = Sync("OutOfSync", "KindMissing", str(error))
-    elif isinstance(error, Throttled | ServerFault):
-        sync = Sync("OutOfSync", type(error).__name__, str(error))
-    else:
-        sync = Sync("OutOfSync", f"{type(error).__name__}Answer", f"the cluster refused: {error}")
+    sync = refused_by(error)
+    if isinstance(error, Unreachable):
+        record(lease, pool, Report(sync, Health("Unknown", sync.reason, sync.message)))
+        return Retry(str(error), shard_fault=True)
     held = pool.status.get("health", "Unknown")
     healthy = next((c for c in pool.conditions if c["type"] == "Healthy"), None)
     health = Health(held, healthy["reason"], healthy["message"]) if healthy else Health("Unknown", "NotSeen", "")
     record(lease, pool, Report(sync, health))
     return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)
-
-
-def _in_the_way(pool: Pool, carried: Carried) -> Sync | None:
-    if carried.owned:
-        return _owned_by_others(carried.owned)
-    if not carried.immutable:
-        return None
-    rows = sorted(carried.immutable.items())
-    fields = "; ".join(f"{name.replace('/', ' ')}: {', '.join(held)}" for name, held in rows)
-    message = (
-        f"fields that cannot be changed on a living object differ from what is declared ({fields}). Making it anew "
-        f"interrupts what runs: see `lamp plan pool/{pool.name}`, and consent to it with "
-        f"`lamp approve pool/{pool.name} --plan NUMBER --consent recreate`"
-    )
-    return Sync("OutOfSync", "RecreateNeedsConsent", message)
-
-
-def _owned_by_others(owned: Mapping[str, Sequence[str]]) -> Sync:
-    fields = "; ".join(f"{manager} owns {', '.join(places[:5])}" for manager, places in sorted(owned.items()))
-    message = (
-        f"somebody else changed fields that the pool declares: {fields}. Undo that there, or allow it to be taken back "
-        f"with the annotation {TAKE_OWNERSHIP}: {','.join(sorted(owned))}"
-    )
-    return Sync("OutOfSync", "OwnershipConflict", message)
-
-
-def _read_only(todo: Plan) -> Sync:
-    if not todo.writes and not todo.orphans:
-        return Sync("Synced", "Applied", "the cluster holds what is declared")
-    names = [f"{write.manifest['kind']} {write.manifest['metadata']['name']}" for write in todo.writes]
-    names += [f"{obj['kind']} {obj['metadata']['name']}" for obj in todo.orphans]
-    return Sync(
-        "OutOfSync",
-        "ReadOnlyCluster",
-        f"the cluster is declared readOnly, so nothing is written; {len(names)} objects differ: {', '.join(names[:5])}",
-    )
-
-
-def _notes_of(todo: Plan, drifted: Mapping[str, Drifted], carried: Carried) -> list[Note]:
-    notes: list[Note] = []
-    meant = [write for write in todo.writes if address_of(write.manifest) not in drifted]
-    created = [write for write in meant if write.why == "create"]
-    changed = [write for write in meant if write.why != "create"]
-    if created:
-        notes.append(Note("Normal", "Created", _listed(created)))
-    if changed:
-        notes.append(Note("Normal", "Updated", _listed(changed)))
-    for name, one in drifted.items():
-        if name in carried.written:
-            notes.append(Note("Warning", "DriftHealed", f"put right: {one.sentence()}"))
-    if todo.orphans:
-        names = ", ".join(f"{obj['kind']} {obj['metadata']['name']}" for obj in todo.orphans)
-        notes.append(Note("Normal", "Removed", names))
-    return notes
-
-
-def _listed(writes: list[Any]) -> str:
-    return ", ".join(f"{write.manifest['kind']} {write.manifest['metadata']['name']}" for write in writes)

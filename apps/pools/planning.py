@@ -26,7 +26,7 @@ from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.representation import declaration
 from apps.core.writes import Base
 from apps.pools import selectors
-from apps.pools.actions import allowed_managers
+from apps.pools.actions import allowed_managers, foreign, name_clash
 from apps.pools.desired import Declared, Desired, desired_of, gather
 from apps.pools.domain.adoption import adoptable
 from apps.pools.domain.cost import Demand, cost_delta
@@ -277,9 +277,9 @@ def _demand(spec: PoolSpec, name: str, replicas: int) -> Demand:
 def _ask(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, allowed: frozenset[str]) -> Answered:
     """One dry run. Raises Unreachable and Throttled only; what the server refuses is part of the answer."""
     try:
-        if live is None and (held := _foreign(kube, pool, manifest)) is not None:
+        if live is None and (held := foreign(kube, pool, manifest)) is not None:
             if not adoptable(held, allowed):
-                return Answered(manifest, held, reason="NameClash", refusal=_clash(manifest))
+                return Answered(manifest, held, reason="NameClash", refusal=name_clash(manifest))
             live = held
     except NotServed as missing:
         return Answered(manifest, live, reason="KindMissing", refusal=str(missing))
@@ -318,23 +318,6 @@ def _forced(
     except Invalid as refused:
         return Answered(manifest, live, conflicts=conflict.owned, allowed=consent, refusal=str(refused))
     return Answered(manifest, live, after=after, conflicts=conflict.owned, allowed=consent)
-
-
-def _foreign(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest | None:
-    """An object that has the name and is not of this pool."""
-    metadata = manifest["metadata"]
-    try:
-        held = kube.get(kube.resource_of(manifest), metadata["name"], metadata["namespace"])
-    except NotFound:
-        return None
-    return held if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid) else None
-
-
-def _clash(manifest: Manifest) -> str:
-    return (
-        f"{manifest['kind']} {manifest['metadata']['name']} exists already and is not of this pool: delete it, or "
-        "choose another pool name or namespace"
-    )
 
 
 def _namespace_there(kube: Kube, namespace: str) -> bool:
