@@ -26,6 +26,8 @@ from tests.support.wait import wait_until
 
 POOL = "/api/v1/teams/default/pools/chat"
 VICTIMS = ("worker", "web", "apiserver", "informers", "beat", "controllers", "kubelet", "valkey", "postgres")
+# what answers people: killed at each of its starts, before it serves, nobody could ever be served
+SERVING = ("web", "postgres")
 PAUSE_SECONDS = 2.0
 PATIENCE_SECONDS = 90.0
 
@@ -89,7 +91,7 @@ def kill_in_turn(stack: RunningStack, seconds: float, chance: random.Random, per
             if person.failure is not None:
                 return killed
             running = stack.children().get(name)
-            if not running:
+            if not running or (name in SERVING and not answers(stack)):
                 continue
             os.kill(running[0], signal.SIGKILL)
             killed[name] += 1
@@ -97,6 +99,14 @@ def kill_in_turn(stack: RunningStack, seconds: float, chance: random.Random, per
     for name in killed:
         wait_until(lambda name=name: stack.children().get(name), timeout=60, message=f"{name} runs again")
     return killed
+
+
+def answers(stack: RunningStack) -> bool:
+    try:
+        stack.get("/readyz", timeout=3)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def one_of_each(stack: RunningStack, pool: dict[str, Any]) -> None:
