@@ -14,7 +14,7 @@ from apps.core.api.parsers import only_document
 from apps.core.api.schema import DRY_RUN, REASON, problem_responses
 from apps.core.domain.documents import Spec
 from apps.core.writes import By
-from apps.pools import rollouts
+from apps.pools import steering
 from apps.pools.api import PoolView
 
 _OBJECT = {"type": "object"}
@@ -34,7 +34,7 @@ class RolloutView(PoolView):
         operation_id="pools_rollout", summary="Roll-out of a pool", responses={200: _OBJECT, **problem_responses(404)}
     )
     def get(self, request: Request, team: str, name: str) -> Response:
-        return answer(rollouts.describe(self.pool(request, team, name)))
+        return answer(steering.describe(self.pool(request, team, name)))
 
     @extend_schema(
         operation_id="pools_steer_rollout",
@@ -48,6 +48,6 @@ class RolloutView(PoolView):
         body = _ActionBody.from_document(only_document(request).value, at="")
         who = by(request)
         why = By(who.actor, who.request_id, body.reason or who.reason)
-        rollouts.act(pool=pool, action=body.action, by=why, dry_run=flag(request, "dry_run"))
+        steering.act(pool=pool, action=body.action, by=why, dry_run=flag(request, "dry_run"))
         pool.refresh_from_db()
-        return answer(rollouts.describe(pool))
+        return answer(steering.describe(pool))
