@@ -80,6 +80,16 @@ class BlockColumns(models.Model):
         abstract = True
 
 
+class BlockTick(BlockColumns):
+    """Ticks of an hour. Partitioned by hour."""
+
+    class Meta:
+        db_table = "telemetry_block_tick"
+
+    def __str__(self) -> str:
+        return f"{self.pool} from {self.start:%Y-%m-%d %H:%M}"
+
+
 class BlockMinute(BlockColumns):
     """Minutes of four hours. Partitioned by day."""
 

@@ -21,7 +21,7 @@ from apps.telemetry import partitions
 from apps.telemetry.domain.blocks import pack, unpack
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.models import Progress
-from apps.telemetry.partitions import BLOCKS, HOURS, MINUTES, TENS, YOUNGEST_BLOCK, BlockTable, PartitionedTable
+from apps.telemetry.partitions import BLOCKS, HOURS, MINUTES, RAW, TENS, YOUNGEST_BLOCK, BlockTable, PartitionedTable
 from apps.telemetry.rows import fetch_rows
 
 __all__ = ["pack_old"]
@@ -38,7 +38,12 @@ class _Level(NamedTuple):
     mark: str | None
 
 
-_LEVELS = (_Level(MINUTES, "tens_until"), _Level(TENS, "hours_until"), _Level(HOURS, None))
+_LEVELS = (
+    _Level(RAW, "minutes_until"),
+    _Level(MINUTES, "tens_until"),
+    _Level(TENS, "hours_until"),
+    _Level(HOURS, None),
+)
 
 
 def pack_old(*, seconds: float = 60.0) -> int:

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from apps.telemetry.models import BlockHour, BlockMinute, BlockTen, Signal, SignalHour, SignalMinute, SignalTen
+from apps.telemetry.models import (
+    BlockHour,
+    BlockMinute,
+    BlockTen,
+    BlockTick,
+    Signal,
+    SignalHour,
+    SignalMinute,
+    SignalTen,
+)
 
 __all__ = [
     "ALL",
@@ -68,8 +77,9 @@ def _blocks(name: str, like: PartitionedTable, span: timedelta) -> BlockTable:
     return BlockTable(PartitionedTable(name, like.span, like.kept, like.stamp), span)
 
 
-# name of the table of rows -> its blocks; ticks are gone before it would be worth it
+# name of the table of rows -> its blocks
 BLOCKS = {
+    RAW.name: _blocks(BlockTick._meta.db_table, RAW, timedelta(hours=1)),
     MINUTES.name: _blocks(BlockMinute._meta.db_table, MINUTES, timedelta(hours=4)),
     TENS.name: _blocks(BlockTen._meta.db_table, TENS, timedelta(hours=4)),
     HOURS.name: _blocks(BlockHour._meta.db_table, HOURS, timedelta(days=4)),

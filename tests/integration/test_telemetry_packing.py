@@ -13,9 +13,20 @@ from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools.models import Pool
 from apps.telemetry import backfill, packing, partitions, rollups, rows, selectors, services
+from apps.telemetry.domain.blocks import pack
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
-from apps.telemetry.models import BlockHour, BlockMinute, BlockTen, Progress, SignalHour, SignalMinute, SignalTen
+from apps.telemetry.models import (
+    BlockHour,
+    BlockMinute,
+    BlockTen,
+    BlockTick,
+    Progress,
+    Signal,
+    SignalHour,
+    SignalMinute,
+    SignalTen,
+)
 from tests.support.people import Api, api_of, person
 from tests.support.signals import store_minutes
 
@@ -104,6 +115,70 @@ def test_what_is_packed_reads_as_before(pools: list[Pool]) -> None:
         # hours are packed when four days of them are over
         assert (BlockHour.objects.count(), SignalHour.objects.filter(variant="").count()) == (0, 2 * 10)
         assert packing.pack_old() == 0
+
+
+@pytest.fixture
+def ticked() -> Pool:
+    """A pool with ticks of three hours and some minutes (one a minute is enough), merged into minutes."""
+    spec = {"model": "m", "cluster": "c", "variants": [{"name": "fast"}]}
+    pool = Pool.objects.create(
+        uid=uuid.uuid4(), team="default", name="chat", spec=spec, namespace="serving", created_at=NOW, updated_at=NOW
+    )
+    ticks = [
+        replace(minute(n), at=(START + timedelta(seconds=60 * (n + 1))).timestamp(), seconds=60.0)
+        for n in range(3 * 60 + 5)
+    ]
+    services.import_rows("raw", [(pool.uid, v, row) for row in ticks for v in ("", "fast")], until=None)
+    with clock.frozen(AFTER):
+        rollups.roll_up_minutes()
+    return pool
+
+
+AFTER = START + timedelta(hours=3, minutes=5)
+
+
+def test_ticks_that_are_packed_read_as_before(ticked: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ticks(variant: str = "", **span: datetime) -> list[Signals]:
+        with clock.frozen(AFTER):
+            asked = {"start": START, "end": AFTER, **span}
+            return selectors.signals_of(
+                ticked.uid, step=10.0, columns=["counts", "histograms", "gauges", "sources"], variant=variant, **asked
+            )
+
+    some = {"start": START + timedelta(minutes=37), "end": START + timedelta(minutes=125)}
+    before = {(variant, part): ticks(variant, **(some if part else {})) for variant in ("", "fast") for part in (0, 1)}
+    assert len(before["", 0]) == 3 * 60 + 5
+    # a crash between block and rows leaves what was there
+    with monkeypatch.context() as patched, clock.frozen(AFTER):
+        patched.setattr(packing, "pack", lambda rows: b"".join([pack(rows), *crash()]))
+        with pytest.raises(ZeroDivisionError):
+            packing.pack_old()
+    assert ticks() == before["", 0]
+    assert not BlockTick.objects.exists()
+    with clock.frozen(AFTER):
+        assert packing.pack_old() > 0
+        assert packing.pack_old() == 0
+    # an hour is packed when it has been over for an hour, and its partition of rows is gone as a whole
+    assert [block.start for block in BlockTick.objects.order_by("start")] == [START, START + timedelta(hours=1)]
+    assert Signal.objects.filter(pool=ticked.uid, variant="").count() == 60 + 5
+    assert "telemetry_signal_2026112015" not in partitions._partitions(partitions.RAW)
+    for (variant, part), found in before.items():
+        assert nearly(ticks(variant, **(some if part else {}))) == nearly(found), (variant, part)
+    with clock.frozen(AFTER + timedelta(hours=8)):
+        services.retire()
+    assert not BlockTick.objects.exists()
+
+
+def crash() -> list[bytes]:
+    raise ZeroDivisionError
+
+
+def test_ticks_that_no_minute_has_been_made_of_stay_rows(ticked: Pool) -> None:
+    Progress.objects.update(minutes_until=START + timedelta(minutes=90))
+    with clock.frozen(AFTER):
+        packing.pack_old()
+    assert [block.start for block in BlockTick.objects.all()] == [START]
+    assert Signal.objects.filter(pool=ticked.uid, at__gt=START + timedelta(hours=1), variant="").count() == 2 * 60 + 5
 
 
 def test_empty_partitions_of_rows_go(pools: list[Pool]) -> None:
