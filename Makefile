@@ -105,8 +105,11 @@ test-vllm: $(VENV)/.dev
 soak: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m soak --timeout 1800
 
+# a benchmark is a module of bench/ with a main; what they share and what fits parameters is none
+BENCHES = $(sort $(filter-out __init__ common fit_step_time,$(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py)) $(patsubst bench/%.py,%,$(wildcard bench/*.py))))
 bench: $(VENV)/.dev
-	@test -n "$(NAME)" || { echo "Which one? make bench NAME=<name>; there are: $$(ls bench | grep -v '^_' | tr '\n' ' ')"; exit 2; }
+	@test -n "$(filter $(NAME),$(BENCHES))" || \
+		{ echo "$(if $(NAME),There is no benchmark $(NAME):,Which one?) make bench NAME=<name>; there are: $(BENCHES)"; exit 2; }
 	$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 format: $(VENV)/.dev
