@@ -12,11 +12,12 @@ from rest_framework.response import Response
 
 from apps.audit import selectors
 from apps.audit.models import ChangeRecord, Event
-from apps.core import access
+from apps.core import access, kinds
 from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of
 from apps.core.api.paging import decode_cursor, encode_cursor, from_micros, limit_of, to_micros
 from apps.core.domain.conditions import format_time
+from apps.core.domain.refusals import Refusal
 
 _FILTERS = [
     OpenApiParameter("kind", OpenApiTypes.STR, description="Pool, Model, …"),
@@ -69,6 +70,10 @@ class ChangesView(ApiView):
 def _filters(request: Request) -> dict[str, Any]:
     """The query's filters with the teams that may be seen. Raises Missing for a team that may not."""
     actor, query = actor_of(request), request.query_params
+    if query.get("kind"):
+        known = [handler.kind for handler in kinds.all_handlers()]
+        if query["kind"] not in known:
+            raise Refusal(f"kind is one of {', '.join(known)}, not {query['kind'][:40]}.")
     if query.get("team"):
         access.require_read(actor, query["team"])
     return {"teams": actor.visible_teams(), **{key: query.get(key) or None for key in ("kind", "team", "name")}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 
 __all__ = ["api_not_found", "index"]
 
@@ -36,6 +36,7 @@ def index(request: HttpRequest, path: str = "") -> HttpResponseBase:
     )
 
 
+@csrf_exempt
 def api_not_found(request: HttpRequest, path: str = "") -> JsonResponse:
     """An address below /api/ that nothing answers: a problem document, never a page."""
     body: dict[str, Any] = {

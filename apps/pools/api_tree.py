@@ -12,7 +12,7 @@ from apps.clusters.errors import KubeError
 from apps.clusters.selectors import kube_for
 from apps.core.api.base import answer, flag
 from apps.core.api.schema import problem_responses
-from apps.core.domain.refusals import Fault, Invalid
+from apps.core.domain.refusals import Refusal
 from apps.pools import selectors, tree
 from apps.pools.api import PoolView
 from apps.pools.models import Pool
@@ -54,7 +54,7 @@ class LogsView(PoolView):
             OpenApiParameter("tail", OpenApiTypes.INT, description=f"lines, 1 to {tree.MOST_LINES}; default 200"),
             OpenApiParameter("previous", OpenApiTypes.BOOL, description="of the run before the present one"),
         ],
-        responses={200: _OBJECT, **problem_responses(404, 422, 502)},
+        responses={200: _OBJECT, **problem_responses(400, 404, 409, 502)},
     )
     def get(self, request: Request, team: str, name: str, pod: str) -> Response:
         pool = self.pool(request, team, name)
@@ -63,9 +63,7 @@ class LogsView(PoolView):
             raise _gone(pool)
         tail = request.query_params.get("tail", "200")
         if not tail.isascii() or not tail.isdecimal() or not 1 <= int(tail[:9]) <= tree.MOST_LINES:
-            raise Invalid.of(
-                [Fault("/tail", f"tail is a number of lines from 1 to {tree.MOST_LINES}, not {tail[:50]}")]
-            )
+            raise Refusal(f"tail is a number of lines from 1 to {tree.MOST_LINES}, not {tail[:50]}.")
         try:
             found = tree.log_tail(
                 kube_for(cluster),

@@ -10,7 +10,7 @@ from apps.clusters.errors import KubeError, NotFound
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.core.domain.conditions import find_condition, format_time, read_conditions
-from apps.core.domain.refusals import Fault, Invalid, Missing
+from apps.core.domain.refusals import Clash, Missing
 from apps.pools import selectors
 from apps.pools.desired import desired_of, gather
 from apps.pools.domain import tree
@@ -95,7 +95,7 @@ class LogTail:
 
 
 def log_tail(kube: Kube, pool: Pool, pod: str, *, container: str, lines: int, previous: bool) -> LogTail:
-    """The end of a log. `container` "": the pod's first. Raises Missing, Invalid, KubeError."""
+    """The end of a log. `container` "": the pod's first. Raises Missing, Clash, KubeError."""
     absent = Missing(f"{pool.key} has no pod named {pod} now: `lamp tree pool {pool.name}` lists them.")
     try:
         found = kube.get(kube.resource("Pod"), pod, pool.namespace)
@@ -106,12 +106,12 @@ def log_tail(kube: Kube, pool: Pool, pod: str, *, container: str, lines: int, pr
     spec = found["spec"]
     names = tuple(row["name"] for row in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])])
     if container and container not in names:
-        raise Invalid.of([Fault("/container", f"pod {pod} has no container {container}; it has {', '.join(names)}")])
+        raise Missing(f"Pod {pod} has no container {container}; it has {', '.join(names)}.")
     wanted = container or names[0]
     try:
         text = kube.log_tail(pod, pool.namespace, wanted, lines=lines, previous=previous, most_bytes=MOST_LOG_BYTES)
     except (RefusedByCluster, NotFound) as error:
         # it has not started yet, or there was no run before this one: the cluster says which
-        raise Invalid.of([Fault("/container", str(error).partition(": ")[2] or str(error))]) from error
+        raise Clash(str(error).partition(": ")[2] or str(error)) from error
     said = text.splitlines()
     return LogTail(pod, wanted, names, previous, tuple(said[-lines:]), len(text) >= MOST_LOG_BYTES)

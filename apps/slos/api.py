@@ -14,7 +14,7 @@ from apps.core import access, clock, writes
 from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of
 from apps.core.api.paging import decode_cursor, encode_cursor, from_micros, limit_of, to_micros
-from apps.core.domain.refusals import Malformed, Missing
+from apps.core.domain.refusals import Missing, Refusal
 from apps.pools.models import Pool
 from apps.slos import selectors
 from apps.slos.alerting import alert_json
@@ -51,7 +51,7 @@ class _SLOView(ApiView):
         asked = range_of(request, now=now.timestamp(), default=longest, longest=401 * _DAY)
         step = asked.step or (_DAY if asked.end - asked.start >= 2 * _DAY else 3600.0)
         if (asked.end - asked.start) / step > MAX_STEPS:
-            raise Malformed(f"`step` {step:g} gives more than {MAX_STEPS} steps for this range; ask for a longer one.")
+            raise Refusal(f"`step` {step:g} gives more than {MAX_STEPS} steps for this range; ask for a longer one.")
         return Range(asked.start, asked.end, step)
 
 
@@ -155,7 +155,7 @@ class AlertsView(ApiView):
         if query.get("team"):
             access.require_read(actor, query["team"])
         if query.get("state", "firing") not in ("firing", "resolved"):
-            raise Malformed(f"state is firing or resolved, not {query['state'][:40]}.")
+            raise Refusal(f"state is firing or resolved, not {query['state'][:40]}.")
         rows, limit = selectors.alerts(actor.visible_teams(), query), limit_of(request)
         if cursor := query.get("cursor"):
             micros, last = decode_cursor(cursor, int, int)

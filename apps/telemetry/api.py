@@ -10,10 +10,10 @@ from django.db import OperationalError
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.core import access, clock, kinds
-from apps.core.domain.refusals import Malformed, Missing
+from apps.core.api.query import QueryView
+from apps.core.domain.refusals import Missing, Refusal
 from apps.core.models import DeclaredObject
 from apps.telemetry import selectors
 from apps.telemetry.domain.charts import MAX_POINTS, Chart, Panel, catalogue_entry, choose_step, draw, failed
@@ -56,7 +56,7 @@ def _pool(request: Request, team: str, name: str) -> DeclaredObject:
     return pool
 
 
-class PanelList(APIView):
+class PanelList(QueryView):
     """Which charts a pool has."""
 
     @extend_schema(operation_id="panels_list", responses={200: dict[str, Any]})
@@ -65,7 +65,7 @@ class PanelList(APIView):
         return Response({"items": [catalogue_entry(panel) for panel in PANELS.values()], "next": None})
 
 
-class PanelPoints(APIView):
+class PanelPoints(QueryView):
     """One chart: its state, and at most 1000 points a line."""
 
     @extend_schema(operation_id="panels_read", parameters=_RANGE, responses={200: dict[str, Any]})
@@ -80,7 +80,7 @@ class PanelPoints(APIView):
         step = asked.step or choose_step(end - start, selectors.INTERVAL)
         if (end - start) / step > MAX_POINTS:
             least = math.ceil((end - start) / MAX_POINTS)
-            raise Malformed(
+            raise Refusal(
                 f"`step` {step:g} gives more than {MAX_POINTS} points for this range; it must be {least} or more."
             )
         variant = _track(request) or _variant(request, pool)
@@ -114,7 +114,7 @@ def _unread(chart: Panel, error: Exception, step: float) -> Chart:
     return failed(chart, why, step=step, interval=selectors.INTERVAL)
 
 
-class ReplicaSignals(APIView):
+class ReplicaSignals(QueryView):
     """Every replica beside the others of its variant, those that are out of line first."""
 
     @extend_schema(operation_id="replica_signals_read", responses={200: dict[str, Any]})
@@ -138,9 +138,9 @@ class ReplicaSignals(APIView):
 def _track(request: Request) -> str:
     wanted = request.query_params.get("track", "")
     if wanted and wanted not in TRACKS:
-        raise Malformed(f"`track` is {' or '.join(TRACKS)}, not {wanted[:40]}.")
+        raise Refusal(f"`track` is {' or '.join(TRACKS)}, not {wanted[:40]}.")
     if wanted and request.query_params.get("variant"):
-        raise Malformed("Ask for a `track` or for a `variant`, not for both: a track is of all variants.")
+        raise Refusal("Ask for a `track` or for a `variant`, not for both: a track is of all variants.")
     return f"{TRACK}{wanted}" if wanted else ""
 
 

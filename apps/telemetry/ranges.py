@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 
 from rest_framework.request import Request
 
-from apps.core.domain.refusals import Malformed
+from apps.core.domain.refusals import Refusal
 
 __all__ = ["Range", "range_of"]
+
+
+_MOMENT = "a moment in Unix seconds or ISO 8601"
+_FORMS = {"from": _MOMENT, "to": _MOMENT, "step": "a number of seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +27,19 @@ class Range:
 
 
 def range_of(request: Request, *, now: float, default: float, longest: float) -> Range:
-    """The range that a query asks for: `default` seconds up to `now` when it says nothing. Raises Malformed."""
+    """The range that a query asks for: `default` seconds up to `now` when it says nothing. Raises Refusal."""
     end = _instant(request, "to", now)
     start = _instant(request, "from", end - default)
     if start >= end:
-        raise Malformed("`from` must lie before `to`.")
+        raise Refusal("`from` must lie before `to`.")
     if end - start > longest:
-        raise Malformed(f"`from` and `to` lie more than {longest / 86400:g} days apart; ask for a shorter range.")
+        raise Refusal(f"`from` and `to` lie more than {longest / 86400:g} days apart; ask for a shorter range.")
     text = request.query_params.get("step", "")
     if not text:
         return Range(start, end, None)
     step = _number("step", text.removesuffix("s"))
     if step < 1:
-        raise Malformed("`step` must be one second or more.")
+        raise Refusal("`step` must be one second or more.")
     return Range(start, end, step)
 
 
@@ -48,7 +52,7 @@ def _instant(request: Request, name: str, default: float) -> float:
     except ValueError:
         seconds = _number(name, text)
         if not 0 <= seconds < 4e9:
-            raise Malformed(f"`{name}` is not a time in Unix seconds: {text[:40]}.") from None
+            raise Refusal(f"`{name}` is {_FORMS[name]}, not {text[:40]}.") from None
         return seconds
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
@@ -59,5 +63,5 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise Malformed(f"`{name}` is not a number: {text[:40]!r}.")
+        raise Refusal(f"`{name}` is {_FORMS[name]}, not {text[:40]}.")
     return value

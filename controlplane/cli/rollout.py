@@ -28,7 +28,7 @@ def rollout(
         found = client.get(path + "/rollout")
     else:
         query = {"dry_run": "true"} if dry_run else {}
-        found = client.send("POST", path + "/rollout", {"action": action, "reason": reason or ""}, **query)
+        found = client.send("POST", path + "/rollout", {"action": action, "reason": reason or ""}, query=query)
     if output == "json":
         print_json(found)
         return

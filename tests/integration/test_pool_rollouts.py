@@ -111,10 +111,10 @@ def test_logs_of_a_pod_of_the_pool_and_of_no_other(cluster: EmbeddedCluster, vie
     found = viewer.get(f"{POOL}/pods/{name}/logs?tail=3")
     assert (found["container"], found["containers"], found["previous"]) == ("vllm", ["vllm"], False)
     assert 1 <= len(found["lines"]) <= 3
-    assert json_of(viewer.send("GET", f"{POOL}/pods/{name}/logs?container=other"))["status"] == 422
-    assert json_of(viewer.send("GET", f"{POOL}/pods/{name}/logs?tail=5000"))["status"] == 422
+    assert json_of(viewer.send("GET", f"{POOL}/pods/{name}/logs?container=other"))["status"] == 404
+    assert json_of(viewer.send("GET", f"{POOL}/pods/{name}/logs?tail=5000"))["status"] == 400
     never = json_of(viewer.send("GET", f"{POOL}/pods/{name}/logs?previous=true"))
-    assert never["status"] == 422
+    assert never["status"] == 409
     assert "previous" in never["detail"]
     theirs = {
         "apiVersion": "v1",

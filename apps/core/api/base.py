@@ -7,9 +7,9 @@ from typing import Any
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.core import access
+from apps.core.api.query import QueryView
 from apps.core.api.renderers import JSONRenderer, YAMLRenderer
 from apps.core.domain.access import Actor
 from apps.core.domain.refusals import Refusal
@@ -40,7 +40,7 @@ class _Negotiation(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class ApiView(APIView):
+class ApiView(QueryView):
     """A view that answers JSON, and YAML with `?format=yaml`."""
 
     renderer_classes = [JSONRenderer, YAMLRenderer]

@@ -57,8 +57,17 @@ def problem_handler(raised: Exception, context: dict[str, Any]) -> Response | No
             headers["WWW-Authenticate"] = challenge
         if wait := getattr(raised, "wait", None):
             headers["Retry-After"] = str(int(wait) + 1)
-        return problem(raised.status_code, _sentence(raised.detail), headers=headers)
+        return problem(raised.status_code, _said(raised, context), headers=headers)
     return None
+
+
+def _said(raised: exceptions.APIException, context: dict[str, Any]) -> str:
+    if isinstance(raised, exceptions.NotAuthenticated):
+        return "Send a token as `Authorization: Bearer lamp_...`; `lamp login` and the console's settings make one."
+    if isinstance(raised, exceptions.MethodNotAllowed):
+        methods = [method for method in context["view"].allowed_methods if method not in ("HEAD", "OPTIONS")]
+        return f"{context['request'].method} is not allowed here; there is {', '.join(methods)}."
+    return _sentence(raised.detail)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

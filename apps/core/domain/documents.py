@@ -166,7 +166,7 @@ def _path_in(value: Any, error: ErrorDetails) -> tuple[str | int, ...]:
 
 
 def _sentence(error: ErrorDetails, model: type[BaseModel], path: tuple[str | int, ...], at: str) -> str:
-    field = ".".join([at.strip("/").replace("/", "."), *map(str, path)]).strip(".")
+    field = ".".join([at.strip("/").replace("/", "."), *map(str, path)]).strip(".") or "the document"
     kind, context = error["type"], error.get("ctx", {})
     given = error["input"]
     if kind == "missing":

@@ -557,3 +557,13 @@ def test_logs_choose_the_pod_that_is_not_ready(server: Server) -> None:
     server.on("GET", "/api/v1/teams/default/pools/chat/pods/p2/logs", (200, said))
     result = lamp("logs", "pool", "chat", "--tail", "2")
     assert (result.exit_code, result.stdout) == (0, "one\ntwo\n")
+
+
+def test_a_rollout_is_asked_to_pause_or_only_whether_it_could(server: Server) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, POOL))
+    server.on("POST", f"{POOLS}/chat/rollout", (200, {"abortsTo": 1}))
+    assert lamp("rollout", "pause", "pool/chat").stdout == "pool/chat: the roll-out is paused\n"
+    assert server.seen[-1][2] == {}
+    asked = lamp("rollout", "abort", "pool/chat", "--dry-run", "--reason", "why")
+    assert asked.stdout == "pool/chat: the roll-out would be aborted: back to the spec of generation 1\n"
+    assert (server.seen[-1][2], json.loads(server.seen[-1][4])["reason"]) == ({"dry_run": ["true"]}, "why")
