@@ -37,6 +37,9 @@ app.conf.update(
         "unacked_restore_throttle": 1,
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
+        # who publishes is not kept waiting for a broker that is away; without these kombu tries for six seconds
+        "max_retries": 1,
+        "interval_start": 0,
     },
     # a wake-up that cannot be sent is dropped: the sweep finds the work
     task_publish_retry=False,

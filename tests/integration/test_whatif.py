@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from apps.core import clock
 from apps.core.domain.access import Role
@@ -14,6 +17,7 @@ from apps.pools.models import Pool
 from apps.telemetry.domain.histogram import Histogram
 from apps.whatif import services
 from apps.whatif.models import Simulation
+from controlplane.celery import app
 from tests.support.people import Api, api_of, json_of, person, team
 from tests.support.signals import minutes, store_minutes
 
@@ -49,6 +53,16 @@ def ask(api: Api, body: dict, status: int = 202) -> dict:
     response = api.send("POST", f"{PATH}/simulate", body)
     assert response.status_code == status, response.content
     return json_of(response)
+
+
+def test_who_asks_is_not_kept_waiting_while_the_broker_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", waits.append)
+    nowhere = f"redis+socket://{tmp_path}/nowhere.sock"
+    with app.connection(nowhere, transport_options=app.conf.broker_transport_options) as broker:
+        with pytest.raises((OperationalError, OSError, RedisError)):
+            _ = broker.default_channel
+    assert sum(waits) == 0, "a simulation that was not sent is sent by the tick"
 
 
 def test_a_trace_is_played_in_a_process_of_its_own_and_told(pool: Pool, api: Api) -> None:

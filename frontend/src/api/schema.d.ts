@@ -199,7 +199,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All pools that one may see: what was declared, what is live, what it does and costs. */
+        /**
+         * @description All pools that one may see: what was declared, what is live, what it does and costs.
+         *
+         *     Every open console asks each few seconds: the rows are computed once for all who may see the same teams.
+         */
         get: operations["fleet"];
         put?: never;
         post?: never;
