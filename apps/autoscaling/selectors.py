@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.autoscaling.domain.decide import decide
-from apps.autoscaling.domain.memory import POOL, VARIANT
+from apps.autoscaling.domain.memory import LAYOUT, POOL, VARIANT
 from apps.autoscaling.domain.record import from_json, to_json
 from apps.autoscaling.domain.types import Policy, Signals, State
 from apps.autoscaling.models import Decision, PoolState
@@ -53,8 +53,15 @@ def last_of(pools: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     }
 
 
-def replay(row: Decision) -> dict[str, Any]:
-    """The decision made again from what it was made from, as its record."""
+def replay(row: Decision) -> dict[str, Any] | str:
+    """The decision made again from what it was made from, as its record; why it cannot be, where an older Lamplight
+    remembered other things."""
+    layout = int(row.state.get("layout", 0))
+    if row.state.get("pool") and layout != LAYOUT:
+        return (
+            f"it was made by an older version of Lamplight, which remembered other things (memory layout {layout}; "
+            f"this version reads {LAYOUT}): it cannot be made again and compared; what is stored stands"
+        )
     at = float(row.record["at"])
     again = to_json(
         decide(from_json(Policy, row.policy), from_json(Signals, row.signals), from_json(State, row.state), at)

@@ -16,7 +16,7 @@ from controlplane.cli.output import clean, print_json
 @click.option("-o", "output", type=click.Choice(["json"]), help="For scripts: both, and what differs.")
 @team_option
 def replay(decision: int, output: str | None, team: str | None) -> None:
-    """Make DECISION again from what it was made from; exit code 1 when it comes out otherwise."""
+    """Make DECISION again from what it was made from; exit code 1 when it does not come out the same."""
     client = connect(team)
     cursor = None
     # decisions are addressed by pool: the list of all tells whose it is
@@ -34,6 +34,9 @@ def replay(decision: int, output: str | None, team: str | None) -> None:
     answer = client.get(path)
     if output == "json":
         print_json(answer)
+    elif not answer.get("comparable", True):
+        click.echo(f"Decision {decision} of pool {row['pool']} is not compared: {clean(answer['reason'])}.")
+        click.echo(f"stored:   {clean(answer['stored']['sentence'])}")
     elif answer["equal"]:
         click.echo(f"Decision {decision} of pool {row['pool']} comes out the same, to the last bit.")
         click.echo(clean(answer["replayed"]["sentence"]))

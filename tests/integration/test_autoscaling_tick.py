@@ -122,7 +122,12 @@ def test_a_decision_replays_from_the_database_to_the_last_bit(api: Api) -> None:
     row.record["cost"] += 1e-12
     row.save()
     answer = api.get(f"{URL}/decisions/{row.id}/replay")
-    assert (answer["equal"], answer["differs"]) == (False, ["cost"])
+    assert (answer["comparable"], answer["equal"], answer["differs"]) == (True, False, ["cost"])
+    row.state["layout"] -= 1
+    row.save()
+    answer = api.get(f"{URL}/decisions/{row.id}/replay")
+    assert (answer["comparable"], answer["equal"], answer["replayed"]) == (False, False, None)
+    assert "older version" in answer["reason"]
 
 
 def test_equal_holds_are_one_row_that_grows(api: Api) -> None:

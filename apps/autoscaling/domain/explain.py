@@ -167,6 +167,8 @@ def _stay(count: int) -> str:
 
 def _percent(share: float) -> str:
     share = max(share, 0.0) * 100
+    if 0 < share < 0.1:
+        return "less than 0.1 %"
     return f"{share:.2g} %" if share < 10 else f"{share:.0f} %"
 
 

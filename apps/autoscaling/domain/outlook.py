@@ -39,7 +39,7 @@ def of(need: Need, totals: Floats) -> Views:
     at_least = np.maximum(replicas, 0.5)
     loads = need.crowding[:, None, None] * need.points[:, None, :] / at_least[:, :, None]
     shape = loads.shape
-    share = np.minimum(look_up(need.miss, loads.reshape(shape[0], -1)).reshape(shape), 1.0)
+    share = np.clip(look_up(need.miss, loads.reshape(shape[0], -1)).reshape(shape), 0.0, 1.0)
     weighted = WEIGHTS[None, None, :] * need.points[:, None, :]
     missing = (weighted * share).sum(axis=2) / np.maximum(weighted.sum(axis=2), 1e-12)
     mean = (WEIGHTS[None, :] * need.points).sum(axis=1)

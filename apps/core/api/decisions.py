@@ -40,11 +40,16 @@ def page(request: Request, rows: Any, summary: Callable[[Any], dict[str, Any]]) 
     }
 
 
-def replayed(number: int, stored: Mapping[str, Any], again: Mapping[str, Any]) -> dict[str, Any]:
-    """A decision made again from what it was made from, beside its record."""
+def replayed(number: int, stored: Mapping[str, Any], again: Mapping[str, Any] | str) -> dict[str, Any]:
+    """A decision made again from what it was made from, beside its record; a sentence says why it cannot be."""
+    if isinstance(again, str):
+        told = {"comparable": False, "reason": again, "replayed": None, "stored": camels(stored)}
+        return {"id": number, "equal": False, "differs": [], **told}
     differs = sorted(key for key in stored.keys() | again.keys() if stored.get(key) != again.get(key))
     return {
         "id": number,
+        "comparable": True,
+        "reason": None,
         "equal": not differs,
         "differs": [camel(key) for key in differs],
         "replayed": camels(again),

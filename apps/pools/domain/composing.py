@@ -11,6 +11,7 @@ from apps.pools.domain.manifests import Manifest, PlanRefused
 from apps.pools.domain.options import OPTIONS
 from apps.pools.domain.options.option import Option
 from apps.pools.domain.parts import EngineParts, together
+from apps.pools.domain.paths.holding import holding
 from apps.pools.domain.paths.path import Path
 from apps.pools.domain.picker import inference_pool, picker_objects
 from apps.pools.domain.routes import GATEWAY_GROUP, front_service, http_route, pod_monitor
@@ -85,7 +86,7 @@ def picker_document(context: Context, path: Path) -> dict[str, object]:
     """The EndpointPickerConfig of a pool: its own where it has one, else the path's with what options add."""
     if context.spec.routing.scheduler is not None:
         return context.spec.routing.scheduler
-    scheduling = path.scheduling(context)
+    scheduling = holding(path.scheduling(context), context)
     for option in options_of(context.spec):
         scheduling = option.scheduling(context, scheduling)
     return scheduling.document(context.dialect)

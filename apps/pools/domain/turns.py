@@ -64,8 +64,7 @@ def ruled(turn: Turn, members: Mapping[str, Member], now: float, *, slice_second
         if holder.starting and not turn.yielding:
             turn = replace(turn, since=now)
         if holder.resting and now >= turn.promised and (turn.yielding or not holder.wants):
-            again = ((turn.holder, now),) if holder.wants else ()
-            turn = Turn(waiting=(*turn.waiting, *again))
+            turn = Turn(waiting=turn.waiting)
         elif not turn.yielding and len(members) > 1:
             idle = holder.quiet is not None and holder.quiet >= (QUIET if turn.waiting else REST)
             over = bool(turn.waiting) and (not holder.wants or now - turn.since >= slice_seconds)

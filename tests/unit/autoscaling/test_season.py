@@ -8,7 +8,7 @@ import pytest
 
 from apps.autoscaling.domain.season import DAY, WEEK, expected_at, horizon_of
 from apps.autoscaling.domain.types import State
-from apps.pools.domain.paths.optimized_baseline import hold_seconds
+from apps.pools.domain.paths.holding import hold_seconds
 from apps.pools.domain.startup import added, slowest
 from tests.unit.autoscaling.test_contract import POLICY, run
 

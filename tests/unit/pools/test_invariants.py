@@ -153,6 +153,12 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         routing(flowControl={"hold": "2m"}),
         {"inputs": lambda i: dataclasses.replace(i, start_up=118.0)},
     ),
+    (
+        "flow-control",
+        "HoldTooShort",
+        {**one(replicas={"min": 0, "max": 2}), **routing(flowControl={"hold": "2m"})},
+        {"inputs": lambda i: dataclasses.replace(i, start_up=118.0)},
+    ),
     ("scale-to-zero", "HoldNotInRelease", {}, {"release": "0.5"}),
     # options
     ("predicted-latency", "NoPrefixScores", routing(weights={"coldSpread": 2}), {}),

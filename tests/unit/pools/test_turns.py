@@ -139,6 +139,12 @@ def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asle
     assert promised(Turn("b", 0.0), "a", 30.0) is None
 
 
+def test_who_waits_is_told_since_when() -> None:
+    members = {"a": Member(True, 0.0, False), "b": Member(True, None, True)}
+    first = ruled(Turn("a", 5.0), members, 10.0)
+    assert ruled(first, members, 20.0).waiting == (("b", 10.0),)
+
+
 def test_an_idle_engine_goes_to_sleep_before_anybody_asks_unless_it_is_alone() -> None:
     idle = {"a": Member(True, REST, False), "b": Member(False, None, True)}
     assert ruled(Turn("a", 0.0), idle, 100.0).yielding
@@ -234,15 +240,18 @@ class World:
                 self.keep(replace(self.turn, promised=0.0))
 
 
-deaths = st.dictionaries(names, st.sampled_from(STAGES), max_size=2)
-ticks = st.tuples(
-    st.dictionaries(names, st.booleans(), max_size=3),
-    st.permutations(POOLS),
-    st.booleans(),
-    deaths,
-    st.sampled_from((1.0, 1.0, 3.0, 11.0, 25.0)),
-    st.sampled_from((2.0, CALL)),
-)
+def ticks_of(some: st.SearchStrategy[str], stages: tuple[str, ...]) -> st.SearchStrategy[tuple]:
+    return st.tuples(
+        st.dictionaries(some, st.booleans(), max_size=3),
+        st.permutations(POOLS),
+        st.booleans(),
+        st.dictionaries(some, st.sampled_from(stages), max_size=2),
+        st.sampled_from((1.0, 1.0, 3.0, 11.0, 25.0)),
+        st.sampled_from((2.0, CALL)),
+    )
+
+
+ticks = ticks_of(names, STAGES)
 
 
 def play(world: World, history: list) -> None:
@@ -259,6 +268,12 @@ def play(world: World, history: list) -> None:
 def healthy(world: World, seconds: int) -> None:
     for _ in range(seconds):
         play(world, [({}, POOLS, False, {}, 1.0, CALL)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(ticks_of(st.sampled_from(("a", "b")), ("call on its way", "after the word")), max_size=20))
+def test_a_call_that_outlives_its_worker_wakes_nobody_beside_another(history: list) -> None:
+    play(World(), history)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,7 @@ from apps.pools.domain.context import Context
 from apps.pools.domain.invariants import Invariant, Question
 from apps.pools.domain.manifests import Manifest, labels_of, object_meta
 from apps.pools.domain.path_settings import FlowControl, PriorityBand
+from apps.pools.domain.paths.holding import HELD_LONG_ENOUGH
 from apps.pools.domain.paths.path import BOTH_ROLES, NEEDS_PICKER, ONE_POD, Path, load_and_prefix
 from apps.pools.domain.picker import COMPONENT_PICKER, PickerParts
 from apps.pools.domain.scheduling import Plugin, Scheduling
@@ -134,7 +135,7 @@ PATH = Path(
     title="Flow control with priorities and fairness",
     about="Requests wait in the picker by priority and tenant; under load the least important are refused first.",
     scheduling=scheduling,
-    invariants=(NEEDS_PICKER, BOTH_ROLES, ONE_POD, OBJECTIVES_KNOWN, BANDS_WRITTEN),
+    invariants=(NEEDS_PICKER, BOTH_ROLES, ONE_POD, HELD_LONG_ENOUGH, OBJECTIVES_KNOWN, BANDS_WRITTEN),
     picker=picker,
     objects=objectives,
 )

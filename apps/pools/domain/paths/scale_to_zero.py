@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 from apps.pools.domain.invariants import Invariant, Question
-from apps.pools.domain.path_settings import FlowControl
 from apps.pools.domain.paths import flow_control
+from apps.pools.domain.paths.holding import HELD_LONG_ENOUGH
 from apps.pools.domain.paths.path import BOTH_ROLES, NEEDS_PICKER, ONE_POD, Path
-
-# of the measured start-up: the next one may be slower
-MARGIN = 1.25
 
 
 def _can_be_empty(q: Question) -> str | None:
@@ -29,19 +26,6 @@ def _woken(q: Question) -> str | None:
         )
     if q.spec.autoscaling.mode == "active" and q.spec.autoscaling.idle == "keep":
         return "autoscaling.idle is keep, so the pool never becomes empty: set it to zero or standby"
-    return None
-
-
-def _held_long_enough(q: Question) -> str | None:
-    if q.inputs is None or q.inputs.start_up is None:
-        return None
-    hold = (q.spec.routing.flow_control or FlowControl()).hold.total_seconds()
-    need = q.inputs.start_up * MARGIN
-    if hold < need:
-        return (
-            f"a request is held {hold:.0f} s, and a start was measured to take {q.inputs.start_up:.0f} s: set "
-            f"routing.flowControl.hold to at least {-(-need // 1):.0f}s"
-        )
     return None
 
 
@@ -65,12 +49,7 @@ PATH = Path(
         ONE_POD,
         Invariant("NeverEmpty", "Every variant may have no replica.", _can_be_empty),
         Invariant("NobodyWakes", "Something scales the pool when a request waits.", _woken, "/spec/autoscaling"),
-        Invariant(
-            "HoldTooShort",
-            "A request is held longer than a replica was measured to take to start.",
-            _held_long_enough,
-            "/spec/routing/flowControl/hold",
-        ),
+        HELD_LONG_ENOUGH,
         Invariant(
             "HoldNotInRelease", "The release's picker can hold requests without replicas.", _queue_seen, "/spec/path"
         ),
