@@ -30,7 +30,7 @@ from apps.pools.domain.pods import read_pod
 from apps.pools.domain.sharing import SHARES, claim_name, differs, is_engine, may_stand, shared_claim, shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.standby import LOST_SECONDS, EnginePod
-from apps.pools.domain.turns import Member, Turn, may_be_awake, promised, ruled
+from apps.pools.domain.turns import Member, Turn, may_be_awake, moved, promised, ruled, stands
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.observing import Observed
 from apps.pools.standby import SOON_SECONDS, held_requests, seen_pod
@@ -219,7 +219,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
         standing=standing,
         known=mine.known,
         again=_again(turn, uid, clear=clear, alone=len(members) < 2),
-        said=_said(turn, uid, group, names),
+        said=stands(turn, uid, group, names),
     )
 
 
@@ -315,37 +315,18 @@ def _keep(row: SharedTurn, turn: Turn) -> None:
 def _tell(pool: Pool, group: str, before: Turn, turn: Turn, names: Mapping[str, str]) -> None:
     for uid in {before.holder, turn.holder, *(waiting for waiting, _ in turn.waiting)} & names.keys():
         reconcile.enqueue(kind="Pool", uid=UUID(uid), priority=Priority.SCALING, shard=str(pool.cluster_uid))
-    if turn.holder != before.holder and turn.holder in names:
-        last = f", which {names[before.holder]} had" if before.holder in names else ""
+    told = moved(before, turn, group, names)
+    if told is not None and turn.holder in names:
         record_event(
             kind="Pool",
             uid=UUID(turn.holder),
             team=pool.team,
             name=names[turn.holder],
             type="Normal",
-            reason="TurnTaken",
-            message=f"it is the turn of {names[turn.holder]} on the accelerators of group {group}{last}",
+            reason=told[0],
+            message=told[1],
             source=SOURCE,
         )
-    elif turn.yielding and not before.yielding and turn.holder in names:
-        waits = [names[waiting] for waiting, _ in turn.waiting if waiting in names]
-        record_event(
-            kind="Pool",
-            uid=UUID(turn.holder),
-            team=pool.team,
-            name=names[turn.holder],
-            type="Normal",
-            reason="GivesWay",
-            message=f"{names[turn.holder]} gives way on the accelerators of group {group}: {', '.join(waits)} waits",
-            source=SOURCE,
-        )
-
-
-def _said(turn: Turn, uid: str, group: str, names: Mapping[str, str]) -> str:
-    if turn.holder == uid:
-        return f"it has the accelerators of group {group}" + (" and gives way" if turn.yielding else "")
-    holder = names.get(turn.holder, "another pool") if turn.holder else "nobody"
-    return f"{holder} has the accelerators of group {group}"
 
 
 def ensure_claim(kube: Kube, pool: Pool, spec: PoolSpec, fence: Fence) -> None:

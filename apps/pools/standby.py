@@ -32,7 +32,7 @@ from apps.pools.observing import Observed, everything
 from apps.pools.recording import Note
 from apps.reconcile.services import Fence
 
-__all__ = ["NOTHING", "SOON_SECONDS", "Held", "Stood", "Turn", "held_requests", "seen_pod", "settle"]
+__all__ = ["NOTHING", "SOON_SECONDS", "Allowed", "Held", "Stood", "held_requests", "seen_pod", "settle"]
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Stood:
 NOTHING = Stood()
 
 
-class Turn(Protocol):
+class Allowed(Protocol):
     """What a pool that shares its accelerators may do now (apps/pools/sharing)."""
 
     @property
@@ -80,7 +80,9 @@ class Turn(Protocol):
     def kept(self) -> None: ...
 
 
-def settle(kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fence, turn: Turn | None = None) -> Stood:
+def settle(
+    kube: Kube, pool: Pool, spec: PoolSpec, observed: Observed, fence: Fence, turn: Allowed | None = None
+) -> Stood:
     """Take the next step of every engine that is to sleep or to wake. `turn`: where the pool shares its accelerators;
     without it all of its engines are to sleep. Raises KubeError, LeaseLost."""
     if not sleeps(spec):
@@ -200,7 +202,7 @@ def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
     return [Note("Warning", "SleepFailed", f"{pod.name} was not put to sleep ({failed}); it is tried again")]
 
 
-def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: Turn) -> list[Note]:
+def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: Allowed) -> list[Note]:
     """A step of a pool that shares: nothing wakes, or is started anew, without the word that it is its turn."""
     if step.verb not in ("wake", "restart"):
         return _take(kube, pool, pod, step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,9 @@ def plan_of(pool: Pool, body: SimulateBody, *, now: datetime) -> Plan:
             for asked in body.policies
         ],
         variants={
-            each.name: VariantPlan(_startup(body, each.name), priced[each.name], _initial(body, pool, spec, each.name))
+            each.name: VariantPlan(
+                _startup(body, pool, each.name), priced[each.name], _initial(body, pool, spec, each.name)
+            )
             for each in policy.variants
         },
         frontend=catalogue.frontend(),
@@ -121,10 +124,13 @@ def _slo(body: SimulateBody, policy: Policy) -> tuple[float, float, float]:
     return tightest.get("ttft", DEFAULT_TTFT), between, fraction
 
 
-def _startup(body: SimulateBody, name: str) -> StartUp:
+def _startup(body: SimulateBody, pool: Pool, name: str) -> StartUp:
     if name in body.startup:
         asked = body.startup[name]
         return StartUp(asked.p50.total_seconds(), asked.p90.total_seconds())
+    measured = (pool.status.get("startUp") or {}).get(name)
+    if measured is not None and (middle := median(measured["starts"])) > 0:
+        return StartUp(middle, max(float(measured["p90"]), middle))
     calibrated = cold_start_seconds()
     return StartUp(calibrated, calibrated * SPREAD)
 

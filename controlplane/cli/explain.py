@@ -93,7 +93,8 @@ def _role(proposal: dict[str, Any], key: str) -> str:
 
 def _value(given: dict[str, Any]) -> str:
     if given["state"] == "known":
-        return f"{given['value']:.4g}"
+        value = given["value"]
+        return "less than 0.001" if 0 < value < 0.001 else f"{value:.4g}"
     reason = clean(given.get("reason") or "")
     return str(given["state"]).replace("_", " ") + (f": {reason}" if reason else "")
 

@@ -22,6 +22,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import inventory
 from apps.core.services import BundleRefused
 from apps.pools import sharing, standby
+from apps.pools.domain import turns
 from apps.pools.domain.plan import Plan
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.selectors import cluster_of, spec_of
@@ -58,6 +59,12 @@ def sharer(name: str, **more: Any) -> dict[str, Any]:
         rollout={"drainDelay": "0s", "shutdownTimeout": "10s"},
         **more,
     )
+
+
+@pytest.fixture(autouse=True)
+def _awake_until_another_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, nobody falls asleep between two requests of a test."""
+    monkeypatch.setattr(turns, "REST", 600.0)
 
 
 @pytest.fixture
@@ -152,9 +159,23 @@ def test_two_pools_take_turns_on_one_accelerator(pair: EmbeddedCluster) -> None:
     assert "it is the turn of chat on the accelerators of group evening, which code had" in {
         event.message for event in Event.objects.filter(reason="TurnTaken")
     }
+    drain_until(lambda: condition("chat", "Standby")["reason"] == "Asleep", message="chat says that it sleeps")
     said = condition("chat", "Standby")
-    assert said["reason"] == "Asleep"
     assert "code has the accelerators of group evening" in said["message"]
+
+
+def test_an_engine_without_work_falls_asleep_before_anybody_asks(
+    pair: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "REST", 1.0)
+    assert served("chat")
+    drain_until(lambda: not SharedTurn.objects.get().turn["holder"], message="nobody has the turn")
+    assert "chat has nothing to do and leaves the accelerators of group evening to whoever is asked next" in {
+        event.message for event in Event.objects.filter(reason="GivesWay")
+    }
+    drain_until(lambda: condition("chat", "Standby")["reason"] == "Asleep", message="chat says that it sleeps")
+    assert "nobody has the accelerators" in condition("chat", "Standby")["message"]
+    assert served("chat"), "its target stands, and the next request wakes it"
 
 
 class Killed(LeaseLost):

@@ -13,10 +13,13 @@ from redis.exceptions import RedisError
 
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.physics.fleet.fleet import StartUp
 from apps.pools.models import Pool
 from apps.telemetry.domain.histogram import Histogram
 from apps.whatif import services
+from apps.whatif.domain.request import SimulateBody
 from apps.whatif.models import Simulation
+from apps.whatif.planning import plan_of
 from controlplane.celery import app
 from tests.support.people import Api, api_of, json_of, person, team
 from tests.support.signals import minutes, store_minutes
@@ -63,6 +66,16 @@ def test_who_asks_is_not_kept_waiting_while_the_broker_is_away(tmp_path: Path, m
         with pytest.raises((OperationalError, OSError, RedisError)):
             _ = broker.default_channel
     assert sum(waits) == 0, "a simulation that was not sent is sent by the tick"
+
+
+def test_replicas_start_as_they_were_measured_to_where_nobody_says(pool: Pool) -> None:
+    source = {"kind": "trace", "format": "mooncake", "content": trace(4)}
+    asked = SimulateBody.from_document({"source": source, "startup": {"l40s": {"p50": "30s", "p90": "40s"}}}, at="")
+    unasked = SimulateBody.from_document({"source": source}, at="")
+    assert plan_of(pool, unasked, now=clock.now()).variants["l40s"].startup.p50 > 60, "the calibrated cold start"
+    pool.status["startUp"] = {"l40s": {"p90": 12.0, "starts": [8.0, 9.0, 12.0]}}
+    assert plan_of(pool, unasked, now=clock.now()).variants["l40s"].startup == StartUp(9.0, 12.0)
+    assert plan_of(pool, asked, now=clock.now()).variants["l40s"].startup == StartUp(30.0, 40.0)
 
 
 def test_a_trace_is_played_in_a_process_of_its_own_and_told(pool: Pool, api: Api) -> None:

@@ -13,7 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["QUIET", "REST", "SLICE", "Member", "Turn", "longest_wait", "may_be_awake", "promised", "ruled"]
+__all__ = [
+    "QUIET",
+    "REST",
+    "SLICE",
+    "Member",
+    "Turn",
+    "longest_wait",
+    "may_be_awake",
+    "moved",
+    "promised",
+    "ruled",
+    "stands",
+]
 
 # while others wait a holder without work gives way after QUIET, one with work after a slice; while nobody waits, one
 # without work after REST (seconds)
@@ -89,3 +101,32 @@ def _wants(members: Mapping[str, Member], pool: str) -> bool:
 def longest_wait(pools: int, *, slice_seconds: float, drain: float, sleep: float, wake: float) -> float:
     """Seconds after which a pool that waits has the turn, whatever the others do."""
     return max(0, pools - 1) * (slice_seconds + drain + sleep + wake)
+
+
+def moved(before: Turn, turn: Turn, group: str, names: Mapping[str, str]) -> tuple[str, str] | None:
+    """(reason, sentence) of what has happened to the holder of the turn; None: nothing that people should read.
+    `names`: of pools."""
+    name = names.get(turn.holder, "")
+    if not name:
+        return None
+    if turn.holder != before.holder:
+        last = f", which {names[before.holder]} had" if before.holder in names else ""
+        return "TurnTaken", f"it is the turn of {name} on the accelerators of group {group}{last}"
+    if not turn.yielding or before.yielding:
+        return None
+    waits = [names[pool] for pool, _ in turn.waiting if pool in names]
+    if not waits:
+        return (
+            "GivesWay",
+            f"{name} has nothing to do and leaves the accelerators of group {group} to whoever is asked next",
+        )
+    asks = f"{waits[0]} waits" if len(waits) == 1 else f"{', '.join(waits)} wait"
+    return "GivesWay", f"{name} gives way on the accelerators of group {group}: {asks}"
+
+
+def stands(turn: Turn, pool: str, group: str, names: Mapping[str, str]) -> str:
+    """Whose turn it is, for who looks at `pool`."""
+    if turn.holder == pool:
+        return f"it has the accelerators of group {group}" + (" and gives way" if turn.yielding else "")
+    holder = names.get(turn.holder, "another pool") if turn.holder else "nobody"
+    return f"{holder} has the accelerators of group {group}"

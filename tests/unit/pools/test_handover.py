@@ -16,6 +16,7 @@ from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.paths import render
 from apps.pools.domain.replicas import scalers_of
 from apps.pools.domain.spec import Autoscaling
+from tests.support.proof import faults
 from tests.unit.pools import rendering
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,6 +40,11 @@ def test_golden(handover: str) -> None:
     assert text == path.read_text()
     (scaler,) = scalers_of(rendered)
     assert scaler.deployment == "chat-h200", "the owner of replicas is found by what is rendered"
+
+
+@pytest.mark.parametrize("handover", ["hpa", "keda"])
+def test_a_real_cluster_takes_it(handover: str) -> None:
+    assert [fault for obj in objects(handover) for fault in faults(obj)] == []
 
 
 def test_nothing_is_rendered_where_nothing_is_handed_over() -> None:

@@ -7,7 +7,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.pools.domain.turns import QUIET, REST, Member, Turn, longest_wait, may_be_awake, promised, ruled
+from apps.pools.domain.turns import (
+    QUIET,
+    REST,
+    Member,
+    Turn,
+    longest_wait,
+    may_be_awake,
+    moved,
+    promised,
+    ruled,
+    stands,
+)
 
 POOLS = ("a", "b", "c", "d")
 SLEEP, WAKE, DRAIN, SLICE = 3.0, 1.0, 4.0, 10.0
@@ -137,6 +148,28 @@ def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asle
     assert ruled(word, members, 30.0).holder == "b"
     assert promised(Turn("a", 0.0, yielding=True), "a", 30.0) is None
     assert promised(Turn("b", 0.0), "a", 30.0) is None
+
+
+def test_what_happens_to_a_turn_is_a_sentence() -> None:
+    names = {"a": "chat", "b": "code", "c": "mail"}
+    held, gives = Turn("a", waiting=(("b", 1.0),)), Turn("a", yielding=True, waiting=(("b", 1.0), ("c", 2.0)))
+    assert moved(Turn(), held, "g", names) == ("TurnTaken", "it is the turn of chat on the accelerators of group g")
+    assert moved(Turn("b"), held, "g", names) == (
+        "TurnTaken",
+        "it is the turn of chat on the accelerators of group g, which code had",
+    )
+    assert moved(held, gives, "g", names) == (
+        "GivesWay",
+        "chat gives way on the accelerators of group g: code, mail wait",
+    )
+    rests = moved(held, Turn("a", yielding=True), "g", names)
+    assert rests is not None
+    assert rests[1].startswith("chat has nothing to do")
+    assert moved(gives, gives, "g", names) is None
+    assert moved(held, Turn(), "g", names) is None
+    assert stands(held, "a", "g", names) == "it has the accelerators of group g"
+    assert stands(held, "b", "g", names) == "chat has the accelerators of group g"
+    assert stands(Turn(), "b", "g", names) == "nobody has the accelerators of group g"
 
 
 def test_who_waits_is_told_since_when() -> None:
