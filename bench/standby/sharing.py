@@ -153,7 +153,8 @@ class _Pool:
         return self.engine(place).phase in HOLDING
 
     def set(self, place: int, *, awake: bool) -> None:
-        if self.fleet.desired[_place(place)] != awake:
+        # one that wakes has woken before it falls asleep: the fleet would end it
+        if self.fleet.desired[_place(place)] != awake and (awake or self.engine(place).phase is not Phase.WAKING):
             self.fleet.scale(_place(place), int(awake), 1 - awake)
 
     def advance(self, now: float) -> None:
