@@ -218,7 +218,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
         awake=mine.awake,
         standing=standing,
         known=mine.known,
-        again=_again(turn, uid, clear=clear, alone=len(members) < 2),
+        again=_again(turn, uid, clear=clear, alone=len(names) < 2),
         said=stands(turn, uid, group, names),
     )
 
