@@ -47,13 +47,22 @@ def _instant(request: Request, name: str, default: float) -> float:
     text = request.query_params.get(name, "")
     if not text:
         return default
+    # a number first: some numbers are also a date of ISO 8601 without its hyphens
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _iso(text)
+    if not 0 <= seconds < 4e9:
+        raise Refusal(f"`{name}` is {_FORMS[name]}, not {text[:40]}.")
+    return seconds
+
+
+def _iso(text: str) -> float:
+    """Unix seconds; NaN for what is no moment."""
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        seconds = _number(name, text)
-        if not 0 <= seconds < 4e9:
-            raise Refusal(f"`{name}` is {_FORMS[name]}, not {text[:40]}.") from None
-        return seconds
+        return math.nan
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 

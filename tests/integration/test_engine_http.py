@@ -246,13 +246,13 @@ def test_queue_limit_in_tokens(tmp_path: Path) -> None:
 
 def test_what_is_not_simulated_is_said(tmp_path: Path) -> None:
     flags = [
-        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}',
+        '--kv-transfer-config={"kv_connector":"MooncakeConnector","kv_role":"kv_both"}',
         "--data-parallel-size=2",
         "--max-model-len=512",
     ]
     with run_engine(tmp_path, *flags, "--enable-force-include-usage") as engine:
         log = engine.log.read_text()
-        for name in ("NixlConnector of --kv-transfer-config", "--data-parallel-size"):
+        for name in ("MooncakeConnector of --kv-transfer-config", "--data-parallel-size"):
             assert f"{name} is accepted but not simulated yet" in log
         body = {"prompt": WORDS, "max_tokens": 3, "ignore_eos": True, "stream": True}
         *chunks, _ = events(engine.post("/v1/completions", body, stream=True))

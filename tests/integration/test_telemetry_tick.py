@@ -519,9 +519,10 @@ def test_a_replica_that_is_not_as_its_peers(world: World, pool: Pool, api: Api) 
         ("from=0", "days apart"),
         ("step=0.1", "one second or more"),
         ("from=1000&to=200000&step=10", "more than 1000 points"),
-        ("from=yesterday", "not a number"),
-        ("to=nan", "not a number"),
-        ("to=99999999999999", "not a time"),
+        ("from=yesterday", "is a moment in Unix seconds or ISO 8601, not yesterday"),
+        ("to=nan", "is a moment in Unix seconds or ISO 8601, not nan"),
+        ("to=99999999999999", "ISO 8601, not 99999999999999"),
+        ("step=often", "is a number of seconds, not often"),
     ],
 )
 def test_a_wrong_range_is_explained(pool: Pool, api: Api, query: str, sentence: str) -> None:
