@@ -48,8 +48,10 @@ def main() -> None:
         print("skipped: no chromium on PATH (apt-get install chromium)")
         sys.exit(0)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    from controlplane.supervisor.console_build import build_if_needed
     from tests.support.seeded import seeded_console
 
+    build_if_needed(print)
     with seeded_console("--days", "1", "--pools", str(chosen.pools)) as week:
         figures: dict[str, Any] = {"pools": chosen.pools, "consoles": chosen.consoles}
         figures |= pages(week, chosen.runs)

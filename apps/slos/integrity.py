@@ -198,7 +198,9 @@ def _store(uid: UUID, report: Report, facts: Facts, memory: dict[str, Any], now:
 def _condition(report: Report, facts: Facts, generation: int) -> Condition:
     loops = ", ".join(report.loops)
     if report.state == "fed":
-        sentence = f"{len(facts.engines)} engines answer with the pool's model; fed: {loops}."
+        count = len(facts.engines)
+        who = "one engine answers" if count == 1 else f"{count} engines answer"
+        sentence = f"{who} with the pool's model; fed: {loops}."
         return Condition(CONDITION, "True", "Fed", sentence, generation)
     first = report.findings[0]
     more = f" {len(report.findings) - 1} more findings." if len(report.findings) > 1 else ""

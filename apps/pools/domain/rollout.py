@@ -332,9 +332,15 @@ def _finished(held: Held, seen: Seen, now: datetime) -> Held:
         held,
         state="Complete",
         reason="RolloutComplete",
-        message=f"all {total} replicas are of the newest spec",
+        message=_all_of_the_newest(total),
         finished_at=now,
     )
+
+
+def _all_of_the_newest(replicas: int) -> str:
+    if replicas == 0:
+        return "no replica runs; the next one will be of the newest spec"
+    return f"{'the one replica is' if replicas == 1 else f'all {replicas} replicas are'} of the newest spec"
 
 
 def _stopped(held: Held, cause: Cause, sentence: str, now: datetime) -> Held:

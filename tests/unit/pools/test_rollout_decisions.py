@@ -147,6 +147,19 @@ def test_it_is_complete_exactly_when_every_variant_is_settled(rows: list[tuple[b
     assert step(after, seen(*variants), NOW) == after, "looking again changes nothing"
 
 
+@pytest.mark.parametrize(
+    ("replicas", "sentence"),
+    [
+        (0, "no replica runs; the next one will be of the newest spec"),
+        (1, "the one replica is of the newest spec"),
+        (3, "all 3 replicas are of the newest spec"),
+    ],
+)
+def test_a_complete_one_says_how_many_replicas_it_reached(replicas: int, sentence: str) -> None:
+    settled = replace(variant(settled=True, old=0), desired=replicas)
+    assert step(MOVING, seen(settled), NOW).message == sentence
+
+
 @pytest.mark.parametrize("state", ["Idle", "Progressing", "Paused", "Stopped", "Complete"])
 def test_actions_follow_the_state(state: Any) -> None:
     can = allowed(replace(MOVING, state=state), 1)
