@@ -65,15 +65,17 @@ export function DecisionRow({ entry, zone, ofOne }: { entry: Entry; zone: Zone; 
               </Link>
             </p>
           )}
-          <Whole team={entry.team} pool={entry.pool} id={entry.id} />
+          <Whole team={entry.team} pool={entry.pool} id={entry.id} heading="h4" />
         </>
       )}
     </details>
   );
 }
 
-/** Inputs, rules, clamps, counterfactuals of one decision, with its replay. */
-export function Whole({ team, pool, id }: { team: string; pool: string; id: number }) {
+type Heading = "h3" | "h4";
+
+/** Inputs, rules, clamps, counterfactuals of one decision, with its replay. `heading`: one level below what it stands under. */
+export function Whole({ team, pool, id, heading }: { team: string; pool: string; id: number; heading: Heading }) {
   const { data, error, refetch } = useQuery(decisionQuery(team, pool, id));
   const again = useMutation({ mutationFn: () => replay(team, pool, id) });
   if (data === undefined) {
@@ -97,7 +99,7 @@ export function Whole({ team, pool, id }: { team: string; pool: string; id: numb
         {data.attainment !== null && <Fact term="Within the SLO lately" value={between(data.attainment)} />}
         <Fact term="Done" value={data.actuation ?? "nothing had to be done"} />
       </dl>
-      <Parts decision={data} />
+      <Parts decision={data} heading={heading} />
       <div className={styles.replay}>
         <Button onClick={() => again.mutate()} disabled={again.isPending}>
           Make it again from its inputs
@@ -128,10 +130,10 @@ function Fact({ term, value }: { term: string; value: string }) {
   );
 }
 
-function Parts({ decision }: { decision: Decision }) {
+function Parts({ decision, heading }: { decision: Decision; heading: Heading }) {
   return (
     <div className={styles.parts}>
-      <Part title="Had it been another number">
+      <Part heading={heading} title="Had it been another number">
         {decision.counterfactuals.length > 0 && (
           <Table
             rows={decision.counterfactuals}
@@ -146,7 +148,7 @@ function Parts({ decision }: { decision: Decision }) {
           />
         )}
       </Part>
-      <Part title="Rules">
+      <Part heading={heading} title="Rules">
         {decision.proposals.length > 0 && (
           <Table
             rows={decision.proposals}
@@ -159,7 +161,7 @@ function Parts({ decision }: { decision: Decision }) {
           />
         )}
       </Part>
-      <Part title="Clamps">
+      <Part heading={heading} title="Clamps">
         {decision.clamps.length > 0 && (
           <Table
             rows={decision.clamps}
@@ -173,7 +175,7 @@ function Parts({ decision }: { decision: Decision }) {
           />
         )}
       </Part>
-      <Part title="Inputs">
+      <Part heading={heading} title="Inputs">
         {decision.inputs.length > 0 && (
           <Table
             rows={decision.inputs}
@@ -193,10 +195,10 @@ function Parts({ decision }: { decision: Decision }) {
   );
 }
 
-function Part({ title, children }: { title: string; children: React.ReactNode }) {
+function Part({ title, heading: Heading, children }: { title: string; heading: Heading; children: React.ReactNode }) {
   return (
     <section aria-label={title}>
-      <h4>{title}</h4>
+      <Heading>{title}</Heading>
       <div className={styles.frame} tabIndex={0} role="group" aria-label={title}>
         {children || <p className="muted">none</p>}
       </div>

@@ -51,7 +51,7 @@ export function ScalingTab() {
           error={null}
           onRetry={() => undefined}
         >
-          {(id) => <Whole key={id} team={team} pool={name} id={id} />}
+          {(id) => <Whole key={id} team={team} pool={name} id={id} heading="h3" />}
         </Section>
       )}
       <Decisions
