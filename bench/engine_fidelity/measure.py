@@ -1,10 +1,11 @@
-"""Measure a running vLLM as its clients see it: how data/h200-2026-11-26.json was made.
+"""Measure a running vLLM as its clients see it, as data/h200-2026-11-26.json was measured.
 
     vllm serve MODEL --load-format dummy --max-model-len 40960      # on the accelerator
     python -m bench.engine_fidelity.measure http://localhost:8000 --model MODEL --out FILE
 
 Prompts are random token ids, so nothing is found in a cache; answers are of a given length (`ignore_eos`) at
-temperature 0. Prints what it does; writes one JSON document in the format of the data file (units are in it).
+temperature 0. Prints what it does; writes prompts alone, windows and replays as the data file has them (units
+are in it; its closed loops were measured apart).
 """
 
 from __future__ import annotations
@@ -43,12 +44,11 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """As the client saw it: sent, first and last token, in seconds of the client's clock; `gaps` between tokens."""
+    """As the client saw it: sent, first and last token, in seconds of the client's clock."""
 
     sent: float
     first: float
     last: float
-    gaps: tuple[float, ...]
 
 
 class Server:
@@ -68,7 +68,7 @@ class Server:
                 "stream": True,
             }
         )
-        sent, first, last, gaps = time.perf_counter(), 0.0, 0.0, list[float]()
+        sent, first, last = time.perf_counter(), 0.0, 0.0
         headers = {"Content-Type": "application/json"}
         async with self._session.post(f"{self._url}/v1/completions", data=body, headers=headers) as response:
             if response.status != 200:
@@ -76,11 +76,11 @@ class Server:
             async for chunk in response.content.iter_any():
                 if b'"text":' not in chunk:
                     continue
-                now = time.perf_counter()
-                if first:
-                    gaps.append(now - last)
-                first, last = first or now, now
-        return Answer(sent, first, last, tuple(gaps))
+                last = time.perf_counter()
+                first = first or last
+        if not first:
+            raise SystemExit(f"{self._url} ended an answer without a token: see the server's log")
+        return Answer(sent, first, last)
 
 
 def poisson(rate: float, seconds: float, seed: int) -> list[Planned]:
