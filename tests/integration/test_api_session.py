@@ -213,7 +213,7 @@ def test_bootstrap_makes_what_is_missing_and_keeps_what_is_there(tmp_path: Path)
 
     def run(**options: object) -> dict[str, object]:
         out = io.StringIO()
-        call_command("lamplight_bootstrap", username="admin", token_file=token_file, stdout=out, **options)
+        call_command("lamplight_bootstrap", **{"username": "admin", "token_file": token_file, "stdout": out, **options})
         return json.loads(out.getvalue())
 
     run(password_file=password_file)
@@ -227,8 +227,14 @@ def test_bootstrap_makes_what_is_missing_and_keeps_what_is_there(tmp_path: Path)
     assert (token_file.read_text().strip(), ApiToken.objects.count()) == (first, 1)
     assert User.objects.get().check_password(password)
 
-    assert run(password="another one")["password"] == "another one"
+    assert run(password="another one")["password"] is None
     assert User.objects.get().check_password("another one")
+    # an upgrade of an installation brings no password back that people changed, and leaves no token behind
+    assert run(password="the first", keep_password=True)["password"] is None
+    assert User.objects.get().check_password("another one")
+    held = ApiToken.objects.count()
+    assert run(token_file=None) == {"username": "admin", "password": None}
+    assert ApiToken.objects.count() == held
     token_file.unlink()
     run()
     assert Api(token_file.read_text().strip()).get("session")["user"]["username"] == "admin"

@@ -58,7 +58,7 @@ class Missing:
 
 
 # what is used beside what pools own, where the cluster serves it
-_BESIDE: Mapping[str, tuple[tuple[str, bool, str], ...]] = {
+BESIDE: Mapping[str, tuple[tuple[str, bool, str], ...]] = {
     "ResourceClaim.resource.k8s.io": (
         ("list", True, "which accelerators are claimed is not known, and so not their stock"),
         ("get", False, "standby: shared is refused"),
@@ -83,6 +83,8 @@ def rights(
         asked += [Right(verb, group, plural) for verb in (_READ if read else _WRITE)]
     if not read_only:
         asked.append(Right("patch", "apps", "deployments", "scale"))
+        asked.append(Right("patch", "", "pods", without="no replica leaves the routing before it sleeps or is removed"))
+        asked.append(Right("delete", "", "pods", without="an engine that does not wake is not started anew"))
         if any(kind == "LeaderWorkerSet" for kind, _, _ in kinds):
             scaled = ("leaderworkerset.x-k8s.io", "leaderworkersets", "scale")
             asked.append(Right("patch", *scaled, without="pools of path wide-ep are not scaled"))
@@ -94,7 +96,7 @@ def rights(
     for resource in ("nodes", "pods"):
         asked.append(Right("list", "", resource, everywhere=True, without="accelerators and their stock are not known"))
     for kind, group, plural in beside:
-        for verb, everywhere, without in _BESIDE.get(f"{kind}.{group}", ()):
+        for verb, everywhere, without in BESIDE.get(f"{kind}.{group}", ()):
             if verb in _READ or not read_only:
                 asked.append(Right(verb, group, plural, everywhere=everywhere, without=without))
     return asked

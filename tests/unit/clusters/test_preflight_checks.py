@@ -41,11 +41,14 @@ def test_a_kind_that_every_pool_needs_is_grave_and_others_say_what_is_lost() -> 
 KINDS = [("Deployment", "apps", "deployments"), ("Pod", "", "pods")]
 
 
-def test_pods_are_read_only_and_a_read_only_cluster_needs_no_write() -> None:
+def test_pods_are_never_made_and_a_read_only_cluster_needs_no_write() -> None:
     asked = rights(KINDS, read_only=False)
     assert Right("patch", "apps", "deployments") in asked
     assert Right("patch", "apps", "deployments", "scale") in asked
-    assert {right.verb for right in asked if (right.resource, right.sub) == ("pods", "")} == {"get", "list", "watch"}
+    pods = [right for right in asked if (right.resource, right.sub) == ("pods", "")]
+    assert {right.verb for right in pods} == {"get", "list", "watch", "patch", "delete"}
+    # labelled before they sleep or leave, deleted when they do not wake: a pool serves without
+    assert {right.verb for right in pods if right.without and not right.everywhere} == {"patch", "delete"}
     assert {right.verb for right in rights(KINDS, read_only=True)} == {"get", "list", "watch"}
 
 

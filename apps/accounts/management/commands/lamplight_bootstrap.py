@@ -25,36 +25,52 @@ class Command(BaseCommand):
         parser.add_argument("--username", default="admin")
         parser.add_argument("--password", help="default: LAMPLIGHT_ADMIN_PASSWORD, else the present one or a new one")
         parser.add_argument("--password-file", type=Path, help="receives the password where this run set it, mode 0600")
-        parser.add_argument("--token-file", type=Path, required=True, help="receives a bearer token, mode 0600")
+        parser.add_argument("--token-file", type=Path, help="receives a bearer token, mode 0600; left out: none is issued")
+        parser.add_argument("--keep-password", action="store_true", help="a user who is there keeps theirs")
 
     def handle(
-        self, *, username: str, password: str | None, password_file: Path | None, token_file: Path, **_: Any
+        self,
+        *,
+        username: str,
+        password: str | None,
+        password_file: Path | None = None,
+        token_file: Path | None = None,
+        keep_password: bool = False,
+        **_: Any,
     ) -> None:
         password = password or os.environ.get("LAMPLIGHT_ADMIN_PASSWORD") or None
+        made = None
         with transaction.atomic():
             for name in TEAMS:
                 Team.objects.get_or_create(name=name)
             user = User.objects.filter(username=username).first()
             if user is None:
-                password = password or secrets.token_urlsafe(12)
+                password = password or (made := secrets.token_urlsafe(12))
                 user = User.objects.create_superuser(username, password)
-            elif password and not user.check_password(password):
+            elif password and not keep_password and not user.check_password(password):
                 user.set_password(password)
                 user.save(update_fields=["password"])
             else:
                 password = None
             for team in Team.objects.filter(name__in=TEAMS):
                 Membership.objects.get_or_create(user=user, team=team, defaults={"role": Role.ADMIN})
-            held = token_file.read_text().strip() if token_file.exists() else ""
-            found = tokens.find(held)
-            if found is None or found.owner_id != user.pk:
-                held = tokens.issue(owner=user, name=f"bootstrap ({token_file.name})").secret
-                _write_private(token_file, held)
+            if token_file is not None:
+                _keep_token(token_file, user)
             if password and password_file is not None:
                 _write_private(password_file, password)
-        # without a file for it, this answer is the only place where a password that was made here can be read
-        shown = {} if password_file else {"password": password}
-        self.stdout.write(json.dumps({"username": username, "tokenFile": str(token_file), **shown}))
+        # without a file for it, this answer is the only place where a password that was made here can be read; one that
+        # was given is known to whoever gave it, and answers end in logs
+        shown = {} if password_file else {"password": made}
+        named = {"tokenFile": str(token_file)} if token_file else {}
+        self.stdout.write(json.dumps({"username": username, **named, **shown}))
+
+
+def _keep_token(path: Path, user: User) -> None:
+    """The file holds a token of this user that is good: as it does already, or a new one."""
+    held = path.read_text().strip() if path.exists() else ""
+    found = tokens.find(held)
+    if found is None or found.owner_id != user.pk:
+        _write_private(path, tokens.issue(owner=user, name=f"bootstrap ({path.name})").secret)
 
 
 def _write_private(path: Path, secret: str) -> None:
