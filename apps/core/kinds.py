@@ -129,11 +129,6 @@ def get(kind: str) -> KindHandler:
     return _handlers[kind]
 
 
-def by_plural(plural: str) -> KindHandler:
-    """The handler whose REST collection has this name; KeyError where there is none."""
-    return next((h for h in _handlers.values() if h.plural == plural), None) or _handlers[plural]
-
-
 def all_handlers() -> tuple[KindHandler, ...]:
     """All kinds, those that are referred to before those that refer to them."""
     ordered: list[KindHandler] = []

@@ -53,8 +53,9 @@ WHERE p.uid = ANY(%s)
 class Known:
     """A pool as it is declared, with its targets and roll-out (kept on `pool`), and what stands beside it.
 
-    `cluster` None: it is not declared any more. `model`: what the standing spec names, or None. `consents`: as
-    selectors.consents_of. `stored`: of the newest revision, where it stands.
+    `cluster` None: it is not declared any more. `model`: what the standing spec names, or None. `consents`: to
+    what people consented in applied plans of this generation that are not carried out yet (None: there is none).
+    `stored`: of the newest revision, where it stands.
     """
 
     pool: Pool

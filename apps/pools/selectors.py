@@ -156,16 +156,6 @@ def free_accelerators(cluster: Cluster) -> dict[str, int]:
     return found
 
 
-def consents_of(pool: Pool) -> frozenset[str] | None:
-    """What people consented to in applied plans of this generation that the controller has not carried out yet.
-
-    None: there is no such plan.
-    """
-    rows = pool.plans.filter(state="applied", carried_out_at=None, generation=pool.generation)
-    held = list(rows.values_list("consent", flat=True)[:50])
-    return frozenset(word for consent in held for word in consent) if held else None
-
-
 def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable[Pool]:
     """Other pools of a namespace of a cluster, those that are being deleted too."""
     rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace)

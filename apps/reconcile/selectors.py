@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from apps.reconcile.models import QueueItem, Shard
+from apps.reconcile.models import QueueItem
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,3 @@ def queue_state() -> QueueState:
 def queued(kind: str, uid: UUID) -> QueueItem | None:
     """The queue's row of one object, or None when nothing is asked for."""
     return QueueItem.objects.filter(kind=kind, uid=uid).first()
-
-
-def shard_error(shard: str) -> str:
-    """Why a shard's keys wait, or an empty string."""
-    row = Shard.objects.filter(name=shard).first()
-    return row.last_error if row else ""

@@ -14,7 +14,7 @@ import aiohttp
 import orjson
 from django.conf import settings
 
-from apps.clusters.errors import Answer, Gone, KubeError, Unreachable, error_of
+from apps.clusters.errors import Answer, Unreachable, error_of
 from apps.clusters.kube import CONNECT_SECONDS, MOST_PAGES, PAGE, READ_SECONDS, Kube, Resource
 
 # a watch ends by itself after so long and is resumed; a server that stalls without a word is noticed then
@@ -137,11 +137,6 @@ class _Get:
     async def __aexit__(self, *_: object) -> None:
         if self._answer is not None:
             self._answer.close()
-
-
-def is_gone(error: KubeError) -> bool:
-    """Whether the position of a list or watch is forgotten."""
-    return isinstance(error, Gone)
 
 
 def _tls(kube: Kube) -> ssl.SSLContext | bool:

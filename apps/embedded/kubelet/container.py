@@ -88,10 +88,6 @@ class Container:
         return str(self.spec["name"])
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None and not self._process.exited
-
-    @property
     def log_writer(self) -> LogWriter | None:
         return self._process.log if self._process else None
 

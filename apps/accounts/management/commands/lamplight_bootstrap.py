@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--username", default="admin")
         parser.add_argument("--password", help="default: LAMPLIGHT_ADMIN_PASSWORD, else the present one or a new one")
         parser.add_argument("--password-file", type=Path, help="receives the password where this run set it, mode 0600")
-        parser.add_argument("--token-file", type=Path, help="receives a bearer token, mode 0600; left out: none is issued")
+        parser.add_argument("--token-file", type=Path, help="receives a bearer token, mode 0600; else none is made")
         parser.add_argument("--keep-password", action="store_true", help="a user who is there keeps theirs")
 
     def handle(

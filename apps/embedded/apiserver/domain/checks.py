@@ -13,7 +13,6 @@ _LABEL_RE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
 _NAME_RE = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE_RE = f"({_NAME_RE})?"
-_DNS1035_RE = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
 SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and"
@@ -22,11 +21,6 @@ SUBDOMAIN = (
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with"
     f" an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL_RE}')"
-)
-DNS1035 = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
-    " and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
-    f" '{_DNS1035_RE}')"
 )
 QUALIFIED = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
@@ -109,10 +103,6 @@ def subdomain(field: str, value: str) -> list[Cause]:
 
 def label(field: str, value: str) -> list[Cause]:
     return _pattern(field, value, _LABEL_RE, LABEL, 63)
-
-
-def dns1035(field: str, value: str) -> list[Cause]:
-    return _pattern(field, value, _DNS1035_RE, DNS1035, 63)
 
 
 def config_key(field: str, value: str) -> list[Cause]:
