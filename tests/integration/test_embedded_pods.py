@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import aiohttp
@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from apps.embedded.client import KubeClient
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pods import (
     NAMESPACE,
     SERVE,
@@ -33,10 +33,7 @@ from tests.support.pods import (
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest_asyncio.fixture

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from apps.embedded.client import KubeClient
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pods import (
     NAMESPACE,
     client_of,
@@ -35,10 +35,7 @@ from tests.support.pods import (
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest_asyncio.fixture

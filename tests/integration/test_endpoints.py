@@ -14,25 +14,20 @@ from apps.endpoints.models import Endpoint
 from apps.pools.models import Pool
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
-from tests.support.cluster import EmbeddedCluster, run_cluster
-from tests.support.pools import cluster_document, declare, delete, drain, model_document, pool_document
+from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
+from tests.support.pools import declare, declare_on, delete, drain, pool_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMESPACE = "serving"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        yield running
+cluster = shared_cluster()
 
 
 @pytest.fixture
 def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
-    client = cluster.kube
-    yield client
-    for obj in cluster.objects(NAMESPACE).values():
-        client.delete(client.resource_of(obj), obj["metadata"]["name"], NAMESPACE)
+    with emptied(cluster, NAMESPACE) as client:
+        yield client
 
 
 def endpoint_document(*backends: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -47,7 +42,7 @@ def endpoint_document(*backends: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster, kube: Kube) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(), endpoint_document())
+    declare_on(cluster, pool_document(), endpoint_document())
     drain()
 
 
@@ -122,7 +117,7 @@ def test_a_deleted_endpoint_leaves_nothing(cluster: EmbeddedCluster) -> None:
 
 
 def test_a_pool_of_another_namespace_is_refused(cluster: EmbeddedCluster, kube: Kube) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
     with pytest.raises(BundleRefused) as refused:
         declare(endpoint_document(namespace="other"))
     assert any("one namespace of one cluster" in fault.detail for fault in refused.value.faults)

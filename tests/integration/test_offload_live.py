@@ -13,16 +13,15 @@ from apps.offload import probing, services
 from apps.offload.collector import Collector
 from apps.offload.engines import find_publishers
 from apps.offload.models import Probe, ReuseState
-from apps.pools.models import Pool
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.pools import (
     cluster_document,
     declare,
-    delete,
     drain_until,
     model_document,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 from tests.support.wait import wait_until
@@ -45,8 +44,7 @@ def cluster() -> Iterator[EmbeddedCluster]:
             pool_document(variants=variants, offload=OFFLOAD, routing={"picker": False}),
         )
         yield running
-        delete("Pool", "chat")
-        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+        take_down("chat")
 
 
 def test_a_volume_is_measured_and_a_running_engine_is_heard(cluster: EmbeddedCluster) -> None:

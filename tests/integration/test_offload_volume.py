@@ -13,16 +13,15 @@ import pytest
 
 from apps.offload.stores import find_stores
 from apps.offload.ticking import run_tick
-from apps.pools.models import Pool
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.pools import (
     cluster_document,
     declare,
-    delete,
     drain_until,
     model_document,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 from tests.support.wait import wait_until
@@ -48,8 +47,7 @@ def cluster() -> Iterator[EmbeddedCluster]:
             pool_document(variants=variants, offload=OFFLOAD, routing={"picker": False}),
         )
         yield running
-        delete("Pool", "chat")
-        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+        take_down("chat")
 
 
 def condition() -> tuple[str, str]:

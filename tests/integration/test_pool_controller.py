@@ -15,12 +15,13 @@ from apps.pools import controller, observing, services
 from apps.pools.models import Pool, PoolRevision
 from apps.pools.observing import Observed
 from apps.reconcile.models import QueueItem
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
 from tests.support.pools import (
     cluster_document,
     condition,
     counted_calls,
     declare,
+    declare_on,
     delete,
     drain,
     model_document,
@@ -34,24 +35,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NAMESPACE = "serving"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        yield running
+cluster = shared_cluster()
 
 
 @pytest.fixture
 def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
     """The cluster's client; the namespace is emptied afterwards."""
-    client = cluster.kube
-    yield client
-    for obj in cluster.objects(NAMESPACE).values():
-        client.delete(client.resource_of(obj), obj["metadata"]["name"], NAMESPACE)
+    with emptied(cluster, NAMESPACE) as client:
+        yield client
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster, kube: Kube) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
 
 
 EXPECTED = {"Service/chat", "Service/chat-engines", "Deployment/chat-h200", "PodDisruptionBudget/chat-h200"}
@@ -300,7 +296,7 @@ def test_a_taken_name_is_refused_before_anything_is_written(cluster: EmbeddedClu
         "metadata": {"name": "chat-engines", "namespace": "taken"},
     }
     kube.create(theirs, manager="somebody")
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(namespace="taken"))
+    declare_on(cluster, pool_document(namespace="taken"))
     drain()
     assert condition("chat", "Synced")["reason"] == "NameClash"
     assert "chat-engines" in condition("chat", "Ready")["message"]

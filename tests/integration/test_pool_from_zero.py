@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from apps.pools import services
-from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
-    declare,
-    delete,
+    complete,
+    declare_on,
     drain_until,
-    model_document,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 from tests.support.wait import wait_until
@@ -30,29 +26,16 @@ from tests.support.wait import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster) -> Iterator[None]:
     empty = pool_document(variants=[variant_document(replicas={"min": 0, "max": 4})])
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), empty)
+    declare_on(cluster, empty)
     services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 0, "person")], actor="user:1")
     yield
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
-
-
-def ask(endpoint: str) -> Any:
-    body = {"model": "tiny", "prompt": "hello there", "max_tokens": 3, "ignore_eos": True}
-    request = urllib.request.Request(
-        endpoint + "/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=90) as answer:
-        return json.loads(answer.read())
+    take_down("chat")
 
 
 def held(cluster: EmbeddedCluster) -> float:
@@ -82,7 +65,7 @@ def test_the_first_request_waits_for_the_first_replica(cluster: EmbeddedCluster)
     drain_until(lambda: listening(endpoint), message="the picker listens, without an endpoint")
     with ThreadPoolExecutor(1) as threads:
         begun = time.monotonic()
-        answer = threads.submit(ask, endpoint)
+        answer = threads.submit(complete, endpoint, timeout=90)
         wait_until(lambda: held(cluster) == 1, message="the request is held")
         assert not answer.done()
         services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 1, "autoscaling")], actor="system")

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from apps.clusters.selectors import kube_for
 from apps.pools import selectors, services
-from apps.pools.models import Pool
 from apps.pools.services import Wanted
 from apps.pools.tree import object_tree
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
     cluster_document,
+    complete,
     condition,
     declare,
-    delete,
     drain,
     drain_until,
     model_document,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 def wide(**changes: Any) -> dict[str, Any]:
@@ -54,15 +48,6 @@ def model() -> dict[str, Any]:
     return document
 
 
-def ask(endpoint: str) -> Any:
-    body = {"model": "tiny", "prompt": "hello there", "max_tokens": 3, "ignore_eos": True}
-    request = urllib.request.Request(
-        endpoint + "/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
-
-
 def groups(kube: Any) -> Any:
     return kube.get(kube.resource("LeaderWorkerSet", "leaderworkerset.x-k8s.io"), "wide-wide", "serving")
 
@@ -75,7 +60,7 @@ def test_a_wide_pool_serves_scales_restarts_as_a_group_and_goes(cluster: Embedde
     assert condition("wide", "Synced")["status"] == "True"
     (state,) = pool("wide").status["variants"]
     assert (state["desired"], state["ready"], state["accelerators"]) == (1, 1, 2)
-    assert ask(pool("wide").status["endpoint"])["usage"]["completion_tokens"] == 3
+    assert complete(pool("wide").status["endpoint"])["usage"]["completion_tokens"] == 3
 
     kube = kube_for(selectors.cluster_of(pool("wide")))
     owned = [e for e in groups(kube)["metadata"]["managedFields"] if "f:replicas" in e["fieldsV1"].get("f:spec", {})]
@@ -102,8 +87,7 @@ def test_a_wide_pool_serves_scales_restarts_as_a_group_and_goes(cluster: Embedde
     drain_until(lambda: healthy() and pool("wide").status["variants"][0]["ready"] == 2, message="two groups")
     assert groups(kube)["spec"]["replicas"] == 2
 
-    delete("Pool", "wide")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("wide")
     assert kube.list(kube.resource("Pod"), "serving") == []
 
 
@@ -123,5 +107,4 @@ def test_a_new_spec_reaches_every_group(cluster: EmbeddedCluster) -> None:
         return held.get("health") == "Healthy" and held["rollout"]["state"] == "Complete" and len(pods) == 2 and new
 
     drain_until(rolled, message="the new spec is on both pods")
-    delete("Pool", "wide")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("wide")

@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 
 from apps.pools import services
-from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
     condition,
     declare,
-    delete,
+    declare_on,
     drain,
     drain_until,
-    model_document,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 
@@ -27,18 +25,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 HPA_MANAGER = "kube-controller-manager"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document())
+    declare_on(cluster)
     yield cluster
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("chat")
 
 
 def of_mode(**autoscaling: Any) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,18 +9,18 @@ import pytest
 
 from apps.audit.models import Event
 from apps.pools import services
-from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
+    complete,
     condition,
     declare,
-    delete,
+    declare_on,
     drain,
     drain_until,
-    model_document,
+    healthy,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 
@@ -30,33 +28,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 NAMESPACE = "serving"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster) -> Iterator[None]:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
     yield
-    if Pool.objects.filter(deletion_requested_at=None).exists():
-        delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
-
-
-def settled(**replicas: int) -> Any:
-    """A check that the pool is healthy at these counts."""
-
-    def check() -> bool:
-        status = pool().status
-        return (
-            status.get("health") == "Healthy"
-            and status.get("observedGeneration") == pool().generation
-            and all(status["replicas"][name] == count for name, count in replicas.items())
-        )
-
-    return check
+    take_down("chat")
 
 
 def pods(cluster: EmbeddedCluster, component: str = "engine") -> dict[str, Any]:
@@ -67,39 +46,29 @@ def pods(cluster: EmbeddedCluster, component: str = "engine") -> dict[str, Any]:
 
 @pytest.mark.usefixtures("declared")
 def test_from_declaration_to_answers_and_back_to_nothing(cluster: EmbeddedCluster) -> None:
-    drain_until(settled(desired=2, ready=2, starting=0), message="two replicas serve")
+    drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="two replicas serve")
     assert condition("chat", "Ready")["reason"] == "AllReplicasReady"
     assert len(pods(cluster)) == 2
-    answer = ask(pool().status["endpoint"], "tiny")
+    answer = complete(pool().status["endpoint"])
     assert answer["usage"]["completion_tokens"] == 3
 
     services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 3, "person")], actor="user:1")
     before = set(pods(cluster))
-    drain_until(settled(desired=3, ready=3), message="a third replica serves")
+    drain_until(lambda: healthy(desired=3, ready=3), message="a third replica serves")
     assert before < set(pods(cluster)), "scaling restarts nothing"
 
     declare(pool_document(engine={"args": ["--max-model-len=8192"]}))
-    drain_until(settled(desired=3, ready=3), message="the new argument is rolled out")
+    drain_until(lambda: healthy(desired=3, ready=3), message="the new argument is rolled out")
     rolled = pods(cluster)
     assert not before & {name for name, p in rolled.items() if not p["metadata"].get("deletionTimestamp")}
     assert all("--max-model-len=8192" in p["spec"]["containers"][0]["args"] for p in rolled.values())
 
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("chat")
     assert cluster.objects(NAMESPACE) == {}
     kube = cluster.kube
     assert kube.list(kube.resource("Pod"), NAMESPACE) == []
     assert kube.list(kube.resource("ReplicaSet", "apps"), NAMESPACE) == []
     assert kube.get(kube.resource("Namespace"), NAMESPACE)["status"]["phase"] == "Active"
-
-
-def ask(endpoint: str, model: str) -> Any:
-    body = {"model": model, "prompt": "hello there", "max_tokens": 3, "ignore_eos": True}
-    request = urllib.request.Request(
-        endpoint + "/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read())
 
 
 @pytest.mark.usefixtures("declared")
@@ -113,7 +82,7 @@ def test_more_than_there_is_stays_pending_with_the_scheduler_s_own_reason() -> N
 
 @pytest.mark.usefixtures("declared")
 def test_an_image_that_is_not_there_is_said_and_the_running_replicas_stay(cluster: EmbeddedCluster) -> None:
-    drain_until(settled(desired=2, ready=2), message="two replicas serve")
+    drain_until(lambda: healthy(desired=2, ready=2), message="two replicas serve")
     running = set(pods(cluster))
     declare(pool_document(engine={"image": "nobody/nothing:v0.33.0"}))
     drain_until(lambda: pool().status["health"] == "Degraded", message="the bad image is said")
@@ -137,7 +106,7 @@ def test_a_crashing_engine_is_said_with_its_last_words() -> None:
 
 @pytest.mark.usefixtures("declared")
 def test_killed_processes_of_the_cluster_come_back_and_so_does_the_pool(cluster: EmbeddedCluster) -> None:
-    drain_until(settled(desired=2, ready=2), message="two replicas serve")
+    drain_until(lambda: healthy(desired=2, ready=2), message="two replicas serve")
     for name in ("kubelet", "controllers", "apiserver"):
         cluster.kill(name)
     drain()
@@ -146,7 +115,7 @@ def test_killed_processes_of_the_cluster_come_back_and_so_does_the_pool(cluster:
         cluster.start(name)
 
     def restarted() -> bool:
-        return settled(desired=2, ready=2)() and all(
+        return healthy(desired=2, ready=2) and all(
             p["status"]["containerStatuses"][0]["restartCount"] >= 1 for p in pods(cluster).values()
         )
 

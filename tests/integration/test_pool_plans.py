@@ -13,7 +13,7 @@ from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.core.domain.access import Role
 from apps.pools.models import Pool, PoolPlan
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
     cluster_document,
@@ -33,18 +33,13 @@ NAMESPACE = "serving"
 POOLS = "teams/default/pools"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        yield running
+cluster = shared_cluster()
 
 
 @pytest.fixture
 def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
-    client = cluster.kube
-    yield client
-    for obj in cluster.objects(NAMESPACE).values():
-        client.delete(client.resource_of(obj), obj["metadata"]["name"], NAMESPACE)
+    with emptied(cluster, NAMESPACE) as client:
+        yield client
 
 
 @pytest.fixture

@@ -14,15 +14,14 @@ from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools import services
 from apps.pools.models import Pool, PoolPlan
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
-    cluster_document,
     condition,
     counted_calls,
     declare,
+    declare_on,
     install_kind,
-    model_document,
     pool,
     pool_document,
     variant_document,
@@ -36,24 +35,20 @@ PLANS = "teams/default/pools/chat/plans"
 T0 = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        install_kind(running.kube, "keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
-        yield running
+cluster = shared_cluster(
+    prepare=lambda it: install_kind(it.kube, "keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+)
 
 
 @pytest.fixture
 def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
-    client = cluster.kube
-    yield client
-    for obj in cluster.objects(NAMESPACE).values():
-        client.delete(client.resource_of(obj), obj["metadata"]["name"], NAMESPACE)
+    with emptied(cluster, NAMESPACE) as client:
+        yield client
 
 
 @pytest.fixture
 def api(cluster: EmbeddedCluster, kube: Kube) -> Api:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document())
+    declare_on(cluster)
     return api_of(person("ada", default=Role.EDITOR))
 
 

@@ -13,19 +13,19 @@ import pytest
 from apps.audit.models import Event
 from apps.core import reasons
 from apps.core.domain.access import Role
-from apps.pools.models import Pool, Rollout
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from apps.pools.models import Rollout
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
-    cluster_document,
     counted_calls,
     declare,
-    delete,
+    declare_on,
     drain,
     drain_until,
-    model_document,
+    healthy,
     pool,
     pool_document,
+    take_down,
     variant_document,
     writes,
 )
@@ -35,26 +35,17 @@ NAMESPACE = "serving"
 POOL = "teams/default/pools/chat"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster) -> Iterator[None]:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
-    drain_until(serving, message="two replicas serve")
+    declare_on(cluster, pool_document())
+    drain_until(healthy, message="two replicas serve")
     yield
     said = [(c["type"], c["reason"]) for c in pool().conditions if not reasons.known("Pool", c["type"], c["reason"])]
     assert said == [], "every reason is registered"
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
-
-
-def serving() -> bool:
-    status = pool().status
-    return status.get("health") == "Healthy" and status.get("observedGeneration") == pool().generation
+    take_down("chat")
 
 
 @pytest.fixture
@@ -101,7 +92,7 @@ def test_the_tree_shows_what_differs_and_what_is_missing(cluster: EmbeddedCluste
     assert (nodes["Service/chat"]["health"], nodes["Service/chat"]["sync"]) == ("Missing", "OutOfSync")
     assert nodes["PodDisruptionBudget/chat-h200"]["sync"] == "OutOfSync"
     assert nodes["Deployment/chat-h200"]["sync"] == "Synced"
-    drain_until(serving, message="it is healed")
+    drain_until(healthy, message="it is healed")
 
 
 @pytest.mark.usefixtures("declared")
@@ -196,7 +187,7 @@ def test_a_bad_flag_stops_the_roll_out_with_a_sentence_and_an_abort_goes_back(
     done = editor.send("POST", f"{POOL}/rollout", {"action": "abort", "reason": "typo"})
     assert done.status_code == 200, done.content
     assert pool().generation == 3
-    drain_until(lambda: serving() and is_in("Complete")(), message="the older spec serves")
+    drain_until(lambda: healthy() and is_in("Complete")(), message="the older spec serves")
     assert pool().spec["engine"]["args"] == []
     assert not deployment(cluster)["spec"].get("paused")
     assert running <= set(engine_pods(cluster)), "no replica of the older spec was restarted"
@@ -214,7 +205,7 @@ def test_a_missing_image_stops_it_and_a_corrected_spec_goes_on_by_itself(
     drain_until(is_in("Stopped", "ImagePull"), message="it stops by itself")
     assert "nobody/nothing" in rollout(editor)["message"]
     declare(argument("--max-model-len=8192"))
-    drain_until(lambda: serving() and is_in("Complete")(), message="the corrected spec is rolled out")
+    drain_until(lambda: healthy() and is_in("Complete")(), message="the corrected spec is rolled out")
     assert all("--max-model-len=8192" in p["spec"]["containers"][0]["args"] for p in engine_pods(cluster).values())
     assert rollout(editor)["lastHealthyGeneration"] == 3
 
@@ -234,20 +225,20 @@ def test_pause_and_resume(cluster: EmbeddedCluster, declared: None, editor: Api)
     for _ in range(3):
         drain()
     assert deployment(cluster)["status"].get("updatedReplicas", 0) <= held + 1
-    assert not serving()
+    assert not healthy()
     editor.send("POST", f"{POOL}/rollout", {"action": "resume"})
-    drain_until(lambda: serving() and is_in("Complete")(), message="it goes on to the end")
+    drain_until(lambda: healthy() and is_in("Complete")(), message="it goes on to the end")
     assert {"RolloutPaused", "RolloutResumed", "RolloutComplete"} <= set(Event.objects.values_list("reason", flat=True))
 
 
 def test_a_pool_that_fills_its_nodes_still_rolls(cluster: EmbeddedCluster, editor: Api) -> None:
     # two nodes of eight accelerators, two replicas of eight: no room for a third beside them
     full = variant_document(parallelism={"tensor": 8}, replicas={"min": 2, "max": 2})
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(variants=[full]))
+    declare_on(cluster, pool_document(variants=[full]))
     try:
-        drain_until(serving, message="two replicas fill the nodes")
+        drain_until(healthy, message="two replicas fill the nodes")
         declare(pool_document(variants=[full], engine={"args": ["--max-model-len=8192"]}))
-        drain_until(lambda: serving() and is_in("Complete")(), message="it is rolled out", timeout=90)
+        drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out", timeout=90)
         strategy = rollout(editor)["variants"][0]["strategy"]
         assert (strategy["maxSurge"], strategy["maxUnavailable"]) == (0, 1)
         assert "no accelerator is free" in strategy["why"]
@@ -257,15 +248,14 @@ def test_a_pool_that_fills_its_nodes_still_rolls(cluster: EmbeddedCluster, edito
             drain()
         assert writes(calls) == [], "the strategy stays: a steady pool is not written because the stock moved"
     finally:
-        delete("Pool", "chat")
-        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+        take_down("chat")
 
 
 def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> None:
     drained = {"drainDelay": "2s", "shutdownTimeout": "5s"}
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document(rollout=drained))
+    declare_on(cluster, pool_document(rollout=drained))
     try:
-        drain_until(serving, message="two replicas serve")
+        drain_until(healthy, message="two replicas serve")
         endpoint = pool().status["endpoint"]
         stop, answered, failed = threading.Event(), [], []
 
@@ -281,7 +271,7 @@ def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> 
             asker.start()
         try:
             declare(pool_document(rollout=drained, engine={"args": ["--max-model-len=8192"]}))
-            drain_until(lambda: serving() and is_in("Complete")(), message="it is rolled out", timeout=90)
+            drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out", timeout=90)
         finally:
             stop.set()
             for asker in askers:
@@ -289,8 +279,7 @@ def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> 
         assert len(answered) > 20
         assert failed == []
     finally:
-        delete("Pool", "chat")
-        drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+        take_down("chat")
 
 
 def ask(endpoint: str) -> int:

@@ -27,14 +27,13 @@ from apps.pools.domain.plan import Plan
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.selectors import cluster_of, spec_of
 from apps.reconcile.services import LeaseLost
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
     condition,
     declare,
+    declare_on,
     delete,
     drain_until,
-    model_document,
     pool,
     pool_document,
     variant_document,
@@ -44,10 +43,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 NAMES = ("chat", "code")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 def sharer(name: str, **more: Any) -> dict[str, Any]:
@@ -69,7 +65,7 @@ def _awake_until_another_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pair(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), *(sharer(name) for name in NAMES))
+    declare_on(cluster, *(sharer(name) for name in NAMES))
     drain_until(
         lambda: all(condition(name, "RoutingReady")["status"] == "True" for name in NAMES), message="both have a picker"
     )

@@ -15,29 +15,26 @@ import pytest
 from apps.audit.models import Event
 from apps.autoscaling import waking
 from apps.autoscaling.models import Decision
-from apps.pools import services, tokens
-from apps.pools.models import Pool, ReplicaTarget
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from apps.pools import tokens
+from apps.pools.models import ReplicaTarget
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
     condition,
-    declare,
-    delete,
+    declare_on,
     drain_until,
-    model_document,
+    engine_pods,
     pool,
     pool_document,
+    take_down,
     variant_document,
+    want,
 )
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
@@ -49,17 +46,11 @@ def standby(cluster: EmbeddedCluster) -> Iterator[str]:
         engine={"env": {"LAMPLIGHT_TIME_SCALE": "20"}},
         rollout={"drainDelay": "0s", "shutdownTimeout": "30s"},
     )
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), document)
+    declare_on(cluster, document)
     want(1)
     drain_until(lambda: condition("chat", "Healthy")["status"] == "True", message="the pool serves")
     yield pool().status["endpoint"]
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
-
-
-def want(awake: int, asleep: int = 0) -> None:
-    wanted = services.Wanted("h200", awake, "autoscaler", asleep=asleep)
-    services.set_replica_targets(pool=pool(), wanted=[wanted], actor="system:test")
+    take_down("chat")
 
 
 def ask(address: str, tokens_: int = 3) -> Any:
@@ -80,14 +71,8 @@ def status_of(url: str, *, post: bool = False, headers: dict[str, str] | None = 
 
 
 def engine(cluster: EmbeddedCluster) -> dict[str, Any]:
-    (pod,) = engines(cluster)
+    (pod,) = engine_pods(cluster)
     return pod
-
-
-def engines(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
-    labels = {"lamplight.dev/pool": "chat", "app.kubernetes.io/component": "engine"}
-    pods = cluster.kube.list(cluster.kube.resource("Pod"), "serving", labels=labels)
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def address(pod: dict[str, Any]) -> str:
@@ -169,7 +154,7 @@ def test_an_engine_that_cannot_be_woken_is_started_anew(
     drain_until(lambda: ask_or_none(standby), message="another engine serves")
     # for a while there may be two: the new one before the old one is told to go
     drain_until(
-        lambda: before not in [pod["metadata"]["uid"] for pod in engines(cluster)] and len(engines(cluster)) == 1,
+        lambda: [pod["metadata"]["uid"] != before for pod in engine_pods(cluster)] == [True],
         message="the one that could not be woken is gone",
     )
     assert "answered 403" in Event.objects.filter(reason="WakeFailed").latest("id").message

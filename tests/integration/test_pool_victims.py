@@ -10,38 +10,32 @@ from typing import Any
 import pytest
 
 from apps.pools import services
-from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
-    cluster_document,
     condition,
-    declare,
-    delete,
+    declare_on,
     drain_until,
-    model_document,
+    engine_pods,
     pool,
     pool_document,
+    take_down,
     variant_document,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 @pytest.fixture
 def replicas(cluster: EmbeddedCluster) -> Iterator[None]:
     document = pool_document(variants=[variant_document(replicas={"min": 1, "max": 3})])
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), document)
+    declare_on(cluster, document)
     want(1)
     drain_until(lambda: condition("chat", "Healthy")["status"] == "True", message="the pool serves")
     yield
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("chat")
 
 
 def want(count: int) -> None:
@@ -49,9 +43,7 @@ def want(count: int) -> None:
 
 
 def engines(cluster: EmbeddedCluster) -> dict[str, dict[str, Any]]:
-    labels = {"lamplight.dev/pool": "chat", "app.kubernetes.io/component": "engine"}
-    pods = cluster.kube.list(cluster.kube.resource("Pod"), "serving", labels=labels)
-    return {pod["metadata"]["name"]: pod for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+    return {pod["metadata"]["name"]: pod for pod in engine_pods(cluster)}
 
 
 def ask(pod: dict[str, Any], prompt: str) -> None:

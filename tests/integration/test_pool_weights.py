@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
     cluster_document,
     condition,
@@ -24,10 +23,7 @@ from tests.support.pools import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(nodes=True) as running:
-        yield running
+cluster = shared_cluster(nodes=True)
 
 
 def test_replicas_wait_for_the_weights_and_say_why(cluster: EmbeddedCluster) -> None:

@@ -22,7 +22,7 @@ from apps.clusters.models import Cluster
 from apps.reconcile import services, wakeup
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import QueueItem
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import cluster_document, condition, declare, model_document, pool, pool_document
 from tests.support.wait import wait_until
 
@@ -30,10 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        yield running
+cluster = shared_cluster()
 
 
 class Workers:

@@ -22,7 +22,7 @@ from apps.reconcile.models import QueueItem, Shard
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.kube_proxy import run_proxy
 from tests.support.people import api_of, json_of, person
-from tests.support.pools import cluster_document, declare, drain, model_document, pool, pool_document
+from tests.support.pools import cluster_document, declare, declare_on, drain, model_document, pool, pool_document
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -187,7 +187,7 @@ def test_clusters_that_hang_leave_threads_for_the_others(cluster: EmbeddedCluste
             document = cluster_document(str(hanging[-1].kubeconfig), limits={"deadline": "60s"})
             document["metadata"]["name"] = f"hanging-{number}"
             declare(document)
-        declare(cluster_document(str(cluster.kubeconfig)), model_document())
+        declare_on(cluster)
         for number in range(2):
             for i in range(6):
                 name = f"stuck-{number}-{i}"

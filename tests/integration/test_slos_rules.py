@@ -10,7 +10,7 @@ import pytest
 from apps.core import services
 from apps.slos.kinds import SLO_KIND
 from tests.support.cluster import EmbeddedCluster, run_cluster
-from tests.support.pools import BY, cluster_document, declare, drain, model_document, pool, pool_document
+from tests.support.pools import BY, declare, declare_on, drain, pool, pool_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +33,7 @@ def groups(cluster: EmbeddedCluster) -> dict[str, Any]:
 
 
 def test_rules_follow_the_slos_of_the_pool(cluster: EmbeddedCluster) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
     drain()
     assert groups(cluster) == {}
     declare(slo("fast", threshold="500ms"), slo("steady", threshold="1s"))

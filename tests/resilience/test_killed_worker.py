@@ -8,7 +8,7 @@ together.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,16 +20,15 @@ from apps.pools.domain.manifests import POOL_UID
 from apps.pools.models import Pool, PoolRevision
 from apps.pools.observing import OWNED_KINDS
 from apps.reconcile.models import QueueItem
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.failpoints import all_wait, killed_after, lease_runs_out, recorded, resumed, stopped_after, work_on
 from tests.support.pools import (
-    cluster_document,
     condition,
     counted_calls,
     declare,
+    declare_on,
     delete,
     drain,
-    model_document,
     pool,
     pool_document,
     writes,
@@ -42,15 +41,12 @@ NEWER_FLAG = "--max-model-len=16384"
 MOST_ROUNDS = 8
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster() as running:
-        yield running
+cluster = shared_cluster()
 
 
 @pytest.fixture(autouse=True)
 def declared(cluster: EmbeddedCluster) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document())
+    declare_on(cluster)
     drain()
 
 

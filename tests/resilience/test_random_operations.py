@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -16,17 +15,16 @@ from apps.clusters.errors import NotFound
 from apps.pools import services
 from apps.pools.models import Pool, PoolRevision, ReplicaTarget
 from apps.reconcile.models import QueueItem
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.failpoints import killed_after, work_on
 from tests.support.faults import script
 from tests.support.pools import (
-    cluster_document,
     counted_calls,
     declare,
+    declare_on,
     delete,
     drain,
     drain_until,
-    model_document,
     pool_document,
     variant_document,
     writes,
@@ -37,10 +35,7 @@ FAULTS = ("conflict", "throttled", "internal", "forbidden", "admission", "termin
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(options={"apiserver": ["--faults"]}) as running:
-        yield running
+cluster = shared_cluster(options={"apiserver": ["--faults"]})
 
 
 class Operations(RuleBasedStateMachine):
@@ -207,7 +202,7 @@ def synced(name: str) -> bool:
 
 
 def test_random_operations_end_as_the_serial_oracle(cluster: EmbeddedCluster) -> None:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document())
+    declare_on(cluster)
     drain()
     Operations.cluster = cluster
     searching = settings().max_examples > 100

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.pools.models import Pool
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.faults import script, struck
 from tests.support.pools import (
-    cluster_document,
     condition,
     declare,
-    delete,
+    declare_on,
     drain,
     drain_until,
-    model_document,
     pool,
     pool_document,
+    take_down,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
@@ -26,20 +24,16 @@ NAMESPACE = "serving"
 WRITES = ["patch", "create", "update"]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(options={"apiserver": ["--faults"]}) as running:
-        yield running
+cluster = shared_cluster(options={"apiserver": ["--faults"]})
 
 
 @pytest.fixture
 def declared(cluster: EmbeddedCluster) -> Iterator[None]:
     script(cluster)
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
     yield
     script(cluster)
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("chat")
 
 
 def synced() -> bool:

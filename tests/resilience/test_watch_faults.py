@@ -10,22 +10,18 @@ import pytest
 from apps.clusters.kube import Kube
 from apps.clusters.models import CachedObject
 from apps.pools.domain.manifests import POOL_UID
-from apps.pools.models import Pool
 from apps.reconcile import worker
-from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.faults import script, struck
 from tests.support.informers import run_informers, wait_in_sync
 from tests.support.pools import (
-    cluster_document,
     condition,
     counted_calls,
-    declare,
-    delete,
+    declare_on,
     drain,
-    drain_until,
-    model_document,
     pool,
     pool_document,
+    take_down,
     writes,
 )
 from tests.support.wait import wait_until
@@ -51,20 +47,16 @@ ENDS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[EmbeddedCluster]:
-    with run_cluster(options={"apiserver": ["--faults"]}) as running:
-        yield running
+cluster = shared_cluster(options={"apiserver": ["--faults"]})
 
 
 @pytest.fixture
 def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
-    declare(cluster_document(str(cluster.kubeconfig)), model_document(), pool_document())
+    declare_on(cluster, pool_document())
     drain()
     yield cluster.kube
     script(cluster)
-    delete("Pool", "chat")
-    drain_until(lambda: not Pool.objects.exists(), message="the pool is gone")
+    take_down("chat")
 
 
 def edit(kube: Kube, kind: str, name: str, body: dict[str, Any]) -> None:

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from apps.clusters.errors import NotFound
 from apps.clusters.kube import Credentials, Kube
 from controlplane.supervisor.addresses import Addresses
 from controlplane.supervisor.children import die_with_parent
@@ -122,3 +125,31 @@ def run_cluster(*, nodes: bool = False, options: dict[str, list[str]] | None = N
     finally:
         cluster.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def shared_cluster(
+    *,
+    nodes: bool = False,
+    options: dict[str, list[str]] | None = None,
+    prepare: Callable[[EmbeddedCluster], object] | None = None,
+) -> Any:
+    """The fixture `cluster` of a file: one for all its tests, as `run_cluster` makes it. `prepare`: done once to it."""
+
+    @pytest.fixture(scope="module", name="cluster")
+    def fixture() -> Iterator[EmbeddedCluster]:
+        with run_cluster(nodes=nodes, options=options) as running:
+            if prepare is not None:
+                prepare(running)
+            yield running
+
+    return fixture
+
+
+@contextmanager
+def emptied(cluster: EmbeddedCluster, namespace: str = "serving", *, kinds: tuple[str, ...] = ()) -> Iterator[Kube]:
+    """A client of the cluster; what a pool could own in the namespace is deleted at the end."""
+    client = cluster.kube
+    yield client
+    for obj in cluster.objects(namespace, kinds=kinds).values():
+        with suppress(NotFound):
+            client.delete(client.resource_of(obj), obj["metadata"]["name"], namespace)

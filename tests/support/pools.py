@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import requests
 from django.db import connection
 
 from apps.clusters import kube as kube_module
@@ -14,9 +15,11 @@ from apps.clusters.models import Cluster
 from apps.core import services, yamlio
 from apps.core.domain.access import SHARED_TEAM, SYSTEM
 from apps.core.services import By
+from apps.pools import services as pool_services
 from apps.pools.models import Pool
 from apps.reconcile import worker
 from apps.reconcile.models import QueueItem, Shard
+from tests.support.cluster import EmbeddedCluster
 from tests.support.people import team
 from tests.support.wait import wait_until
 
@@ -31,6 +34,19 @@ def declare(*documents: dict[str, Any]) -> None:
         team(name)
     text = "\n---\n".join(json.dumps({"apiVersion": "lamplight.dev/v1", **document}) for document in documents)
     services.apply_documents(yamlio.read(text.encode()), by=BY)
+
+
+def declare_on(cluster: EmbeddedCluster, *documents: dict[str, Any], model: dict[str, Any] | None = None) -> None:
+    """Declare a running cluster, a model (the plain one where none is given) and what stands on them."""
+    declare(cluster_document(str(cluster.kubeconfig)), model or model_document(), *documents)
+
+
+def take_down(*names: str) -> None:
+    """Delete pools, and reconcile until no pool is left."""
+    for name in names:
+        if Pool.objects.filter(name=name, deletion_requested_at=None).exists():
+            delete("Pool", name)
+    drain_until(lambda: not Pool.objects.exists(), message="the pools are gone")
 
 
 def cluster_document(kubeconfig: str, **spec: Any) -> dict[str, Any]:
@@ -70,6 +86,37 @@ def pool(name: str = "chat") -> Pool:
 
 def condition(name: str, type_: str) -> dict[str, Any]:
     return next(c for c in pool(name).conditions if c["type"] == type_)
+
+
+def healthy(name: str = "chat", **replicas: int) -> bool:
+    """Whether a pool serves as it is declared now, with these counts of replicas (desired, ready, starting)."""
+    found = pool(name)
+    return (
+        found.status.get("health") == "Healthy"
+        and found.status.get("observedGeneration") == found.generation
+        and all(found.status["replicas"][key] == count for key, count in replicas.items())
+    )
+
+
+def want(awake: int, asleep: int = 0, *, name: str = "chat", source: str = "autoscaler") -> None:
+    """Set the replica target of a pool's variant h200."""
+    wanted = pool_services.Wanted("h200", awake, source, asleep=asleep)
+    pool_services.set_replica_targets(pool=pool(name), wanted=[wanted], actor="system:test")
+
+
+def engine_pods(cluster: EmbeddedCluster, name: str = "chat") -> list[dict[str, Any]]:
+    """Pods of a pool's engines that are not on their way out."""
+    labels = {"lamplight.dev/pool": name, "app.kubernetes.io/component": "engine"}
+    pods = cluster.kube.list(cluster.kube.resource("Pod"), "serving", labels=labels)
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+def complete(address: str, prompt: str = "hello there", *, tokens: int = 3, timeout: float = 60, **body: Any) -> Any:
+    """The answer of a gateway or an engine to a completion. Raises requests.HTTPError."""
+    whole = {"model": "tiny", "prompt": prompt, "max_tokens": tokens, "ignore_eos": True, **body}
+    answer = requests.post(f"{address}/v1/completions", json=whole, timeout=timeout)
+    answer.raise_for_status()
+    return answer.json()
 
 
 LONG_AGO = "2000-01-01T00:00:00Z"
