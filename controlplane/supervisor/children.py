@@ -101,8 +101,12 @@ class Child:
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 0.5)
 
-    async def stop(self) -> None:
+    def let_end(self) -> None:
+        """From now on it is not started again: what it talks to may be gone before it is told to stop itself."""
         self._stopping = True
+
+    async def stop(self) -> None:
+        self.let_end()
         process = self._process
         if process and process.returncode is None:
             process.send_signal(self.spec.stop_signal)

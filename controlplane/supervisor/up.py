@@ -188,10 +188,12 @@ class Instance:
     async def _take_down(self) -> None:
         self.say("stopping")
         by_name = {child.spec.name: child for child in self._children}
+        for child in self._children:
+            child.let_end()
         # clients before servers; the kubelet ends its containers
         for group in (
             ("demo-traffic", "demo-reuse"),
-            ("web", "beat", "worker"),
+            ("web", "beat", "worker", "informers", "kvevents"),
             ("kubelet", "controllers"),
             ("apiserver",),
         ):

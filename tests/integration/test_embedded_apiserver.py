@@ -144,6 +144,14 @@ def test_what_kubectl_creates_in_protobuf(apiserver: ApiServerProcess, tmp_path:
     assert "serviceaccount/robot created" in kubectl("create", "serviceaccount", "robot", "-n", "made")
 
 
+def test_kubectl_auth_is_answered(apiserver: ApiServerProcess, tmp_path: Path) -> None:
+    kubectl = kubectl_of(apiserver, tmp_path)
+    assert kubectl("auth", "can-i", "create", "deployments.apps", "-n", "default").strip() == "yes"
+    assert kubectl("auth", "can-i", "get", "/healthz").strip() == "yes"
+    assert "*.*" in kubectl("auth", "can-i", "--list")
+    assert "Username" in kubectl("auth", "whoami")
+
+
 def test_kubectl_works_unmodified(apiserver: ApiServerProcess, tmp_path: Path) -> None:
     kubectl = kubectl_of(apiserver, tmp_path)
     assert "deployment.apps/web serverside-applied" in kubectl("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT)

@@ -52,7 +52,8 @@ def read_object(call: Call, body: bytes, *, resource: Resource | None = None) ->
     except protobuf.ProtobufError as error:
         why = (
             f"the embedded cluster reads JSON and YAML, and of protobuf only what kubectl create sends for namespaces, "
-            f"config maps, secrets and service accounts ({error}): send a manifest (kubectl apply -f, create -f)"
+            f"config maps, secrets and service accounts, and kubectl auth for its questions ({error}): send a manifest "
+            f"(kubectl apply -f, create -f)"
         )
         raise ApiError(415, "UnsupportedMediaType", why) from None
     except jsonbody.BodyError as error:

@@ -1,4 +1,4 @@
-"""Reading the protobuf bodies of kubectl create."""
+"""Reading the protobuf bodies of kubectl create and kubectl auth."""
 
 from __future__ import annotations
 
@@ -54,11 +54,27 @@ def test_a_secret_is_base64_as_in_json() -> None:
     assert (secret["data"], secret["type"]) == ({"p": "aGlkZGVu"}, "Opaque")
 
 
+def test_the_questions_of_kubectl_auth() -> None:
+    asked = field(1, b"ns") + field(2, b"create") + field(3, b"apps") + field(5, b"deployments") + field(7, b"")
+    raw = field(1, field(1, b"")) + field(2, field(1, asked)) + field(3, field(1, 0))
+    review = decode(body("SelfSubjectAccessReview", raw, "authorization.k8s.io/v1"))
+    assert review["spec"] == {
+        "resourceAttributes": {"namespace": "ns", "verb": "create", "group": "apps", "resource": "deployments"}
+    }
+    path = field(2, field(2, field(1, b"/healthz") + field(2, b"get")))
+    review = decode(body("SelfSubjectAccessReview", path, "authorization.k8s.io/v1"))
+    assert review["spec"] == {"nonResourceAttributes": {"path": "/healthz", "verb": "get"}}
+    rules = decode(body("SelfSubjectRulesReview", field(2, field(1, b"ns")), "authorization.k8s.io/v1"))
+    assert rules["spec"] == {"namespace": "ns"}
+    assert decode(body("SelfSubjectReview", b"", "authentication.k8s.io/v1"))["kind"] == "SelfSubjectReview"
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (b"{}", "does not begin"),
         (body("Pod", b""), "Pod"),
+        (body("SelfSubjectAccessReview", b""), "SelfSubjectAccessReview \\(v1\\)"),
         (body("ConfigMap", field(9, b"")), "field 9 is not read"),
         (body("ConfigMap", field(1, META))[:-9], "cut off"),
         (body("ConfigMap", field(2, 7)), "a number stands where"),

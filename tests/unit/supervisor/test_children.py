@@ -50,6 +50,19 @@ async def test_a_killed_child_comes_back_and_says_so(tmp_path):
     assert child.pid is None
 
 
+async def test_a_child_that_ends_while_everything_is_taken_down_is_not_started_again(tmp_path):
+    said: list[str] = []
+    child = Child(Spec(name="sleeper", argv=SLEEPER), logs=tmp_path, say=said.append)
+    child.start()
+    await child.wait_ready()
+    first = child.pid
+    child.let_end()
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: child.pid is None)
+    await child.stop()
+    assert said == []
+
+
 async def test_a_child_that_never_gets_ready_is_reported_with_its_last_lines(tmp_path):
     argv = [sys.executable, "-c", "print('the disk is on fire'); raise SystemExit(3)"]
     child = Child(Spec(name="broken", argv=argv, ready=lambda pid: False, ready_timeout=1), logs=tmp_path, say=print)

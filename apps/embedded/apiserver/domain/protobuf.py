@@ -1,6 +1,6 @@
-"""Bodies in Kubernetes' protobuf form, for the few kinds that `kubectl create` sends so: namespaces, config maps,
-secrets and service accounts. Field numbers are those of the API's generated.proto files (k8s.io/api core/v1,
-apimachinery meta/v1).
+"""Bodies in Kubernetes' protobuf form, for the few kinds that kubectl sends so: `kubectl create` of namespaces, config
+maps, secrets and service accounts, and the questions of `kubectl auth`. Field numbers are those of the API's
+generated.proto files (k8s.io/api core/v1, authorization/v1, authentication/v1, apimachinery meta/v1).
 
 A body is the four bytes `k8s\\0` and a runtime.Unknown message: type (1) and the object's own bytes (2).
 """
@@ -20,6 +20,23 @@ _META: Mapping[int, Field] = {
     5: ("uid", "string"), 6: ("resourceVersion", "string"), 7: ("", "ignored"), 8: _TIME_NOBODY_SET,
     11: ("labels", "map:string"), 12: ("annotations", "map:string"), 14: ("finalizers", "[]string"),
 }  # fmt: skip
+_ASKED: Mapping[int, Field] = {
+    1: ("namespace", "string"), 2: ("verb", "string"), 3: ("group", "string"), 4: ("version", "string"),
+    5: ("resource", "string"), 6: ("subresource", "string"), 7: ("name", "string"),
+}  # fmt: skip
+_PARTS: Mapping[str, Mapping[int, Field]] = {
+    "meta": _META,
+    "access": {1: ("resourceAttributes", "resource"), 2: ("nonResourceAttributes", "path")},
+    "resource": _ASKED,
+    "path": {1: ("path", "string"), 2: ("verb", "string")},
+    "rules": {1: ("namespace", "string")},
+}
+_CORE, _AUTHORIZATION, _AUTHENTICATION = "v1", "authorization.k8s.io/v1", "authentication.k8s.io/v1"
+_VERSIONS: Mapping[str, str] = {
+    "SelfSubjectAccessReview": _AUTHORIZATION,
+    "SelfSubjectRulesReview": _AUTHORIZATION,
+    "SelfSubjectReview": _AUTHENTICATION,
+}
 _KINDS: Mapping[str, Mapping[int, Field]] = {
     "Namespace": {1: ("metadata", "meta"), 2: ("", "ignored"), 3: ("", "ignored")},
     "ConfigMap": {
@@ -30,6 +47,9 @@ _KINDS: Mapping[str, Mapping[int, Field]] = {
         5: ("immutable", "bool"),
     },
     "ServiceAccount": {1: ("metadata", "meta"), 4: ("automountServiceAccountToken", "bool")},
+    "SelfSubjectAccessReview": {1: ("metadata", "meta"), 2: ("spec", "access"), 3: ("", "ignored")},
+    "SelfSubjectRulesReview": {1: ("metadata", "meta"), 2: ("spec", "rules"), 3: ("", "ignored")},
+    "SelfSubjectReview": {1: ("metadata", "meta"), 2: ("", "ignored")},
 }  # fmt: skip
 
 
@@ -44,7 +64,7 @@ def decode(body: bytes) -> Object:
     envelope = dict(_fields(body[len(MAGIC) :]))
     head = dict(_fields(_bytes(envelope.get(1, b""))))
     version, kind = _text(head.get(1, b"")), _text(head.get(2, b""))
-    if version != "v1" or kind not in _KINDS:
+    if kind not in _KINDS or version != _VERSIONS.get(kind, _CORE):
         raise ProtobufError(f"{kind or 'this kind'} ({version}) is not read in this form")
     return {"apiVersion": version, "kind": kind, **_message(_bytes(envelope.get(2, b"")), _KINDS[kind])}
 
@@ -64,8 +84,8 @@ def _message(data: bytes, table: Mapping[int, Field]) -> Object:
                 found[name] = bool(value)
             case "[]string":
                 found.setdefault(name, []).append(_text(value))
-            case "meta":
-                found[name] = _message(_bytes(value), _META)
+            case part if part in _PARTS:
+                found[name] = _message(_bytes(value), _PARTS[part])
             case "map:string" | "map:bytes":
                 entry = dict(_fields(_bytes(value)))
                 raw = _bytes(entry.get(2, b""))
