@@ -8,6 +8,7 @@ import { keys } from "./keys";
 import type {
   Accelerator,
   Cluster,
+  Endpoint,
   Fleet,
   Inventory,
   Member,
@@ -150,6 +151,14 @@ const kindQuery = <T>(plural: string) =>
 export const modelsQuery = kindQuery<Model>("models");
 export const clustersQuery = kindQuery<Cluster>("clusters");
 export const slosQuery = kindQuery<SLO>("slos");
+export const endpointsQuery = kindQuery<Endpoint>("endpoints");
+
+export const endpointQuery = (team: string, name: string) =>
+  queryOptions({
+    queryKey: keys.object("endpoints", team, name),
+    queryFn: ({ signal }) => request<Endpoint>(path("teams", team, "endpoints", name), { signal }),
+    refetchInterval: 30_000,
+  });
 
 export const inventoryQuery = (team: string, name: string) =>
   queryOptions({

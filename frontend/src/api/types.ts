@@ -19,6 +19,7 @@ export type Variant = Schemas["PoolVariant"];
 export type Model = Held<Schemas["Model"]>;
 export type Cluster = Held<Schemas["Cluster"]>;
 export type SLO = Held<Schemas["SLO"]>;
+export type Endpoint = Held<Schemas["Endpoint"]>;
 export type Accelerator = NonNullable<Answer<"accelerators">["items"]>[number];
 export type TimelineLine = Answer<"timeline">["items"][number];
 
@@ -267,6 +268,8 @@ export interface Revision {
   generation: number;
   spec: PoolSpec;
   acceptedAt: string;
+  /** Who declared it, by name; `actor` is the id that records keep. */
+  author: string;
   actor: string;
   reason: string | null;
   renderedHash: string | null;

@@ -108,6 +108,12 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
 });
 
+const endpoint = createRoute({
+  getParentRoute: () => shell,
+  path: "/teams/$team/endpoints/$name",
+  component: lazyRouteComponent(() => import("../features/endpoints/EndpointPage"), "EndpointPage"),
+});
+
 const pool = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/pools/$name",
@@ -225,6 +231,7 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         decisions,
         whatif,
         models,
+        endpoint,
         clusters,
         settings,
         playground,

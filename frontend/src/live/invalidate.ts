@@ -15,6 +15,8 @@ export function staleKeys(event: StreamEvent): QueryKey[] {
       return [keys.fleet, keys.panels, keys.kind("slos"), keys.timeline];
     case "Model":
       return [keys.fleet, keys.pools, keys.kind("models"), keys.timeline];
+    case "Endpoint":
+      return [keys.kind("endpoints"), keys.timeline];
     case "Cluster":
       return [keys.fleet, keys.pools, keys.kind("clusters"), keys.timeline];
     default:

@@ -1,17 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { acceleratorsQuery, fleetQuery, modelsQuery } from "../../api/queries";
+import { acceleratorsQuery, endpointsQuery, fleetQuery, modelsQuery } from "../../api/queries";
 import { bytes, compact, UNKNOWN } from "../../lib/units";
 import { EmptyState } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { ReadyStatus } from "../../ui/ReadyStatus";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
+import { sharesOf } from "../endpoints/shares";
 import styles from "./Models.module.css";
 
 export function ModelsPage() {
   const { data, error, refetch } = useQuery(modelsQuery);
   const { data: fleet } = useQuery(fleetQuery);
+  const endpoints = useQuery(endpointsQuery);
   const accelerators = useQuery(acceleratorsQuery);
   return (
     <Page title="Models">
@@ -58,6 +60,39 @@ export function ModelsPage() {
                     );
                   },
                 },
+              ]}
+            />
+          )
+        }
+      </Section>
+      <Section
+        title="Endpoints"
+        note="public model names in front of pools"
+        data={endpoints.data?.items}
+        error={endpoints.error}
+        onRetry={() => void endpoints.refetch()}
+      >
+        {(rows) =>
+          rows.length === 0 ? (
+            <EmptyState title="No Endpoint is declared yet.">
+              <p>Every pool has an address of its own; an Endpoint puts one address with weights and fail-over in front of several (docs/api/endpoints.md).</p>
+            </EmptyState>
+          ) : (
+            <Table
+              rows={rows}
+              rowKey={({ metadata }) => metadata.uid}
+              columns={[
+                {
+                  title: "Endpoint",
+                  cell: ({ metadata: { team, name } }) => (
+                    <Link to="/teams/$team/endpoints/$name" params={{ team, name }}>
+                      {team}/{name}
+                    </Link>
+                  ),
+                },
+                { title: "Status", cell: ({ status }) => <ReadyStatus conditions={status.conditions} /> },
+                { title: "Model names", cell: ({ spec }) => spec.models.map(({ name }) => name).join(", "), wide: true },
+                { title: "Pools", cell: (one) => [...new Set(sharesOf(one).map(({ pool }) => pool))].join(", ") },
               ]}
             />
           )

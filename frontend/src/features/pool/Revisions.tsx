@@ -42,6 +42,7 @@ export function Revisions() {
             columns={[
               { title: "Generation", cell: ({ generation }) => (generation === present ? `${generation}, declared now` : generation) },
               { title: "Accepted", cell: ({ acceptedAt }) => <Age of={acceptedAt} zone={zone} /> },
+              { title: "Who", cell: ({ author }) => author },
               { title: "Rendered", cell: ({ renderedHash }) => (renderedHash === null ? "—" : <code>{renderedHash.slice(0, 12)}</code>) },
               { title: "Why", cell: ({ reason }) => reason ?? "—", wide: true },
               {

@@ -13,6 +13,7 @@ const KINDS: Record<string, Crumb> = {
   slos: { title: "SLOs", to: "/slos" },
   clusters: { title: "Clusters", to: "/clusters" },
   models: { title: "Models", to: "/models" },
+  endpoints: { title: "Models", to: "/models" },
 };
 
 const LAST_PARTS: Record<string, string> = { edit: "Change", new: "New pool" };

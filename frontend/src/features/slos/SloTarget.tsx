@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { standingOf } from "../../api/slos";
 import type { SLO } from "../../api/types";
 
-/** What an SLO is of: a pool has a page; an Endpoint is told with the pools that it was counted at. */
+/** What an SLO is of; an Endpoint is told with the pools that it was counted at. */
 export function SloTarget({ slo }: { slo: SLO }) {
   const { team } = slo.metadata;
   const { kind, name } = slo.spec.targetRef;
@@ -10,7 +10,10 @@ export function SloTarget({ slo }: { slo: SLO }) {
   const pools = standingOf(slo).pools ?? [];
   return (
     <>
-      {kind} {name}
+      {kind}{" "}
+      <Link to="/teams/$team/endpoints/$name" params={{ team, name }}>
+        {name}
+      </Link>
       {pools.length > 0 && (
         <span className="muted">
           {" "}

@@ -19,8 +19,9 @@ export function Lines({ lines, zone, ofOne = false }: { lines: TimelineLine[]; z
   ));
 }
 
-const ADDRESSES: Record<string, "/teams/$team/pools/$name" | "/teams/$team/slos/$name"> = {
+const ADDRESSES: Record<string, "/teams/$team/pools/$name" | "/teams/$team/slos/$name" | "/teams/$team/endpoints/$name"> = {
   Pool: "/teams/$team/pools/$name",
+  Endpoint: "/teams/$team/endpoints/$name",
   SLO: "/teams/$team/slos/$name",
 };
 

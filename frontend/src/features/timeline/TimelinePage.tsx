@@ -15,7 +15,7 @@ import { readTimelineFilter } from "./view";
 
 const route = getRouteApi("/shell/timeline");
 const TIMELINE_RANGE: Range = "24h";
-const KINDS = ["Pool", "Model", "SLO", "Cluster"] as const;
+const KINDS = ["Pool", "Endpoint", "Model", "SLO", "Cluster"] as const;
 const WHAT = [
   { value: "all", label: "Everything" },
   { value: "change", label: "Changes" },

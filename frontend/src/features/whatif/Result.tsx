@@ -1,33 +1,34 @@
 import { useQueries } from "@tanstack/react-query";
 import { simulationQuery, type Run, type Simulation } from "../../api/whatif";
 import { XYChart, type XYSeries } from "../../charts/XYChart";
+import type { Zone } from "../../lib/time";
 import { duration, format, money, percent, seconds, UNKNOWN } from "../../lib/units";
 import { ErrorPanel, Skeleton } from "../../ui/Message";
 import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
+import { nameOf } from "./view";
 import styles from "./WhatIf.module.css";
 
 type Finished = Simulation & { result: NonNullable<Simulation["result"]> };
 
-const titled = ({ label, id }: Simulation) => label || `unnamed ${id.slice(0, 8)}`;
 const isFinished = (one: Simulation | undefined): one is Finished => one?.result != null;
 /** Below this nobody would call it served; the chart's room goes to where promises lie. */
 const FLOOR = 0.5;
 
 /** One simulation, or two beside each other; the curve has both. */
-export function Compared({ team, name, ids }: { team: string; name: string; ids: string[] }) {
+export function Compared({ team, name, ids, zone }: { team: string; name: string; ids: string[]; zone: Zone }) {
   const found = useQueries({ queries: ids.map((id) => simulationQuery(team, name, id)) });
   const done = found.map(({ data }) => data).filter(isFinished);
   return (
     <>
-      {done.length > 0 && <Curve of={done} />}
+      {done.length > 0 && <Curve of={done} zone={zone} />}
       <div className={styles.sides}>
         {found.map(({ data, error, refetch }, at) => (
           <div key={ids[at]} className={styles.side}>
             {data === undefined && error !== null && <ErrorPanel error={error} what="The simulation could not be loaded." onRetry={() => void refetch()} />}
             {data === undefined && error === null && <Skeleton height="12rem" label="Loading the simulation" />}
-            {data !== undefined && <Side of={data} />}
+            {data !== undefined && <Side of={data} zone={zone} />}
           </div>
         ))}
       </div>
@@ -35,13 +36,13 @@ export function Compared({ team, name, ids }: { team: string; name: string; ids:
   );
 }
 
-function Curve({ of }: { of: Finished[] }) {
+function Curve({ of, zone }: { of: Finished[]; zone: Zone }) {
   const currency = of[0]?.result.currency ?? null;
   const hours = (one: Finished) => one.result.seconds / 3600;
   const series = of.map(
     (one, at): XYSeries => ({
       key: `side${at}`,
-      label: titled(one),
+      label: nameOf(one, zone),
       look: "dots",
       points: one.result.runs.flatMap(({ cost, attainment, policy }) => (cost === null ? [] : [{ x: cost / hours(one), y: Math.max(FLOOR, attainment), label: policy }])),
     }),
@@ -59,11 +60,12 @@ function Curve({ of }: { of: Finished[] }) {
   );
 }
 
-function Side({ of }: { of: Simulation }) {
-  if (of.status === "failed") return <ErrorPanel error={new Error(of.message)} what={`${titled(of)} failed.`} />;
+function Side({ of, zone }: { of: Simulation; zone: Zone }) {
+  const title = nameOf(of, zone);
+  if (of.status === "failed") return <ErrorPanel error={new Error(of.message)} what={`${title} failed.`} />;
   if (!isFinished(of)) {
     return (
-      <Section title={titled(of)} data={of} error={null} onRetry={() => undefined}>
+      <Section title={title} data={of} error={null} onRetry={() => undefined}>
         {({ status, progress }) => (
           <div className={styles.wait} role="status">
             <span>{status === "queued" ? "Waits for a worker." : `Plays: ${percent(progress)}`}</span>
@@ -76,7 +78,7 @@ function Side({ of }: { of: Simulation }) {
   const { runs, slo, arrivals, requests, seconds: long, currency } = of.result;
   return (
     <>
-      <Section title={titled(of)} data={runs} error={null} onRetry={() => undefined}>
+      <Section title={title} data={runs} error={null} onRetry={() => undefined}>
         {(rows) => (
           <>
             <Table
@@ -103,7 +105,7 @@ function Side({ of }: { of: Simulation }) {
         )}
       </Section>
       <Replicas runs={runs} />
-      <Moves of={titled(of)} run={runs.find(({ policy }) => policy.startsWith("lamplight"))} />
+      <Moves of={title} run={runs.find(({ policy }) => policy.startsWith("lamplight"))} />
     </>
   );
 }

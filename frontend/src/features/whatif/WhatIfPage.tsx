@@ -15,7 +15,7 @@ import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
 import { Ask } from "./Ask";
 import { Compared } from "./Result";
-import { readWhatIf, type WhatIfView } from "./view";
+import { nameOf, readWhatIf, type WhatIfView } from "./view";
 import styles from "./WhatIf.module.css";
 
 const route = getRouteApi("/shell/whatif");
@@ -68,7 +68,7 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
       <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} error={declared.error} onRetry={() => void declared.refetch()}>
         {({ spec }) => <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />}
       </Section>
-      {view.a !== undefined && <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} />}
+      {view.a !== undefined && <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} zone={zone} />}
       <Section title="Simulations" note="the newest 50 are kept" data={data?.items} error={error} onRetry={() => void refetch()}>
         {(rows) =>
           rows.length === 0 ? (
@@ -80,18 +80,18 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
               rows={rows}
               rowKey={({ id }) => id}
               columns={[
-                { title: "Simulation", cell: ({ label, id }) => label || `unnamed ${id.slice(0, 8)}` },
+                { title: "Simulation", cell: (one) => nameOf(one, zone) },
                 { title: "Status", cell: ({ status }) => <Status {...LOOKS[status]} label="Simulation" /> },
                 { title: "Asked", cell: ({ createdAt }) => <Age of={createdAt} zone={zone} /> },
                 { title: "Says", wide: true, cell: ({ message }) => message },
                 {
                   title: "Show",
-                  cell: ({ id, label }) => (
+                  cell: ({ id, ...one }) => (
                     <>
-                      <Button onClick={() => show({ a: id, b: undefined })} aria-label={`Show ${label || id.slice(0, 8)}`}>
+                      <Button onClick={() => show({ a: id, b: undefined })} aria-label={`Show ${nameOf(one, zone)}`}>
                         Show
                       </Button>{" "}
-                      <Button disabled={view.a === undefined || view.a === id} onClick={() => show({ b: id })} aria-label={`Beside the other: ${label || id.slice(0, 8)}`}>
+                      <Button disabled={view.a === undefined || view.a === id} onClick={() => show({ b: id })} aria-label={`Beside the other: ${nameOf(one, zone)}`}>
                         Beside
                       </Button>
                     </>

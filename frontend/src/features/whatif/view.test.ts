@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readWhatIf, START, wishOf } from "./view";
+import { nameOf, readWhatIf, START, wishOf } from "./view";
 
 describe("the address", () => {
   it("keeps what makes sense and drops the rest", () => {
@@ -24,5 +24,19 @@ describe("the wish", () => {
     const wish = wishOf({ ...START, label: " slow ", ttft: "1s", fraction: "95", startup: { h200: "300s", h100: "" }, price: { h200: "2.90 USD/h" }, scale: 2 });
     expect(wish).toMatchObject({ label: "slow", slo: { ttft: "1s", fraction: 0.95 }, startup: { h200: { p50: "300s", p90: "300s" } }, price: { h200: "2.90 USD/h" }, scale: 2 });
     expect(wish.startup).not.toHaveProperty("h100");
+  });
+});
+
+describe("the name of a simulation", () => {
+  const createdAt = "2026-11-26T14:03:10Z";
+
+  it("is the one that was given", () => {
+    expect(nameOf({ label: "as it is", request: {}, createdAt }, "utc")).toBe("as it is");
+  });
+
+  it("else says what was played, how and when, so that two are told apart", () => {
+    const request = wishOf({ ...START, hours: 6, fixedUpTo: 3, scale: 2, startup: { h100: "400s" } });
+    expect(nameOf({ label: "", request, createdAt }, "utc")).toBe("the last 6 h ×2, Lamplight + fixed 1 to 3, h100 starts in 400s, asked 14:03:10");
+    expect(nameOf({ label: "", request: { policies: [{ kind: "hpa", metric: "kv", target: 1 }] }, createdAt }, "utc")).toContain("HPA on kv");
   });
 });

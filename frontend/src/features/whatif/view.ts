@@ -1,6 +1,7 @@
 /** What the address of the what-if page says, and what its form asks for. Pure. */
 
-import type { Policy, Wish } from "../../api/whatif";
+import type { Policy, Simulation, Wish } from "../../api/whatif";
+import { clock, type Zone } from "../../lib/time";
 
 export interface WhatIfView {
   /** team/name */
@@ -19,6 +20,27 @@ export function readWhatIf(search: Record<string, unknown>): WhatIfView {
   if (typeof search.a === "string" && ID.test(search.a)) view.a = search.a;
   if (typeof search.b === "string" && ID.test(search.b)) view.b = search.b;
   return view;
+}
+
+/** What tells it from others where nobody named it: what was played, under which policies, and when it was asked for. */
+export function nameOf({ label, request, createdAt }: Pick<Simulation, "label" | "request" | "createdAt">, zone: Zone): string {
+  if (label !== "") return label;
+  const { source, policies = [], scale, startup, price } = request;
+  const load = source?.kind === "trace" ? "a trace" : `the last ${source?.hours ?? 1} h`;
+  const times = scale === undefined || scale === 1 ? "" : ` ×${scale}`;
+  const other = [
+    ...Object.entries(startup ?? {}).map(([variant, { p50 }]) => `${variant} starts in ${p50}`),
+    ...Object.entries(price ?? {}).map(([variant, value]) => `${variant} at ${value}`),
+  ];
+  return [`${load}${times}`, policyWords(policies), ...other, `asked ${clock(Date.parse(createdAt), zone)}`].join(", ");
+}
+
+function policyWords(policies: readonly Policy[]): string {
+  const fixed = policies.flatMap((one) => (one.kind === "static" ? [one.replicas] : []));
+  const [least, most] = [Math.min(...fixed), Math.max(...fixed)];
+  const words = policies.flatMap((one) => (one.kind === "lamplight" ? ["Lamplight"] : one.kind === "hpa" ? [`HPA on ${one.metric}`] : []));
+  if (fixed.length > 0) words.push(least === most ? `fixed ${least}` : `fixed ${least} to ${most}`);
+  return words.join(" + ") || "Lamplight";
 }
 
 export interface Form {
