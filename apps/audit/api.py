@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit import selectors
+from apps.audit import selectors, services
 from apps.audit.models import ChangeRecord, Event
 from apps.core import access, kinds
 from apps.core.api import schema
@@ -97,19 +97,4 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _change(record: ChangeRecord) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "at": format_time(record.at),
-        "actor": record.actor,
-        "requestId": record.request_id,
-        "action": record.action,
-        "kind": record.kind,
-        "uid": str(record.uid),
-        "team": record.team,
-        "name": record.name,
-        "generation": record.generation,
-        "before": record.before,
-        "after": record.after,
-        "reason": record.reason,
-        "digest": record.digest,
-    }
+    return {"id": record.id, **services.chained_fields(record), "at": format_time(record.at), "digest": record.digest}

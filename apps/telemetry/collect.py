@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connection
-
 from apps.core import clock
 from apps.core.instruments import tasks_left_out
+from apps.core.locks import advisory
 from apps.core.tracing import span
 from apps.telemetry import selectors, services
 from apps.telemetry.domain.deltas import carry, delta, supplement
@@ -44,7 +42,7 @@ def run_tick(find: Callable[[], Sequence[PoolTargets]] = find_targets) -> dateti
 
     Missed ticks are not caught up: the next one counts what happened since, at the rate at which it happened.
     """
-    with _lock() as held:
+    with advisory(_LOCK) as held:
         if not held:
             tasks_left_out.labels(loop="telemetry").inc()
             return None
@@ -183,20 +181,3 @@ def _silent(row: Signals, pool: PoolTargets) -> Signals:
     starting = states.get("starting", 0)
     why = pool.reason or (f"No replica is ready; {starting} starting." if starting else "No replica is ready.")
     return replace(row, reason=why)
-
-
-@contextmanager
-def _lock() -> Iterator[bool]:
-    """An advisory lock of the session: gone with the connection when the process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        row = cursor.fetchone()
-    held = bool(row and row[0])
-    try:
-        yield held
-    finally:
-        # a connection that broke has lost the lock already
-        with suppress(Error):
-            if held:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
