@@ -146,7 +146,7 @@ class Instance:
 
     async def _write_tiny_model(self) -> None:
         folder = self.stack.tiny_model()
-        if (folder / "config.json").exists():
+        if (folder / "config.json").exists() and (folder / "adapters").exists():
             return
         folder.mkdir(parents=True, exist_ok=True)
         writer = PROJECT / "controlplane" / "supervisor" / "tiny_model.py"

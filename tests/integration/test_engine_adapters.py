@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.adapters import write_adapter
 from tests.support.engines import EngineProcess, free_port, run_engine
 from tests.support.kv_events import subscribe
 from tests.support.wait import wait_until
@@ -27,7 +28,7 @@ def events_port() -> int:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adapters")
     for name in ("sql", "law", "tax"):
-        (folder / name).mkdir()
+        write_adapter(folder / name)
     return folder
 
 

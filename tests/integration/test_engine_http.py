@@ -23,6 +23,8 @@ from tests.support.engines import MODEL, EngineProcess, run_engine
 from tests.support.wait import wait_until
 
 WORDS = "one two three four five six seven eight nine ten"
+JSON = {"Content-Type": "application/json"}
+HTTP_1_0 = b"POST /v1/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 
 @pytest.fixture(scope="module")
@@ -137,20 +139,20 @@ def test_the_next_turn_of_a_conversation_finds_the_answer_too(engine: EngineProc
     [
         ("/v1/completions", {"model": "gpt", "prompt": "a"}, 404, "NotFoundError", "The model `gpt` does not exist."),
         (
-            "/v1/completions", {"prompt": list(range(4096))}, 400, "BadRequestError",
-            "This model's maximum context length is 4096 tokens. However, you requested 16 output tokens and your "
-            "prompt contains 4096 input tokens, for a total of 4112 tokens.",
+            "/v1/completions", {"prompt": list(range(4097))}, 400, "BadRequestError",
+            "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input "
+            "tokens, which exceeds this limit even without any output tokens.",
         ),
-        ("/v1/chat/completions", {"messages": []}, 400, "BadRequestError", "messages"),
+        ("/v1/chat/completions", {"messages": []}, 400, "BadRequestError", "empty conversation"),
         ("/v1/chat/completions", {}, 400, "Bad Request", "Field required"),
         ("/v1/completions", {}, 400, "BadRequestError", "Either prompt or prompt_embeds must be provided"),
         ("/v1/completions", {"prompt": [[1, "x"]]}, 400, "Bad Request", "prompt"),
         ("/v1/completions", {"prompt": [200_000]}, 400, "BadRequestError", "Token id 200000 is out of vocabulary"),
-        ("/v1/completions", {"prompt": "a", "max_tokens": "5"}, 400, "Bad Request", "valid integer"),
+        ("/v1/completions", {"prompt": "a", "max_tokens": "x"}, 400, "Bad Request", "valid integer"),
         ("/v1/completions", {"prompt": "a", "max_tokens": 0}, 400, "BadRequestError", "must be at least 1, got 0."),
-        ("/v1/completions", {"prompt": ""}, 400, "BadRequestError", "The decoder prompt cannot be empty"),
+        ("/v1/completions", {"prompt": ["", "a"]}, 400, "BadRequestError", "The decoder prompt cannot be empty"),
         ("/v1/completions", {"prompt": "a", "n": 0}, 400, "BadRequestError", "n must be at least 1, got 0."),
-        ("/v1/completions", {"prompt": "a", "n": 100_000}, 400, "BadRequestError", "n must be at most 1024"),
+        ("/v1/completions", {"prompt": "a", "n": 100_000}, 400, "BadRequestError", "n must be at most 16384, got"),
         ("/v1/completions", {"prompt": "a", "logprobs": 3}, 400, "BadRequestError", "no log probabilities"),
         (
             "/v1/completions", {"prompt": "a", "stream_options": {"include_usage": True}}, 400, "BadRequestError",
@@ -170,9 +172,12 @@ def test_refusals(
 
 
 def test_not_json_and_not_found(engine: EngineProcess) -> None:
-    response = requests.post(engine.url + "/v1/completions", data="{x", timeout=10)
+    response = requests.post(engine.url + "/v1/completions", data="{x", headers=JSON, timeout=10)
     assert response.status_code == 400
-    assert "not JSON" in response.json()["error"]["message"]
+    assert "'loc': 'body.1', 'msg': 'JSON decode error'" in response.json()["error"]["message"]
+    response = requests.post(engine.url + "/v1/completions", data="{}", timeout=10)
+    assert response.status_code == 400
+    assert "Only 'application/json' is allowed" in response.json()["error"]["message"]
     assert engine.get("/v1/nothing").json() == {"detail": "Not Found"}
     assert engine.get("/v1/completions").status_code == 405
 
@@ -283,7 +288,7 @@ def test_http_1_0_clients_get_an_unframed_stream(engine: EngineProcess) -> None:
     host, port = engine.url.removeprefix("http://").split(":")
     body = json.dumps({"prompt": WORDS, "max_tokens": 3, "ignore_eos": True, "stream": True}).encode()
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(b"POST /v1/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        connection.sendall(HTTP_1_0 % (len(body), body))
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, content = raw.partition(b"\r\n\r\n")
     assert b"chunked" not in head
@@ -294,7 +299,7 @@ def test_http_1_0_clients_get_an_unframed_stream(engine: EngineProcess) -> None:
 
 
 def test_a_body_too_large(engine: EngineProcess) -> None:
-    response = requests.post(engine.url + "/v1/completions", data=b" " * (33 * 2**20), timeout=30)
+    response = requests.post(engine.url + "/v1/completions", data=b" " * (33 * 2**20), headers=JSON, timeout=30)
     assert response.status_code == 413
     assert "larger than" in response.json()["error"]["message"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import time
 import uuid
 import zlib
@@ -19,17 +20,18 @@ from aiohttp import HttpVersion11, web
 
 from apps.embedded.engine.answers import Answer, Choice, StreamedAnswer
 from apps.embedded.engine.device import Device, OutOfMemory
-from apps.embedded.engine.domain import handover, requests
-from apps.embedded.engine.domain.adapters import Adapter, Adapters
+from apps.embedded.engine.domain import bodies, handover, refusals, requests
+from apps.embedded.engine.domain.adapters import Adapter, Adapters, Stored
 from apps.embedded.engine.domain.filler import Filler
-from apps.embedded.engine.domain.requests import Generation, RefusedError
+from apps.embedded.engine.domain.refusals import RefusedError
+from apps.embedded.engine.domain.requests import Generation
 from apps.embedded.engine.domain.settings import EngineSettings
 from apps.embedded.engine.domain.tokens import block_hashes, tokenize
 from apps.embedded.engine.loop import EngineLoop
 from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.middleware import gates
 from apps.embedded.engine.sequences import Sequence
-from apps.embedded.engine.sleeping import LEVELS, MODES, Sleeper
+from apps.embedded.engine.sleeping import Sleeper
 from apps.physics.tiers import remote_seconds
 
 MOST_BODY_BYTES = 32 * 2**20
@@ -46,7 +48,7 @@ class EngineServer:
     def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics, device: Device) -> None:
         self.settings, self.loop, self.metrics = settings, loop, metrics
         self.sleeper = Sleeper(settings, loop, device)
-        self.adapters = Adapters(settings.lora, settings.served_names, _adapter_exists)
+        self.adapters = Adapters(settings.lora, settings.served_names, _stored)
         self.draining = False
         self.open = 0
         self.idle = asyncio.Event()
@@ -62,14 +64,14 @@ class EngineServer:
         app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=middlewares)
         app.add_routes(
             [
-                web.get("/health", self.health),
-                web.get("/ping", self.health),
+                _get("/health", self.health),
+                _get("/ping", self.health),
                 web.post("/ping", self.health),
-                web.get("/version", self.version),
-                web.get("/load", self.load),
-                web.get("/metrics", self.page),
-                web.get("/kv_event_sources", self.kv_event_sources),
-                web.get("/v1/models", self.models),
+                _get("/version", self.version),
+                _get("/load", self.load),
+                _get("/metrics", self.page),
+                _get("/kv_event_sources", self.kv_event_sources),
+                _get("/v1/models", self.models),
                 web.post("/v1/completions", self.completions),
                 web.post("/v1/chat/completions", self.chat_completions),
                 web.post("/tokenize", self.tokenized),
@@ -87,30 +89,27 @@ class EngineServer:
                 [
                     web.post("/sleep", self.sleep),
                     web.post("/wake_up", self.wake_up),
-                    web.get("/is_sleeping", self.is_sleeping),
+                    _get("/is_sleeping", self.is_sleeping),
                     web.post("/reset_prefix_cache", self.reset_prefix_cache),
                 ]
             )
         return app
 
     async def sleep(self, request: web.Request) -> web.Response:
-        level, mode = request.query.get("level", "1"), request.query.get("mode", "abort")
-        if not level.isdecimal() or int(level) not in LEVELS:
-            raise RefusedError(f"level={level}: write 0, 1 or 2.", param="level")
-        if mode not in MODES:
-            raise RefusedError(f"Invalid pause mode: {mode}", param="mode")
+        asked = bodies.read_query(bodies.SleepQuery, request.query)
         # a client that hangs up does not stop what it has begun
         with self.loop.recorder.sleep_operation("sleep"):
-            await asyncio.shield(self.sleeper.sleep(int(level), mode))
-        return web.Response(status=200)
+            await asyncio.shield(self.sleeper.sleep(asked.level, asked.mode))
+        return web.json_response({"status": "sleeping", "level": asked.level})
 
     async def wake_up(self, request: web.Request) -> web.Response:
+        tags = request.query.getall("tags", [])
         with self.loop.recorder.sleep_operation("wake"):
             try:
-                await asyncio.shield(self.sleeper.wake(request.query.getall("tags", [])))
+                awake = await asyncio.shield(self.sleeper.wake(tags))
             except OutOfMemory as error:
                 return web.Response(status=500, text=str(error))
-        return web.Response(status=200)
+        return web.json_response({"status": "awake" if awake else "sleeping", "tags": tags or None})
 
     async def is_sleeping(self, request: web.Request) -> web.Response:
         return web.json_response({"is_sleeping": self.sleeper.is_sleeping})
@@ -126,10 +125,10 @@ class EngineServer:
         return web.json_response({"0": rank} if rank else {})
 
     async def load_adapter(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.adapters.load(await _object(request)))
+        return web.Response(text=self.adapters.load(bodies.read(bodies.LoadAdapter, await _json(request))))
 
     async def unload_adapter(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.adapters.unload(await _object(request)))
+        return web.Response(text=self.adapters.unload(bodies.read(bodies.UnloadAdapter, await _json(request))))
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self.loop.alive else 503)
@@ -182,11 +181,11 @@ class EngineServer:
         }
 
     async def tokenized(self, request: web.Request) -> web.Response:
-        body = await _json(request)
-        text = body.get("prompt") if isinstance(body, dict) else None
-        if not isinstance(text, str):
-            raise RefusedError("prompt must be a string.", param="prompt")
-        tokens = tokenize(text)
+        asked = bodies.read_tokenize(await _json(request))
+        self._serving(asked.model or "")
+        tokens = tokenize(
+            asked.prompt if isinstance(asked, bodies.TokenizeText) else requests.chat_text(asked.messages)
+        )
         return web.json_response(
             {
                 "count": len(tokens),
@@ -205,16 +204,13 @@ class EngineServer:
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         arrival = self.loop.clock.now()
         generation = requests.read_generation(await _json(request), chat=chat)
-        served = self.settings.served_names
-        adapter = self.adapters.get(generation.model)
-        if generation.model and generation.model not in served and adapter is None:
-            raise requests.model_not_found(generation.model)
+        adapter = self._serving(generation.model)
         if self.draining:
-            raise requests.draining()
+            raise refusals.draining()
         if self.settings.force_include_usage:
             generation = replace(generation, include_usage=True, continuous_usage=True)
         if not self.loop.admits(len(generation.prompts) * generation.n, sum(map(len, generation.prompts))):
-            raise requests.busy()
+            raise refusals.busy()
         identity = request.headers.get("X-Request-Id") or uuid.uuid4().hex
         answer, sequences = self._planned(
             request, generation, f"{'chatcmpl' if chat else 'cmpl'}-{identity}", arrival, adapter
@@ -235,6 +231,14 @@ class EngineServer:
             # the client went away: what is still running for it is aborted
             for sequence in sequences:
                 self.loop.abort(sequence)
+
+    def _serving(self, model: str) -> Adapter | None:
+        """The adapter of this name, None for the model itself. Raises RefusedError for a name that is not served."""
+        served = self.settings.served_names
+        adapter = self.adapters.get(model)
+        if model and model not in served and adapter is None:
+            raise refusals.model_not_found(model, served)
+        return adapter
 
     def _planned(
         self,
@@ -418,27 +422,45 @@ def _chunked(request: web.Request) -> bool:
     return request.version >= HttpVersion11
 
 
+def _get(path: str, handler: Handler) -> web.RouteDef:
+    """Without HEAD, which vLLM refuses."""
+    return web.get(path, handler, allow_head=False)
+
+
 def _asked(request: web.Request, name: str) -> bool:
     return request.query.get(name, "false").lower() in ("true", "1")
 
 
-async def _object(request: web.Request) -> dict[str, Any]:
-    body = await _json(request)
-    if not isinstance(body, dict):
-        raise RefusedError("The body must be a JSON object.")
-    return body
-
-
-def _adapter_exists(path: str) -> bool:
-    """A local path must be there; a name on the Hugging Face hub is taken to be."""
-    return Path(path).exists() if path.startswith(("/", ".")) else path.count("/") == 1
+def _stored(path: str) -> Stored | bool | None:
+    """A local adapter must be there; a name on the Hugging Face hub is taken to be."""
+    if not path.startswith(("/", ".")):
+        return path.count("/") == 1
+    folder = Path(path)
+    try:
+        config = (folder / "adapter_config.json").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    return Stored(config, any((folder / f"adapter_model.{kind}").exists() for kind in ("safetensors", "bin", "pt")))
 
 
 async def _json(request: web.Request) -> object:
+    if request.content_type != "application/json":
+        raise refusals.not_declared_json()
+    body = await request.read()
     try:
-        return orjson.loads(await request.read())
-    except orjson.JSONDecodeError as error:
-        raise RefusedError(f"The body is not JSON: {error}.", type=requests.MALFORMED) from error
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _slowly(body)
+
+
+def _slowly(body: bytes) -> object:
+    """As vLLM reads it, whose reader takes more (NaN) and says where it stopped. Raises RefusedError."""
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError as error:
+        raise refusals.not_json(error.pos, error.msg) from error
+    except UnicodeDecodeError as error:
+        raise RefusedError("There was an error parsing the body", type=refusals.MALFORMED) from error
 
 
 def _dumps(value: object) -> str:

@@ -17,8 +17,6 @@ from apps.embedded.engine.domain.settings import EngineSettings
 from apps.embedded.engine.loop import EngineLoop
 from apps.physics.standby import pause_seconds, sleep_seconds, wake_seconds
 
-MODES = ("abort", "wait", "keep")
-LEVELS = (0, 1, 2)
 STATES = {1: "weights_offloaded", 2: "discard_all"}
 PARTS = frozenset({"weights", "kv_cache"})
 
@@ -50,15 +48,15 @@ class Sleeper:
                 self._device.leave()
             self._loop.recorder.sleep_state(STATES.get(level))
 
-    async def wake(self, tags: Sequence[str]) -> None:
-        """Returns when what `tags` names is back in place (all of it when empty); requests run once everything is.
-        Raises OutOfMemory."""
+    async def wake(self, tags: Sequence[str]) -> bool:
+        """Returns when what `tags` names is back in place (all of it when empty), and whether everything is: then
+        requests run. Raises OutOfMemory."""
         async with self._turn:
             if self.asleep is None:
-                return
+                return True
             if self.asleep:
                 self._device.take()
-            wanted = set(tags) & PARTS or set(PARTS)
+            wanted = set(tags) & PARTS if tags else set(PARTS)
             copies = self.asleep > 0 and self._settings.sleep_mode and "weights" in wanted & self._parts
             await self._takes(wake_seconds(self._settings.weight_bytes) if copies else pause_seconds())
             self._parts -= wanted
@@ -66,6 +64,7 @@ class Sleeper:
                 self.asleep = None
                 self._loop.recorder.sleep_state("awake")
                 self._loop.resume()
+            return self.asleep is None
 
     async def _takes(self, seconds: float) -> None:
         await asyncio.sleep(self._loop.clock.machine_seconds(seconds))

@@ -12,7 +12,8 @@ from apps.catalog.domain.vllm import ParsedArgs, parse_args
 from apps.embedded.engine.domain import buckets
 from apps.embedded.engine.domain.filler import Filler
 from apps.embedded.engine.domain.kv_events import binds, read_events_config
-from apps.embedded.engine.domain.requests import RefusedError, read_generation, tokens_to_generate
+from apps.embedded.engine.domain.refusals import RefusedError
+from apps.embedded.engine.domain.requests import read_generation, tokens_to_generate
 from apps.embedded.engine.domain.settings import EngineSettings, SettingsError, engine_version, settings_from
 from apps.embedded.engine.domain.shapes import accelerator_names, known_shape, shape_from_config
 from apps.embedded.engine.domain.tokens import VOCABULARY, block_hashes, chat_prompt, tokenize
@@ -99,9 +100,14 @@ def test_chat_contents() -> None:
 def test_context_limit() -> None:
     assert tokens_to_generate(generation(chat=True), 100, 4096) == 3996
     assert tokens_to_generate(generation(max_tokens=96), 4000, 4096) == 96
-    for tokens, asked in ((4000, 97), (4096, 1), (5000, 16)):
-        with pytest.raises(RefusedError, match="maximum context length is 4096 tokens"):
-            tokens_to_generate(generation(max_tokens=asked), tokens, 4096)
+    # what the context leaves is less than what was asked for
+    assert tokens_to_generate(generation(max_tokens=97), 4000, 4096) == 96
+    with pytest.raises(RefusedError, match="maximum context length is 4096 tokens"):
+        tokens_to_generate(generation(), 5000, 4096)
+    with pytest.raises(RefusedError, match=r"max_tokens=5000 cannot be greater than max_model_len=4096"):
+        tokens_to_generate(generation(max_tokens=5000), 10, 4096)
+    with pytest.raises(RefusedError, match=r"max_tokens must be at least 1, got 0\."):
+        tokens_to_generate(generation(), 4096, 4096)
 
 
 @given(
@@ -117,7 +123,7 @@ def test_context_limit() -> None:
 )
 def test_any_body_is_read_or_refused(value: Any, name: str, chat: bool) -> None:
     try:
-        generation(chat=chat, **{name: value})
+        tokens_to_generate(generation(chat=chat, **{name: value}), 10, 4096)
     except RefusedError as refused:
         assert refused.status == 400
         assert refused.message

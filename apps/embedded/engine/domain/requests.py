@@ -1,41 +1,36 @@
-"""From the body of an OpenAI request to what the engine is asked to do, or to the refusal that vLLM would give."""
+"""From the body of an OpenAI request to what the engine is asked to do, or to the refusal that vLLM would give.
+
+vLLM looks at a request in this order, and so is it done here: the schema (`read_generation`), whether the model is
+there, the lengths and the sampling parameters (`tokens_to_generate`).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.embedded.engine.domain.bodies import Chat, Completion, Message, Sampling, read
+from apps.embedded.engine.domain.refusals import RefusedError, wrong
 from apps.embedded.engine.domain.tokens import VOCABULARY, chat_prompt, tokenize
 
-MOST_CHOICES = 1024
-
-
-# what vLLM calls a body that its schema refuses; what its code refuses is a BadRequestError
-MALFORMED = "Bad Request"
-
-
-class RefusedError(Exception):
-    """A refused request: HTTP status, vLLM's name of the error, the sentence, the parameter at fault."""
-
-    def __init__(self, message: str, *, status: int = 400, type: str = "BadRequestError", param: str | None = None):
-        super().__init__(message)
-        self.message, self.status, self.type, self.param = message, status, type, param
-
-    def body(self) -> dict[str, Any]:
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.status}}
+MOST_CHOICES = 16384
+MOST_PROMPTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """A request for text. `prompts`: token ids, one sequence a prompt; each is answered `n` times. `max_tokens` is
-    None when the client leaves it to the server."""
+    None when the client leaves it to the server; `limited_by`: the parameter that said it. `sampling`: what else was
+    asked, not looked at yet."""
 
     chat: bool
     model: str
     prompts: tuple[tuple[int, ...], ...]
     n: int
     max_tokens: int | None
+    limited_by: str
     min_tokens: int
     ignore_eos: bool
     stops: tuple[str, ...]
@@ -47,118 +42,163 @@ class Generation:
     echo_text: tuple[str, ...]
     transfer: Mapping[str, Any]
     """`kv_transfer_params`: what of the KV cache is handed over between engines."""
+    sampling: Sampling
 
 
 def read_generation(body: object, *, chat: bool) -> Generation:
-    """The request in `body` (parsed JSON). Raises RefusedError."""
-    if not isinstance(body, Mapping):
-        raise RefusedError("The body must be a JSON object.")
-    if body.get("logprobs") or body.get("prompt_logprobs") or body.get("top_logprobs"):
-        raise RefusedError("The engine simulator computes no log probabilities; leave them out.", param="logprobs")
-    options = body.get("stream_options")
-    if options is not None and not isinstance(options, Mapping):
-        raise _invalid("stream_options", "Input should be a valid dictionary")
-    stream = _flag(body, "stream")
-    if options and not stream:
-        raise RefusedError("Stream options can only be defined when `stream=True`.", param="stream_options")
-    texts, prompts = _chat_prompt(body) if chat else _prompts(body)
-    limit = _integer(body, "max_completion_tokens", least=1) if chat else None
-    limit = limit if limit is not None else _integer(body, "max_tokens", least=1)
-    if not all(prompts):
-        raise RefusedError("The decoder prompt cannot be empty", param="prompt")
-    n = _integer(body, "n", least=1) or 1
-    if n * len(prompts) > MOST_CHOICES:
-        raise RefusedError(f"n must be at most {MOST_CHOICES // len(prompts)} here, but you asked for {n}.", param="n")
-    options = options or {}
+    """The request in `body` (parsed JSON) by its schema. Raises RefusedError."""
+    if isinstance(body, Mapping):
+        _before_the_schema(body, chat=chat)
+    read_body: Chat | Completion = read(Chat, body) if chat else read(Completion, body)
+    if isinstance(read_body, Chat):
+        texts: tuple[str, ...] = (chat_text(read_body.messages),)
+        prompts: tuple[tuple[int, ...], ...] = (tuple(tokenize(texts[0])),)
+        by = "max_tokens" if read_body.max_completion_tokens is None else "max_completion_tokens"
+        echo = False
+    else:
+        texts, prompts = _prompts(read_body.prompt)
+        by, echo = "max_tokens", bool(read_body.echo)
+    limit = getattr(read_body, by)
+    options = read_body.stream_options
     return Generation(
         chat=chat,
-        model=str(body.get("model") or ""),
+        model=read_body.model or "",
         prompts=prompts,
-        n=n,
+        n=1 if read_body.n is None else read_body.n,
         max_tokens=limit if limit is not None or chat else 16,
-        min_tokens=_integer(body, "min_tokens", least=0) or 0,
-        ignore_eos=_flag(body, "ignore_eos"),
-        stops=_stops(body),
-        stream=stream,
-        include_usage=_flag(options, "include_usage"),
-        continuous_usage=_flag(options, "continuous_usage_stats"),
-        cache_salt=str(body.get("cache_salt") or ""),
-        priority=_integer(body, "priority") or 0,
-        echo_text=texts if not chat and _flag(body, "echo") else (),
-        transfer=_transfer(body),
+        limited_by=by,
+        min_tokens=read_body.min_tokens,
+        ignore_eos=read_body.ignore_eos,
+        stops=(read_body.stop,) if isinstance(read_body.stop, str) else tuple(read_body.stop or ()),
+        stream=bool(read_body.stream),
+        include_usage=bool(options and options.include_usage),
+        continuous_usage=bool(options and options.continuous_usage_stats),
+        cache_salt=read_body.cache_salt or "",
+        priority=read_body.priority,
+        echo_text=texts if echo else (),
+        transfer=read_body.kv_transfer_params or {},
+        sampling=read_body,
     )
 
 
-def _transfer(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    given = body.get("kv_transfer_params")
-    if given is not None and not isinstance(given, Mapping):
-        raise _invalid("kv_transfer_params", "Input should be a valid dictionary")
-    return given or {}
+def _before_the_schema(body: Mapping[str, Any], *, chat: bool) -> None:
+    salt = body.get("cache_salt")
+    if salt is not None and (not isinstance(salt, str) or not salt):
+        raise wrong("Parameter 'cache_salt' must be a non-empty string if provided.", param="cache_salt")
+    # asked before the schema reads them, so whatever they are
+    if body.get("logprobs") or body.get("prompt_logprobs") or body.get("top_logprobs"):
+        raise RefusedError("The engine simulator computes no log probabilities; leave them out.", param="logprobs")
+    if body.get("stream_options") and not body.get("stream"):
+        raise wrong("Stream options can only be defined when `stream=True`.", param="stream_options")
+    prompt = body.get("prompt")
+    if not chat and (prompt is None or prompt == ""):
+        raise wrong("Either prompt or prompt_embeds must be provided and non-empty.", param="prompt")
+    if not chat and isinstance(prompt, list) and len(prompt) > MOST_PROMPTS and not _numbers(prompt):
+        raise wrong(
+            f"prompt list length {len(prompt)} exceeds the maximum allowed count of {MOST_PROMPTS}. To increase this "
+            "limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.",
+            param="prompt",
+        )
+    messages = body.get("messages")
+    if chat and messages is not None and not isinstance(messages, (list, str, Mapping)):
+        raise RefusedError(f"'{type(messages).__name__}' object is not iterable")
+
+
+def _numbers(given: Sequence[object]) -> bool:
+    return all(isinstance(each, int) for each in given)
 
 
 def tokens_to_generate(generation: Generation, prompt_tokens: int, max_model_len: int) -> int:
-    """The most tokens that an answer to a prompt of `prompt_tokens` may have. Raises RefusedError when prompt and
-    answer do not fit `max_model_len`."""
+    """The most tokens that an answer to a prompt of `prompt_tokens` may have: what was asked for, or what the context
+    leaves. Raises RefusedError for lengths and sampling parameters that vLLM refuses."""
     asked = generation.max_tokens
-    if prompt_tokens + (asked or 0) > max_model_len or prompt_tokens >= max_model_len:
-        raise RefusedError(
-            f"This model's maximum context length is {max_model_len} tokens. However, you requested {asked or 0} "
-            f"output tokens and your prompt contains {prompt_tokens} input tokens, for a total of "
-            f"{prompt_tokens + (asked or 0)} tokens. Please reduce the length of the input prompt or the number of "
-            "requested output tokens.",
-            param="input_tokens",
+    if asked is not None and asked > max_model_len:
+        raise wrong(
+            f"{generation.limited_by}={asked} cannot be greater than max_model_len={max_model_len}. Please request "
+            "fewer output tokens.",
+            param=generation.limited_by,
+            value=asked,
         )
-    return max_model_len - prompt_tokens if asked is None else asked
+    if prompt_tokens > max_model_len:
+        # a text is cut one token above the limit before it is counted
+        least = "at least " if prompt_tokens == max_model_len + 1 else ""
+        raise wrong(
+            f"This model's maximum context length is {max_model_len} tokens. However, your prompt contains "
+            f"{least}{prompt_tokens} input tokens, which exceeds this limit even without any output tokens. Please "
+            "reduce the length of the input prompt.",
+            param="input_tokens",
+            value=prompt_tokens,
+        )
+    if not all(generation.prompts):
+        raise wrong("The decoder prompt cannot be empty")
+    left = max_model_len - prompt_tokens
+    limit = left if asked is None else min(asked, left)
+    _check_sampling(generation, limit)
+    return limit
 
 
-def model_not_found(name: str) -> RefusedError:
-    return RefusedError(f"The model `{name}` does not exist.", status=404, type="NotFoundError", param="model")
+def _check_sampling(generation: Generation, limit: int) -> None:
+    """In the order of vLLM's own checks. Raises RefusedError."""
+    asked = generation.sampling
+    temperature = 1.0 if asked.temperature is None else asked.temperature
+    top_p = 1.0 if asked.top_p is None else asked.top_p
+    if generation.n < 1:
+        raise wrong(f"n must be at least 1, got {generation.n}.")
+    if generation.n > MOST_CHOICES:
+        raise wrong(
+            f"n must be at most {MOST_CHOICES}, got {generation.n}. To increase this limit, set the "
+            "VLLM_MAX_N_SEQUENCES environment variable."
+        )
+    if generation.n * len(generation.prompts) > MOST_CHOICES:
+        raise RefusedError(f"The engine simulator gives at most {MOST_CHOICES} answers to a request.", param="n")
+    for name in ("presence_penalty", "frequency_penalty"):
+        penalty = getattr(asked, name)
+        if penalty is not None and not -2.0 <= penalty <= 2.0:
+            raise wrong(f"{name} must be in [-2, 2], got {penalty}.")
+    if asked.repetition_penalty is not None and not asked.repetition_penalty > 0:
+        raise wrong(f"repetition_penalty must be greater than zero, got {asked.repetition_penalty}.")
+    if not 0 <= temperature <= 2:
+        rule = (
+            "a finite number" if not math.isfinite(temperature) else "non-negative" if temperature < 0 else "in [0, 2]"
+        )
+        raise wrong(f"temperature must be {rule}, got {temperature}.", param="temperature", value=temperature)
+    if not 0 < top_p <= 1:
+        raise wrong(f"top_p must be in (0, 1], got {top_p}.", param="top_p", value=top_p)
+    if asked.top_k is not None and asked.top_k < -1:
+        raise wrong(f"top_k must be 0 (disable), or at least 1, got {asked.top_k}.")
+    if asked.min_p is not None and not 0 <= asked.min_p <= 1:
+        raise wrong(f"min_p must be in [0, 1], got {asked.min_p}.")
+    if limit < 1:
+        raise wrong(f"max_tokens must be at least 1, got {limit}.", param="max_tokens", value=limit)
+    if generation.min_tokens < 0:
+        raise wrong(f"min_tokens must be greater than or equal to 0, got {generation.min_tokens}.")
+    if generation.min_tokens > limit:
+        raise wrong(f"min_tokens must be less than or equal to max_tokens={limit}, got {generation.min_tokens}.")
+    if not all(generation.stops):
+        raise wrong("stop cannot contain an empty string.")
+    if temperature == 0 and generation.n > 1:
+        raise wrong(f"n must be 1 when using greedy sampling, got {generation.n}.")
+    highest = max(map(max, generation.prompts))
+    if highest >= VOCABULARY:
+        raise wrong(f"Token id {highest} is out of vocabulary")
 
 
-def busy() -> RefusedError:
-    sentence = "The engine is currently busy. Please retry after some time."
-    return RefusedError(sentence, status=503, type="ServiceUnavailableError")
-
-
-def draining() -> RefusedError:
-    return RefusedError("cannot schedule new futures after shutdown", status=500, type="InternalServerError")
-
-
-def _prompts(body: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    if "prompt" not in body or body["prompt"] is None:
-        raise RefusedError("Either prompt or prompt_embeds must be provided and non-empty.", param="prompt")
-    prompt = body["prompt"]
+def _prompts(prompt: object) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """Texts ("" for one of token ids) and token ids of each prompt."""
     if isinstance(prompt, str) or (isinstance(prompt, list) and prompt and isinstance(prompt[0], int)):
         prompt = [prompt]
-    if not isinstance(prompt, list) or not prompt:
-        raise RefusedError("Either prompt or prompt_embeds must be provided and non-empty.", param="prompt")
-    if len(prompt) > MOST_CHOICES:
-        raise RefusedError(f"At most {MOST_CHOICES} prompts in one request.", param="prompt")
+    assert isinstance(prompt, list), "the schema takes nothing else"
+    if not prompt:
+        raise wrong("You must pass at least one prompt")
     texts = tuple(item if isinstance(item, str) else "" for item in prompt)
-    return texts, tuple(tuple(tokenize(item)) if isinstance(item, str) else _token_ids(item) for item in prompt)
+    return texts, tuple(tuple(tokenize(item) if isinstance(item, str) else item) for item in prompt)
 
 
-def _token_ids(item: object) -> tuple[int, ...]:
-    if not isinstance(item, list) or not item or not all(type(token) is int for token in item):
-        raise _invalid("prompt", "Input should be a string, a list of strings, of token ids, or of lists of token ids")
-    if min(item) < 0 or max(item) >= VOCABULARY:
-        raise RefusedError(f"Token id {max(item)} is out of vocabulary", param="prompt")
-    return tuple(item)
-
-
-def _chat_prompt(body: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise _invalid("messages", "Field required" if messages is None else "Input should be a valid list")
+def chat_text(messages: Sequence[Message]) -> str:
+    """The prompt that a conversation becomes. Raises RefusedError."""
     if not messages:
-        raise RefusedError("messages must not be empty", param="messages")
-    plain = []
-    for message in messages:
-        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-            raise _invalid("messages", "each message is an object with a role and a content")
-        plain.append({"role": message["role"], "content": _content(message.get("content"))})
-    text = chat_prompt(plain)
-    return (text,), (tuple(tokenize(text)),)
+        raise wrong("Cannot apply chat template to an empty conversation. Provide at least one message.")
+    return chat_prompt([{"role": message.role, "content": _content(message.content)} for message in messages])
 
 
 def _content(content: object) -> str:
@@ -168,35 +208,4 @@ def _content(content: object) -> str:
         return content
     if isinstance(content, list) and all(isinstance(part, Mapping) and part.get("type") == "text" for part in content):
         return "\n".join(str(part.get("text", "")) for part in content)
-    raise _invalid("messages", "content is a string or a list of parts of type text")
-
-
-def _stops(body: Mapping[str, Any]) -> tuple[str, ...]:
-    stop = body.get("stop") or []
-    stops: Sequence[object] = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stops, list) or not all(isinstance(item, str) and item for item in stops):
-        raise _invalid("stop", "Input should be a valid string or a list of strings")
-    return tuple(str(item) for item in stops)
-
-
-def _integer(body: Mapping[str, Any], name: str, *, least: int | None = None) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if type(value) is not int:
-        raise _invalid(name, "Input should be a valid integer")
-    if least is not None and value < least:
-        raise RefusedError(f"{name} must be at least {least}, got {value}.", param=name)
-    return value
-
-
-def _flag(body: Mapping[str, Any], name: str) -> bool:
-    value = body.get(name)
-    if value is not None and type(value) is not bool:
-        raise _invalid(name, "Input should be a valid boolean")
-    return bool(value)
-
-
-def _invalid(name: str, problem: str) -> RefusedError:
-    sentence = f"1 validation error: {{'loc': ('body', '{name}'), 'msg': '{problem}'}}"
-    return RefusedError(sentence, type=MALFORMED, param=f"body.{name}")
+    raise RefusedError("content is a string or a list of parts of type text: the simulated model reads nothing else")

@@ -195,7 +195,7 @@ def _lora(parsed: ParsedArgs, environment: Mapping[str, str]) -> LoraSettings | 
     except ValueError as error:
         raise SettingsError(str(error)) from error
     at_run_time = _switched_on(environment, "VLLM_ALLOW_RUNTIME_LORA_UPDATING")
-    return LoraSettings(parsed["max_loras"], modules, at_run_time)
+    return LoraSettings(parsed["max_loras"], int(parsed["max_lora_rank"]), modules, at_run_time)
 
 
 def _draft_tokens(parsed: ParsedArgs) -> int:

@@ -61,12 +61,13 @@ def unknown_image_message(images: Sequence[Image], reference: str) -> str:
 def command_line(image: Image, container: Mapping[str, Any], *, python: str, real_engine: bool) -> list[str]:
     """argv of a container: command or the image's entrypoint, then args; a played program becomes a Python module.
 
-    With ``real_engine`` the engine's own command is left as it is. ValueError when there is nothing to run.
+    With ``real_engine`` the command that serves is left as it is; what stands beside engines is played all the same.
+    ValueError when there is nothing to run.
     """
     argv = [*(container.get("command") or image.entrypoint), *(container.get("args") or [])]
     if not argv:
         raise ValueError(f'container "{container["name"]}" has no command, and image {image.name} has none of its own')
     program = argv[0].rpartition("/")[2]
-    if program in image.programs and not (real_engine and program == "vllm"):
+    if program in image.programs and not (real_engine and program == "vllm" and argv[1:2] == ["serve"]):
         return [python, *image.programs[program], *argv[1:]]
     return argv
