@@ -63,7 +63,8 @@ class Pace:
 
 
 class Hands:
-    """Threads that unlink chunks in the order in which they are given: one may have to wait for its disk."""
+    """Threads that unlink chunks in the order in which they are given: each may have to wait for its disk, where what
+    it removes is just being written there."""
 
     def __init__(self, count: int, stopped: Callable[[], bool]) -> None:
         self._count, self._stopped = count, stopped
@@ -72,11 +73,16 @@ class Hands:
         self._threads: list[threading.Thread] = []
         self.files = 0
         self.bytes = 0
-        """What is given and not yet collected."""
+        self.going: set[int] = set()
+        """What is given and not yet collected; `going`: keys."""
 
     def give(self, chunks: Chunks, rows: Iterable[int], reason: str) -> None:
+        """Have these removed, but for those that are on their way already."""
         now = time.monotonic()
         for row in rows:
+            if chunks.keys[row] in self.going:
+                continue
+            self.going.add(chunks.keys[row])
             self.files += 1
             self.bytes += chunks.sizes[row]
             self._given.put((chunks, row, chunks.sizes[row], reason, now))
@@ -85,15 +91,16 @@ class Hands:
             self._threads.append(thread)
             thread.start()
 
-    def collect(self, *, wait: bool = False) -> Iterator[Done]:
-        """What is done since the last call; `wait`: until all is."""
+    def collect(self) -> Iterator[Done]:
+        """What is done since the last call."""
         while self.files:
             try:
-                done = self._done.get(block=wait)
+                done = self._done.get_nowait()
             except Empty:
                 return
             self.files -= 1
             self.bytes -= done.size
+            self.going.discard(done.chunks.keys[done.row])
             yield done
 
     def _work(self) -> None:

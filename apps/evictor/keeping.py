@@ -1,8 +1,13 @@
 """The quota between and during looks: one turn after another in which it is noticed what engines wrote, and as many
-chunks go as that is too much."""
+chunks go as that is too much: the oldest, and where these cannot go as fast as others come, what has just come.
+
+vLLM writes past the page cache where the file system lets it (O_DIRECT); then the oldest are fast enough. Elsewhere a
+chunk that is just being written to the disk is unlinked only when the disk has it.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -19,11 +24,15 @@ from .watching import Watcher
 
 # turns follow each other as closely as this while engines write, and never more slowly than the other
 TURN_SECONDS, MOST_SECONDS = 0.03, 0.5
+MOMENT = 0.005
 # what is taken for the fastest that engines could begin to write, bytes a second
 FASTEST = 8 * 2**30
-HANDS = 16
+# most of them wait for a disk; those for what has just come do not
+HANDS, QUICK_HANDS = 64, 8
 # chunks that go between two turns where there is no hurry
 PART = 256
+# the log tells of a quota that does not hold no more often
+SAY_SECONDS = 10.0
 
 
 class Keeper:
@@ -46,9 +55,10 @@ class Keeper:
         self.room = Room(settings.quota, settings.high, settings.low)
         self.queue = Queue(Chunks(), [])
         self.reuse_time: float | None = None
-        self._hands = Hands(HANDS, stop.is_set)
+        self._hands, self._quick = Hands(HANDS, stop.is_set), Hands(QUICK_HANDS, stop.is_set)
         self._turned = time.monotonic()
-        self._slept = 0.0
+        self._told = -SAY_SECONDS
+        self._slept = self._lag = 0.0
 
     def know(self, chunks: Chunks, order: Iterable[int]) -> None:
         """A look found this, to go in this order."""
@@ -105,39 +115,64 @@ class Keeper:
         found so far."""
         room = self.room
         self.notice(looking)
-        held = room.held - self._hands.bytes
         self._metrics.set("behind", float(room.held > room.quota))
-        if held <= room.ceiling:
-            return
-        with self._lock:
-            taken = self.queue.take(
-                held - room.floor,
-                forced=held - room.limit,
-                since=time.time() - self.reuse_time if self.reuse_time is not None else None,
-                used_at=self._reuse.used_at,
-            )
-        self._hands.give(self.queue.chunks, taken.rows, "quota")
-        self._metrics.add("forced_total", taken.forced)
-        if room.held > room.quota and taken.rows:
-            self._say(
-                f"engines write {room.growth / 2**20:.0f} MiB/s, faster than chunks can be removed: "
-                f"{room.held / 2**30:.2f} GiB of {room.quota / 2**30:.2f}"
-            )
+        going = self._hands.bytes + self._quick.bytes
+        if room.held - going > room.ceiling:
+            over = room.held - going
+            with self._lock:
+                taken = self.queue.take(
+                    over - room.floor,
+                    forced=over - room.limit,
+                    since=time.time() - self.reuse_time if self.reuse_time is not None else None,
+                    used_at=self._reuse.used_at,
+                    going=self._hands.going,
+                )
+            self._hands.give(self.queue.chunks, taken.rows, "quota")
+            self._metrics.add("forced_total", taken.forced)
+        turned_away = self._turn_away() if room.watched else 0
+        if room.held > room.quota or turned_away:
+            self._tell_of_haste(turned_away)
 
-    def settle(self) -> None:
-        """Wait until all is gone that was given away."""
-        self._collect(None, wait=True)
+    def _turn_away(self) -> int:
+        """Have what has just come removed, as far as it is past the brink and old chunks are not gone yet; how many
+        chunks that is."""
+        over = self.room.held - self._quick.bytes - self.room.brink
+        if over <= 0:
+            self.queue.settle_in()
+            return 0
+        with self._lock:
+            rows = self.queue.take_newest(over, used_at=self._reuse.used_at, going=self._hands.going)
+        self._quick.give(self.queue.chunks, rows, "full")
+        return len(rows)
+
+    def _tell_of_haste(self, turned_away: int) -> None:
+        now, room = time.monotonic(), self.room
+        if now - self._told < SAY_SECONDS:
+            return
+        self._told = now
+        self._say(
+            f"engines write {room.growth / 2**20:.0f} MiB/s, faster than old chunks can be removed: "
+            f"{room.held / 2**30:.2f} GiB of {room.quota / 2**30:.2f}"
+            + ("; what comes goes again until there is room" if turned_away else "")
+        )
+
+    def settle(self, chunks: Chunks, rows: Iterable[int]) -> None:
+        """Until these are gone that were given away."""
+        keys = {chunks.keys[row] for row in rows}
+        while not self._hands.going.isdisjoint(keys) and not self._stop.wait(MOMENT):
+            self._collect(None)
+            self.turn_at_times()
 
     def notice(self, looking: Chunks | None = None) -> None:
         """Take in what engines wrote."""
-        lag = self._collect(looking)
+        self._collect(looking)
         arrived = self._arrivals(looking)
         self._turned = time.monotonic()
         told = arrived if self.room.watched and self.watcher.complete else None
         if self.room.watched and told is None:
             self.room.watched = False
-        self.room.turn(self._turned, self._volume(), arrived=told, slept=self._slept, lag=lag)
-        self._slept = 0.0
+        self.room.turn(self._turned, self._volume(), arrived=told, slept=self._slept, lag=self._lag)
+        self._slept = self._lag = 0.0
         if self._metrics.get("up"):
             self.show()
 
@@ -165,18 +200,19 @@ class Keeper:
         for begin in range(0, len(rows), step):
             part = rows[begin : begin + step]
             self._hands.give(chunks, part, reason)
-            self.settle()
+            self.settle(chunks, part)
             self.notice()
             if self.room.held <= self.room.limit:
                 self.rest(len(part) / self._settings.rate)
             if self._stop.is_set():
                 return
 
-    def _collect(self, looking: Chunks | None, *, wait: bool = False) -> float:
-        """Count what went; the most seconds that one of it took."""
-        lag, mine = 0.0, self.queue.chunks
-        for done in self._hands.collect(wait=wait):
-            lag = max(lag, done.lag)
+    def _collect(self, looking: Chunks | None) -> None:
+        """Count what went."""
+        mine = self.queue.chunks
+        for done in itertools.chain(self._quick.collect(), self._hands.collect()):
+            if done.reason != "full":
+                self._lag = max(self._lag, done.lag)
             if done.outcome == "failed":
                 self._metrics.add("remove_failures_total", 1)
             if done.outcome not in ("removed", "missing"):
@@ -196,7 +232,6 @@ class Keeper:
                 self._metrics.add("removed_files_total", 1, reason=done.reason)
                 self._metrics.add("removed_bytes_total", went, reason=done.reason)
             self.room.removed(went, seen=seen)
-        return lag
 
     def _volume(self) -> int | None:
         try:

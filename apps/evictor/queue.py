@@ -1,8 +1,9 @@
-"""The chunks of a look in the order in which they may go, taken from the front until there is room."""
+"""The chunks of a look in the order in which they may go, taken from the front until there is room; and from the other
+end, where what has just come has to go again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from .chunks import Chunks
@@ -22,6 +23,7 @@ class Queue:
     def __init__(self, chunks: Chunks, order: Iterable[int]) -> None:
         self.chunks = chunks
         self._order = list(order)
+        self._fresh: list[int] = []
         self._next = 0
 
     @classmethod
@@ -38,6 +40,11 @@ class Queue:
     def push(self, row: int) -> None:
         """A chunk that came since is the last to go."""
         self._order.append(row)
+        self._fresh.append(row)
+
+    def settle_in(self) -> None:
+        """There is room for all that came until now."""
+        self._fresh.clear()
 
     def take(
         self,
@@ -46,14 +53,16 @@ class Queue:
         forced: float,
         since: float | None,
         used_at: Callable[[int], float | None],
+        going: Container[int] = (),
     ) -> Taken:
         """Rows of `size` bytes in all, or fewer where the rest is used since `since` (Unix seconds; None: not known);
-        of those only so many go as `forced` bytes want. What was used since the look stays: the next one sorts it."""
+        of those only so many go as `forced` bytes want. What was used since the look stays: the next one sorts it.
+        `going`: keys of what is on its way already."""
         found, chunks = Taken(), self.chunks
         while size > 0 and not self.empty:
             row = self._order[self._next]
             at, held = used_at(chunks.keys[row]), chunks.sizes[row]
-            if not held or (at is not None and at > chunks.used[row] + 1.0):
+            if not held or chunks.keys[row] in going or (at is not None and at > chunks.used[row] + 1.0):
                 self._next += 1
                 continue
             if since is not None and chunks.used[row] > since:
@@ -64,4 +73,18 @@ class Queue:
             found.rows.append(row)
             size -= held
             forced -= held
+        return found
+
+    def take_newest(
+        self, size: float, *, used_at: Callable[[int], float | None], going: Container[int] = ()
+    ) -> list[int]:
+        """Rows of `size` bytes in all of what came since there was room and nobody has used, the latest first."""
+        found, chunks = [], self.chunks
+        while size > 0 and self._fresh:
+            row = self._fresh.pop()
+            at, held = used_at(chunks.keys[row]), chunks.sizes[row]
+            if not held or chunks.keys[row] in going or (at is not None and at > chunks.used[row] + 1.0):
+                continue
+            found.append(row)
+            size -= held
         return found

@@ -21,16 +21,21 @@ GROWTH_SECONDS = 0.5
 LATENCY_SECONDS = 10.0
 # a volume that grows by less than this share of what the folder does says nothing (sparse files, caches of statvfs)
 LEAST_TOLD = 0.25
-# a store of which more than this is kept free is none: then the quota is not promised
-MOST_RESERVED = 0.35
+# a store of which more than this is kept free is none: then what comes goes again, and where nobody tells of chunks the
+# quota is not promised
+MOST_WATCHED, MOST_RESERVED = 0.15, 0.35
+# a burst that nobody has seen begin finds so much free, of the quota
+LEAST_FREE = 0.03
+# between the ceiling and the floor, of the quota
+STEP = 0.01
 DOUBTFUL = 0.05
 
 
 @dataclass
 class Room:
     """`seen`: bytes of the chunks that are known; `unseen`: bytes written since, by the volume. `growth`: bytes a
-    second that engines write now; `peak`: the most of it lately. `latency`: seconds that noticing and
-    removing took at most lately."""
+    second that engines write now; `peak`: the most of it lately. `reaction`: seconds that noticing took at most lately,
+    `latency`: that noticing and removing did."""
 
     quota: int
     high: float
@@ -40,6 +45,7 @@ class Room:
     growth: float = 0.0
     peak: float = 0.0
     latency: float = FIRST_LATENCY
+    reaction: float = FIRST_LATENCY
     share: float = 0.0
     told: bool = True
     """Whether the volume's growth says anything of the folder's."""
@@ -70,12 +76,22 @@ class Room:
     @property
     def reserve(self) -> float:
         """Bytes that are written before they can be noticed and removed, at the fastest that was seen lately."""
-        return min(self._wanted, MOST_RESERVED * self.quota)
+        return min(self._wanted, self._most)
 
     @property
     def least_quota(self) -> float:
         """Bytes of the smallest quota that can be promised at the fastest growth that was seen lately."""
-        return self._wanted / MOST_RESERVED
+        return self._wanted * self.quota / self._most
+
+    @property
+    def brink(self) -> float:
+        """Above this what comes goes again."""
+        unnoticed = max(1.5 * max(self.growth, self.peak) * self.reaction, LEAST_FREE * self.quota)
+        return self.quota - min(unnoticed, self._most)
+
+    @property
+    def _most(self) -> float:
+        return (MOST_WATCHED if self.watched else MOST_RESERVED) * self.quota
 
     @property
     def _wanted(self) -> float:
@@ -94,7 +110,7 @@ class Room:
     @property
     def floor(self) -> float:
         """Down to this, between two looks."""
-        return self.ceiling - max(0.01 * self.quota, self.reserve / 2)
+        return self.ceiling - STEP * self.quota
 
     def turn(
         self, at: float, volume: int | None, *, arrived: int | None = None, slept: float = 0.0, lag: float = 0.0
@@ -109,10 +125,11 @@ class Room:
             self._at, self._volume = (at if self._at is None else self._at), volume
             return
         since = at - self._at
-        busy = since - min(slept, since) + lag
+        busy = since - min(slept, since)
         # a slow one is believed at once, and forgotten slowly while faster ones are seen
-        kept = math.exp(-since / LATENCY_SECONDS) if lag else 1.0
-        self.latency = max(LEAST_LATENCY, busy, self.latency * kept)
+        faded = math.exp(-since / LATENCY_SECONDS)
+        self.reaction = max(LEAST_LATENCY, busy, self.reaction * faded)
+        self.latency = max(LEAST_LATENCY, busy + lag, self.latency * (faded if lag else 1.0))
         raw = None
         if volume is not None and self._volume is not None:
             raw = volume - self._volume + self._removed

@@ -20,6 +20,7 @@ from apps.evictor.metrics import Metrics
 from apps.evictor.policy import plan
 from apps.evictor.reuse import Reuse
 from apps.evictor.settings import Settings, read_settings
+from tests.support.wait import wait_until
 
 NOW = float(int(time.time()))
 
@@ -171,7 +172,15 @@ def test_what_was_written_anew_since_it_was_read_stays(tmp_path: Path) -> None:
     hands = Hands(2, lambda: False)
     hands.give(chunks, range(len(chunks)), "quota")
     assert (hands.files, hands.bytes) == (2, 200)
-    done = {(done.row, done.outcome) for done in hands.collect(wait=True)}
+    hands.give(chunks, [0], "quota")
+    assert hands.files == 2, "what is on its way is not given twice"
+    done = set[tuple[int, str]]()
+
+    def collected() -> bool:
+        done.update((one.row, one.outcome) for one in hands.collect())
+        return not hands.files
+
+    wait_until(collected, message="both are done")
     assert done == {(chunks.row_of[1], "removed"), (chunks.row_of[2], "kept")}
     assert (hands.files, hands.bytes, old.exists(), new.exists()) == (0, 0, False, True)
 

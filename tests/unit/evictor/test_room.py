@@ -72,7 +72,20 @@ def test_what_is_told_is_held_whatever_others_write_to_the_volume() -> None:
     for turn in range(11, 40):
         room.turn(turn / 10, 900_000, arrived=30_000)
     assert room.growth == pytest.approx(300_000, rel=0.05)
-    assert room.least_quota == pytest.approx(room.peak * room.latency / 0.35)
+    assert room.least_quota == pytest.approx(room.peak * room.latency / 0.15)
+
+
+def test_past_the_brink_is_no_more_room_than_is_written_before_it_is_noticed() -> None:
+    room = looked(500_000, 0)
+    room.look_ends(0.5, 500_000, watched=True)
+    assert room.brink == pytest.approx(0.97 * QUOTA), "a burst that nobody has seen begin finds some room"
+    for turn in range(6, 60):
+        # removing an old one takes two seconds, noticing a tenth of one
+        room.turn(turn / 10, 0, arrived=20_000, lag=2.0)
+    assert room.reserve == pytest.approx(0.15 * QUOTA), "no store is kept half empty by a slow disk"
+    assert room.brink == pytest.approx(QUOTA - 1.5 * room.peak * room.reaction)
+    assert room.ceiling < room.limit < room.brink < QUOTA
+    assert room.floor > 0.79 * QUOTA
 
 
 def test_a_look_sees_half_of_what_is_written_while_it_goes_on() -> None:
@@ -130,6 +143,7 @@ def test_there_is_an_order_whatever_happens(turns: list[tuple[float, int]]) -> N
         room.turn(at, volume)
         assert room.growth >= 0
         assert room.floor < room.ceiling <= room.limit <= QUOTA
+        assert room.brink < QUOTA
         assert room.floor > 0.1 * QUOTA
         assert room.held >= 300_000
 
@@ -155,3 +169,22 @@ def test_what_comes_back_goes_only_for_as_many_bytes_as_the_quota_forces() -> No
     assert (taken.rows, taken.forced) == ([0, 1], 1)
     taken = line.take(400, forced=-1, since=50.0, used_at=lambda key: None)
     assert taken.rows == []
+
+
+def test_what_is_on_its_way_is_not_taken_twice() -> None:
+    line = queue(10.0, 20.0, 30.0)
+    taken = line.take(150, forced=0, since=None, used_at=lambda key: None, going={0})
+    assert taken.rows == [1, 2]
+
+
+def test_of_what_has_just_come_the_latest_goes_first_and_nothing_else_does() -> None:
+    line = queue(10.0, 20.0, 30.0)
+    for key in range(3, 7):
+        row = line.chunks.add(f"{'ab' * 24}{key:016x}.bin", 100, 40.0, 0)
+        assert row is not None
+        line.push(row)
+    # the fifth has been used since, the sixth is on its way
+    assert line.take_newest(150, used_at={5: 99.0}.get, going={6}) == [4, 3]
+    line.push(4)
+    line.settle_in()
+    assert line.take_newest(1000, used_at=lambda key: None) == [], "neither what a look saw nor what there was room for"

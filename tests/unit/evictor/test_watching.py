@@ -17,6 +17,7 @@ from apps.evictor.metrics import Metrics
 from apps.evictor.reuse import Reuse
 from apps.evictor.settings import Settings
 from apps.evictor.watching import Watcher, file_system
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.skipif(not os.path.exists(watching.LIMIT), reason="inotify is Linux's")
 
@@ -93,14 +94,53 @@ def test_a_quota_is_kept_without_another_look_the_oldest_first(tmp_path: Path) -
     it, metrics = keeper(tmp_path, 10_000)
     for number in range(50, 400):
         paths.append(put(tmp_path, number))
-        if number % 10 == 0:
+        if number % 2 == 0:
             it.turn()
-            it.settle()
+            it.settle(it.queue.chunks, range(len(it.queue.chunks)))
             assert sum(path.stat().st_size for path in paths if path.exists()) <= 10_000
             assert sum(path.exists() for path in paths) * 100 == it.room.held
     there = [path.exists() for path in paths]
     assert there == sorted(there), "none stays that is older than one that went"
     assert metrics.get("removed_files_total", reason="quota") == there.count(False)
+    it.forget()
+
+
+def test_where_the_oldest_wait_for_their_disk_what_comes_goes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [put(tmp_path, number) for number in range(80)]
+    disk, unlink = threading.Event(), os.unlink
+
+    def wait_for_the_disk(path: str) -> None:
+        if int(path[-20:-4], 16) < 80:
+            assert disk.wait(30)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", wait_for_the_disk)
+    it, metrics = keeper(tmp_path, 10_000)
+
+    def within() -> bool:
+        it.notice()
+        return it.room.held <= it.room.brink
+
+    try:
+        for number in range(80, 130):
+            paths.append(put(tmp_path, number))
+            it.turn()
+            wait_until(within, message="what has just come is gone")
+            assert it.room.held <= 10_000
+            assert sum(path.exists() for path in paths) * 100 == it.room.held
+        assert all(path.exists() for path in paths[:80]), "they wait"
+        assert (metrics.get("removed_files_total", reason="full") or 0) >= 30
+    finally:
+        disk.set()
+    it.settle(it.queue.chunks, range(80))
+    assert it.room.held < it.room.brink
+    before = metrics.get("removed_files_total", reason="full")
+    paths += [put(tmp_path, number) for number in range(130, 132)]
+    it.turn()
+    assert metrics.get("removed_files_total", reason="full") == before
+    assert all(path.exists() for path in paths[-2:]), "there is room again"
     it.forget()
 
 
