@@ -75,6 +75,8 @@ app.conf.beat_schedule = {
     "slos-integrity": _tick("apps.slos.tasks.probe", 60.0),
     "slos-deliver": _tick("apps.slos.tasks.deliver", 5.0),
     "slos-retention": _tick("apps.slos.tasks.retention", 300.0),
+    "benchmarks-tick": _tick("apps.benchmarks.tasks.tick", 10.0),
+    "benchmarks-retention": _tick("apps.benchmarks.tasks.retention", 300.0),
     "whatif-tick": _tick("apps.whatif.tasks.tick", 10.0),
     "gateways-tick": _tick("apps.gateways.tasks.tick", 10.0),
     "gateways-retention": _tick("apps.gateways.tasks.retention", 300.0),

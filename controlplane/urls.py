@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v1/", include("apps.slos.urls")),
     path("api/v1/", include("apps.autoscaling.urls")),
     path("api/v1/", include("apps.offload.urls")),
+    path("api/v1/", include("apps.benchmarks.urls")),
     path("api/v1/", include("apps.whatif.urls")),
     path("api/v1/", include("apps.gateways.urls")),
     path("", include("apps.console.urls")),  # /api/v1/fleet, /api/v1/stream, /healthz, /readyz, the console itself

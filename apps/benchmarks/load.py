@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +56,22 @@ async def served_model(base_url: str, headers: Mapping[str, str]) -> str:
     return str(listed[0]["id"])
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Who wants to hear of it while it goes on: `sent` (seconds after the start) of each request, `ended` of each
+    outcome, failed and shed ones too; not of those that are cut off when the player itself is cancelled."""
+
+    sent: Callable[[float], None] = lambda _: None
+    ended: Callable[[Outcome], None] = lambda _: None
+
+
 async def play(
     target: Target,
-    plan: Sequence[PlannedRequest],
+    plan: Iterable[PlannedRequest],
     *,
     most_inflight: int = 1024,
     progress: Callable[[int, int], None] | None = None,
+    watching: Watching | None = None,
     least: float = 0.0,
 ) -> tuple[list[Outcome], float]:
     """Send every request of `plan` at its time and wait for all answers; the outcomes in order, and the seconds taken.
@@ -69,12 +79,11 @@ async def play(
     A request that is due while `most_inflight` are unanswered is not sent but counted as shed. `progress` is called
     with (answered, in flight) about once a second. `least`: seconds that it takes at least, with silence at the end.
     """
-    connector = aiohttp.TCPConnector(limit=most_inflight + 16, force_close=False, keepalive_timeout=15)
-    timeout = aiohttp.ClientTimeout(total=target.timeout, sock_connect=10)
+    watching = watching or Watching()
     begun = time.monotonic()
     outcomes: list[Outcome] = []
     running: set[asyncio.Task[None]] = set()
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+    async with _session(target, most_inflight) as session:
         reporter = asyncio.create_task(_report(progress, outcomes, running)) if progress else None
         try:
             for request in plan:
@@ -85,8 +94,10 @@ async def play(
                 outcomes.append(outcome)
                 if len(running) >= most_inflight:
                     outcome.error = SHED
+                    watching.ended(outcome)
                     continue
-                task = asyncio.create_task(_send(session, target, body, outcome, begun))
+                watching.sent(now)
+                task = asyncio.create_task(_send(session, target, body, outcome, begun, watching))
                 running.add(task)
                 task.add_done_callback(running.discard)
             if running:
@@ -101,6 +112,43 @@ async def play(
     return outcomes, time.monotonic() - begun
 
 
+async def play_users(
+    target: Target,
+    requests: Iterator[PlannedRequest],
+    *,
+    users: int,
+    seconds: float,
+    pause: float = 0.0,
+    watching: Watching,
+) -> float:
+    """`users` who each ask the next of `requests`, wait for the answer and then for `pause` seconds, until `seconds`
+    are over or nothing is left to ask; answers that are under way are waited for. The seconds taken.
+
+    Who was refused waits for a second at least, so that a server that is down is not asked as fast as it refuses.
+    """
+    begun = time.monotonic()
+
+    async def user(session: aiohttp.ClientSession) -> None:
+        while (now := time.monotonic() - begun) < seconds and (request := next(requests, None)) is not None:
+            outcome = Outcome(now, now, request.prompt_tokens)
+            watching.sent(now)
+            await _send(session, target, _body(target, request), outcome, begun, watching)
+            rest = pause if outcome.error is None else max(pause, 1.0)
+            await asyncio.sleep(max(0.0, min(rest, begun + seconds - time.monotonic())))
+
+    async with _session(target, users) as session, asyncio.TaskGroup() as group:
+        for _ in range(users):
+            group.create_task(user(session))
+    return time.monotonic() - begun
+
+
+def _session(target: Target, most_inflight: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=most_inflight + 16, force_close=False, keepalive_timeout=15)
+    return aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(total=target.timeout, sock_connect=10)
+    )
+
+
 async def _report(
     progress: Callable[[int, int], None], outcomes: list[Outcome], running: set[asyncio.Task[None]]
 ) -> None:
@@ -109,20 +157,23 @@ async def _report(
         progress(len(outcomes) - len(running), len(running))
 
 
-async def _send(session: aiohttp.ClientSession, target: Target, body: bytes, outcome: Outcome, begun: float) -> None:
+async def _send(
+    session: aiohttp.ClientSession, target: Target, body: bytes, outcome: Outcome, begun: float, watching: Watching
+) -> None:
     headers = {"Content-Type": "application/json", **target.headers}
     try:
-        async with session.post(target.url, data=body, headers=headers) as response:
-            if response.status != 200:
+        async with session.post(target.url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status == 200:
+                await _read(response, outcome, begun)
+            else:
                 outcome.error = f"HTTP {response.status}: {await _sentence(response)}"
-                return
-            await _read(response, outcome, begun)
     except TimeoutError:
         outcome.error = f"no whole answer within {target.timeout:.0f} s"
     except aiohttp.ClientConnectorError as error:
         outcome.error = f"cannot connect: {error.os_error.strerror or error.os_error}"
     except (aiohttp.ClientError, OSError) as error:
         outcome.error = f"connection lost: {type(error).__name__}"
+    watching.ended(outcome)
 
 
 async def _read(response: aiohttp.ClientResponse, outcome: Outcome, begun: float) -> None:

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.slos",
     "apps.autoscaling",
     "apps.offload",
+    "apps.benchmarks",
     "apps.whatif",
     "apps.gateways",
     "apps.console",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
 
 import controlplane.celery  # noqa: F401  (tasks are sent through this app, as in the web process)
 from apps.clusters.models import Cluster
@@ -25,51 +20,13 @@ from apps.reconcile.models import QueueItem
 from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import cluster_document, condition, declare, model_document, pool, pool_document
 from tests.support.wait import wait_until
+from tests.support.workers import Workers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 cluster = shared_cluster()
-
-
-class Workers:
-    """Celery worker processes on the test's database and broker."""
-
-    def __init__(self, broker: str, log: Path) -> None:
-        database = connection.settings_dict
-        where = quote(database["HOST"], safe="")
-        port = f":{database['PORT']}" if database["PORT"] else ""
-        self._env = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
-            "DATABASE_URL": f"postgres://{database['USER']}@{where}{port}/{database['NAME']}",
-            "REDIS_URL": broker,
-        }
-        self._log = log
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-m", "celery", "-A", "controlplane.celery", "worker", "-P", "threads", "-c", "4"]
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [*argv, "--without-gossip", "--without-mingle", "-l", "INFO"],
-                cwd=PROJECT,
-                env=self._env,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self._running.append(process)
-        return process
-
-    def up(self) -> bool:
-        return " ready." in self._log.read_text()
-
-    def stop(self) -> None:
-        for process in self._running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.wait(10)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from apps.autoscaling.domain.decide import decide
 from apps.autoscaling.domain.record import to_json
 from apps.autoscaling.domain.types import Objective, Policy, Replicas, Signals, State, VariantPolicy, VariantSignals
 from apps.autoscaling.models import Decision
+from apps.benchmarks.models import LoadRun
 from apps.core import clock, kinds
 from apps.core.domain.access import Role
 from apps.gateways.models import Verification
@@ -110,6 +111,10 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "teams/<slug:team>/pools/<slug:name>/offload/decisions/<int:number>": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/offload/decisions/<int:number>/replay": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/offload/probe": {"POST": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/loads": {"GET": N.READ, "POST": N.WRITE},  # it costs accelerator time
+    "teams/<slug:team>/pools/<slug:name>/loads/<uuid:load>": _READ_ONLY,
+    "teams/<slug:team>/pools/<slug:name>/loads/<uuid:load>/stop": {"POST": N.WRITE},
+    "teams/<slug:team>/pools/<slug:name>/loads/<uuid:load>/compare/<uuid:other>": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/simulate": {"POST": N.WRITE},  # it costs processor time
     "teams/<slug:team>/pools/<slug:name>/simulations": _READ_ONLY,
     "teams/<slug:team>/pools/<slug:name>/simulations/<uuid:simulation>": _READ_ONLY,
@@ -167,6 +172,8 @@ ARGUMENTS = {
     "generation": "1",
     "uid": "00000000-0000-0000-0000-000000000000",
     "simulation": "00000000-0000-0000-0000-000000000001",
+    "load": "00000000-0000-0000-0000-000000000003",
+    "other": "00000000-0000-0000-0000-000000000003",
 }
 
 
@@ -231,6 +238,7 @@ def people() -> People:
     Verification.objects.create(
         id=ARGUMENTS["verification"], **named, generation=1, status="passed", trigger="person", created_at=now
     )
+    LoadRun.objects.create(id=ARGUMENTS["load"], **named, generation=1, request={}, status="done", created_at=now)
     Simulation.objects.create(id=ARGUMENTS["simulation"], **named, request={}, created_at=now)
     return People(
         {
@@ -400,6 +408,8 @@ DOCUMENT = {
 }
 _POOL = "teams/<slug:team>/pools/<slug:name>"
 BODIES: dict[str, Any] = {
+    "teams/<slug:team>/pools/<slug:name>/loads": {"rate": 1, "duration": "5s"},
+    "teams/<slug:team>/pools/<slug:name>/loads/<uuid:load>/stop": None,
     "apply": DOCUMENT,
     "plan": DOCUMENT,
     "session": {"username": "viewer", "password": "wrong"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -75,16 +76,19 @@ def varying(curve: Sequence[tuple[float, float]], seed: int) -> Iterator[float]:
 
 def shared_prefixes(shape: SharedPrefixes, arrivals: Sequence[float], seed: int) -> list[PlannedRequest]:
     """One request for each arrival; group and question are drawn evenly. The same seed gives the same requests."""
+    prompts = asked(shape, seed)
+    return [PlannedRequest(at, prompt, shape.output_tokens) for at, prompt in zip(arrivals, prompts, strict=False)]
+
+
+def asked(shape: SharedPrefixes, seed: int) -> Iterator[tuple[Segment, ...]]:
+    """Prompts of `shape`, one after the other, without an end."""
     chance = np.random.default_rng([seed, 1])
-    plan = []
-    for position, at in enumerate(arrivals):
+    for position in count():
         group = int(chance.integers(shape.groups)) if shape.groups else 0
         question = int(chance.integers(shape.users)) if shape.users else position
         prefix = Segment(_identity(seed, 0, group), shape.prefix_tokens)
-        asked = Segment(_identity(seed, 1, group if shape.users else 0, question), shape.question_tokens)
-        segments = tuple(segment for segment in (prefix, asked) if segment.tokens)
-        plan.append(PlannedRequest(at, segments, shape.output_tokens))
-    return plan
+        last = Segment(_identity(seed, 1, group if shape.users else 0, question), shape.question_tokens)
+        yield tuple(segment for segment in (prefix, last) if segment.tokens)
 
 
 def segment_tokens(segment: Segment) -> list[int]:

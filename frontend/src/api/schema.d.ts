@@ -804,6 +804,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/pools/{name}/loads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Loads of a pool, newest first
+         * @description The newest loads of a pool, and how one begins.
+         */
+        get: operations["pools_loads"];
+        put?: never;
+        /**
+         * Send a load to the pool's own address, as its users would
+         * @description The newest loads of a pool, and how one begins.
+         */
+        post: operations["pools_load_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/loads/{load}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One load, with how it went over time
+         * @description One load as it goes on.
+         */
+        get: operations["pools_load"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/loads/{load}/compare/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Two loads beside each other: what users got before and after
+         * @description Before and after.
+         */
+        get: operations["pools_loads_compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pools/{name}/loads/{load}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a load; requests under way are cut off
+         * @description The end of a load before its time.
+         */
+        post: operations["pools_load_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/pools/{name}/migration": {
         parameters: {
             query?: never;
@@ -6533,6 +6617,1891 @@ export interface operations {
                     "application/yaml": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    pools_loads: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        }[];
+                        next: string | null;
+                    };
+                    "application/yaml": {
+                        items: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        }[];
+                        next: string | null;
+                    };
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_load_begin: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Of one request, as 2m. */
+                    deadline?: string;
+                    /** @description As 2m. */
+                    duration?: string;
+                    label?: string;
+                    outputTokens?: number;
+                    /** @enum {string} */
+                    pattern?: "steady" | "ramp" | "burst";
+                    /** @description Of a user after an answer, as 2s. */
+                    pause?: string;
+                    promptTokens?: number;
+                    /** @description Requests/s, whether or not earlier ones were answered. */
+                    rate?: number;
+                    /** @description The same one sends the same prompts; left out, prompts are new. */
+                    seed?: number;
+                    /** @enum {string} */
+                    shape?: "chat" | "questions" | "documents";
+                    /** @description Instead of a rate: so many, each waits for its answer. */
+                    users?: number;
+                };
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                    "application/yaml": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_load: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                load: string;
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                    "application/yaml": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_loads_compare: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                load: string;
+                name: string;
+                other: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Load */
+                        after: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        };
+                        /** Load */
+                        before: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        };
+                        /** @description The same load, and enough answers on both sides. */
+                        comparable: boolean;
+                        differs: {
+                            after: unknown;
+                            before: unknown;
+                            field: string;
+                        }[];
+                        figures: {
+                            after: number | null;
+                            before: number | null;
+                            change: number | null;
+                            key: string;
+                            title: string;
+                            unit: string;
+                        }[];
+                        objectives: {
+                            after: number | null;
+                            before: number | null;
+                            fraction: number;
+                            key: string;
+                            metric: string;
+                            slo: string;
+                            threshold: number | null;
+                            /** @enum {string} */
+                            verdictAfter: "met" | "missed" | "unknown";
+                            /** @enum {string} */
+                            verdictBefore: "met" | "missed" | "unknown";
+                        }[];
+                        sentence: string;
+                    };
+                    "application/yaml": {
+                        /** Load */
+                        after: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        };
+                        /** Load */
+                        before: {
+                            /** Format: date-time */
+                            createdAt: string;
+                            createdBy: string | null;
+                            /** Format: date-time */
+                            finishedAt: string | null;
+                            generation: number;
+                            id: string;
+                            label: string;
+                            measured: {
+                                cachedTokens: number | null;
+                                cutOff: number;
+                                e2e: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                errors: {
+                                    code: string;
+                                    count: number;
+                                    message: string;
+                                }[];
+                                failed: number;
+                                inFlight: number;
+                                itl: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                late: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                objectives: {
+                                    fraction: number;
+                                    good: number;
+                                    key: string;
+                                    metric: string;
+                                    share: number | null;
+                                    slo: string;
+                                    threshold: number | null;
+                                    total: number;
+                                    /** @enum {string} */
+                                    verdict: "met" | "missed" | "unknown";
+                                }[];
+                                ok: number;
+                                okRate: number | null;
+                                outputTokenRate: number | null;
+                                outputTokens: number;
+                                promptTokens: number;
+                                seconds: number;
+                                sent: number;
+                                sentRate: number | null;
+                                shed: number;
+                                slices: {
+                                    at: number;
+                                    failed: number;
+                                    itlP95: number | null;
+                                    ok: number;
+                                    sent: number;
+                                    ttftP50: number | null;
+                                    ttftP95: number | null;
+                                }[];
+                                sliceSeconds: number;
+                                tpot: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                                ttft: {
+                                    count: number;
+                                    max: number;
+                                    mean: number;
+                                    p50: number;
+                                    p90: number;
+                                    p95: number;
+                                    p99: number;
+                                } | null;
+                            } | null;
+                            message: string;
+                            readyAtEnd: number | null;
+                            readyAtStart: number | null;
+                            /** LoadRequest */
+                            request: {
+                                /** @description Of one request, as 2m. */
+                                deadline?: string;
+                                /** @description As 2m. */
+                                duration?: string;
+                                label?: string;
+                                outputTokens?: number;
+                                /** @enum {string} */
+                                pattern?: "steady" | "ramp" | "burst";
+                                /** @description Of a user after an answer, as 2s. */
+                                pause?: string;
+                                promptTokens?: number;
+                                /** @description Requests/s, whether or not earlier ones were answered. */
+                                rate?: number;
+                                /** @description The same one sends the same prompts; left out, prompts are new. */
+                                seed?: number;
+                                /** @enum {string} */
+                                shape?: "chat" | "questions" | "documents";
+                                /** @description Instead of a rate: so many, each waits for its answer. */
+                                users?: number;
+                            };
+                            /** @description How long requests are sent. */
+                            seconds: number;
+                            sentence: string;
+                            /** Format: date-time */
+                            startedAt: string | null;
+                            /** @enum {string} */
+                            status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                            /** Format: date-time */
+                            stopRequestedAt: string | null;
+                        };
+                        /** @description The same load, and enough answers on both sides. */
+                        comparable: boolean;
+                        differs: {
+                            after: unknown;
+                            before: unknown;
+                            field: string;
+                        }[];
+                        figures: {
+                            after: number | null;
+                            before: number | null;
+                            change: number | null;
+                            key: string;
+                            title: string;
+                            unit: string;
+                        }[];
+                        objectives: {
+                            after: number | null;
+                            before: number | null;
+                            fraction: number;
+                            key: string;
+                            metric: string;
+                            slo: string;
+                            threshold: number | null;
+                            /** @enum {string} */
+                            verdictAfter: "met" | "missed" | "unknown";
+                            /** @enum {string} */
+                            verdictBefore: "met" | "missed" | "unknown";
+                        }[];
+                        sentence: string;
+                    };
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pools_load_stop: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                load: string;
+                name: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                    "application/yaml": {
+                        /** Format: date-time */
+                        createdAt: string;
+                        createdBy: string | null;
+                        /** Format: date-time */
+                        finishedAt: string | null;
+                        generation: number;
+                        id: string;
+                        label: string;
+                        measured: {
+                            cachedTokens: number | null;
+                            cutOff: number;
+                            e2e: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            errors: {
+                                code: string;
+                                count: number;
+                                message: string;
+                            }[];
+                            failed: number;
+                            inFlight: number;
+                            itl: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            late: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            objectives: {
+                                fraction: number;
+                                good: number;
+                                key: string;
+                                metric: string;
+                                share: number | null;
+                                slo: string;
+                                threshold: number | null;
+                                total: number;
+                                /** @enum {string} */
+                                verdict: "met" | "missed" | "unknown";
+                            }[];
+                            ok: number;
+                            okRate: number | null;
+                            outputTokenRate: number | null;
+                            outputTokens: number;
+                            promptTokens: number;
+                            seconds: number;
+                            sent: number;
+                            sentRate: number | null;
+                            shed: number;
+                            slices: {
+                                at: number;
+                                failed: number;
+                                itlP95: number | null;
+                                ok: number;
+                                sent: number;
+                                ttftP50: number | null;
+                                ttftP95: number | null;
+                            }[];
+                            sliceSeconds: number;
+                            tpot: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                            ttft: {
+                                count: number;
+                                max: number;
+                                mean: number;
+                                p50: number;
+                                p90: number;
+                                p95: number;
+                                p99: number;
+                            } | null;
+                        } | null;
+                        message: string;
+                        readyAtEnd: number | null;
+                        readyAtStart: number | null;
+                        /** LoadRequest */
+                        request: {
+                            /** @description Of one request, as 2m. */
+                            deadline?: string;
+                            /** @description As 2m. */
+                            duration?: string;
+                            label?: string;
+                            outputTokens?: number;
+                            /** @enum {string} */
+                            pattern?: "steady" | "ramp" | "burst";
+                            /** @description Of a user after an answer, as 2s. */
+                            pause?: string;
+                            promptTokens?: number;
+                            /** @description Requests/s, whether or not earlier ones were answered. */
+                            rate?: number;
+                            /** @description The same one sends the same prompts; left out, prompts are new. */
+                            seed?: number;
+                            /** @enum {string} */
+                            shape?: "chat" | "questions" | "documents";
+                            /** @description Instead of a rate: so many, each waits for its answer. */
+                            users?: number;
+                        };
+                        /** @description How long requests are sent. */
+                        seconds: number;
+                        sentence: string;
+                        /** Format: date-time */
+                        startedAt: string | null;
+                        /** @enum {string} */
+                        status: "queued" | "running" | "done" | "stopped" | "failed" | "lost";
+                        /** Format: date-time */
+                        stopRequestedAt: string | null;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
