@@ -38,6 +38,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench.common import PROJECT, finish
+from bench.reconcile.accounting import accounting, cpu_seconds
 
 COUNT = int(os.environ.get("COUNT", "200"))
 WORKERS = int(os.environ.get("WORKERS", str(os.cpu_count() or 1)))
@@ -55,6 +56,7 @@ def main() -> None:
         base.chmod(0o755)
         os.environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings.test"
         os.environ["LAMPLIGHT_TEST_DIR"] = str(base / "django")
+        os.environ["PGAPPNAME"] = "bench"
         (base / "django").mkdir(mode=0o755)
         from controlplane.supervisor.postgres import PostgresError
 
@@ -200,19 +202,24 @@ def lamplight(kubeconfig: Path, base: Path, cluster: Any | None) -> dict[str, An
     declare(cluster_document(str(kubeconfig)), model_document())
     figures: dict[str, Any] = {}
     kube = client(kubeconfig)
-    with process([sys.executable, "manage.py", "informers"], base / "informers.log"), ExitStack() as workers:
+    informers = [sys.executable, "manage.py", "informers"]
+    with process(informers, base / "informers.log", {"PGAPPNAME": "informers"}), ExitStack() as workers:
         calls, cpu = start_workers(workers, base)
         wait(_in_sync, "the watches are in sync", step=0.5)
         with seeing(kube, OLD, "p") as live:
             declare_all(OLD)
-            took = wait(lambda: live() == COUNT and _settled(), "all pools are live", step=0.02)
+            with accounting() as spent:
+                took = wait(lambda: live() == COUNT and _settled(), "all pools are live", step=0.02)
         figures["create_s"] = round(took, 1)
+        figures["create_cpu_s"] = spent
         before = calls()
         with seeing(kube, NEW, "p") as live:
             declare_all(NEW)
             busy = cpu()
-            took = wait(lambda: live() == COUNT and _settled(), "the change is live in all pools", step=0.02)
+            with accounting() as spent:
+                took = wait(lambda: live() == COUNT and _settled(), "the change is live in all pools", step=0.02)
             busy = cpu() - busy
+        figures["change_cpu_s"] = spent
         after = calls()
         figures["change_s"] = round(took, 1)
         figures["changes_per_s"] = round(COUNT / took, 1)
@@ -283,7 +290,7 @@ def start_workers(stack: ExitStack, base: Path) -> tuple[Callable[[], Seen], Cal
     pids = []
     for page in pages:
         argv = [sys.executable, "-m", "bench.reconcile.worker", str(page)]
-        pids.append(stack.enter_context(process(argv, base / "worker.log")).pid)
+        pids.append(stack.enter_context(process(argv, base / "worker.log", {"PGAPPNAME": "workers"})).pid)
     wait(lambda: all(page.exists() for page in pages), "the workers run")
 
     def read() -> Seen:
@@ -299,11 +306,6 @@ def start_workers(stack: ExitStack, base: Path) -> tuple[Callable[[], Seen], Cal
         )
 
     return read, lambda: sum(map(cpu_seconds, pids))
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def declare_all(image: str) -> None:
@@ -442,8 +444,10 @@ def kopf(kubeconfig: Path, base: Path) -> dict[str, Any]:
             with seeing(kube, image, "k") as live:
                 with standing_still(running):
                     list(threads.map(lambda i, m=method, im=image: send(m, im, i), range(COUNT)))
-                took = wait(lambda live=live: live() == COUNT, f"the peer's {name} is live", step=0.02)
+                with accounting() as spent:
+                    took = wait(lambda live=live: live() == COUNT, f"the peer's {name} is live", step=0.02)
             figures[f"kopf_{name}_s"] = round(took, 1)
+            figures[f"kopf_{name}_cpu_s"] = spent
     figures["kopf_changes_per_s"] = round(COUNT / figures["kopf_change_s"], 1)
     print(f"kopf: created in {figures['kopf_create_s']} s, changed in {figures['kopf_change_s']} s", flush=True)
     return figures
