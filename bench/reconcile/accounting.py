@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +72,7 @@ class _Account:
             self._last[pid] = seconds
 
     def table(self) -> dict[str, float]:
-        used: Counter[str] = Counter()
+        used: defaultdict[str, float] = defaultdict(float)
         for pid, name in self._names.items():
             used[name] += self._last[pid] - self._first[pid]
         busy = _busy_seconds() - self._busy

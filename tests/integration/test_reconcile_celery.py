@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -63,6 +64,15 @@ def test_a_change_wakes_a_worker_without_any_sweep(cluster: EmbeddedCluster, wor
     wait_until(lambda: pool().status.get("sync") == "Synced", 30, "the pool is applied")
     assert time.monotonic() - started < 15
     assert condition("chat", "Synced")["status"] == "True"
+
+
+def test_a_process_of_manage_py_sends_wake_ups_to_the_broker(workers: Workers) -> None:
+    """As informers do; without our Celery app they would go to amqp://localhost, and changes wait for the sweep."""
+    client = redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket", "unix").partition("?")[0])
+    client.flushall()
+    said = "from apps.reconcile.wakeup import Waker; Waker().send()"
+    subprocess.run([sys.executable, "manage.py", "shell", "-c", said], cwd=PROJECT, env=workers.env, check=True)
+    assert client.llen("celery") == 1
 
 
 def test_a_flushed_valkey_loses_wake_ups_and_no_work(cluster: EmbeddedCluster, workers: Workers) -> None:

@@ -23,7 +23,7 @@ class Workers:
         database = connection.settings_dict
         where = quote(database["HOST"], safe="")
         port = f":{database['PORT']}" if database["PORT"] else ""
-        self._env = {
+        self.env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
             "DATABASE_URL": f"postgres://{database['USER']}@{where}{port}/{database['NAME']}",
@@ -38,7 +38,7 @@ class Workers:
             process = subprocess.Popen(
                 [*argv, "--without-gossip", "--without-mingle", "-l", "INFO"],
                 cwd=ROOT,
-                env=self._env,
+                env=self.env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
