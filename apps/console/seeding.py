@@ -17,7 +17,12 @@ from uuid import UUID
 from apps.accounts.models import Team
 from apps.audit.services import record_event
 from apps.autoscaling import ticking as autoscaler
+from apps.benchmarks import services as loads
+from apps.benchmarks.domain.asking import LoadBody
+from apps.benchmarks.domain.tally import Promise
+from apps.benchmarks.models import DONE, FAILED, LOST
 from apps.clusters.models import Cluster
+from apps.console.domain.loads import measured
 from apps.console.domain.week import STORIES, Story, needed, row
 from apps.core import clock, services, yamlio
 from apps.core.domain.access import SHARED_TEAM
@@ -134,6 +139,10 @@ class _Week:
             (0.6 * day, lambda: self.change("code", "more sequences at once", _with_args("--max-num-seqs=256"))),
             (timedelta(minutes=24), lambda: self.silent("vision")),
             (_TRIED, lambda: self.trial("code")),
+            (timedelta(minutes=52), lambda: self.load("summaries", "as it was", ttft=0.9)),
+            (timedelta(minutes=47), lambda: self.load("summaries", "its worker was ended", LOST, ttft=0.5, until=31)),
+            (timedelta(minutes=45), lambda: self.load("summaries", "while it restarted", FAILED)),
+            (timedelta(minutes=40), lambda: self.load("summaries", "after the change", ttft=0.3)),
         ]
         for days, hour, minute in ((3, 9, 20), (2, 9, 20), (2, 18, 10), (1, 9, 20)):
             # mornings when load doubles, and an evening
@@ -312,6 +321,21 @@ class _Week:
     def silent(self, name: str) -> None:
         one = self.one(name)
         self.event(one, "Warning", "CrashLoopBackOff", _last_words(one.story))
+
+    def load(self, name: str, label: str, status: str = DONE, *, ttft: float = 0.0, until: float = 120.0) -> None:
+        """A load that somebody sent; without `ttft` no worker took it."""
+        pool = self.one(name).pool
+        pool.refresh_from_db()
+        body = LoadBody.from_document({"rate": 6, "duration": "2m", "label": label}, at="")
+        run = loads.ask(pool=pool, body=body, actor=self.by.actor.id, request_id="")
+        if ttft == 0.0:
+            loads.finish(run.id, status, message="No worker took it: is one running?")
+            return
+        loads.take(run.id)
+        promises = tuple(map(Promise.from_json, run.promises))
+        made = measured(promises, rate=body.per_second, seconds=body.seconds, ttft=ttft, until=until)
+        with clock.frozen(clock.now() + timedelta(seconds=until)):
+            loads.finish(run.id, status, measured=made)
 
     def status(self, one: _Standing) -> None:
         before_end = (self.end - clock.now()).total_seconds()

@@ -22,7 +22,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 POOL = "/teams/search/pools/summaries"
 CHAT = "/teams/default/pools/chat"
-TABS = ("", "/latency", "/cache", "/scaling", "/offload", "/objects", "/rollout", "/revisions", "/yaml", "/edit")
+TABS = (
+    "",
+    "/latency",
+    "/cache",
+    "/scaling",
+    "/offload",
+    "/load",
+    "/objects",
+    "/rollout",
+    "/revisions",
+    "/yaml",
+    "/edit",
+)
 ROUTES = (
     "/",
     "/?group=team",

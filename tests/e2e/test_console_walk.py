@@ -1,5 +1,6 @@
-"""One walk through the console alone: create a pool with an SLO, watch it become healthy, change an engine flag by a
-plan, load it, see it scale and read why, break it, read what is wrong, roll back, compare, find it all in the timeline.
+"""One walk through the console alone, with nothing but the browser: create a pool with an SLO, watch it become healthy,
+load it, see it scale and read why, change an engine flag by a plan, break it, read what is wrong, roll back, compare
+before and after, find it all in the timeline.
 
 `LAMPLIGHT_SCREENSHOTS=<folder>` keeps a picture of each station.
 """
@@ -8,9 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browsing import DEADLINE_MS, log_in
 from tests.e2e.test_console_browser import browser
-from tests.support.stack import LAMP, RunningStack
+from tests.support.stack import RunningStack
+from tests.support.wait import wait_until
 
 __all__ = ["browser"]
 
@@ -45,16 +45,17 @@ def page(browser: Browser, running_stack: RunningStack) -> Iterator[Page]:
     running_stack.lamp("delete", f"slo/{NAME}-latency", check=False)
 
 
-def test_from_the_catalogue_to_a_roll_back(page: Page, running_stack: RunningStack) -> None:
+def test_from_the_catalogue_to_a_roll_back(page: Page) -> None:
     create(page)
     talk(page)
-    # four requests at once are soon too few: what the load below shows
-    change(page, "Engine arguments", "--max-model-len=8192\n--max-num-seqs=4", why="fewer at once", restarts=True)
-    expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
-    rolled_out(page, 2)
-    picture(page, "05-changed")
-    scale_under_load(page, running_stack)
+    with_load(page, "before the change")
+    scales_and_says_why(page)
+    stop_the_load(page, "before the change")
+    picture(page, "05-load-before", whole=True)
 
+    change(page, "Engine arguments", "--max-model-len=8192\n--max-num-seqs=64", why="more at once", restarts=True)
+    expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
+    rolled_out(page)
     change(page, "Engine image", "example.com/no-such-engine:v1", why="a mistake", restarts=True)
     wrong = page.get_by_role("group", name="Replicas").get_by_role("row").filter(has_text=re.compile("ImagePull"))
     expect(wrong.first).to_be_visible(timeout=PATIENCE)
@@ -64,47 +65,88 @@ def test_from_the_catalogue_to_a_roll_back(page: Page, running_stack: RunningSta
     expect(page.get_by_role("group", name="Replicas").get_by_text("ImagePull")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
     picture(page, "11-rolled-back")
+
+    with_load(page, "after the change")
+    stop_the_load(page, "after the change")
+    compare(page)
     find_it_all(page)
 
 
-def rolled_out(page: Page, generation: int) -> None:
+def rolled_out(page: Page) -> None:
     page.goto(f"{POOL}/rollout")
     expect(page.get_by_role("main")).to_contain_text("Complete", timeout=PATIENCE)
     page.goto(POOL)
 
 
-def scale_under_load(page: Page, stack: RunningStack) -> None:
-    """Its users come; the autoscaler buys replicas, and says why where it did."""
-    with users_of(stack):
-        page.goto(f"{POOL}/scaling?range=15m")
-        why = (
-            page.get_by_role("group", name=re.compile("^Decisions")).locator("details").filter(has_text="Decision: Up")
-        )
-        expect(why.first).to_be_visible(timeout=PATIENCE)
-        expect(page.get_by_text(re.compile(r"[23] ready of [23]")).first).to_be_visible(timeout=PATIENCE)
-        replicas = page.get_by_role("figure", name="Replicas")
-        expect(replicas).to_contain_text(re.compile(r"ready [23]"), timeout=PATIENCE)
-        mark = replicas.get_by_role("list", name="Decisions").get_by_role("link")
-        mark.first.click()
-        decision = page.get_by_role("region", name=re.compile(r"^Decision \d+"))
-        expect(decision).to_contain_text(re.compile("requests/s are expected|wait|queue"))
-        expect(decision.get_by_role("group", name="Had it been another number")).to_be_visible()
-        picture(page, "06-scaled-and-why", whole=True)
-        page.goto(f"{POOL}/latency")
-        expect(page.get_by_role("figure", name="Time to first token", exact=True)).to_have_attribute("data-state", "ok")
-        picture(page, "07-latency")
+def with_load(page: Page, label: str) -> None:
+    """More requests than one replica carries while it takes four at once, for as long as the station lasts."""
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Pools, pages and actions").fill(f"{NAME} load")
+    expect(page.get_by_role("option", name=f"{NAME} · Load")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    page.get_by_label("Requests per second").fill("9")
+    page.get_by_label("For how long").fill("10m")
+    page.get_by_label("What for").fill(label)
+    page.get_by_role("button", name="Send the load").click()
+    running = page.get_by_role("region", name=f"Load: {label}")
+    expect(running.get_by_role("progressbar", name="Progress of the load")).to_be_visible()
+    answered(page, label, 40)
+    expect(running).to_contain_text("Running")
 
 
-@contextmanager
-def users_of(stack: RunningStack) -> Iterator[None]:
-    """More requests than one replica carries, for as long as the station lasts."""
-    argv = [LAMP, "load", "--pool", NAME, "--rate", "14", "--duration", "600s", "--output-tokens", "128"]
-    env = {**os.environ, "LAMPLIGHT_SERVER": stack.base_url, "LAMPLIGHT_TOKEN": stack.token}
-    with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as coming:
-        try:
-            yield
-        finally:
-            coming.kill()
+def answered(page: Page, label: str, least: int) -> None:
+    told = (
+        page.get_by_role("region", name=f"Load: {label}")
+        .locator("dl > div")
+        .filter(has_text=re.compile("^Answered[^ ]"))
+    )
+    wait_until(
+        lambda: int(told.locator("dd").first.inner_text().replace(",", "")) >= least, timeout=PATIENCE / 1000, step=0.5,
+        message=f"{least} requests of the load are answered",
+    )  # fmt: skip
+
+
+def scales_and_says_why(page: Page) -> None:
+    """The autoscaler buys replicas, and says why where it did."""
+    page.goto(f"{POOL}/scaling?range=15m")
+    why = page.get_by_role("group", name=re.compile("^Decisions")).locator("details").filter(has_text="Decision: Up")
+    expect(why.first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r"[23] ready of [23]")).first).to_be_visible(timeout=PATIENCE)
+    replicas = page.get_by_role("figure", name="Replicas")
+    expect(replicas).to_contain_text(re.compile(r"ready [23]"), timeout=PATIENCE)
+    mark = replicas.get_by_role("list", name="Decisions").get_by_role("link")
+    mark.first.click()
+    decision = page.get_by_role("region", name=re.compile(r"^Decision \d+"))
+    expect(decision).to_contain_text(re.compile("requests/s are expected|wait|queue"))
+    expect(decision.get_by_role("group", name="Had it been another number")).to_be_visible()
+    picture(page, "06-scaled-and-why", whole=True)
+    page.goto(f"{POOL}/latency")
+    expect(page.get_by_role("figure", name="Time to first token", exact=True)).to_have_attribute("data-state", "ok")
+    picture(page, "07-latency")
+
+
+def stop_the_load(page: Page, label: str) -> None:
+    page.goto(f"{POOL}/load")
+    over = page.get_by_role("region", name=f"Load: {label}")
+    page.get_by_role("button", name="Stop the load").click()
+    expect(over).to_contain_text("The load was stopped:", timeout=PATIENCE)
+    promise = over.get_by_role("row").filter(has_text="TTFT within")
+    expect(promise).to_contain_text(re.compile(r"Met|Missed"))
+
+
+def compare(page: Page) -> None:
+    """What users got before and after, against what was promised to them."""
+    both = page.get_by_role("region", name="Before and after")
+    expect(both).to_contain_text(re.compile(r"TTFT p95 (fell|rose|stayed)"))
+    expect(both).to_contain_text("the pool went from generation 1 to 4")
+    expect(both.get_by_role("row").filter(has_text="TTFT p95")).to_contain_text(re.compile(r"\d m?s.*\d m?s"))
+    expect(both.get_by_role("row").filter(has_text="TTFT within")).to_contain_text(
+        re.compile(r"(Met|Missed), [\d.]+ %")
+    )
+    expect(both.get_by_role("list", name="How the loads differ")).to_have_count(0)
+    picture(page, "12-before-and-after", whole=True)
+    both.get_by_role("link", name="What changed between generation 1 and 4").click()
+    expect(page.get_by_role("group", name="Difference")).to_contain_text("--max-num-seqs=64")
 
 
 def create(page: Page) -> None:
@@ -116,6 +158,7 @@ def create(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill(NAME)
     page.get_by_label("Replicas at most").fill("3")
     page.get_by_role("button", name="Review").click()
+    few_at_once(page)
     expect(page.get_by_role("region", name="Objects")).to_contain_text(f"Deployment {NAME}")
     picture(page, "02-review")
     page.get_by_label("Why").fill("a walk through the console")
@@ -123,6 +166,18 @@ def create(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
     expect(page.get_by_text("Health: Healthy").first).to_be_visible(timeout=PATIENCE)
     picture(page, "03-healthy")
+
+
+def few_at_once(page: Page) -> None:
+    """The documents are a draft that may be written in: four requests at once are soon too few for what comes."""
+    editor = page.get_by_role("textbox", name="Documents as YAML")
+    written = "\n".join(editor.locator(".cm-line").all_inner_texts())
+    flag = "- --max-model-len=8192"
+    assert flag in written
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(written.replace(flag, f"{flag}\n      - --max-num-seqs=4"))
+    expect(editor).to_contain_text("--max-num-seqs=4")
 
 
 def talk(page: Page) -> None:
@@ -170,9 +225,12 @@ def roll_back(page: Page, generation: int, *, broken: int) -> None:
 def find_it_all(page: Page) -> None:
     page.goto(f"/timeline?name={NAME}&source=change&kind=Pool")
     lines = page.get_by_role("main").get_by_role("listitem")
-    for why in ("a walk through the console", "fewer at once", "a mistake", "there is no such engine"):
+    changed = ("a walk through the console", "more at once", "a mistake", "there is no such engine")
+    for why in (*changed, "before the change", "after the change"):
         expect(lines.filter(has_text=f"“{why}”").first).to_be_visible()
-    picture(page, "12-timeline")
+    page.goto(f"/timeline?name={NAME}")
+    expect(lines.filter(has_text="The load was stopped").first).to_be_visible()
+    picture(page, "13-timeline")
 
 
 def picture(page: Page, name: str, *, whole: bool = False) -> None:

@@ -42,6 +42,10 @@ def test_a_seeded_day_reads_as_one_that_was_lived(capsys: pytest.CaptureFixture[
         )
         assert tried["state"] == beside["state"] == "ok"
         assert tried["series"][1]["points"][-1][1] < beside["series"][1]["points"][-1][1]
+        loads = api.get("teams/search/pools/summaries/loads")["items"]
+        assert [one["status"] for one in loads] == ["done", "failed", "lost", "done"]
+        compared = api.get(f"teams/search/pools/summaries/loads/{loads[3]['id']}/compare/{loads[0]['id']}")
+        assert compared["comparable"] and "TTFT p95 fell" in compared["sentence"]
         calendar = api.get("teams/search/slos/summaries-latency/attainment")["items"][0]["steps"]
         assert "breached" in {step["state"] for step in calendar}
     with pytest.raises(CommandError, match="pools already"):

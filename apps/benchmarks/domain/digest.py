@@ -9,8 +9,9 @@ __all__ = ["Digest"]
 
 # buckets whose edges grow by 2 %: a value is told from its bucket's middle within 1 % (as DDSketch, Masson et al. 2019)
 _GROWTH = math.log(1.02)
-# seconds; below it all is one bucket
+# seconds; what is shorter counts as no time: tokens that arrived together
 _LEAST = 1e-5
+_NONE = math.floor(math.log(_LEAST) / _GROWTH)
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
@@ -29,7 +30,7 @@ class Digest:
         """Raises ValueError for what is no length of time."""
         if not 0 <= value < math.inf:
             raise ValueError(f"{value} is no length of time")
-        bucket = math.ceil(math.log(max(value, _LEAST)) / _GROWTH)
+        bucket = math.ceil(math.log(value) / _GROWTH) if value > _LEAST else _NONE
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self.count += 1
         self.total += value
@@ -43,7 +44,7 @@ class Digest:
         for bucket in sorted(self._buckets):
             seen += self._buckets[bucket]
             if seen >= rank:
-                return min(math.exp((bucket - 0.5) * _GROWTH), self.most)
+                return min(math.exp((bucket - 0.5) * _GROWTH), self.most) if bucket > _NONE else 0.0
         return self.most
 
     def to_json(self) -> dict[str, Any] | None:

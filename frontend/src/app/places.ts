@@ -18,6 +18,7 @@ export const POOL_TABS = [
   { to: "/teams/$team/pools/$name/cache", title: "Cache" },
   { to: "/teams/$team/pools/$name/scaling", title: "Scaling" },
   { to: "/teams/$team/pools/$name/offload", title: "Offload" },
+  { to: "/teams/$team/pools/$name/load", title: "Load" },
   { to: "/teams/$team/pools/$name/objects", title: "Objects" },
   { to: "/teams/$team/pools/$name/rollout", title: "Rollout" },
   { to: "/teams/$team/pools/$name/revisions", title: "Revisions" },

@@ -13,6 +13,7 @@ import {
 import { safeNext, sessionQuery } from "../api/session";
 import { readFleetView } from "../features/fleet/view";
 import { readDecisionFilter } from "../features/decisions/view";
+import { readLoads } from "../features/load/view";
 import { readWhatIf } from "../features/whatif/view";
 import { readTimelineFilter } from "../features/timeline/view";
 import { LoginPage } from "../features/login/LoginPage";
@@ -152,6 +153,13 @@ const offload = createRoute({
   component: lazyRouteComponent(() => import("../features/offload/OffloadTab"), "OffloadTab"),
 });
 
+const load = createRoute({
+  getParentRoute: () => pool,
+  path: "/load",
+  validateSearch: readLoads,
+  component: lazyRouteComponent(() => import("../features/load/LoadTab"), "LoadTab"),
+});
+
 const objects = createRoute({
   getParentRoute: () => pool,
   path: "/objects",
@@ -238,7 +246,7 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
         newPool,
         edit,
         plan,
-        pool.addChildren([overview, latency, cache, scaling, offload, objects, rollout, revisions, yaml]),
+        pool.addChildren([overview, latency, cache, scaling, offload, load, objects, rollout, revisions, yaml]),
       ]),
     ]),
     context: { client },

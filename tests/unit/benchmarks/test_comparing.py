@@ -24,7 +24,7 @@ def test_what_users_got_before_and_after() -> None:
     found = compare(side(2, 1.2), side(4, 0.3, label="two", seed=3))
     assert found["comparable"] and found["differs"] == []
     assert found["sentence"] == (
-        "TTFT p95 fell from 1.20 s to 300 ms; within 500 ms were 0 % before and 100 % after, 95 % are promised. "
+        "TTFT p95 fell from 1.2 s to 300 ms; within 500 ms were 0 % before and 100 % after, 95 % are promised. "
         "Between them the pool went from generation 2 to 4."
     )
     p95 = next(row for row in found["figures"] if row["key"] == "ttft-p95")

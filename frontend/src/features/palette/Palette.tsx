@@ -24,7 +24,7 @@ function useCommands(): Command[] {
         id: `${to} ${team}/${name}`,
         title: title === "Overview" ? name : `${name} · ${title}`,
         group: `Pool of ${team}`,
-        words: model,
+        words: title === "Load" ? `${model} send traffic requests benchmark` : model,
         run: () => void navigate({ to, params: { team, name } }),
       })),
     );

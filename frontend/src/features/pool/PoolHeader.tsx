@@ -60,6 +60,9 @@ export function PoolHeader({ pool }: { pool: Pool }) {
         <SyncStatus value={status.sync} />
         <HealthStatus value={status.health} />
         <Promise team={metadata.team} row={row} />
+        <Link to="/teams/$team/pools/$name/load" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
+          <Icon name="chart" /> Load
+        </Link>
         <Link to="/teams/$team/pools/$name/edit" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
           <Icon name="change" /> Change
         </Link>
