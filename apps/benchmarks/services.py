@@ -197,7 +197,8 @@ def _record(run: LoadRun, actor: str, request_id: str, before: dict[str, Any], a
             uid=run.pool,
             team=run.team,
             name=run.name,
-            generation=run.generation,
+            # nothing was declared
+            generation=None,
             before=before,
             after=after,
             reason=run.label,

@@ -34,7 +34,7 @@ def ending(status: str, measured: Mapping[str, Any] | None, message: str = "") -
 
 def seconds_in_words(value: float) -> str:
     """`0.2124` as "212 ms", `1.5` as "1.5 s"."""
-    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.3g} s"
 
 
 def _word(code: str) -> str:

@@ -47,6 +47,9 @@ export interface Decision extends Entry {
 
 export interface Replay {
   id: number;
+  /** False for a decision of an older version, which remembered other things; `reason` says so. */
+  comparable: boolean;
+  reason: string | null;
   equal: boolean;
   differs: string[];
 }

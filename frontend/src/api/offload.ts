@@ -2,6 +2,7 @@
 
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { path, request } from "./client";
+import type { Replay } from "./decisions";
 import type { Page } from "./types";
 
 export interface Money {
@@ -148,5 +149,7 @@ export const offloadDecisionsQuery = (team: string, name: string) =>
     getNextPageParam: ({ next }) => next ?? undefined,
     refetchInterval: 30_000,
   });
+
+export const replayOffload = (team: string, name: string, id: number) => request<Replay>(at(team, name, "decisions", String(id), "replay"));
 
 export const probe = (team: string, name: string) => request<unknown>(at(team, name, "probe"), { method: "POST" });

@@ -10,6 +10,7 @@ import { ErrorPanel, Skeleton } from "../../ui/Message";
 import { Status, type Tone } from "../../ui/Status";
 import type { IconName } from "../../ui/Icon";
 import { Table } from "../../ui/Table";
+import { replayInWords } from "./view";
 import styles from "./Decisions.module.css";
 
 const LOOKS: Record<string, { icon: IconName; tone: Tone; word: string }> = {
@@ -109,8 +110,7 @@ export function Whole({ team, pool, id, heading }: { team: string; pool: string;
         </a>
         <p role="status">
           {again.isError && sentenceOf(again.error)}
-          {again.isSuccess &&
-            (again.data.equal ? "The same inputs give the same decision." : `It comes out otherwise in: ${again.data.differs.join(", ")}.`)}
+          {again.isSuccess && replayInWords(again.data)}
         </p>
       </div>
     </div>

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
-import { isUnderWay, loadQuery, loadsKey, stopLoad, type Load, type Measured } from "../../api/loads";
+import { useEffect, type ReactNode } from "react";
+import { isUnderWay, loadQuery, loadsKey, loadsQuery, stopLoad, type Load, type Measured } from "../../api/loads";
 import { sentenceOf } from "../../api/problem";
 import type { Zone } from "../../lib/time";
 import { duration, format, percent, seconds, whole } from "../../lib/units";
@@ -31,6 +31,10 @@ export function Shown({ team, name, id, zone, mayStop }: Props) {
     onSettled: () => client.invalidateQueries({ queryKey: loadsKey(team, name) }),
   });
   const goesOn = isUnderWay(data);
+  useEffect(() => {
+    // the list beside it says the same at once
+    if (!goesOn) void client.invalidateQueries({ queryKey: loadsQuery(team, name).queryKey });
+  }, [goesOn, client, team, name]);
   const isEnding = stop.isPending || data?.stopRequestedAt != null;
   return (
     <Section

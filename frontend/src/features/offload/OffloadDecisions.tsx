@@ -1,5 +1,6 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { offloadDecisionsQuery } from "../../api/offload";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { offloadDecisionsQuery, replayOffload } from "../../api/offload";
+import { sentenceOf } from "../../api/problem";
 import { zoneOf } from "../../lib/timeRange";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
@@ -7,6 +8,7 @@ import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
+import { replayInWords } from "../decisions/view";
 import poolStyles from "../pool/Pool.module.css";
 
 /** What was decided about tiers, newest first. */
@@ -30,6 +32,7 @@ export function OffloadDecisions({ team, name }: { team: string; name: string })
                 { title: "Times", cell: ({ count }) => count },
                 { title: "Because", wide: true, cell: ({ sentence }) => sentence },
                 { title: "Done", wide: true, cell: ({ actuation }) => actuation ?? "nothing had to be done" },
+                { title: "Again", cell: ({ id }) => <Again team={team} name={name} id={id} /> },
               ]}
             />
             {hasNextPage && (
@@ -43,5 +46,21 @@ export function OffloadDecisions({ team, name }: { team: string; name: string })
         )
       }
     </Section>
+  );
+}
+
+/** Decides once more from the stored inputs: the same must come out. */
+function Again({ team, name, id }: { team: string; name: string; id: number }) {
+  const again = useMutation({ mutationFn: () => replayOffload(team, name, id) });
+  return (
+    <>
+      <Button onClick={() => again.mutate()} disabled={again.isPending} aria-label={`Make decision ${id} again from its inputs`}>
+        Replay
+      </Button>
+      <span role="status">
+        {again.isError && sentenceOf(again.error)}
+        {again.isSuccess && replayInWords(again.data)}
+      </span>
+    </>
   );
 }

@@ -7,8 +7,15 @@ it("keeps what the timeline can be narrowed by", () => {
 });
 
 it("says what was done", () => {
-  expect(deed({ title: "update", kind: "Pool" })).toBe("changed Pool");
-  expect(deed({ title: "rollback", kind: "Pool" })).toBe("rollback Pool");
+  const parts = [{ pointer: "/spec/model", before: "a", after: "b" }];
+  expect(deed({ title: "update", kind: "Pool", parts })).toBe("changed Pool");
+  expect(deed({ title: "rollback", kind: "Pool", parts: [] })).toBe("rollback Pool");
+});
+
+it("does not call a load a change of the pool", () => {
+  const load = (before: unknown) => deed({ title: "update", kind: "Pool", parts: [{ pointer: "/load", before, after: "x" }] });
+  expect(load(null)).toBe("sent a load to Pool");
+  expect(load("9 requests/s")).toBe("stopped the load of Pool");
 });
 
 it("shows a value in one line", () => {

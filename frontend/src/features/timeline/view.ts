@@ -19,7 +19,9 @@ export function readTimelineFilter(search: Record<string, unknown>): TimelineFil
 const ACTIONS: Record<string, string> = { create: "created", update: "changed", delete: "deleted" };
 
 /** "changed Pool", "rollback Pool": what a person did. */
-export function deed({ title, kind }: Pick<TimelineLine, "title" | "kind">): string {
+export function deed({ title, kind, parts }: Pick<TimelineLine, "title" | "kind" | "parts">): string {
+  const [only] = parts;
+  if (only?.pointer === "/load") return only.before === null ? `sent a load to ${kind}` : `stopped the load of ${kind}`;
   return `${ACTIONS[title] ?? title} ${kind}`;
 }
 
