@@ -119,12 +119,19 @@ def test_sigterm_drains_with_a_shutdown_timeout(tmp_path: Path) -> None:
         assert engine.process.wait(timeout=8) == 0
 
 
-def test_a_drain_ends_at_its_timeout(tmp_path: Path) -> None:
-    with run_engine(tmp_path, "--shutdown-timeout=1", "--max-model-len=8192") as engine:
-        _, lines = streaming(engine, 8000)
+def test_a_drain_that_runs_out_leaves_its_streams_unended(tmp_path: Path) -> None:
+    """As the real one does: who keeps the time is the kubelet, which kills it."""
+    with run_engine(tmp_path, "--shutdown-timeout=1", "--max-model-len=65536") as engine:
+        response, lines = streaming(engine, 65_000)
         engine.process.send_signal(signal.SIGTERM)
-        reasons, done = rest(lines)
-        assert (reasons[-1], done) == ("abort", True)
+        wait_until(lambda: refuses_connections(engine), message="the time is up")
+        assert engine.process.poll() is None
+        response.raw._fp.fp.raw._sock.settimeout(0.3)
+        heard = []
+        with pytest.raises(requests.ConnectionError, match="timed out"):
+            heard.extend(lines)  # type: ignore[call-overload]
+        assert not any(b"[DONE]" in line or b"abort" in line for line in heard)
+        response.close()
         assert engine.process.wait(timeout=8) == 0
 
 

@@ -1,8 +1,7 @@
 """KV tiers of a real vLLM: its counters, events and files, a second replica on the same folder, our evictor beside it.
 
-The CPU build refuses to offload: a shim in the reference data (vllm-tools/cpu_offload_shim.py) replaces the copy
-between device and host, and all else is vLLM's: host tier, `fs` tier, eviction, metrics, events. The simulator is asked
-the same.
+The CPU build refuses to offload: what the kubelet puts in place of the copy between device and host is put here too,
+and all else is vLLM's: host tier, `fs` tier, eviction, metrics, events. The simulator is asked the same.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from apps.embedded.kubelet.real_engine import for_the_cpu_build
 from apps.evictor.chunks import scan
 from tests.support.engines import free_port, run_engine
 from tests.support.evictors import run_evictor
 from tests.support.kv_events import subscribe
-from tests.support.shared import shared_file
 from tests.support.wait import wait_until
 from tests.vllm import scenario
 from tests.vllm.conftest import version
@@ -44,8 +43,7 @@ def engine(kind: str, directory: Path, tiny: str, root: Path, events: int) -> It
     publisher = {"enable_kv_cache_events": True, "publisher": "zmq", "endpoint": f"tcp://*:{events}", "topic": "kv@a"}
     real = kind == "real"
     extra: dict[str, Any] = {
-        "spec_name": "CpuShimTieringSpec" if real else "TieringOffloadingSpec",
-        **({"spec_module_path": "cpu_offload_shim"} if real else {}),
+        "spec_name": "TieringOffloadingSpec",
         "cpu_bytes_to_use": HOST_CHUNKS * CHUNK_BYTES,
         "block_size": CHUNK_TOKENS,
         "secondary_tiers": [{"type": "fs", "root_dir": str(root), "enable_kv_events": True}],
@@ -57,8 +55,7 @@ def engine(kind: str, directory: Path, tiny: str, root: Path, events: int) -> It
         f"--kv-transfer-config={json.dumps(transfer)}", f"--kv-events-config={json.dumps(publisher)}",
     ]  # fmt: skip
     if real:
-        shim = {"PYTHONPATH": str(shared_file("reference/vllm-tools")), "PYTHONHASHSEED": "0"}
-        with run_real(directory, tiny, arguments, shim) as url:
+        with run_real(directory, tiny, for_the_cpu_build(arguments), {"PYTHONHASHSEED": "0"}) as (url, _):
             yield url
         return
     # the simulator refuses to offload on a CPU, as vLLM does
@@ -135,9 +132,6 @@ def play(kind: str, directory: Path, tiny: str) -> dict[str, Any]:
         # what went is computed again, and says the same
         found["same"] = [ask(url, number) for number in range(PROMPTS)] == first
     with engine(kind, directory, tiny, root, free_port()) as other:
-        # the CPU build's worker dies of SIGILL when its first pass ever is that of one token after a loaded prefix: its
-        # attention kernel uses the processor's matrix unit (AMX), leave for which a first whole prompt asks
-        ask(other, PROMPTS)
         answers, before = [], cached(other)
         answers.append(ask(other, 1))
         wait_until(lambda: cached(other) != before, timeout=30, message="the cold replica's hit is counted")

@@ -63,6 +63,8 @@ class EngineLoop:
         self._outbox: deque[tuple[float, list[tuple[Sequence, int, str | None]]]] = deque()
         self._outbox_timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Sequence] = {}
+        self.closing = False
+        """What comes from now on ends at once, aborted."""
         self._wake = asyncio.Event()
         self._between_steps = asyncio.Lock()
         self._drained = asyncio.Event()
@@ -111,6 +113,8 @@ class EngineLoop:
             self._events.begun(sequence)
         self._frontend.arrive(sequence, sequence.arrival, sequence.prompt_tokens)
         self._admit()
+        if self.closing:
+            self.abort(sequence)
 
     def abort(self, sequence: Sequence) -> None:
         """End a sequence that is in the engine: its answer gets the reason "abort". Any other is left alone."""
@@ -128,6 +132,11 @@ class EngineLoop:
     def abort_all(self) -> None:
         for sequence in list(self._live.values()):
             self.abort(sequence)
+
+    def halt(self) -> None:
+        """Nothing is computed any more, and what runs is told nothing."""
+        self.engine.admitting = False
+        self._stopped = True
 
     @property
     def paused(self) -> bool:

@@ -43,13 +43,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class EngineServer:
-    """Routes and middlewares over one EngineLoop. `draining` makes new generations fail as vLLM's do after SIGTERM."""
+    """Routes and middlewares over one EngineLoop. `draining` makes requests fail as vLLM's do after SIGTERM."""
 
     def __init__(self, settings: EngineSettings, loop: EngineLoop, metrics: EngineMetrics, device: Device) -> None:
         self.settings, self.loop, self.metrics = settings, loop, metrics
         self.sleeper = Sleeper(settings, loop, device)
-        self.adapters = Adapters(settings.lora, settings.served_names, _stored)
         self.draining = False
+        self.adapters = Adapters(settings.lora, settings.served_names, self._stored)
         self.open = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -97,6 +97,8 @@ class EngineServer:
 
     async def sleep(self, request: web.Request) -> web.Response:
         asked = bodies.read_query(bodies.SleepQuery, request.query)
+        if self.draining:
+            raise refusals.draining()
         # a client that hangs up does not stop what it has begun
         with self.loop.recorder.sleep_operation("sleep"):
             await asyncio.shield(self.sleeper.sleep(asked.level, asked.mode))
@@ -104,6 +106,7 @@ class EngineServer:
 
     async def wake_up(self, request: web.Request) -> web.Response:
         tags = request.query.getall("tags", [])
+        self._engine_is_there()
         with self.loop.recorder.sleep_operation("wake"):
             try:
                 awake = await asyncio.shield(self.sleeper.wake(tags))
@@ -112,10 +115,12 @@ class EngineServer:
         return web.json_response({"status": "awake" if awake else "sleeping", "tags": tags or None})
 
     async def is_sleeping(self, request: web.Request) -> web.Response:
+        self._engine_is_there()
         return web.json_response({"is_sleeping": self.sleeper.is_sleeping})
 
     async def reset_prefix_cache(self, request: web.Request) -> web.Response:
         preempt, external = (_asked(request, name) for name in ("reset_running_requests", "reset_external"))
+        self._engine_is_there()
         success = await self.loop.reset_prefix_cache(preempt=preempt, external=external)
         return web.json_response({"success": success})
 
@@ -183,6 +188,8 @@ class EngineServer:
     async def tokenized(self, request: web.Request) -> web.Response:
         asked = bodies.read_tokenize(await _json(request))
         self._serving(asked.model or "")
+        if self.draining:
+            raise refusals.draining()
         tokens = tokenize(
             asked.prompt if isinstance(asked, bodies.TokenizeText) else requests.chat_text(asked.messages)
         )
@@ -205,7 +212,7 @@ class EngineServer:
         arrival = self.loop.clock.now()
         generation = requests.read_generation(await _json(request), chat=chat)
         adapter = self._serving(generation.model)
-        if self.draining:
+        if self.draining and generation.words:
             raise refusals.draining()
         if self.settings.force_include_usage:
             generation = replace(generation, include_usage=True, continuous_usage=True)
@@ -231,6 +238,22 @@ class EngineServer:
             # the client went away: what is still running for it is aborted
             for sequence in sequences:
                 self.loop.abort(sequence)
+
+    def _stored(self, path: str) -> Stored | bool | None:
+        """A local adapter must be there; a name on the Hugging Face hub is taken to be."""
+        self._engine_is_there()
+        if not path.startswith(("/", ".")):
+            return path.count("/") == 1
+        folder = Path(path)
+        try:
+            config = (folder / "adapter_config.json").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+        return Stored(config, any((folder / f"adapter_model.{kind}").exists() for kind in ("safetensors", "bin", "pt")))
+
+    def _engine_is_there(self) -> None:
+        if self.draining:
+            raise refusals.shutting_down()
 
     def _serving(self, model: str) -> Adapter | None:
         """The adapter of this name, None for the model itself. Raises RefusedError for a name that is not served."""
@@ -431,18 +454,6 @@ def _asked(request: web.Request, name: str) -> bool:
     return request.query.get(name, "false").lower() in ("true", "1")
 
 
-def _stored(path: str) -> Stored | bool | None:
-    """A local adapter must be there; a name on the Hugging Face hub is taken to be."""
-    if not path.startswith(("/", ".")):
-        return path.count("/") == 1
-    folder = Path(path)
-    try:
-        config = (folder / "adapter_config.json").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    return Stored(config, any((folder / f"adapter_model.{kind}").exists() for kind in ("safetensors", "bin", "pt")))
-
-
 async def _json(request: web.Request) -> object:
     if request.content_type != "application/json":
         raise refusals.not_declared_json()
@@ -471,7 +482,8 @@ async def run_until(stop: asyncio.Event, server: EngineServer, host: str, port: 
     """Serve until `stop` is set, then end as vLLM does on SIGTERM.
 
     `grace` is --shutdown-timeout: 0 closes the port and aborts what runs; more keeps answering, refuses new
-    generations, and gives running ones that many seconds to complete.
+    generations, and gives running ones that many seconds to complete. What is not complete then is not ended: the
+    engine is gone, and the server waits until its clients are too.
     """
     runner = web.AppRunner(server.application(), access_log=None, handler_cancellation=True, shutdown_timeout=2)
     await runner.setup()
@@ -480,13 +492,23 @@ async def run_until(stop: asyncio.Event, server: EngineServer, host: str, port: 
         await site.start()
         print(f"INFO:     Uvicorn running on http://{host}:{port} (Press CTRL+C to quit)", flush=True)
         await stop.wait()
-        if grace > 0:
-            server.draining = True
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(server.idle.wait(), grace)
+        overdue = grace > 0 and not await _drained(server, grace)
         await site.stop()
+        if overdue:
+            server.loop.halt()
+            await server.idle.wait()
         server.loop.abort_all()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(server.idle.wait(), 2)
     finally:
         await runner.cleanup()
+
+
+async def _drained(server: EngineServer, grace: float) -> bool:
+    """Whether all that runs was completed in that many seconds."""
+    server.draining = server.loop.closing = True
+    try:
+        await asyncio.wait_for(server.idle.wait(), grace)
+    except TimeoutError:
+        return False
+    return True

@@ -66,7 +66,13 @@ def busy() -> RefusedError:
 
 
 def draining() -> RefusedError:
+    """What needs the server's own threads, after SIGTERM."""
     return RefusedError("cannot schedule new futures after shutdown", status=500, type="InternalServerError")
+
+
+def shutting_down() -> RefusedError:
+    """What needs the engine behind the server, after SIGTERM."""
+    return RefusedError("Server shutting down", status=500, type="InternalServerError")
 
 
 def _line(error: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ class Generation:
     chat: bool
     model: str
     prompts: tuple[tuple[int, ...], ...]
+    words: bool
+    """Whether the tokenizer was asked, and not token ids given."""
     n: int
     max_tokens: int | None
     limited_by: str
@@ -64,6 +66,7 @@ def read_generation(body: object, *, chat: bool) -> Generation:
         chat=chat,
         model=read_body.model or "",
         prompts=prompts,
+        words=any(texts),
         n=1 if read_body.n is None else read_body.n,
         max_tokens=limit if limit is not None or chat else 16,
         limited_by=by,
