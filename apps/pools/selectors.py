@@ -123,6 +123,7 @@ def accelerators() -> Mapping[str, AcceleratorFacts]:
             args=row.args,
             fabrics=row.fabrics,
             sleep=row.sleep,
+            taints=row.taints,
         )
         for name, row in catalogue().items()
     }

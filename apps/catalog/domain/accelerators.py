@@ -33,8 +33,8 @@ class Accelerator:
     for plain CPU; `device_class`: of dynamic resource allocation. `memory`: bytes of one accelerator. `node_selector`:
     labels of the nodes that have it; `topologies`: their topology by accelerators of one pod, where nodes are of that
     shape only. `env`, `args`: what the guides set for its engines. `fabrics`: best first. `sleep`: its engines can
-    sleep. `price`: of one accelerator, None where unknown; `priced_on` says when (`2026-05`), `price_source` where
-    it was read.
+    sleep. `taints`: keys of taints that its nodes have beside one of the resource's name. `price`: of one accelerator,
+    None where unknown; `priced_on` says when (`2026-05`), `price_source` where it was read.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Accelerator:
     args: tuple[str, ...] = ()
     fabrics: tuple[str, ...] = ("tcp",)
     sleep: bool = False
+    taints: tuple[str, ...] = ()
     architecture: str = "amd64"
     price_source: str = ""
 
@@ -103,5 +104,6 @@ def _read(name: str, row: Mapping[str, Any], family: Mapping[str, Any]) -> Accel
         args=(*family["args"], *row.get("args", ())),
         fabrics=tuple(row.get("fabrics", family["fabrics"])),
         sleep=family["sleep"],
+        taints=tuple(row.get("taints", ())),
         architecture=row.get("architecture", "amd64"),
     )

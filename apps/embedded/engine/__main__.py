@@ -23,6 +23,7 @@ from apps.embedded.engine.metrics import EngineMetrics
 from apps.embedded.engine.recorder import Recorder
 from apps.embedded.engine.report import report_forever
 from apps.embedded.engine.server import EngineServer, run_until
+from apps.embedded.engine.supervisor import supervised
 from apps.embedded.engine.tier_recorder import TierRecorder
 from apps.embedded.standin import __main__ as standin
 from apps.physics import Engine
@@ -117,7 +118,8 @@ async def _serve(settings: EngineSettings, timed: Timing) -> int:
     server = EngineServer(settings, loop, metrics, device)
     reporting = asyncio.create_task(report_forever(loop)) if settings.log_stats else None
     try:
-        await run_until(stop, server, settings.host, settings.port, grace=settings.shutdown_timeout)
+        async with supervised(settings.host, settings.supervisor_port, lambda: loop.alive):
+            await run_until(stop, server, settings.host, settings.port, grace=settings.shutdown_timeout)
         return 0 if loop.alive else 1
     except OSError as error:
         print(f"ERROR: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)

@@ -155,11 +155,18 @@ def engine_template(
         topology = accelerator.topologies.get(str(variant.accelerators_per_pod))
         shape = {TPU_TOPOLOGY: topology} if topology else {}
         pod["nodeSelector"] = {**accelerator.node_selector, **shape}
+    affinity: dict[str, Any] = {}
     marks = capacity_labels(variant.capacity_type)
     if marks:
-        pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": _any_of(marks)}}
-    if accelerator.resource:
-        pod["tolerations"] = [{"key": accelerator.resource, "operator": "Exists", "effect": "NoSchedule"}]
+        affinity["nodeAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": _any_of(marks)}
+    if parts.affinity:
+        near = [dict(term) for term in parts.affinity]
+        affinity["podAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": near}
+    if affinity:
+        pod["affinity"] = affinity
+    taints = [accelerator.resource, *accelerator.taints] if accelerator.resource else list(accelerator.taints)
+    if taints:
+        pod["tolerations"] = [{"key": taint, "operator": "Exists", "effect": "NoSchedule"} for taint in taints]
     metadata: dict[str, Any] = {"labels": engine_labels(pool, spec, variant, accelerator)}
     if parts.annotations:
         metadata["annotations"] = dict(parts.annotations)
@@ -197,6 +204,12 @@ def _container(
     port_name = dialect.model_server_port_name if parts.port is None else "engine"
     models = {"path": "/v1/models", "port": port_name}
     health = {"path": "/health", "port": port_name}
+    ports = [{"name": port_name, "containerPort": parts.port or ENGINE_PORT, "protocol": "TCP"}, *parts.ports]
+    started = models
+    if parts.supervisor is not None:
+        ports.append({"name": "supervisor", "containerPort": parts.supervisor, "protocol": "TCP"})
+        started = health = {"path": "/health", "port": "supervisor"}
+        models = {"path": "/readyz", "port": "supervisor"}
     return {
         "name": "vllm",
         "image": engine_image(spec, variant, accelerator, dialect),
@@ -214,14 +227,10 @@ def _container(
                 *({"name": name, "value": value} for name, value in sorted(spec.engine.env.items())),
             ]
         ),
-        "ports": [
-            {"name": port_name, "containerPort": parts.port or ENGINE_PORT, "protocol": "TCP"},
-            *(dict(port) for port in parts.ports),
-            *(dict(port) for port in (EVENT_PORTS if parts.kv_events else ())),
-        ],
+        "ports": [dict(port) for port in (*ports, *(EVENT_PORTS if parts.kv_events else ()))],
         # /v1/models answers once the model is loaded. Asked often, so that a start of seconds is seen in seconds;
         # an hour in all, because weights may have to be downloaded.
-        "startupProbe": {"httpGet": models, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 1800},
+        "startupProbe": {"httpGet": started, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 1800},
         "livenessProbe": {"httpGet": health, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
         "readinessProbe": {"httpGet": models, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 3},
         # while it drains, vLLM refuses new requests and still looks healthy: it must have left the routing before
@@ -230,7 +239,11 @@ def _container(
             "preStop": {"exec": {"command": ["sleep", str(seconds(spec.rollout.drain_delay))]}},
         },
         "resources": {"requests": requests, "limits": limits, **claims},
-        **({"securityContext": {"capabilities": {"add": list(parts.capabilities)}}} if parts.capabilities else {}),
+        **(
+            {"securityContext": {"capabilities": {"add": sorted(set(parts.capabilities))}}}
+            if parts.capabilities
+            else {}
+        ),
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  (a path in the container)
             {"name": "cache", "mountPath": CACHE_PATH},
@@ -288,11 +301,15 @@ def given(args: Sequence[str], flag: str) -> str | None:
 
 
 def _swept(parts: EngineParts) -> dict[str, Any]:
-    """Shared memory outlives a container that crashed, and with it the mapped file of its host tier: what is older than
-    this container's first process is taken away, or memory runs out at the second crash."""
-    if not parts.shared_memory:
+    """Shared memory outlives a container that crashed, and with it the mapped file of its host tier and what ranks talk
+    through: what is older than this container's first process is taken away, or memory runs out at the second crash."""
+    names = ["vllm_offload_*"] if parts.shared_memory else []
+    names += ["nccl-*", "nvshmem*", "psm_*"] if parts.first_rank is not None else []
+    if not names:
         return {}
-    sweep = "find /dev/shm -maxdepth 1 -name 'vllm_offload_*' ! -newer /proc/1 -delete || true"
+    either = " -o ".join(f"-name '{name}'" for name in names)
+    grouped = f"\\( {either} \\)" if len(names) > 1 else either
+    sweep = f"find /dev/shm -maxdepth 1 {grouped} ! -newer /proc/1 -delete || true"
     return {"postStart": {"exec": {"command": ["sh", "-c", sweep]}}}
 
 

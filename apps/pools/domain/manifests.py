@@ -86,6 +86,7 @@ class AcceleratorFacts:
     args: tuple[str, ...] = ()
     fabrics: tuple[str, ...] = ("tcp",)
     sleep: bool = False
+    taints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class EngineParts:
     something else in the pod takes the usual port. `own_data_parallelism`: the arguments say how ranks are spread;
     `first_rank` of them in a pod, as a shell expression over its environment.
     `resources`: extended resources of which each pod gets one. `capabilities`: of Linux, added to the engine's.
+    `supervisor`: where a process answers for all ranks of the pod (/health, /readyz): probes ask there.
+    `affinity`: podAffinity terms that a node must meet.
     """
 
     args: tuple[str, ...] = ()
@@ -41,6 +43,8 @@ class EngineParts:
     first_rank: str | None = None
     resources: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    supervisor: int | None = None
+    affinity: tuple[Item, ...] = ()
 
     def __add__(self, other: EngineParts) -> EngineParts:
         return EngineParts(
@@ -59,6 +63,8 @@ class EngineParts:
             first_rank=self.first_rank if other.first_rank is None else other.first_rank,
             resources=self.resources + other.resources,
             capabilities=self.capabilities + other.capabilities,
+            supervisor=self.supervisor if other.supervisor is None else other.supervisor,
+            affinity=self.affinity + other.affinity,
             own_data_parallelism=self.own_data_parallelism or other.own_data_parallelism,
         )
 

@@ -52,12 +52,37 @@ class Disaggregation(Spec):
     block_size: Literal[16, 32, 64, 128, 256] = 128
 
 
+NodeLabel = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+class Placement(Spec):
+    """Where the pods of one group run: all on nodes with one value of the label `domain` (a rack, a block of switches).
+
+    `exclusive`: no other group runs there. `sub_group_size` pods of a group, with consecutive ranks, share one value
+    of `sub_group_domain` as well (an NVLink domain within a block).
+    """
+
+    domain: NodeLabel
+    exclusive: bool = False
+    sub_group_size: Annotated[int, Field(ge=1, le=64)] | None = None
+    sub_group_domain: NodeLabel | None = None
+
+    @model_validator(mode="after")
+    def _both_of_a_sub_group(self) -> Placement:
+        if (self.sub_group_size is None) != (self.sub_group_domain is None):
+            raise ValueError("subGroupSize and subGroupDomain belong together: write both or neither")
+        return self
+
+
 class ExpertParallel(Spec):
     """A mixture of experts over many accelerators: attention by data parallelism, experts by expert parallelism.
 
     `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill. `balance`:
     experts are copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap
-    communication and computation, from `dual_batch_tokens` decode tokens on.
+    communication and computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left
+    out: wherever there is room. `restart`: a pod that restarts takes its group with it always (left out), or only once
+    the group has been up (after-start: slow pulls and crashes of a first start do not begin it anew). `subdomain`: one
+    headless Service for all groups (left out), or one a group, for sets of very many.
     """
 
     backend: Literal[
@@ -67,6 +92,9 @@ class ExpertParallel(Spec):
     redundant_experts: Annotated[int, Field(ge=0, le=1024)] = 32
     dual_batch: bool = True
     dual_batch_tokens: Annotated[int, Field(ge=1, le=65536)] = 32
+    placement: Placement | None = None
+    restart: Literal["always", "after-start"] | None = None
+    subdomain: Literal["shared", "per-group"] | None = None
 
 
 class Prediction(Spec):

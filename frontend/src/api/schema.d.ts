@@ -2600,7 +2600,10 @@ export interface components {
          *
          *     `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill. `balance`:
          *     experts are copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap
-         *     communication and computation, from `dual_batch_tokens` decode tokens on.
+         *     communication and computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left
+         *     out: wherever there is room. `restart`: a pod that restarts takes its group with it always (left out), or only once
+         *     the group has been up (after-start: slow pulls and crashes of a first start do not begin it anew). `subdomain`: one
+         *     headless Service for all groups (left out), or one a group, for sets of very many.
          */
         PoolExpertParallel: {
             /**
@@ -2624,11 +2627,23 @@ export interface components {
              * @default 32
              */
             dualBatchTokens?: number;
+            /** @default null */
+            placement?: components["schemas"]["PoolPlacement"] | null;
             /**
              * Redundantexperts
              * @default 32
              */
             redundantExperts?: number;
+            /**
+             * Restart
+             * @default null
+             */
+            restart?: ("always" | "after-start") | null;
+            /**
+             * Subdomain
+             * @default null
+             */
+            subdomain?: ("shared" | "per-group") | null;
         };
         /**
          * FlowControl
@@ -2816,6 +2831,32 @@ export interface components {
              * @default 1
              */
             tensor?: number;
+        };
+        /**
+         * Placement
+         * @description Where the pods of one group run: all on nodes with one value of the label `domain` (a rack, a block of switches).
+         *
+         *     `exclusive`: no other group runs there. `sub_group_size` pods of a group, with consecutive ranks, share one value
+         *     of `sub_group_domain` as well (an NVLink domain within a block).
+         */
+        PoolPlacement: {
+            /** Domain */
+            domain: string;
+            /**
+             * Exclusive
+             * @default false
+             */
+            exclusive?: boolean;
+            /**
+             * Subgroupdomain
+             * @default null
+             */
+            subGroupDomain?: string | null;
+            /**
+             * Subgroupsize
+             * @default null
+             */
+            subGroupSize?: number | null;
         };
         /**
          * Policies

@@ -43,6 +43,13 @@ def routing(**changes: Any) -> dict[str, Any]:
     return {"routing": changes}
 
 
+def placed(queue: str | None = None, groupSize: int = 2, **placement: Any) -> dict[str, Any]:
+    """A wide-EP document whose groups run in one block of switches."""
+    shape = {"parallelism": {"tensor": 1, "data": 2 * groupSize}, "groupSize": groupSize, "queue": queue}
+    experts = {"balance": False, "placement": {"domain": "example.com/block", **placement}}
+    return {**roles(shape, shape), **routing(expertParallel=experts)}
+
+
 def without(*kinds: str) -> Any:
     return lambda inputs: dataclasses.replace(inputs, kinds=KINDS - set(kinds))
 
@@ -124,6 +131,8 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("wide-ep", "RanksDiffer", roles(WIDE, {"parallelism": {"tensor": 1, "data": 8}, "groupSize": 4}), {}),
     ("wide-ep", "FabricTooSlow", routing(disaggregation={"fabric": "tcp"}), {}),
     ("wide-ep", "FabricTooSlow", one(accelerator="amd-mi300x", **WIDE), {}),
+    ("wide-ep", "SubGroupsUneven", placed(subGroupSize=2, subGroupDomain="example.com/nvlink", groupSize=3), {}),
+    ("wide-ep", "PlacedTwice", placed(exclusive=True, queue="team-a"), {}),
     # tiers
     ("tiered-prefix-cache", "NoTier", {"offload": {"mode": "off", "tiers": []}}, {}),
     ("tiered-prefix-cache", "CapacityUnknown", {}, {"model": lambda model: dataclasses.replace(model, shape=None)}),

@@ -95,6 +95,8 @@ class EngineSettings:
     """Where other engines would ask for this one's blocks."""
     not_modelled: tuple[str, ...]
     """Options on the command line that change nothing here."""
+    supervisor_port: int | None = None
+    """Where the health of all ranks is asked for; None: nowhere."""
 
     @property
     def hands_over(self) -> bool:
@@ -184,6 +186,7 @@ def settings_from(
         token_bytes=shape.kv_bytes_per_token(_element_bytes(parsed)),
         side_channel=_side_channel(environment),
         not_modelled=_not_modelled(parsed, transfer),
+        supervisor_port=_supervisor_port(parsed),
     )
 
 
@@ -287,6 +290,12 @@ def _switched_on(environment: Mapping[str, str], name: str) -> bool:
         return bool(int(text))
     except ValueError:
         raise SettingsError(f"{name}={text}: write 0 or 1") from None
+
+
+def _supervisor_port(parsed: ParsedArgs) -> int | None:
+    # releases before 0.25 have no such flags
+    named = "data_parallel_multi_port_external_lb" in parsed.values and parsed["data_parallel_multi_port_external_lb"]
+    return int(parsed["data_parallel_supervisor_port"]) if named else None
 
 
 def _not_modelled(parsed: ParsedArgs, transfer: Transfer | None) -> tuple[str, ...]:

@@ -70,12 +70,16 @@ def deciding(context: Context) -> tuple[Plugin, ...]:
     )
 
 
+# a sidecar keeps a connection idle for 90 s: a prefiller that closes it earlier resets the next prompt
+KEPT_ALIVE = EngineParts(env=({"name": "VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "value": "120"},))
+
+
 def _parts(context: Context, variant: Variant) -> EngineParts:
     transfer = transfer_parts(context, variant)
     said = any(word.replace("_", "-").startswith("--block-size") for word in context.spec.engine.args)
     blocks = EngineParts(args=() if said else (f"--block-size={settings(context.spec).block_size}",))
     if variant.role == "prefill":
-        return transfer + blocks
+        return transfer + blocks + KEPT_ALIVE
     return transfer + blocks + EngineParts(init_containers=(sidecar(context),), port=DECODE_PORT)
 
 

@@ -12,7 +12,9 @@ from apps.pools.domain.engines import (
     ENGINE_PORT,
     deployment_name,
     engine_labels,
+    engine_selector,
     engine_template,
+    given,
 )
 from apps.pools.domain.invariants import Invariant, Question
 from apps.pools.domain.manifests import Manifest, object_meta
@@ -24,7 +26,10 @@ from apps.pools.domain.scheduling import Plugin, Scheduling, Step
 from apps.pools.domain.spec import Variant
 
 LWS_GROUP = "leaderworkerset.x-k8s.io"
+LWS_LABELS = "leaderworkerset.sigs.k8s.io"
 RPC_PORT = 5555
+# where vLLM's supervisor says how all ranks of a pod are (its default)
+SUPERVISOR_PORT = 9256
 # an InferencePool has at most so many target ports, and each rank of a pod is one
 MOST_RANKS_OF_A_POD = 8
 
@@ -90,13 +95,23 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
         "--data-parallel-multi-port-external-lb" if context.dialect.rank_ports else "--data-parallel-hybrid-lb",
         "--async-scheduling",
     ]
-    env: dict[str, str] = {"VLLM_USE_DEEP_GEMM": "1", "GLOO_SOCKET_IFNAME": "eth0", "NCCL_SOCKET_IFNAME": "eth0"}
+    env = {"GLOO_SOCKET_IFNAME": "eth0", "NCCL_SOCKET_IFNAME": "eth0", "VLLM_RANDOMIZE_DP_DUMMY_INPUTS": "1"}
+    if context.inputs.accelerators[variant.accelerator].family == "nvidia":
+        env |= {"VLLM_USE_DEEP_GEMM": "1", "VLLM_SKIP_P2P_CHECK": "1", "NVIDIA_GDRCOPY": "enabled"}
     if context.dialect.rank_ports:
-        args.append(f"--all2all-backend={backend}")
+        args += [f"--all2all-backend={backend}", f"--data-parallel-supervisor-port={SUPERVISOR_PORT}"]
+        # weights of this size are read for longer than an engine waits for its ranks by default
+        env["VLLM_ENGINE_READY_TIMEOUT_S"] = "3000"
     else:
-        env["VLLM_ALL2ALL_BACKEND"] = backend
+        env |= {"VLLM_ALL2ALL_BACKEND": backend, "VLLM_MOE_DP_CHUNK_SIZE": "384"}
     if backend.startswith("deepep"):
-        env |= {"NVSHMEM_REMOTE_TRANSPORT": "ibgda", "NVSHMEM_IB_ENABLE_IBGDA": "true"}
+        env |= {
+            "NVSHMEM_REMOTE_TRANSPORT": "ibgda",
+            "NVSHMEM_IB_ENABLE_IBGDA": "true",
+            "NVSHMEM_BOOTSTRAP_UID_SOCK_IFNAME": "eth0",
+        }
+    if variant.role == "decode" and given(context.spec.engine.args, "--compilation-config") is None:
+        args.append('--compilation-config={"cudagraph_mode":"FULL_DECODE_ONLY"}')
     if chosen.balance:
         balance = f'{{"window_size":1000,"step_interval":3000,"num_redundant_experts":{chosen.redundant_experts}}}'
         args += ["--enable-eplb", f"--eplb-config={balance}"]
@@ -105,10 +120,12 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
     parts = EngineParts(
         args=tuple(args),
         env=tuple({"name": name, "value": value} for name, value in env.items()),
-        capabilities=("SYS_RAWIO",),
+        capabilities=("IPC_LOCK", "SYS_RAWIO"),
         own_data_parallelism=True,
         first_rank=f"$((LWS_WORKER_INDEX*{ranks}))",
+        supervisor=SUPERVISOR_PORT if context.dialect.rank_ports else None,
     )
+    parts += _placed(context, variant)
     if variant.role != "decode" and context.dialect.rank_ports:
         # each rank serves on a port of its own; the first is every engine's
         parts += EngineParts(
@@ -120,10 +137,54 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
     if variant.role == "both":
         return parts + pd.fabric_parts(pd.settings(context.spec).fabric)
     parts += pd.transfer_parts(context, variant)
+    if variant.role == "prefill":
+        parts += pd.KEPT_ALIVE
     if variant.role == "decode":
         several = ranks if context.dialect.rank_ports else 1
         parts += EngineParts(init_containers=(pd.sidecar(context, several),), port=pd.DECODE_PORT)
     return parts
+
+
+def _placed(context: Context, variant: Variant) -> EngineParts:
+    """Keeps the pods of a group in one domain: by Kueue where it admits them, else by affinity of the group's own pods.
+    A domain of its own is the LeaderWorkerSet controller's matter (an annotation of the set)."""
+    placement = settings(context).placement
+    if placement is None:
+        return EngineParts()
+    if variant.queue is not None:
+        return EngineParts(
+            annotations={
+                "kueue.x-k8s.io/podset-required-topology": placement.domain,
+                "kueue.x-k8s.io/podset-group-name": deployment_name(context.pool.name, variant.name),
+            }
+        )
+    if placement.exclusive:
+        return EngineParts()
+    same_set = {"matchLabels": engine_selector(context.pool, variant)}
+    term = {
+        "labelSelector": same_set,
+        "matchLabelKeys": [f"{LWS_LABELS}/group-index"],
+        "topologyKey": placement.domain,
+    }
+    return EngineParts(affinity=(term,))
+
+
+def _grouping(context: Context, variant: Variant) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+    """Annotations of the set, and what its template and its spec say of placement and network."""
+    chosen = settings(context)
+    annotations: dict[str, str] = {}
+    template: dict[str, Any] = {}
+    if chosen.placement is not None:
+        if chosen.placement.exclusive and variant.queue is None:
+            annotations[f"{LWS_LABELS}/exclusive-topology"] = chosen.placement.domain
+        if chosen.placement.sub_group_size is not None and chosen.placement.sub_group_domain is not None:
+            annotations[f"{LWS_LABELS}/subgroup-exclusive-topology"] = chosen.placement.sub_group_domain
+            template["subGroupPolicy"] = {
+                "subGroupPolicyType": "LeaderWorker",
+                "subGroupSize": chosen.placement.sub_group_size,
+            }
+    spec = {"networkConfig": {"subdomainPolicy": "UniquePerReplica"}} if chosen.subdomain == "per-group" else {}
+    return annotations, template, spec
 
 
 def _workload(context: Context, variant: Variant, parts: EngineParts) -> Manifest:
@@ -136,17 +197,23 @@ def _workload(context: Context, variant: Variant, parts: EngineParts) -> Manifes
     if context.inputs.paused:
         # groups below the partition keep what they have
         rolling["partition"] = context.inputs.replicas[variant.name]
+    annotations, grouping, network = _grouping(context, variant)
+    metadata = object_meta(pool, deployment_name(pool.name, variant.name), labels)
+    restart = "RecreateGroupAfterStart" if settings(context).restart == "after-start" else "RecreateGroupOnPodRestart"
     return {
         "apiVersion": f"{LWS_GROUP}/v1",
         "kind": "LeaderWorkerSet",
-        "metadata": object_meta(pool, deployment_name(pool.name, variant.name), labels),
+        "metadata": {**metadata, **({"annotations": annotations} if annotations else {})},
         "spec": {
             "replicas": context.inputs.replicas[variant.name],
             "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": rolling},
+            # all pods at once: the leader's ranks wait for the others', so it is never ready before they are there
             "startupPolicy": "LeaderCreated",
+            **network,
             "leaderWorkerTemplate": {
                 "size": variant.group_size,
-                "restartPolicy": "RecreateGroupOnPodRestart",
+                "restartPolicy": restart,
+                **grouping,
                 "workerTemplate": template,
             },
         },
@@ -239,6 +306,34 @@ def _fabric(q: Question) -> str | None:
     return None
 
 
+def _sub_groups(q: Question) -> str | None:
+    placement = (q.spec.routing.expert_parallel or ExpertParallel()).placement
+    size = placement.sub_group_size if placement is not None else None
+    if size is None:
+        return None
+    for variant in q.spec.variants:
+        if size > variant.group_size or variant.group_size % size:
+            return (
+                f"variant {variant.name}: a group of {variant.group_size} pods cannot be cut into sub-groups of "
+                f"{size}: set routing.expertParallel.placement.subGroupSize to a divisor of groupSize"
+            )
+    return None
+
+
+def _placed_once(q: Question) -> str | None:
+    chosen = q.spec.routing.expert_parallel or ExpertParallel()
+    if chosen.placement is None or not chosen.placement.exclusive:
+        return None
+    for variant in q.spec.variants:
+        if variant.queue is not None:
+            return (
+                f"variant {variant.name} goes through the queue {variant.queue}, and Kueue places its pods: it gives "
+                "no group a domain of its own; set routing.expertParallel.placement.exclusive to false, or leave "
+                "queue out"
+            )
+    return None
+
+
 def _roles(q: Question) -> str | None:
     if all(variant.role == "both" for variant in q.spec.variants):
         return None
@@ -262,6 +357,8 @@ PATH = Path(
         Invariant("RanksNotDivisible", "Ranks spread evenly over the pods of a group.", _nodes_filled),
         Invariant("RanksDiffer", "All pods have as many ranks as the pool has ports.", _same_ranks),
         Invariant("FabricTooSlow", "Experts exchange tokens over a fabric that their backend can use.", _fabric, _AT),
+        Invariant("SubGroupsUneven", "Sub-groups divide a group evenly.", _sub_groups, _AT),
+        Invariant("PlacedTwice", "Kueue or the set's controller places a group, not both.", _placed_once, _AT),
         *pd.INVARIANTS[2:4],
     ),
     parts=_parts,
