@@ -373,16 +373,18 @@ def _kept_per_request(
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
 
-    def beyond(threshold: Floats) -> Floats:
-        left = threshold - quiet[row]
-        late = any_met * ndtr((center - np.log(np.maximum(left, 1e-9))) / sigma)
-        return outputs.total(np.where(left > 0, late, 1.0))
+    def beyond(log_left: Floats, there: NDArray[np.bool_]) -> Floats:
+        late = any_met * ndtr((center - log_left) / sigma)
+        return outputs.total(np.where(there, late, 1.0))
 
     kept: Floats = np.ones_like(quiet)
     if (goals.tpot < NO_GOAL).any():
-        kept = kept * (1 - beyond(goals.tpot[row, None]))
+        # the same for all of a row's lengths
+        left = goals.tpot[:, None] - quiet
+        kept = kept * (1 - beyond(np.log(np.maximum(left, 1e-9))[row], (left > 0)[row]))
     if (goals.e2e < NO_GOAL).any():
-        kept = kept * (1 - beyond((goals.e2e[row, None] - wait[row]) / gaps))
+        left = (goals.e2e[row, None] - wait[row]) / gaps - quiet[row]
+        kept = kept * (1 - beyond(np.log(np.maximum(left, 1e-9)), left > 0))
     return kept
 
 

@@ -264,6 +264,10 @@ def _groups(policies: Sequence[Policy], fleet: Fleet) -> list[Group]:
     groups: list[Group] = []
     at = 0
     for index, policy in enumerate(policies):
+        if len(policy.variants) == 1:
+            groups.append(Group(index, policy.variants[0].role, (at,)))
+            at += 1
+            continue
         roles: dict[str, list[int]] = {}
         for variant in policy.variants:
             roles.setdefault(variant.role, []).append(at)

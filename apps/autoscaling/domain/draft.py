@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from apps.autoscaling.domain.capacity import Curve
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
-from apps.autoscaling.domain.types import Clamp, Policy, Signals, Verb
+from apps.autoscaling.domain.types import Clamp, Numbers, Policy, Signals, Verb
 
 __all__ = ["Draft", "Group", "Need", "Plain", "load_of"]
 
@@ -68,9 +69,9 @@ class Draft:
     policy: Policy
     signals: Signals
     now: float
-    memory: list[float]
-    rows: list[list[float]]
-    groups: list[int]
+    memory: Numbers
+    rows: list[Numbers]
+    groups: Sequence[int]
     first: int
     before: list[int]
     asleep_before: list[int]

@@ -95,8 +95,7 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
     row_rows: list[tuple[float, ...]] = []
     priors: list[tuple[float, ...]] = []
     owner: list[int] = []
-    prompts = np.zeros((len(policies), PROMPT_EDGES))
-    outputs = np.zeros((len(policies), OUTPUT_EDGES))
+    prompts, outputs = [], []
     inflight = memory.row("inflight").tolist()
     at = 0
     for index, (policy, seen) in enumerate(zip(policies, signals, strict=True)):
@@ -107,6 +106,9 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
         derived, any_rows = 0.0, False
         most = least = judged = 0.0
         tokens, asked, generated, answered = 0.0, 0.0, 0.0, 0.0
+        asks, answers = [0.0] * PROMPT_EDGES, [0.0] * OUTPUT_EDGES
+        prompts.append(asks)
+        outputs.append(answers)
         for variant in policy.variants:
             constants.append(_constants(variant))
             owner.append(index)
@@ -122,9 +124,9 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
             derived += arrivals
             any_rows = True
             at += 1
-            total, count = _lengths(found.prompt_lengths, prompts[index], FIRST_PROMPT)
+            total, count = _lengths(found.prompt_lengths, asks, FIRST_PROMPT)
             tokens, asked = tokens + total, asked + count
-            total, count = _lengths(found.output_lengths, outputs[index], 0)
+            total, count = _lengths(found.output_lengths, answers, 0)
             generated, answered = generated + total, answered + count
             finished = row[3]
             high, low, count = _misses(wanted, found, finished)
@@ -175,8 +177,8 @@ def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Mem
         missed_most=pools[:, 6],
         missed_least=pools[:, 7],
         judged=pools[:, 8],
-        prompts=prompts,
-        outputs=outputs,
+        prompts=np.array(prompts),
+        outputs=np.array(outputs),
         prompt_sum=pools[:, 9],
         prompted=pools[:, 10],
         output_sum=pools[:, 11],
@@ -320,7 +322,7 @@ def _bucket(low: float, high: float, first: int, size: int) -> int:
     return min(max(round(math.log2(middle)) - first, 0), size - 1)
 
 
-def _lengths(observed: Observed, into: Floats, first: int) -> tuple[float, float]:
+def _lengths(observed: Observed, into: list[float], first: int) -> tuple[float, float]:
     """Counts requests by length; their tokens and number, 0 where the tokens are not known."""
     if type(observed) is not Distribution:
         return 0.0, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
 
@@ -16,6 +17,7 @@ from apps.autoscaling.domain.safety import Guard
 from apps.autoscaling.domain.sizing import Shape, cheapest_mix, least_step
 from apps.autoscaling.domain.types import (
     Decision,
+    Numbers,
     Policy,
     Proposal,
     Signals,
@@ -25,6 +27,9 @@ from apps.autoscaling.domain.types import (
 )
 
 __all__ = ["finish"]
+
+_PARTS, _FROM = VARIANT.slices["hold_parts"], VARIANT.slices["hold_from"].start
+_RESIDUAL = VARIANT.slices["residual"].start
 
 
 def finish(
@@ -36,10 +41,8 @@ def finish(
     need: Need,
 ) -> list[Decision]:
     """The decisions of all pools, their memory included."""
-    pool_memory, row_memory = need.memory.lists()
-    of_pool: list[list[int]] = [[] for _ in policies]
-    for index, group in enumerate(groups):
-        of_pool[group.pool].append(index)
+    pool_memory, row_memory = need.memory.apart()
+    of_pool = _of_pools(groups, len(policies))
     plain = Plain(need, fleet)
     pools = []
     for index, (policy, seen, now) in enumerate(zip(policies, signals, nows, strict=True)):
@@ -55,13 +58,23 @@ def finish(
     return [_decision(pool, index, groups, plain, views) for index, pool in enumerate(pools)]
 
 
+def _of_pools(groups: Sequence[Group], pools: int) -> list[Sequence[int]]:
+    """The places of each pool's groups, which follow each other."""
+    if len(groups) == pools:
+        return [(index,) for index in range(pools)]
+    found: list[list[int]] = [[] for _ in range(pools)]
+    for index, group in enumerate(groups):
+        found[group.pool].append(index)
+    return [*found]
+
+
 def _start(
     policy: Policy,
     seen: Signals,
     now: float,
-    memory: list[float],
-    rows: list[list[float]],
-    groups: list[int],
+    memory: Numbers,
+    rows: list[Numbers],
+    groups: Sequence[int],
     first: int,
 ) -> Draft:
     named = {variant.name: variant for variant in seen.variants}
@@ -106,10 +119,13 @@ def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) ->
     rows = [row - pool.first for row in group.rows]
     up, kept = int(plain.up[at]), int(plain.kept[at])
     several = len(rows) > 1
-    current = sum(pool.before[row] for row in rows)
-    reference = plain.reference[at]
-    weights = [plain.carries[pool.first + row] / max(reference, 1e-12) for row in rows] if several else [1.0]
-    equivalent = sum(w * pool.before[row] for w, row in zip(weights, rows, strict=True))
+    current = sum([pool.before[row] for row in rows])
+    if several:
+        reference = max(plain.reference[at], 1e-12)
+        weights = [plain.carries[pool.first + row] / reference for row in rows]
+        equivalent = sum([w * pool.before[row] for w, row in zip(weights, rows, strict=True)])
+    else:
+        weights, equivalent = [1.0], float(current)
     saturation = _saturation(pool, group, index, plain)
     if saturation is not None:
         up, kept = max(up, saturation), max(kept, saturation)
@@ -173,15 +189,14 @@ def _held(pool: Draft, row: int, kept: int, current: float, hold: float) -> floa
     """The most that was needed within the last `hold` seconds. Not more than a quarter goes at once: what holds for
     the last of them may not for the first."""
     memory = pool.rows[row]
-    parts_at, from_at = VARIANT.slices["hold_parts"], VARIANT.slices["hold_from"].start
-    parts, since = memory[parts_at], memory[from_at]
+    parts, since = memory[_PARTS].tolist(), memory[_FROM]
     width = LONGEST_HOLD / HOLD_PARTS
     if since < 0 or pool.now - since > LONGEST_HOLD:
         parts, since = [max(float(kept), math.ceil(current))] * HOLD_PARTS, pool.now
     while pool.now - since >= width:
         parts, since = [0.0, *parts[:-1]], since + width
-    parts = [max(parts[0], float(kept)), *parts[1:]]
-    memory[parts_at], memory[from_at] = parts, since
+    parts[0] = max(parts[0], float(kept))
+    memory[_PARTS], memory[_FROM] = array("d", parts), since
     # the first part has just begun, so that the last one counts too in which the hold ends
     recent = max(parts[: 1 + math.ceil(max(hold - (pool.now - since), 0.0) / width)])
     return max(recent, math.floor(current) - least_step(current))
@@ -189,7 +204,7 @@ def _held(pool: Draft, row: int, kept: int, current: float, hold: float) -> floa
 
 def _saturation(pool: Draft, group: Group, index: int, plain: Plain) -> int | None:
     """Without a step-time model to trust: replicas by KV usage and queue, as thresholds have it; None while it is."""
-    residual = max(pool.rows[row - pool.first][VARIANT.slices["residual"].start] for row in group.rows)
+    residual = max([pool.rows[row - pool.first][_RESIDUAL] for row in group.rows])
     if residual <= pool.policy.limits.residual:
         return None
     wanted = 1
@@ -265,8 +280,10 @@ def _decision(
 ) -> Decision:
     policy = pool.policy
     targets = tuple([_target(v.name, n, a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True)])
-    standing = zip(policy.variants, pool.before, pool.asleep_before, strict=True)
-    before = tuple([_target(v.name, n, a) for v, n, a in standing])
+    before = targets
+    if pool.target != pool.before or pool.asleep != pool.asleep_before:
+        standing = zip(policy.variants, pool.before, pool.asleep_before, strict=True)
+        before = tuple([_target(v.name, n, a) for v, n, a in standing])
     cost = 0.0
     for variant, target in zip(policy.variants, targets, strict=True):
         cost += variant.price * (target.replicas + target.asleep)
@@ -277,7 +294,7 @@ def _decision(
             max(0.0, 1 - pool.get("missed") / served),
             min(1.0, 1 - pool.get("missed_least") / served),
         )
-    rows = {v.name: tuple(row) for v, row in zip(policy.variants, pool.rows, strict=True)}
+    rows = {v.name: row for v, row in zip(policy.variants, pool.rows, strict=True)}
     return Decision.untold(
         partial(_told, pool, index, groups, plain, views, targets, before),
         pool.now,
@@ -288,7 +305,7 @@ def _decision(
         tuple(pool.clamps),
         cost,
         attainment,
-        State(pool.now, LAYOUT, tuple(pool.memory), rows),
+        State(pool.now, LAYOUT, pool.memory, rows),
     )
 
 

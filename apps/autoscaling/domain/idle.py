@@ -8,6 +8,8 @@ seen so far say which time is cheapest on average.
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Sequence
 
 from apps.autoscaling.domain.draft import Draft, Plain
 from apps.autoscaling.domain.memory import GAPS, POOL
@@ -25,7 +27,9 @@ def observe(pool: Draft, idle: bool, known: bool, seconds: float) -> float | Non
     """Note an idle tick or the end of an idle time; seconds for which the pool has been idle, None when it is not."""
     since = pool.get("idle_from")
     fade = math.exp(-seconds / _FADE)
-    pool.memory[_GAPS] = [count * fade for count in pool.memory[_GAPS]]
+    gaps = pool.memory[_GAPS]
+    if any(gaps):
+        pool.memory[_GAPS] = array("d", [count * fade for count in gaps])
     if not known:
         return None
     if idle:
@@ -41,7 +45,7 @@ def observe(pool: Draft, idle: bool, known: bool, seconds: float) -> float | Non
     return None
 
 
-def keep_for(gaps: list[float], start: float) -> float:
+def keep_for(gaps: Sequence[float], start: float) -> float:
     """Seconds to keep an idle replica. `gaps`: idle times seen, by powers of two of 20 s; `start`: what a start costs,
     in seconds of a replica."""
     total = sum(gaps)

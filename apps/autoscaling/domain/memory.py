@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -9,7 +10,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.types import Policy, State
+from apps.autoscaling.domain.types import Numbers, Policy, State
 
 __all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
 
@@ -114,21 +115,21 @@ class Memory:
 
     @classmethod
     def of(cls, policies: Sequence[Policy], states: Sequence[State]) -> Memory:
-        pools: list[tuple[float, ...]] = []
-        rows: list[tuple[float, ...]] = []
-        fresh_pool, fresh_row = tuple(POOL.initial.tolist()), tuple(VARIANT.initial.tolist())
+        pools: list[Numbers] = []
+        rows: list[Numbers] = []
+        fresh_pool, fresh_row = array("d", POOL.initial.tolist()), array("d", VARIANT.initial.tolist())
         for policy, state in zip(policies, states, strict=True):
             known = state.layout == LAYOUT and len(state.pool) == POOL.size
             pools.append(state.pool if known else fresh_pool)
-            held: Mapping[str, tuple[float, ...]] = state.variants if known else {}
+            held: Mapping[str, Numbers] = state.variants if known else {}
             for variant in policy.variants:
                 row = held.get(variant.name, fresh_row)
                 rows.append(row if len(row) == VARIANT.size else fresh_row)
-        return cls(np.array(pools, dtype=np.float64), np.array(rows, dtype=np.float64))
+        return cls(_joined(pools, POOL.size), _joined(rows, VARIANT.size))
 
-    def lists(self) -> tuple[list[list[float]], list[list[float]]]:
-        """Pools and rows as plain numbers. Negative zero becomes zero: a store without it gives back the same."""
-        return (self.pool + 0.0).tolist(), (self.rows + 0.0).tolist()
+    def apart(self) -> tuple[list[Numbers], list[Numbers]]:
+        """Pools and rows one by one. Negative zero becomes zero: a store without it gives back the same."""
+        return _apart(self.pool + 0.0), _apart(self.rows + 0.0)
 
     def __getitem__(self, name: str) -> Floats:
         """A pool field of all pools as a view: (pools,) for a number, (pools, size) for several."""
@@ -146,3 +147,12 @@ class Memory:
         """A variant field of all rows, as a view."""
         at = VARIANT.slices[name]
         return self.rows[:, at.start] if name in VARIANT.scalars else self.rows[:, at]
+
+
+def _joined(rows: Sequence[Numbers], size: int) -> Floats:
+    return np.frombuffer(bytearray(b"".join(rows)), dtype=np.float64).reshape(-1, size)
+
+
+def _apart(table: Floats) -> list[Numbers]:
+    data, width = table.tobytes(), table.shape[1] * table.itemsize
+    return [array("d", data[at : at + width]) for at in range(0, len(data), width)]

@@ -7,6 +7,7 @@ import functools
 import math
 import types
 import typing
+from array import array
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -22,7 +23,8 @@ _TAG = "is"
 
 
 def to_json(value: Any) -> Any:
-    """Dataclasses as objects, tuples as lists, histograms as their rows; samples carry their state in `is`."""
+    """Dataclasses as objects, tuples and arrays as lists, histograms as their rows; samples carry their state in
+    `is`."""
     if isinstance(value, Histogram):
         # in the order in which the sums over it run
         return [[*(edge if math.isfinite(edge) else None for edge in k), n] for k, n in value.counts.items()]
@@ -32,6 +34,8 @@ def to_json(value: Any) -> Any:
         return {_TAG: tag, **fields} if tag else fields
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, array):
+        return value.tolist()
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     return value
@@ -55,6 +59,8 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return Histogram.from_json
     if hint is float:
         return float
+    if hint is array:
+        return lambda data: array("d", data)
     if origin in (typing.Union, types.UnionType):
         return _union(arguments)
     if origin is tuple:

@@ -9,9 +9,10 @@ replayed to the same bits.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from apps.physics.steptime import StepTimeModel
 from apps.telemetry.domain.histogram import Histogram
@@ -30,6 +31,7 @@ __all__ = [
     "Limits",
     "Metric",
     "NoTraffic",
+    "Numbers",
     "Objective",
     "Observed",
     "Pending",
@@ -55,6 +57,12 @@ Role = Literal["both", "prefill", "decode"]
 Idle = Literal["keep", "standby", "zero"]
 Standby = Literal["reserved", "shared"]
 Verb = Literal["up", "down", "mix", "hold", "frozen", "zero", "from-zero", "sleep", "wake"]
+# doubles side by side: a tick keeps two hundred of each of thousands of pools, and as objects they would be most of its
+# time. Nobody writes into those of a State. (Subscripted at run time from Python 3.12 on.)
+if TYPE_CHECKING:
+    Numbers: TypeAlias = array[float]
+else:
+    Numbers = array
 Days = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -263,6 +271,10 @@ class Signals:
 # --- state: what one tick leaves for the next -----------------------------------------------------------------------
 
 
+def _none_yet() -> Numbers:
+    return array("d")
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Memory of a pool: `at` is the tick it was made on (None: never ticked); `pool` and `variants` hold numbers by the
@@ -270,8 +282,8 @@ class State:
 
     at: float | None = None
     layout: int = 0
-    pool: tuple[float, ...] = ()
-    variants: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    pool: Numbers = field(default_factory=_none_yet)
+    variants: Mapping[str, Numbers] = field(default_factory=dict)
 
 
 # --- the decision ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -184,5 +185,5 @@ def test_requests_of_a_single_token_have_no_time_between_tokens() -> None:
 
 
 def test_an_unknown_layout_starts_anew() -> None:
-    old = State(5.0, 0, (1.0, 2.0), {"l40s": (3.0,)})
+    old = State(5.0, 0, array("d", [1.0, 2.0]), {"l40s": array("d", [3.0])})
     assert decide(POLICY, tick(2, 5.0), old, 10.0) == decide(POLICY, tick(2, 5.0), State(), 10.0)
