@@ -45,6 +45,7 @@ _GROUP_VERSIONS = (
     "kueue.x-k8s.io/v1beta1",
     "kueue.x-k8s.io/v1beta2",
     "leaderworkerset.x-k8s.io/v1",
+    "agentgateway.dev/v1alpha1",
     "llm-d.ai/v1alpha2",
     "inference.networking.x-k8s.io/v1alpha2",
     "resource.k8s.io/v1",

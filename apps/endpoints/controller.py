@@ -30,6 +30,7 @@ OWNED_KINDS = (
     "Deployment.apps",
     "Service.",
     "HTTPRoute.gateway.networking.k8s.io",
+    "AgentgatewayPolicy.agentgateway.dev",
     "InferenceModelRewrite.llm-d.ai",
     "InferenceModelRewrite.inference.networking.x-k8s.io",
 )

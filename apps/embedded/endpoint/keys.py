@@ -1,13 +1,27 @@
-"""Consumer keys: one file a key, whose name is the key's and whose content is the SHA-256 of it in hex."""
+"""Consumer keys: one file a key, whose name is the key's and whose content is the SHA-256 of it: in hex, or as the
+policies of Gateways read it (`{"keyHash": "sha256:<hex>", ...}`)."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import time
 from pathlib import Path
 
 _AGAIN_S = 5.0
+
+
+def digest_of(entry: str) -> str:
+    """The SHA-256 in hex that an entry of the Secret says; "" where it says none, which is nobody's key."""
+    text = entry.strip()
+    if not text.startswith("{"):
+        return text.lower()
+    try:
+        said = str(json.loads(text).get("keyHash", ""))
+    except ValueError:
+        return ""
+    return said.removeprefix("sha256:").lower() if said.startswith("sha256:") else ""
 
 
 class Keys:
@@ -41,7 +55,7 @@ class Keys:
         if self._folder is not None and now - self._read_at > _AGAIN_S:
             self._read_at = now
             self._known = {
-                path.name: path.read_text(encoding="utf-8").strip().lower()
+                path.name: digest_of(path.read_text(encoding="utf-8"))
                 for path in sorted(self._folder.iterdir())
                 if path.is_file() and not path.name.startswith(".")
             }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.catalog.domain.dialects import Dialect
+from apps.endpoints.domain.gateway_keys import POLICY_API, POLICY_KIND, policy_spec
 from apps.endpoints.domain.spec import EndpointSpec, PublicModel
 from apps.pools.domain.manifests import GENERATION, SPEC_HASH, Manifest, PlanRefused, spec_hash
 from apps.pools.domain.picker import FRONT_PORT
@@ -187,7 +188,14 @@ def _routed(
     rewrites = [
         _rewrite(endpoint, pool, rules, dialect) for pool, rules in sorted(_renamed(spec, pools).items()) if rules
     ]
-    return (route, *rewrites)
+    policy = policy_spec(spec, endpoint.name, kinds)
+    policies = (
+        [{"apiVersion": POLICY_API, "kind": POLICY_KIND, "metadata": _meta(endpoint, endpoint.name), "spec": policy}]
+        if policy is not None
+        else []
+    )
+    # who may ask is settled before there is a way in
+    return (*policies, route, *rewrites)
 
 
 def _insist(spec: EndpointSpec, kinds: frozenset[str], dialect: Dialect) -> None:
@@ -208,8 +216,6 @@ def _insist(spec: EndpointSpec, kinds: frozenset[str], dialect: Dialect) -> None
             "FailoverNotInGateway",
             "routes of the Gateway API cannot fail over between pools: leave failover out, or gateway",
         )
-    if spec.keys is not None:
-        raise PlanRefused("KeysNotInGateway", "a Gateway has its own way with API keys: leave keys out, or gateway")
     for model in spec.models:
         names = [b.pool for b in model.backends]
         if len(set(names)) < len(names):

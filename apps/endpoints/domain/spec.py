@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -55,9 +55,12 @@ class Limits(Spec):
 
 class Keys(Spec):
     """API keys of consumers. `secret`: a Secret of the namespace with one entry a key: its name, and the SHA-256 of the
-    key in hex. `limits`: by name of the key; `default` for those that are not named."""
+    key in hex. `entries`: how an entry says it: hash (left out), or json, as a Gateway's policies read it:
+    `{"keyHash": "sha256:<hex>", "metadata": {"name": "<the key's name>"}}`. `limits`: by name of the key; `default` for
+    those that are not named."""
 
     secret: SecretName
+    entries: Literal["hash", "json"] | None = None
     limits: Annotated[dict[KeyName, Limits], Field(max_length=500)] = {}
 
 
