@@ -1,18 +1,19 @@
-"""Which replica a request goes to. The scores are those of llm-d's endpoint picker with its default weights."""
+"""Which replica a request goes to. The scores are those of llm-d's endpoint picker with its default weights, over the
+same index of prefixes that the embedded gateway has; a whole configuration is executed by PickerRouter. The sum is
+written out here because a simulated day of requests has no time for a scheduler's objects: a test holds them together.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from apps.physics.fleet.types import Arrival, Seen
+from apps.physics.routing.lru import PrefixIndex
 
 Routing = Literal["round-robin", "least-loaded", "prefix"]
 QUEUE, KV, PREFIX = 2.0, 2.0, 3.0
 """Weights of queue-scorer, kv-cache-utilization-scorer and prefix-cache-scorer (llm-d's default profile)."""
-INDEX_BLOCKS = 31_250
-"""Blocks that the picker remembers of each replica (its default lruCapacityPerServer)."""
 
 
 class Candidate(Protocol):
@@ -34,7 +35,7 @@ class Router:
     def __init__(self, routing: Routing) -> None:
         self.routing = routing
         self._turn = 0
-        self._index: dict[int, OrderedDict[int, None]] = {}
+        self._index = PrefixIndex()
 
     def choose(self, arrival: Arrival, candidates: Sequence[Candidate], now: float = 0.0) -> Candidate:
         """The replica for a request; `candidates` must not be empty."""
@@ -48,11 +49,11 @@ class Router:
         best, best_score = candidates[0], (-1.0, 0, 0)
         for each, queue in zip(candidates, waiting, strict=True):
             score = QUEUE * (1 - (queue - least) / spread if spread else 1.0) + KV * (1 - each.kv_usage)
-            score += PREFIX * self._matched(each.number, arrival) / len(arrival.block_hashes)
+            score += PREFIX * self._index.match(each.number, arrival.block_hashes) / len(arrival.block_hashes)
             key = (score, -each.in_flight, -each.number)
             if key > best_score:
                 best, best_score = each, key
-        self._remember(best.number, arrival)
+        self._index.record(best.number, arrival.block_hashes)
         return best
 
     def sent(self, seen: Seen, chosen: Candidate) -> None:
@@ -60,27 +61,8 @@ class Router:
 
     def forget(self, number: int) -> None:
         """A replica is gone."""
-        self._index.pop(number, None)
+        self._index.forget(number)
 
     def cached_blocks(self, number: int) -> int:
         """Blocks that the picker believes a replica holds."""
-        return len(self._index.get(number, ()))
-
-    def _matched(self, number: int, arrival: Arrival) -> int:
-        index = self._index.get(number)
-        if not index:
-            return 0
-        count = 0
-        for block in arrival.block_hashes:
-            if block not in index:
-                break
-            count += 1
-        return count
-
-    def _remember(self, number: int, arrival: Arrival) -> None:
-        index = self._index.setdefault(number, OrderedDict())
-        for block in arrival.block_hashes:
-            index[block] = None
-            index.move_to_end(block)
-        while len(index) > INDEX_BLOCKS:
-            index.popitem(last=False)
+        return self._index.size(number)

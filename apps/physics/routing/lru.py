@@ -7,7 +7,7 @@ are not seen. Source: Gateway API inference extension, approximate prefix cache 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 DEFAULT_CAPACITY = 31_250
 """Hashes kept for a replica whose number of KV blocks is not known."""
@@ -18,10 +18,10 @@ class PrefixIndex:
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
         self._default = capacity
-        self._seen: dict[str, OrderedDict[int, None]] = {}
-        self._capacity: dict[str, int] = {}
+        self._seen: dict[Hashable, OrderedDict[int, None]] = {}
+        self._capacity: dict[Hashable, int] = {}
 
-    def match(self, endpoint: str, hashes: Sequence[int]) -> int:
+    def match(self, endpoint: Hashable, hashes: Sequence[int]) -> int:
         """How many of `hashes` the replica has, counted from the start until the first that it has not."""
         seen = self._seen.get(endpoint)
         if not seen:
@@ -31,7 +31,7 @@ class PrefixIndex:
                 return count
         return len(hashes)
 
-    def record(self, endpoint: str, hashes: Sequence[int]) -> None:
+    def record(self, endpoint: Hashable, hashes: Sequence[int]) -> None:
         """A request with this prompt was sent to the replica."""
         seen = self._seen.setdefault(endpoint, OrderedDict())
         # the last block is put in first, so that a prefix outlives what follows it
@@ -40,22 +40,22 @@ class PrefixIndex:
             seen.move_to_end(value)
         self._trim(endpoint)
 
-    def resize(self, endpoint: str, capacity: int) -> None:
+    def resize(self, endpoint: Hashable, capacity: int) -> None:
         """The replica holds `capacity` blocks."""
         self._capacity[endpoint] = max(capacity, 1)
         self._trim(endpoint)
 
-    def forget(self, endpoint: str) -> None:
+    def forget(self, endpoint: Hashable) -> None:
         """The replica is gone, or is a new process with an empty cache."""
         self._seen.pop(endpoint, None)
         self._capacity.pop(endpoint, None)
 
-    def size(self, endpoint: str | None = None) -> int:
+    def size(self, endpoint: Hashable | None = None) -> int:
         """Hashes kept, of one replica or of all."""
         kept = self._seen.values() if endpoint is None else [self._seen.get(endpoint, OrderedDict())]
         return sum(map(len, kept))
 
-    def _trim(self, endpoint: str) -> None:
+    def _trim(self, endpoint: Hashable) -> None:
         seen = self._seen.get(endpoint)
         capacity = self._capacity.get(endpoint, self._default)
         while seen and len(seen) > capacity:
