@@ -209,16 +209,21 @@ class ModelCache(Spec):
     """Where weights are kept between starts, so that a replica need not download them again.
 
     `claim`: a ReadWriteMany volume claim that all replicas share; `size` and `storage_class` make one. `prefetch`: a
-    Job fetches the weights into it before the first replica starts.
+    Job fetches the weights into it before the first replica starts. `keep`: how many of this pool's last fetches stay
+    (the newest, and what a roll-back needs); what it fetched before them and no other pool of the claim keeps is
+    removed once the newest is there. Left out: everything stays.
     """
 
     claim: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = None
     size: ByteSize | None = None
     storage_class: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None = None
     prefetch: bool = True
+    keep: Annotated[int, Field(ge=2, le=100)] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> ModelCache:
+        if self.keep is not None and not self.prefetch:
+            raise ValueError("keep is of what is prefetched: set prefetch to true, or leave keep out")
         if (self.claim is None) == (self.size is None):
             raise ValueError("say either claim (a volume claim that exists) or size (one is made)")
         if self.storage_class is not None and self.size is None:

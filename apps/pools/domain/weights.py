@@ -64,11 +64,13 @@ _SAID = re.compile("|".join(pattern for pattern, _, _ in _CAUSES))
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a Job said when it was done: the commit that lies on the volume, its files and bytes."""
+    """What a Job said when it was done: the commit that lies on the volume, its files and bytes; `evicted`: bytes of
+    older fetches that it removed."""
 
     commit: str
     files: int
     size: int
+    evicted: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def fetched_of(lines: Sequence[str]) -> Fetched | None:
     for line in reversed(lines):
         try:
             told = json.loads(line)
-            return Fetched(str(told["commit"]), int(told["files"]), int(told["bytes"]))
+            evicted = int(told.get("evicted") or 0)
+            return Fetched(str(told["commit"]), int(told["files"]), int(told["bytes"]), evicted)
         except (ValueError, KeyError, TypeError):
             continue
     return None
@@ -181,6 +184,8 @@ def _there(what: str, job: str, fetched: Fetched | None, known: Mapping[str, Any
     if fetched is not None:
         size = format_bytes(fetched.size)
         said = f"{what} at commit {fetched.commit} is on the volume: {fetched.files} files, {size}, digests checked"
+        if fetched.evicted:
+            said += f"; {format_bytes(fetched.evicted)} of older fetches were removed"
         return Weights(True, "Fetched", said, job, fetched.commit)
     commit = str(known.get("commit") or "") if known.get("job") == job else ""
     pinned = f" at commit {commit}" if commit else ""

@@ -2129,9 +2129,16 @@ export interface components {
         /**
          * Keys
          * @description API keys of consumers. `secret`: a Secret of the namespace with one entry a key: its name, and the SHA-256 of the
-         *     key in hex. `limits`: by name of the key; `default` for those that are not named.
+         *     key in hex. `entries`: how an entry says it: hash (left out), or json, as a Gateway's policies read it:
+         *     `{"keyHash": "sha256:<hex>", "metadata": {"name": "<the key's name>"}}`. `limits`: by name of the key; `default` for
+         *     those that are not named.
          */
         EndpointKeys: {
+            /**
+             * Entries
+             * @default null
+             */
+            entries?: ("hash" | "json") | null;
             /**
              * Limits
              * @default {}
@@ -2750,7 +2757,9 @@ export interface components {
          * @description Where weights are kept between starts, so that a replica need not download them again.
          *
          *     `claim`: a ReadWriteMany volume claim that all replicas share; `size` and `storage_class` make one. `prefetch`: a
-         *     Job fetches the weights into it before the first replica starts.
+         *     Job fetches the weights into it before the first replica starts. `keep`: how many of this pool's last fetches stay
+         *     (the newest, and what a roll-back needs); what it fetched before them and no other pool of the claim keeps is
+         *     removed once the newest is there. Left out: everything stays.
          */
         PoolModelCache: {
             /**
@@ -2758,6 +2767,11 @@ export interface components {
              * @default null
              */
             claim?: string | null;
+            /**
+             * Keep
+             * @default null
+             */
+            keep?: number | null;
             /**
              * Prefetch
              * @default true

@@ -72,7 +72,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mtp": {"speculative": {"method": "mtp", "tokens": 1}},
     "eagle3": {"speculative": {"method": "eagle3", "model": "hf://example/eagle3"}},
     "cache-made": {"modelCache": {"size": "500Gi", "storageClass": "shared"}},
-    "cache-there": {"modelCache": {"claim": "weights"}},
+    "cache-there": {"modelCache": {"claim": "weights", "keep": 2}},
     "rewrites": {"routing": {"rewrites": [{"model": "chat", "targets": [{"model": "@served", "weight": 1}]}]}},
     "tiers": {"offload": HOST_TIER},
     "cold-spread": {"routing": {"weights": {"coldSpread": 2}}},

@@ -109,6 +109,67 @@ def test_a_fetch_that_fails_says_why(tmp_path: Path, words: tuple[str, ...], rea
     assert trying.reason == "Fetching" and "attempt 2" in trying.message and said in trying.message
 
 
+def snapshots(home: Path) -> set[str]:
+    return {folder.name for folder in home.glob("hub/models--*/snapshots/*")}
+
+
+def commit_of(lines: list[str]) -> str:
+    told = fetched_of(lines)
+    assert told is not None, lines
+    return told.commit
+
+
+def test_older_fetches_make_room_when_the_newest_is_there(tmp_path: Path) -> None:
+    pool = {"LAMPLIGHT_POOL": "chat", "LAMPLIGHT_KEEP": "2"}
+    theirs = commit_of(fetch(tmp_path, "theirs", "org/model"))
+    first, second = (commit_of(fetch(tmp_path, name, "org/model", **pool)) for name in ("first", "second"))
+    assert snapshots(tmp_path) == {theirs, first, second}
+    lines = fetch(tmp_path, "third", "org/model", **pool)
+    third = commit_of(lines)
+    # who did not fetch through a ledger is left alone
+    assert snapshots(tmp_path) == {theirs, second, third}
+    told = fetched_of(lines)
+    assert told is not None and told.evicted > 60_000
+    assert (
+        "of older fetches were removed"
+        in state({"conditions": [{"type": "Complete", "status": "True"}]}, lines).message
+    )
+    # a roll-back finds what it wants and makes it the newest again
+    assert commit_of(fetch(tmp_path, "second", "org/model", **pool)) == second
+    fetch(tmp_path, "fourth", "org/model", **pool)
+    assert second in snapshots(tmp_path) and third not in snapshots(tmp_path)
+    # every link of what is left leads somewhere
+    assert all(link.exists() for link in tmp_path.glob("hub/models--*/snapshots/*/*"))
+
+
+def test_what_another_pool_of_the_claim_keeps_stays(tmp_path: Path) -> None:
+    shared = commit_of(fetch(tmp_path, "shared", "org/model", LAMPLIGHT_POOL="search", LAMPLIGHT_KEEP="2"))
+    for name in ("shared", "second", "third", "fourth"):
+        fetch(tmp_path, name, "org/model", "org/adapter", LAMPLIGHT_POOL="chat", LAMPLIGHT_KEEP="2")
+    assert shared in snapshots(tmp_path)
+    adapter = commit_of(fetch(tmp_path, "main", "org/adapter"))
+    assert adapter in snapshots(tmp_path), "what the newest fetches have in common stays too"
+
+
+def test_a_ledger_that_cannot_be_read_evicts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lamplight").mkdir()
+    (tmp_path / "lamplight" / "chat.json").write_text("not json")
+    for name in ("first", "second"):
+        fetch(tmp_path, name, "org/model", LAMPLIGHT_POOL="chat", LAMPLIGHT_KEEP="2")
+    assert len(snapshots(tmp_path)) == 2
+
+
+def test_the_job_is_told_how_many_fetches_stay() -> None:
+    spec = PoolSpec.from_document(path_document("optimized-baseline", modelCache={"claim": "weights", "keep": 3}))
+    job = job_of(render(POOL, spec, model_of(spec), inputs_for(spec), dialect("current")))
+    assert job is not None
+    env = {row["name"]: row.get("value") for row in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert (env["LAMPLIGHT_POOL"], env["LAMPLIGHT_KEEP"]) == (POOL.uid, "3")
+    usual = job_of(objects())
+    assert usual is not None
+    assert "LAMPLIGHT_KEEP" not in str(usual["spec"]["template"]["spec"]["containers"][0]["env"])
+
+
 def test_a_token_opens_what_is_gated(tmp_path: Path) -> None:
     assert fetched_of(fetch(tmp_path, "main", "gated/llama", HF_TOKEN="hf_x")) is not None
 

@@ -94,6 +94,7 @@ def _prefetch(context: Context) -> Manifest:
         "env": [
             {"name": "HF_HOME", "value": HUB_PATH},
             hub_token(model),
+            *_kept(context),
         ],
         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "8Gi"}},
         "volumeMounts": [{"name": "weights-cache", "mountPath": HUB_PATH}],
@@ -116,6 +117,17 @@ def _prefetch(context: Context) -> Manifest:
             },
         },
     }
+
+
+def _kept(context: Context) -> list[dict[str, Any]]:
+    """What the Job is told of eviction: for whom it remembers what it fetched, and how many fetches stay."""
+    cache = context.spec.model_cache
+    if cache is None or cache.keep is None:
+        return []
+    return [
+        {"name": "LAMPLIGHT_POOL", "value": context.pool.uid},
+        {"name": "LAMPLIGHT_KEEP", "value": str(cache.keep)},
+    ]
 
 
 @functools.cache

@@ -1,5 +1,5 @@
 """A hub for a laptop without one: `snapshot_download` lays down a snapshot as Hugging Face's library does, of
-invented bytes.
+invented bytes, and `scan_cache_dir` removes it again.
 
 Organisation `gated` wants a token (HF_TOKEN), `missing` is unknown, `huge` does not fit the volume, `broken` arrives
 damaged; a revision `missing` does not exist. Everything else is there.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -55,3 +56,40 @@ def snapshot_download(repo_id: str, *, revision: str = "main") -> str:
     ref.parent.mkdir(parents=True, exist_ok=True)
     ref.write_text(commit)
     return str(root / "snapshots" / commit)
+
+
+class Removal:
+    """Snapshots of these commits, with the blobs that no other snapshot of their repository has."""
+
+    def __init__(self, commits: tuple[str, ...]) -> None:
+        self._folders = [folder for folder in _hub().glob("models--*/snapshots/*") if folder.name in commits]
+        self._blobs = [blob for repository in {f.parents[1] for f in self._folders} for blob in self._alone(repository)]
+        self.expected_freed_size = sum(blob.stat().st_size for blob in self._blobs)
+
+    def _alone(self, repository: Path) -> set[Path]:
+        links: dict[bool, set[Path]] = {True: set(), False: set()}
+        for link in repository.glob("snapshots/*/*"):
+            links[link.parent in self._folders].add(link.resolve())
+        return links[True] - links[False]
+
+    def execute(self) -> None:
+        for blob in self._blobs:
+            blob.unlink()
+        for folder in self._folders:
+            shutil.rmtree(folder)
+
+
+class Cache:
+    """What is in HF_HOME."""
+
+    def delete_revisions(self, *revisions: str) -> Removal:
+        return Removal(revisions)
+
+
+def scan_cache_dir() -> Cache:
+    """The cache as it is now."""
+    return Cache()
+
+
+def _hub() -> Path:
+    return Path(os.environ["HF_HOME"]) / "hub"
