@@ -197,9 +197,11 @@ def summary(row: Decision) -> dict[str, Any]:
 def whole(row: Decision) -> dict[str, Any]:
     """A decision with all that explains it."""
     record = row.record
+    made = datetime.fromtimestamp(record["at"], UTC)
     parts = ("inputs", "proposals", "clamps", "counterfactuals", "attainment")
     return {
         **summary(row),
+        "at": format_time(made),
         "quantiles": record["quantiles"],
         **{name: camels(record[name]) for name in parts},
         "policy": camels(row.policy),

@@ -79,7 +79,7 @@ def _explain(found: dict[str, Any], standing: dict[str, Any]) -> None:
                 for v in found["counterfactuals"]
             ],
         )
-    click.echo("\nWhat it rests on:")
+    click.echo(f"\nWhat it rests on, as of {age(found['at'])} ago:")
     print_table(
         ("INPUT", "VARIANT", "VALUE", "UNIT", "AGE"),
         [(i["name"], i["variant"] or "-", _value(i), i["unit"], _age(i)) for i in found["inputs"]],

@@ -145,7 +145,9 @@ def test_a_run_of_holds_tells_what_it_rests_on_now(api: Api) -> None:
     (newest, *_) = api.get(f"{URL}/decisions")["items"]
     assert newest["count"] > 10
     whole = api.get(f"{URL}/decisions/{newest['id']}")
-    assert traffic.now.timestamp() - Decision.objects.latest("id").record["at"] <= 70
+    as_of = datetime.fromisoformat(whole["at"].replace("Z", "+00:00"))
+    assert datetime.fromisoformat(whole["firstAt"].replace("Z", "+00:00")) < as_of
+    assert (traffic.now - as_of).total_seconds() <= 70
     finished = next(i for i in whole["inputs"] if i["name"] == "finished")
     assert finished["value"] == 50.0
     assert api.get(f"{URL}/decisions/{newest['id']}/replay")["equal"]

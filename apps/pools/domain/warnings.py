@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from apps.core.domain.units import format_duration
 from apps.pools.domain.cost import CostDelta
+from apps.pools.domain.paths.holding import nobody_holds
 from apps.pools.domain.review import ReviewedObject, Warned
 from apps.pools.domain.spec import PoolSpec
 
@@ -53,6 +54,8 @@ def warnings_of(
                 found.append(Warned("WaitsForNodes", f"{said}wait for new nodes, which take about {wait}"))
     found += [Warned("OverBounds", sentence) for sentence in around.bounds]
     found += _rolling(spec, held, around)
+    if why := nobody_holds(spec):
+        found.append(Warned("NobodyHolds", f"requests that come while no replica is awake are refused: {why}"))
     if around.selection:
         found.append(Warned("SelectorCatches", around.selection))
     for name in cost.unpriced:

@@ -9,13 +9,20 @@ import pytest
 
 from apps.catalog.domain.dialects import dialect
 from apps.core.domain.refusals import Invalid
+from apps.pools.domain.cost import cost_delta
+from apps.pools.domain.invariants import Question
 from apps.pools.domain.manifests import PlanRefused
+from apps.pools.domain.path_settings import FlowControl
 from apps.pools.domain.paths import render
-from apps.pools.domain.sharing import Sharer, faults_of_group, may_stand, shared_claim, sharing_sentence
+from apps.pools.domain.paths.holding import HELD_LONG_ENOUGH, hold_seconds, nobody_holds, turn_seconds
+from apps.pools.domain.sharing import MOST_SHARERS, Sharer, faults_of_group, may_stand, shared_claim, sharing_sentence
 from apps.pools.domain.spec import Autoscaling, PoolSpec
+from apps.pools.domain.turns import SLICE
+from apps.pools.domain.warnings import Surroundings, warnings_of
 from tests.unit.pools import rendering
 
 SHARED = {"mode": "active", "idle": "standby", "standby": "shared", "group": "evening"}
+RESERVED = {"standby": "reserved", "group": None}
 GIB = 2**30
 
 
@@ -101,3 +108,42 @@ def test_without_the_turn_nothing_starts_and_what_starts_by_itself_goes() -> Non
     assert may_stand({"h200": 1}, {}, awake=False, known=True) == {"h200": 0}
     assert may_stand({"h200": 1}, {"h200": 1}, awake=False, known=True) == {"h200": 1}, "a sleeper stays"
     assert may_stand({"h200": 1}, {"h200": 1}, awake=False, known=False) == {"h200": 0}
+
+
+def test_requests_are_held_for_longer_than_others_may_keep_the_turn() -> None:
+    spec = spec_of()
+    pair, most = turn_seconds(spec, 2), turn_seconds(spec)
+    assert pair == SLICE + spec.rollout.shutdown_timeout.total_seconds() + 8
+    assert most == (MOST_SHARERS - 1) * pair
+    assert hold_seconds(None) < most < hold_seconds(None, most)
+    assert hold_seconds(300.0, most) >= 300.0 + most
+    alone = spec.model_copy(update={"autoscaling": Autoscaling()})
+    assert turn_seconds(alone) == 0.0, "one that shares nothing waits for nobody"
+    # a minute's start within a declared hold of two, and not with another pool's turn before it
+    queue = spec.routing.model_copy(update={"flow_control": FlowControl.model_validate({"hold": "2m"})})
+    inputs = replace(rendering.inputs_of(spec), start_up=60.0)
+    held = [
+        HELD_LONG_ENOUGH.broken(Question(each.model_copy(update={"routing": queue}), inputs=inputs))
+        for each in (spec, spec.model_copy(update={"autoscaling": Autoscaling.model_validate({**SHARED, **RESERVED})}))
+    ]
+    assert held[0] is not None and "98 s for another pool's turn" in held[0] and "at least 173s" in held[0]
+    assert held[1] is None
+
+
+@pytest.mark.parametrize(
+    ("routing", "said"),
+    [
+        ({}, ""),
+        ({"picker": False}, "no endpoint picker"),
+        ({"scheduler": {"kind": "EndpointPickerConfig"}}, "own routing.scheduler holds none"),
+        ({"scheduler": {"kind": "EndpointPickerConfig", "featureGates": ["flowControl"]}}, ""),
+    ],
+)
+def test_a_plan_warns_where_nobody_holds_what_comes_to_an_empty_pool(routing: dict[str, Any], said: str) -> None:
+    spec = spec_of(routing=routing)
+    told = [
+        w.message for w in warnings_of(spec, (), cost_delta((), (), {}), Surroundings({})) if w.reason == "NobodyHolds"
+    ]
+    assert said in told[0] if said else not told
+    never_empty = spec.model_copy(update={"variants": rendering.spec_of().variants})
+    assert not nobody_holds(never_empty)
