@@ -69,7 +69,9 @@ def _bring(lease: Lease, endpoint: Endpoint, cluster: Cluster, kube: Kube) -> Ou
     )
     named = cluster_spec(cluster)
     try:
-        wanted = render(identity, spec, selectors.facts_of(found), frozenset(kube.resources()), dialect(named.dialect))
+        wanted = render(
+            identity, spec, selectors.facts_of(endpoint, found), frozenset(kube.resources()), dialect(named.dialect)
+        )
         live = _live(kube, endpoint)
         if named.read_only:
             said = "the cluster is declared readOnly: nothing is written"

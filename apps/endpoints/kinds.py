@@ -56,11 +56,14 @@ class EndpointKind(KindHandler):
             return
         if pool.team != context.team:
             context.refuse(at, f"pool {name} is of team {pool.team}: an endpoint stands in the team of its pools")
-        elif cluster is not None and (pool.cluster_uid, pool.namespace) != (cluster.uid, context.spec.namespace):
+            return
+        if cluster is None or context.spec.gateway is None:
+            return
+        if (pool.cluster_uid, pool.namespace) != (cluster.uid, context.spec.namespace):
             context.refuse(
                 at,
-                f"pool {name} lives in namespace {pool.namespace} of another place than the endpoint: both must be in "
-                "one namespace of one cluster",
+                f"pool {name} lives in namespace {pool.namespace} of another place than the endpoint, where a route of "
+                "a Gateway does not reach: leave gateway out, or declare both in one namespace of one cluster",
             )
 
     def _check_names(self, context: CheckContext, cluster: Cluster) -> None:

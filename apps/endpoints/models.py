@@ -8,7 +8,7 @@ from apps.core.models import DeclaredObject
 
 
 class Endpoint(DeclaredObject):
-    """Public model names in front of pools, in one namespace of one cluster (bound when it is declared)."""
+    """Public model names in front of pools; its objects are in one namespace of one cluster (bound when declared)."""
 
     kind = "Endpoint"
 

@@ -15,7 +15,7 @@ from apps.pools.models import Pool
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
-from tests.support.pools import declare, declare_on, delete, drain, pool_document
+from tests.support.pools import cluster_document, declare, declare_on, delete, drain, model_document, pool_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMESPACE = "serving"
@@ -116,8 +116,29 @@ def test_a_deleted_endpoint_leaves_nothing(cluster: EmbeddedCluster) -> None:
     assert "InferencePool/chat" in cluster.objects(NAMESPACE), "its pools stay"
 
 
-def test_a_pool_of_another_namespace_is_refused(cluster: EmbeddedCluster, kube: Kube) -> None:
+def test_a_gateway_does_not_reach_a_pool_of_another_namespace(cluster: EmbeddedCluster, kube: Kube) -> None:
     declare_on(cluster, pool_document())
     with pytest.raises(BundleRefused) as refused:
-        declare(endpoint_document(namespace="other"))
+        declare(endpoint_document(namespace="other", gateway={"name": "public"}))
     assert any("one namespace of one cluster" in fault.detail for fault in refused.value.faults)
+
+
+@pytest.mark.usefixtures("kube")
+def test_fail_over_reaches_a_pool_of_another_cluster(cluster: EmbeddedCluster) -> None:
+    second = cluster_document(str(cluster.kubeconfig))
+    second["metadata"]["name"] = "second"
+    spare = pool_document("spare", cluster="second")
+    model = {"name": "public", "backends": [{"pool": "chat"}], "failover": ["spare"]}
+    declare(cluster_document(str(cluster.kubeconfig)), second, model_document(), pool_document(), spare)
+    drain()
+    declare(endpoint_document(models=[model]))
+    drain()
+    (row,) = table(cluster)["models"]["public"]["failover"]
+    assert row["url"] == Pool.objects.get(name="spare").status["endpoint"]
+    assert {pool["name"] for pool in Endpoint.objects.get(name="front").status["pools"]} == {"chat", "spare"}
+    # an address inside another real cluster is no way to it
+    Pool.objects.filter(name="spare").update(status={"endpoint": "http://10.96.0.7:8000"})
+    held = Endpoint.objects.get(name="front")
+    reconcile.enqueue(kind="Endpoint", uid=held.uid, priority=Priority.PERSON, shard=str(held.cluster_uid))
+    drain()
+    assert ready()[:2] == ("False", "PoolNotOutside")

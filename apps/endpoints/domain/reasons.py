@@ -27,6 +27,12 @@ REASONS = (
     _row("KeysNotHashed", "The Gateway would take the hashes of the keys for the keys.", _DECLARE),
     _row("LimitNotInGateway", "The Gateway cannot hold a key to this limit.", _DECLARE),
     _row("BandNotInGateway", "A Gateway cannot choose a band among several pools.", _DECLARE),
+    _row("PoolElsewhere", "A Gateway's route does not reach a pool of another namespace or cluster.", _DECLARE),
+    _row(
+        "PoolNotOutside",
+        "A pool of another cluster has no address outside it.",
+        "Give that pool routing.gateway with hostnames.",
+    ),
     _row("AdaptersShareAPool", "Two backends of a model are adapters of one pool.", _DECLARE),
     _row("NameClash", "An object of that name is not of this endpoint.", "Rename one of them."),
     _row("Deleting", "Its objects are being removed."),

@@ -49,10 +49,15 @@ class EndpointIdentity:
 
 @dataclass(frozen=True)
 class PoolFacts:
-    """A pool as an endpoint needs to know it."""
+    """A pool as an endpoint needs to know it.
+
+    `url`: where it is asked; None: at its Service in the endpoint's own namespace; "": it lives in another cluster and
+    has no address outside it.
+    """
 
     name: str
     served_name: str
+    url: str | None = None
 
 
 def render(
@@ -77,8 +82,15 @@ def table(endpoint: EndpointIdentity, spec: EndpointSpec, pools: Mapping[str, Po
     """The routing table of the endpoint's own data plane: public name to pools, with what is asked of each."""
 
     def target(pool: str, adapter: str | None) -> dict[str, Any]:
-        host = f"http://{pool}.{endpoint.namespace}.svc:{FRONT_PORT}"
-        return {"pool": pool, "url": host, "model": adapter or pools[pool].served_name}
+        facts = pools[pool]
+        if facts.url == "":
+            raise PlanRefused(
+                "PoolNotOutside",
+                f"pool {pool} lives in another cluster and has no address outside it: give it routing.gateway with "
+                "hostnames",
+            )
+        url = facts.url or f"http://{pool}.{endpoint.namespace}.svc:{FRONT_PORT}"
+        return {"pool": pool, "url": url, "model": adapter or facts.served_name}
 
     models = {
         model.name: {
@@ -167,6 +179,13 @@ def _routed(
     gateway = spec.gateway
     assert gateway is not None
     _insist(spec, kinds, dialect)
+    away = sorted(name for name in spec.pools if pools[name].url is not None)
+    if away:
+        raise PlanRefused(
+            "PoolElsewhere",
+            f"pool {away[0]} lives in another namespace or cluster, where a route of a Gateway does not reach: leave "
+            "gateway out, or the pool",
+        )
     rules: list[dict[str, Any]] = []
     for model in spec.models:
         rule: dict[str, Any] = {

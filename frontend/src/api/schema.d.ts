@@ -2192,7 +2192,8 @@ export interface components {
         };
         /**
          * EndpointSpec
-         * @description What `spec` of an Endpoint says. Cluster and namespace cannot change afterwards; its pools live there too.
+         * @description What `spec` of an Endpoint says. Cluster and namespace, of its own objects, cannot change afterwards. Its pools
+         *     may live elsewhere, unless a Gateway routes: one of another cluster is asked at its Gateway's hostname.
          *
          *     `gateway`: the Gateway that routes to the pools; left out: a data plane of the endpoint's own.
          */

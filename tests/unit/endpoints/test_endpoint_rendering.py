@@ -51,6 +51,14 @@ def test_its_own_data_plane_has_the_whole_routing_table() -> None:
     assert "chat-keys" not in json.dumps(table), "the table names no secret"
 
 
+def test_fail_over_reaches_a_pool_of_another_cluster_at_its_address() -> None:
+    pools = {**POOLS, "spare": PoolFacts("spare", "llama-3.1-8b", "http://ai.eu.example.com")}
+    objects = rendered(spec_of({**CANARY, "failover": ["spare"]}), pools=pools)
+    table = json.loads(objects["ConfigMap/front-gw"]["data"]["endpoint.json"])
+    assert [row["url"] for row in table["models"]["chat"]["failover"]] == ["http://ai.eu.example.com"]
+    assert table["models"]["chat"]["backends"][0]["url"] == "http://blue.serving.svc:8000"
+
+
 def test_a_change_of_weights_is_a_new_table_and_rolls_the_data_plane() -> None:
     def annotation(weight: int) -> str:
         backends = [{"pool": "blue", "weight": weight}, {"pool": "green", "weight": 10}]
@@ -89,6 +97,12 @@ def test_one_model_needs_no_body_based_routing_and_its_own_name_no_rewrite() -> 
     [
         (spec_of(CANARY), {"pools": {"blue": POOLS["blue"]}}, "PoolMissing"),
         (spec_of(CANARY, gateway={"name": "g"}), {"kinds": frozenset()}, "GatewayNotAvailable"),
+        (spec_of(CANARY), {"pools": {**POOLS, "green": PoolFacts("green", "m", "")}}, "PoolNotOutside"),
+        (
+            spec_of(CANARY, gateway={"name": "g"}),
+            {"pools": {**POOLS, "green": PoolFacts("green", "m", "http://green.other.svc:8000")}},
+            "PoolElsewhere",
+        ),
         (spec_of({**CANARY, "failover": ["spare"]}, gateway={"name": "g"}), {}, "FailoverNotInGateway"),
         (spec_of(CANARY, gateway={"name": "g"}, keys={"secret": "k"}), {}, "KeysNotInGateway"),
         (
