@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from apps.gateways import verifying
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
+from apps.pools.domain.picker import COMPONENT_PICKER, DATA_PORT, METRICS_PORT
 from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
     cluster_document,
@@ -33,8 +34,8 @@ TINY_CACHE = ["--num-gpu-blocks-override=65", "--block-size=16", "--max-model-le
 POOLS: dict[str, dict[str, Any]] = {
     "precise": {
         "path": "precise-prefix-cache",
-        "routing": {"precise": {"blockSize": 64}},
-        "variants": [variant_document(replicas=ONE)],
+        "routing": {"precise": {"blockSize": 64}, "pickerReplicas": 2},
+        "variants": [variant_document(replicas={"min": 2, "max": 2})],
     },
     "disagg": {
         "path": "pd-disaggregation",
@@ -131,10 +132,33 @@ def total(cluster: EmbeddedCluster, name: str, metric: str, **labels: str) -> fl
 def test_pools_of_every_path_serve_and_do_what_they_are_for(cluster: EmbeddedCluster) -> None:
     for name in POOLS:
         assert ask(name)["usage"]["completion_tokens"] == 3, name
+    pickers_side_by_side_know_the_same(cluster)
     prompts_are_handed_over(cluster)
     prefixes_come_back_from_the_tiers(cluster)
     adapters_are_loaded_while_it_runs(cluster)
     guesses_are_accepted(cluster)
+
+
+def pickers_side_by_side_know_the_same(cluster: EmbeddedCluster) -> None:
+    """What one picker sent somewhere, the other would send there too: it heard the engine say what it holds."""
+    labels = {POOL_UID: str(pool("precise").uid), COMPONENT: COMPONENT_PICKER}
+    pods = cluster.kube.list(cluster.kube.resource("Pod", ""), "serving", labels=labels)
+    one, other = (pod["status"]["podIP"] for pod in pods)
+    prompts = [f"{number} " + "side by side " * 200 for number in range(4)]
+    for prompt in prompts:
+        post(f"http://{one}:{DATA_PORT}/v1/completions", {"model": "tiny", "prompt": prompt, "max_tokens": 1})
+
+    def holders(picker: str, prompt: str) -> set[str]:
+        """Engines that a picker says hold a beginning of a prompt."""
+        asked = {"model": "tiny", "prompt": prompt}
+        found = post(f"http://{picker}:{METRICS_PORT}/debug/routes/explain", asked)
+        rows = found["profiles"][0]["candidates"]
+        return {row["endpoint"] for row in rows if any(m["matchedTokens"] for m in row["prefix"].values())}
+
+    def agrees() -> bool:
+        return all(holders(other, prompt) and holders(other, prompt) == holders(one, prompt) for prompt in prompts)
+
+    wait_until(agrees, message="the other picker knows what the engines hold")
 
 
 def prompts_are_handed_over(cluster: EmbeddedCluster) -> None:

@@ -65,7 +65,7 @@ def compose(context: Context, path: Path) -> Iterator[Manifest]:
             )
         yield http_route(pool, spec.routing.gateway)
     if inputs.has("PodMonitor", "monitoring.coreos.com"):
-        yield pod_monitor(pool, dialect)
+        yield pod_monitor(pool, dialect, len(path.ports(context)))
 
 
 def engine_parts(context: Context, path: Path, name: str) -> EngineParts:

@@ -74,8 +74,10 @@ def http_route(pool: PoolIdentity, gateway: GatewayRef) -> Manifest:
     }
 
 
-def pod_monitor(pool: PoolIdentity, dialect: Dialect) -> Manifest:
-    """Where the Prometheus operator runs: engines and picker are scraped by it too."""
+def pod_monitor(pool: PoolIdentity, dialect: Dialect, ranks: int = 1) -> Manifest:
+    """Where the Prometheus operator runs: engines and picker are scraped by it too, each of the `ranks` of a pod that
+    serves on a port of its own."""
+    ports = [dialect.model_server_port_name, *(f"rank-{rank}" for rank in range(1, ranks)), "metrics"]
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -83,9 +85,6 @@ def pod_monitor(pool: PoolIdentity, dialect: Dialect) -> Manifest:
         "spec": {
             "selector": {"matchLabels": {POOL_UID: pool.uid}},
             "podTargetLabels": ["llm-d.ai/variant", "llm-d.ai/model"],
-            "podMetricsEndpoints": [
-                {"port": dialect.model_server_port_name, "path": "/metrics", "interval": "15s"},
-                {"port": "metrics", "path": "/metrics", "interval": "15s"},
-            ],
+            "podMetricsEndpoints": [{"port": port, "path": "/metrics", "interval": "15s"} for port in ports],
         },
     }

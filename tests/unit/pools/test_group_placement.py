@@ -94,6 +94,17 @@ def test_probes_ask_for_all_ranks_of_a_pod_where_the_release_has_a_supervisor() 
         assert engine(lws)["readinessProbe"]["httpGet"]["path"] == "/v1/models"
 
 
+def test_prometheus_reads_every_rank_of_a_pod() -> None:
+    spec = PoolSpec.from_document(path_document("wide-ep"))
+    objects = by_name(render(POOL, spec, model_of(spec), inputs_for(spec), dialect("current")))
+    read = {row["port"] for row in objects["PodMonitor/chat"]["spec"]["podMetricsEndpoints"]}
+    assert read == {"modelserver", "rank-1", "rank-2", "rank-3", "metrics"}
+    for lws in (objects["LeaderWorkerSet/chat-prefill"], objects["LeaderWorkerSet/chat-decode"]):
+        pod = lws["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]
+        named = {port["name"] for c in (*pod["containers"], *pod.get("initContainers", ())) for port in c["ports"]}
+        assert read - {"metrics"} <= named
+
+
 @pytest.mark.parametrize("release", ["0.5", "current"])
 def test_the_guide_s_environment_of_a_group(release: str) -> None:
     found = sets(release)
