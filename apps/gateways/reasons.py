@@ -25,6 +25,11 @@ REASONS = tuple(
             "See `lamp route explain pool NAME --id ID`: prefill replicas must be ready, the decider's threshold low.",
         ),
         (
+            "NothingStored",
+            "A new prompt left no KV in the declared tiers.",
+            "See the engine's log for its KV connector, and that the volume of the tier can be written.",
+        ),
+        (
             "AdapterFailed",
             "An adapter did not answer under its name.",
             "See the engine's log, and the Model's adapters.",

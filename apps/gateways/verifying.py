@@ -146,7 +146,8 @@ def facts_of(pool: Pool) -> Facts:
     adapters: tuple[str, ...] = ()
     if spec.adapters is not None and model is not None:
         adapters = tuple(each.name for each in ModelSpec.from_document(model.spec).lora_adapters or ())[:MOST_ADAPTERS]
-    apart = spec.path in ("pd-disaggregation", "wide-ep")
+    # groups of wide-EP may do both
+    apart = any(variant.role == "prefill" for variant in spec.variants)
     decider = spec.routing.disaggregation.decider if spec.routing.disaggregation else None
     uncached = 0 if decider is None or decider.always else decider.non_cached_tokens
     rows = (pool.status or {}).get("variants") or []
@@ -157,6 +158,7 @@ def facts_of(pool: Pool) -> Facts:
         picker=spec.routing.picker,
         disaggregated=apart,
         uncached=uncached,
+        tiers=spec.offload.mode == "fixed" and spec.offload.connector == "native",
         adapters=adapters,
         sleeps=idle != "keep" or all(variant.replicas.min == 0 for variant in spec.variants),
         awake=0 if asleep else 1,
@@ -178,12 +180,13 @@ def _checks(pool: Pool) -> list[Check]:
     address = _address(pool)
     patience = _REQUEST_SECONDS if facts.awake else _WAKE_SECONDS
     with urllib3.PoolManager(num_pools=1, retries=False) as manager:
-        text = verify.prompt(secrets.token_hex(6), facts)
+        whole, text = True, verify.prompt(secrets.token_hex(6), facts)
         before_first = _pulled(manager, pool) if facts.disaggregated else {}
+        stored_before = _stored(manager, pool) if facts.tiers else None
         first = _call(manager, pool, address, facts.served_name, text, patience)
         if first.status == 400:
-            # longer than what the engine takes
-            text = verify.prompt(secrets.token_hex(6), facts, short=True)
+            # longer than what the engine takes; what it takes may be too short for a chunk of a tier
+            whole, text = False, verify.prompt(secrets.token_hex(6), facts, short=True)
             first = _call(manager, pool, address, facts.served_name, text, patience)
         checks = [verify.request(first)]
         if facts.sleeps:
@@ -196,6 +199,8 @@ def _checks(pool: Pool) -> list[Check]:
             checks.append(verify.cache_hit(verify.counted(second, before, _hits(manager, second.address))))
         if facts.disaggregated and facts.picker:
             checks.append(verify.hand_over(first, pulled))
+        if facts.tiers and whole:
+            checks.append(verify.tier(first, stored_before, _stored(manager, pool, more_than=stored_before)))
         if facts.picker:
             checks.append(_selector(pool))
         checks += [verify.adapter(name, _call(manager, pool, address, name, text, patience)) for name in facts.adapters]
@@ -278,8 +283,33 @@ def _settled(manager: urllib3.PoolManager, pool: Pool, first: Call, before: Mapp
         time.sleep(0.2)
 
 
+def _stored(manager: urllib3.PoolManager, pool: Pool, *, more_than: float | None = None) -> float | None:
+    """Bytes that the pool's engines have put into tiers. An engine shows the counter once it has stored: before a
+    prompt it counts as 0 where the page could be read; after it (`more_than`: what it was, waited for a little, since
+    engines store after they have answered) as None, as where nothing could be read."""
+    deadline = time.monotonic() + _COUNTED_SECONDS
+    while True:
+        pages = [sums for sums in _counted(manager, pool, (verify.STORED_BYTES, verify.HITS)).values() if sums]
+        told = [sums[verify.STORED_BYTES] for sums in pages if verify.STORED_BYTES in sums]
+        if more_than is None:
+            return sum(told) if pages else None
+        if sum(told) > more_than or time.monotonic() > deadline:
+            return sum(told) if told else None
+        time.sleep(0.2)
+
+
 def _pulled(manager: urllib3.PoolManager, pool: Pool) -> dict[str, Pulled]:
     """What each engine of the pool has counted of KV from others, by address; those that do not say are left out."""
+    counted = _counted(manager, pool, (verify.PULLED_TOKENS, verify.PULLED_BYTES))
+    return {
+        host: Pulled(sums[verify.PULLED_TOKENS], sums.get(verify.PULLED_BYTES))
+        for host, sums in counted.items()
+        if verify.PULLED_TOKENS in sums
+    }
+
+
+def _counted(manager: urllib3.PoolManager, pool: Pool, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Counters of each engine of the pool, by address and name."""
     cluster = selectors.cluster_of(pool)
     if cluster is None:
         return {}
@@ -293,12 +323,8 @@ def _pulled(manager: urllib3.PoolManager, pool: Pool) -> dict[str, Pulled]:
         return {}
     for pod in pods[:_MOST_ENGINES]:
         url = metrics_url(pod)
-        if url is None or time.monotonic() > deadline:
-            continue
-        sums = _sums(manager, url, (verify.PULLED_TOKENS, verify.PULLED_BYTES))
-        if verify.PULLED_TOKENS in sums:
-            host = urlsplit(url).hostname or ""
-            found[host] = Pulled(sums[verify.PULLED_TOKENS], sums.get(verify.PULLED_BYTES))
+        if url is not None and time.monotonic() <= deadline:
+            found[urlsplit(url).hostname or ""] = _sums(manager, url, names)
     return found
 
 

@@ -54,6 +54,11 @@ POOLS: dict[str, dict[str, Any]] = {
         },
         "variants": [variant_document(replicas=ONE)],
     },
+    "kept": {
+        "path": "tiered-prefix-cache",
+        "offload": {"mode": "fixed", "tiers": [{"kind": "host", "bytes": "1Gi"}]},
+        "variants": [variant_document(replicas=ONE)],
+    },
     "predicted": {"path": "predicted-latency", "variants": [variant_document(replicas=ONE)]},
     "flow": {
         "path": "flow-control",
@@ -134,6 +139,7 @@ def test_pools_of_every_path_serve_and_do_what_they_are_for(cluster: EmbeddedClu
         assert ask(name)["usage"]["completion_tokens"] == 3, name
     pickers_side_by_side_know_the_same(cluster)
     prompts_are_handed_over(cluster)
+    what_is_new_goes_to_the_tiers()
     prefixes_come_back_from_the_tiers(cluster)
     adapters_are_loaded_while_it_runs(cluster)
     guesses_are_accepted(cluster)
@@ -169,6 +175,14 @@ def prompts_are_handed_over(cluster: EmbeddedCluster) -> None:
     assert check["status"] == "passed", test.checks
     assert "MB) was computed by" in check["message"]
     assert total(cluster, "disagg", "vllm:nixl_bytes_transferred_sum") > 0
+
+
+def what_is_new_goes_to_the_tiers() -> None:
+    """The pool's own test sees it by the engines' counters."""
+    test = verifying.run(verifying.ask(pool=pool("kept"), by="").id)
+    assert test is not None
+    (check,) = [each for each in test.checks if each["name"] == "tier"]
+    assert check["status"] == "passed", test.checks
 
 
 def prefixes_come_back_from_the_tiers(cluster: EmbeddedCluster) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from apps.clusters.selectors import kube_for
+from apps.gateways import verifying
 from apps.pools import selectors, services
 from apps.pools.services import Wanted
 from apps.pools.tree import object_tree
@@ -61,6 +62,14 @@ def test_a_wide_pool_serves_scales_restarts_as_a_group_and_goes(cluster: Embedde
     (state,) = pool("wide").status["variants"]
     assert (state["desired"], state["ready"], state["accelerators"]) == (1, 1, 2)
     assert complete(pool("wide").status["endpoint"])["usage"]["completion_tokens"] == 3
+
+    # groups that do both hand nothing over, and the self-test asks for nothing of the kind
+    test = verifying.run(verifying.ask(pool=pool("wide"), by="").id)
+    assert test is not None
+    assert {c["name"]: c["status"] for c in test.checks if c["status"] != "unknown"}.items() >= {
+        ("request", "passed"), ("selector", "passed"),
+    }  # fmt: skip
+    assert "hand-over" not in {c["name"] for c in test.checks}
 
     kube = kube_for(selectors.cluster_of(pool("wide")))
     owned = [e for e in groups(kube)["metadata"]["managedFields"] if "f:replicas" in e["fieldsV1"].get("f:spec", {})]

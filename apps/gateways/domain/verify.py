@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = [
     "CONDITION", "HITS", "PULLED_BYTES", "PULLED_TOKENS", "Call", "Check", "Facts", "Pulled", "condition_of", "counted",
-    "prompt", "pulled_by", "verdict",
+    "prompt", "pulled_by", "tier", "verdict",
 ]  # fmt: skip
 
 CONDITION = "Verified"
@@ -17,6 +17,8 @@ HITS = "vllm:prefix_cache_hits_total"
 PULLED_TOKENS = "vllm:external_prefix_cache_hits_total"
 """Prompt tokens whose KV an engine got from elsewhere: of a prompt that nobody holds, from the one that computed it."""
 PULLED_BYTES = "vllm:nixl_bytes_transferred_sum"
+STORED_BYTES = "vllm:kv_offload_store_bytes_total"
+"""KV that an engine has put below its device."""
 Status = Literal["passed", "failed", "unknown", "skipped"]
 WORDS = 700
 """Of a prompt: several KV blocks of any size that paths render."""
@@ -28,14 +30,15 @@ class Facts:
     """What of a pool decides which checks it has.
 
     disaggregated: prompts may be computed apart from decoding; uncached: tokens from which they are, 0: always.
-    adapters: names that are asked for as models. sleeps: it may be asleep or without replicas; awake: replicas that
-    served when the test began.
+    tiers: KV is kept below the device, whatever the loops decide. adapters: names that are asked for as models.
+    sleeps: it may be asleep or without replicas; awake: replicas that served when the test began.
     """
 
     served_name: str
     picker: bool
     disaggregated: bool = False
     uncached: int = 0
+    tiers: bool = False
     adapters: tuple[str, ...] = ()
     sleeps: bool = False
     awake: int = 1
@@ -182,6 +185,22 @@ def hand_over(first: Call, pulled: Pulled | None) -> Check:
     return Check(name, "passed", f"{said}by the engine's own counters.")
 
 
+def tier(first: Call, before: float | None, after: float | None) -> Check:
+    """A prompt that nobody held must leave KV in the tiers. before, after: bytes that the engines have counted as
+    stored, None where none of them says."""
+    if not first.answered:
+        return Check("tier", "skipped", "The request was not answered.")
+    if before is None or after is None:
+        said = "The engines' metrics say nothing of tiers: whether they keep KV below the device is not known."
+        return Check("tier", "unknown", said)
+    # counters go back when an engine starts anew
+    stored = after - before if after >= before else after
+    if stored <= 0:
+        said = "A new prompt left nothing in the tiers below the device: see the engine's log for the KV connector."
+        return Check("tier", "failed", said)
+    return Check("tier", "passed", f"{stored / 1e6:.1f} MB of KV of a new prompt went to the tiers below the device.")
+
+
 def adapter(name: str, call: Call) -> Check:
     """An adapter must answer under its own name."""
     if call.answered:
@@ -223,7 +242,7 @@ def _reason(check: Check) -> str:
     kind = check.name.split(" ")[0]
     return {
         "request": "RequestFailed", "cache-hit": "NoCacheHit", "hand-over": "NoHandOver", "adapter": "AdapterFailed",
-        "wake": "NotWoken", "selector": "SelectorCatches",
+        "wake": "NotWoken", "selector": "SelectorCatches", "tier": "NothingStored",
     }[kind]  # fmt: skip
 
 
