@@ -74,28 +74,33 @@ def arrangements() -> tuple[Arrangement, ...]:
     )
 
 
-def copies(seed: int) -> list[list[Arrival]]:
-    """The trace of each pool."""
+def copies(seed: int, keep: float = 1.0) -> list[list[Arrival]]:
+    """The trace of each pool, of whose requests a share `keep` stays, drawn."""
     chance = np.random.default_rng(seed)
     base = traces.overlaid(traces.azure("code"), 1, SPAN, chance)
     shifts = [SPAN * index / POOLS + float(chance.uniform(-120, 120)) for index in range(POOLS)]
-    return [traces.shifted(base, shift % SPAN, SPAN) for shift in shifts]
+    whole = [traces.shifted(base, shift % SPAN, SPAN) for shift in shifts]
+    if keep >= 1.0:
+        return whole
+    return [[arrival for arrival in trace if chance.random() < keep] for trace in whole]
 
 
-def compare(seed: int, sleep: float | None = None) -> list[Result]:
-    """Always on, then every arrangement. sleep: seconds to fall asleep instead of those measured (no bounds then)."""
+def compare(seed: int, sleep: float | None = None, keep: float = 1.0, limits: Limits = LIMITS) -> list[Result]:
+    """Always on, then every arrangement. sleep: seconds to fall asleep instead of those measured; keep: share of each
+    copy's requests. The bounds are those of LIMITS and of the sleep that was measured: none for others."""
     kind = variant("nvidia-h200", 90.0)
     if sleep is not None:
         kind = replace(kind, fall_asleep=sleep)
-    each = copies(seed)
-    found = [_always_on(kind, each, seed)]
+    each = copies(seed, keep)
+    found = [_always_on(kind, each, seed, limits)]
     for arrangement in arrangements():
-        result = shared(arrangement, kind, each, seed)
-        found.append(result if sleep is not None else _with_bounds(result, arrangement, kind, each, seed))
+        result = shared(arrangement, kind, each, seed, limits=limits)
+        other = sleep is not None or limits != LIMITS
+        found.append(result if other else _with_bounds(result, arrangement, kind, each, seed))
     return found
 
 
-def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int) -> Result:
+def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int, limits: Limits) -> Result:
     fleets = []
     for index, trace in enumerate(pools):
         fleet = Fleet((kind,), initial={kind.name: 1}, chance=np.random.default_rng(seed * 10 + index))
@@ -104,7 +109,7 @@ def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int
         fleet.advance(SPAN)
         fleet.close()
         fleets.append(fleet)
-    return _result(ALWAYS, fleets, len(pools), 0)
+    return _result(ALWAYS, fleets, len(pools), 0, limits=limits)
 
 
 def _with_bounds(
@@ -211,19 +216,20 @@ def shared(
     pools: Sequence[Sequence[Arrival]],
     seed: int,
     span: float = SPAN,
+    limits: Limits = LIMITS,
 ) -> Result:
     """An arrangement played with the production rules. span: seconds of the trace."""
     fleets: list[Fleet] = []
     wakes = 0
     for group, places in arrangement.groups:
-        mine = [_deciding(_pool(kind, index, pools[index], places, seed)) for index in group]
+        mine = [_deciding(_pool(kind, index, pools[index], places, seed), limits) for index in group]
         wakes += _play(mine, places, span)
         fleets += [pool.fleet for pool in mine]
-    return _result(arrangement.name, fleets, arrangement.accelerators, wakes, span)
+    return _result(arrangement.name, fleets, arrangement.accelerators, wakes, span, limits)
 
 
-def _deciding(pool: _Pool) -> _Pool:
-    objectives = (Objective("ttft", TTFT, 0.95), Objective("tpot", TPOT, 0.95))
+def _deciding(pool: _Pool, limits: Limits = LIMITS) -> _Pool:
+    objectives = (Objective("ttft", limits.ttft, 0.95), Objective("tpot", limits.tpot, 0.95))
     policy = Policy(
         objectives, (variant_policy(pool.kind, 0, pool.places),), tick=TICK, idle="standby", standby="shared"
     )
@@ -289,10 +295,12 @@ def _alone(pools: Sequence[_Pool], places: int, now: float) -> None:
             raise AssertionError(f"two engines were awake on accelerator {place} at {now} s")
 
 
-def _result(name: str, fleets: Sequence[Fleet], accelerators: int, wakes: int, span: float = SPAN) -> Result:
+def _result(
+    name: str, fleets: Sequence[Fleet], accelerators: int, wakes: int, span: float = SPAN, limits: Limits = LIMITS
+) -> Result:
     seen = [each for fleet in fleets for each in fleet.seen]
     first = [each.ttft for each in seen if each.finished]
-    attained = sum(map(LIMITS.met, seen)) / len(seen)
+    attained = sum(map(limits.met, seen)) / len(seen)
     return Result(name, attained, accelerators * span / 3600, float(np.quantile(first, 0.95)), wakes)
 
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import Arrival
 from apps.pools.domain.turns import Member, Turn
+from bench.autoscaling import traces
 from bench.autoscaling.scenarios import variant
 from bench.standby.clairvoyant import best, met_by_step
 from bench.standby.places import Need, asked
-from bench.standby.sharing import LIMITS, Arrangement, Result, _with_bounds, shared, table
+from bench.standby.sharing import LIMITS, Arrangement, Result, _with_bounds, copies, shared, table
 
 KIND = variant("nvidia-h200", 90.0)
 SPAN = 300.0
@@ -97,3 +99,15 @@ def test_the_table_says_what_is_saved_and_lost() -> None:
     assert pair["saved"] == 0.5
     assert pair["points_lost"] == pytest.approx(10.0)
     assert pair["clairvoyant"] == 0.75
+
+
+def test_a_longer_limit_and_fewer_requests_are_what_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "azure", lambda name: bursts(60.0, 1200.0, count=500))
+    half, whole = copies(1, 0.5), copies(1)
+    assert [0.42 < len(mine) / len(all_) < 0.58 for mine, all_ in zip(half, whole, strict=True)] == [True] * 4
+    assert set(half[0]) <= set(whole[0])
+    pools = [bursts(60.0), bursts(60.0)]
+    strict = shared(PAIR, KIND, pools, seed=1, span=SPAN)
+    patient = shared(PAIR, KIND, pools, seed=1, span=SPAN, limits=Limits(60.0, 0.2))
+    assert strict.attainment < 0.75
+    assert patient.attainment == 1.0, "who may wait for a turn loses nothing"
