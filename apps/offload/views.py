@@ -101,7 +101,7 @@ def proof(state: State, policy: Policy) -> dict[str, Any] | None:
         "without": without,
         "with": with_,
         "expected": found.expected,
-        "measured": saved_of(policy, found.with_) if found.with_ is not None else None,
+        "measured": saved_of(policy, found.with_, found.each) if found.with_ is not None else None,
         "sentence": proof_text(policy, found).strip(),
     }
 

@@ -7,7 +7,7 @@ has is first promoted to host memory, which defers the request; then everything 
 
 How long it takes: each direction is one pipe, transfers follow each other at its bandwidth. The copies cost
 the accelerator nothing here, and next to nothing there (a decode step beside a saturated link lasts 1-5 % longer); what
-the connector does on the CPU for each prompt, some 5 ms, is not modelled.
+the connector does on the CPU for each prompt, some 5 ms, is not modelled here: the policy charges it (`handling`).
 """
 
 from __future__ import annotations

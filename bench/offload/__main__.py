@@ -49,9 +49,9 @@ from bench.common import finish, shared
 from bench.offload.auto import STARTUP, live, observe
 from bench.offload.fleet import Floats, Played, play
 from bench.offload.peers import arc_hits, pvc_evictor_hits
-from bench.offload.service import VOLUME_LATENCY
+from bench.offload.service import STEP, STEP_TOKENS, VOLUME_LATENCY
 from bench.offload.simulated import saved_by_simulator
-from bench.offload.truth import Hits, Truth
+from bench.offload.truth import KV_BYTES, Hits, Truth
 from bench.offload.unseen import ROUND, SPENT, drawn
 from bench.offload.workloads import BLOCK, Request, conversations, documents, mooncake
 
@@ -232,12 +232,12 @@ def _options() -> argparse.Namespace:
 
 
 def policy_of(tiers: Sequence[TierPolicy]) -> Policy:
-    """Llama-3.1-8B on one H200: 2,048 tokens in 54.7 ms, 32,768 in 1.24 s (calibration)."""
+    """As `apps.offload.policies` makes it of the catalogue's step times, which are those of the engine here."""
     return Policy(
         mode="auto",
-        kv_bytes=131_072.0,
-        token=24e-6,
-        pair=0.83e-9,
+        kv_bytes=KV_BYTES,
+        token=STEP.compute_token + STEP.compute / STEP_TOKENS,
+        pair=STEP.attention_pair,
         price=3.2,
         tiers=tuple(tiers),
         variant="h200",

@@ -145,8 +145,8 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         if not standing.tiers:
             continue
         if canaried:
-            # one more replica is paid for; its share of the requests runs with the tiers
-            charged += span[1] - span[0]
+            # one more replica is paid for, its start already; its share of the requests runs with the tiers
+            charged += max(span[1] - max(span[0], ready_at), 0.0)
             if span[0] >= ready_at:
                 _watch(truth, standing, begun, span, canary, control)
                 saved += _saved(truth, standing, begun, span) / (played.replicas + 1)

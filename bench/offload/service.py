@@ -15,9 +15,10 @@ from bench.offload.fleet import Floats
 # of vLLM's API server on such accelerators
 STEP_TOKENS = 8192
 STAGING_BYTES = 8 * 2**30
-# prefills with a host tier took so much longer (calibration: 57.24 - 54.69 and 228.53 - 220.38 ms; at 32,768 tokens the
-# difference was below the noise)
-_STORING_TOKENS, _STORING_SECONDS = (0.0, 2048.0, 8192.0), (0.0, 0.00255, 0.00815)
+# prompts with a host tier that never hits took so much longer, alone on an H200 (bench/engine_fidelity/data, second
+# sitting: 24.38 - 19.5, 60.65 - 55.3 and 235.59 - 221 ms; the first had 2.55 and 8.15 for the longer two), the shortest
+# taken for what a prompt costs of which nothing is stored; at 32,768 tokens the difference was below the noise
+_STORING_TOKENS, _STORING_SECONDS = (512.0, 2048.0, 8192.0), (0.0049, 0.0054, 0.0146)
 
 STEP = step_time_for(ModelSize(8.03e9, 32, 16.06e9, 131_072), "nvidia-h200").step_time
 _DATA = read("tiers.json")
@@ -41,7 +42,7 @@ def prefill_seconds(start: Floats, end: Floats) -> Floats:
 
 
 def storing_seconds(tokens: Floats) -> Floats:
-    """By how much storing so many computed tokens slows the computing."""
+    """By how much a tier slows a prompt of which so many tokens are computed and stored."""
     return np.interp(tokens, _STORING_TOKENS, _STORING_SECONDS)
 
 

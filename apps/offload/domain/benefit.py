@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from apps.offload.domain.sketch import LENGTH_EDGES, Sketch
 from apps.offload.domain.types import Bandwidth, Configuration, Gain, Policy, Signals
+from apps.physics.data import read
 
 __all__ = [
     "GIB",
+    "HANDLING",
     "STORING",
     "Measured",
     "break_even",
@@ -27,6 +29,9 @@ GIB = float(2**30)
 # seconds of computing that storing a byte takes: on the H200, prefills of 2,048 and 8,192 tokens (0.27 and 1.07 GB of
 # KV) took 2.6 and 8.2 ms longer with the tier on. It is reading the bytes that disturbs, however slow their way is
 STORING = 8e-12
+# seconds of the engine that the connector takes for each prompt, whether anything is found or not: why a tier that
+# never hits is no gain
+HANDLING = float(read("tiers.json")["host"]["handling"])
 _LONGEST = 131_072
 # until it is measured: a copy to pinned host memory (PCIe 5 x16, measured on the H200: 41.6 GB/s in, 53.6 out)
 _HOST = Bandwidth(load=40e9, store=40e9)
@@ -101,10 +106,14 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     """
     hours = signals.window / 3600.0
     served = np.zeros(len(LENGTH_EDGES))
-    saved = 0.0
+    saved = computing = loaded = 0.0
     lengths = LENGTH_EDGES * 0.75
-    whole = np.floor(lengths / configuration.chunk) * configuration.chunk
-    usable = whole / lengths
+    # where a prompt's hits end has nothing to do with where chunks do: half a chunk is lost, and of prefixes shorter
+    # than one the part that no chunk ends in
+    whole = np.where(
+        lengths >= configuration.chunk, lengths - max(configuration.chunk - policy.block, 0) / 2, lengths / 2
+    )
+    usable = np.minimum(lengths / configuration.chunk, 1.0) * whole / lengths
     # what is loaded follows what the device has of the same prompt, where it has any of it
     on_device = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
     cost = 0.0
@@ -127,9 +136,10 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         loading = np.where(whole > 0, bandwidth.latency + whole * policy.kv_bytes / bandwidth.load, 0.0)
         loads = np.divide(more, whole, out=np.zeros_like(more), where=whole > 0)
         saved += float((loads * (compute - policy.wait * loading)).sum())
+        computing, loaded = computing + float((loads * compute).sum()), loaded + float(more.sum())
         served = np.maximum(served, reach)
     if configuration.tiers and hours > 0:
-        saved -= STORING * measured.replica.stored * policy.kv_bytes
+        saved -= STORING * measured.replica.stored * policy.kv_bytes + HANDLING * signals.requests
     hits = signals.device_hits + float((served * usable).sum())
     gpu_seconds = saved / hours if hours > 0 else 0.0
     return Gain(
@@ -138,6 +148,7 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         ttft=saved / signals.requests if signals.requests > 0 else 0.0,
         cost=cost,
         net=gpu_seconds / 3600.0 * policy.price - cost,
+        each=computing / loaded if loaded > 0 else 0.0,
     )
 
 

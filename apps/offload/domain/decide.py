@@ -231,6 +231,7 @@ def _choose(draft: _Draft) -> Decision:
     saved = (best.gain.gpu_seconds - present.gpu_seconds) * signals.window / 3600.0
     expected = 1000.0 * saved / signals.wanted if signals.wanted > 0 else 0.0
     trial: dict[str, Any] = {"trial": best.configuration, "expected": expected, "before": signals.control}
+    trial["each"] = best.gain.each
     trial["previous"] = draft.everywhere
     if policy.spare and not draft.everywhere.tiers:
         return draft.done(
@@ -306,8 +307,8 @@ def _watch(draft: _Draft) -> Decision:
         return _back(draft, "there was too little traffic to compare it by")
     if signals.canary.errors > control.errors * 2 + 0.02 * signals.canary.requests:
         return _back(draft, "requests fail on the replica with the tiers")
-    told = sentences.trial_text(policy, signals.canary, control)
-    if not clear and _shown_by(policy, signals.canary, control) < _SHOWN * state.expected:
+    told = sentences.trial_text(policy, signals.canary, control, state.each)
+    if not clear and _shown_by(draft, signals.canary, control) < _SHOWN * state.expected:
         return _back(draft, f"{told}; {state.expected * 1000:.1f} ms less were expected")
     if (slower := _slower(policy, signals.canary, control)) is not None:
         return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with it, and {slower[1] * 1000:.0f} ms without")
@@ -321,16 +322,17 @@ def _watch(draft: _Draft) -> Decision:
         "ready_at": None,
         "warm_at": None,
         "failures": 0,
-        "proof": Proof(now, True, trial, control, signals.canary, state.expected),
+        "proof": Proof(now, True, trial, control, signals.canary, state.expected, state.each),
     }
     if state.phase == "canary":
         return draft.done("keep", trial, False, "canary", why, **{**done, "changed_at": now})
     return draft.hold("canary", why=why, **done)
 
 
-def _shown_by(policy: Policy, canary: Window, control: Window) -> float:
+def _shown_by(draft: _Draft, canary: Window, control: Window) -> float:
     """Seconds that tiers save per 1,000 prompt tokens, beyond what those that stood before did."""
-    return sentences.saved_of(policy, canary) - sentences.saved_of(policy, control)
+    policy, each = draft.policy, draft.state.each
+    return sentences.saved_of(policy, canary, each) - sentences.saved_of(policy, control, each)
 
 
 def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float) -> bool:
@@ -339,7 +341,7 @@ def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float
     if control is None or min(canary.prompt, control.prompt) < _CLEAR_TOKENS:
         return False
     share = draft.measured.replica.time_share(watched / 2)
-    shown = _shown_by(draft.policy, canary, control)
+    shown = _shown_by(draft, canary, control)
     return share >= _FILLED and shown >= max(_CLEAR * share, _FILLED * _SHOWN) * draft.state.expected
 
 
@@ -381,7 +383,7 @@ def _back(draft: _Draft, why: str) -> Decision:
         before=None,
         ready_at=None,
         warm_at=None,
-        proof=Proof(now, False, trial, control, draft.signals.canary, state.expected),
+        proof=Proof(now, False, trial, control, draft.signals.canary, state.expected, state.each),
         failures=state.failures + 1,
         refused={**state.refused, kinds_of(trial): until},
         candidate="",

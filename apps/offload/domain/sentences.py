@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from apps.offload.domain.benefit import (
     GIB,
+    HANDLING,
     Measured,
     break_even,
     load_seconds,
@@ -152,16 +153,16 @@ def refusals(policy: Policy, signals: Signals, measured: Measured) -> list[str]:
 
 def proof_text(policy: Policy, proof: Proof) -> str:
     """What a trial measured; "" where it had nothing to show."""
-    return f" When it was tried, {trial_text(policy, proof.with_, proof.without)}." if proof.with_ is not None else ""
+    return f" When it was tried, {trial_text(policy, proof.with_, proof.without, proof.each)}." if proof.with_ else ""
 
 
-def trial_text(policy: Policy, with_: Window, without: Window | None) -> str:
+def trial_text(policy: Policy, with_: Window, without: Window | None, each: float = 0.0) -> str:
     """Of replicas with tiers: what they took, what computing would have taken, and what replicas without them did."""
     took = 1000.0 * cost_of(policy, with_)
     others = f" (replicas without took {1000.0 * cost_of(policy, without):.1f} ms)" if without is not None else ""
     return (
         f"1,000 prompt tokens took {took:.1f} ms with it and would have taken "
-        f"{took + 1000.0 * saved_of(policy, with_):.1f} ms had all been computed that was loaded{others}"
+        f"{took + 1000.0 * saved_of(policy, with_, each):.1f} ms had all been computed that was loaded{others}"
     )
 
 
@@ -169,15 +170,23 @@ def cost_of(policy: Policy, window: Window) -> float:
     """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
     if window.prompt <= 0:
         return 0.0
-    return 1000.0 * (window.computed * _share(policy, window) + policy.wait * window.load_seconds) / window.prompt
+    took = window.computed * _share(policy, window) + policy.wait * window.load_seconds + _handling(window)
+    return 1000.0 * took / window.prompt
 
 
-def saved_of(policy: Policy, window: Window) -> float:
+def saved_of(policy: Policy, window: Window, each: float = 0.0) -> float:
     """Seconds that 1,000 prompt tokens took less than if all had been computed that was loaded. Told by the replicas'
-    own counters: others serve other requests, and who serves the longer prompts would look the worse."""
+    own counters: others serve other requests, and who serves the longer prompts would look the worse. `each`: seconds
+    of computing a token that is loaded, which lies deeper in longer prompts than others; 0: as of all."""
     if window.prompt <= 0:
         return 0.0
-    return 1000.0 * (window.loaded * _share(policy, window) - policy.wait * window.load_seconds) / window.prompt
+    computing = window.loaded * (each or _share(policy, window))
+    return 1000.0 * (computing - policy.wait * window.load_seconds - _handling(window)) / window.prompt
+
+
+def _handling(window: Window) -> float:
+    """Of replicas that load, what the connector takes for their prompts."""
+    return HANDLING * window.requests if window.loaded > 0 else 0.0
 
 
 def _share(policy: Policy, window: Window) -> float:

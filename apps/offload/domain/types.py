@@ -186,7 +186,7 @@ class Signals:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What the last trial showed. without, with_: what replicas did without and with the tiers; expected: GPU-seconds
-    per 1,000 prompt tokens that they should have saved."""
+    per 1,000 prompt tokens that they should have saved; each: seconds of computing a token that they load."""
 
     at: float
     kept: bool
@@ -194,6 +194,7 @@ class Proof:
     without: Window | None
     with_: Window | None
     expected: float = 0.0
+    each: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ class State:
     trial: Configuration | None = None
     previous: Configuration | None = None
     expected: float = 0.0
+    each: float = 0.0
     before: Window | None = None
     ready_at: float | None = None
     warm_at: float | None = None
@@ -231,13 +233,15 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Gain:
     """Against no tier at all. gpu_seconds: saved per hour, what storing takes subtracted. cost: money per hour for
-    memory and storage. net: money per hour. ttft: seconds that a request waits less on average. hit_rate: 0..1."""
+    memory and storage. net: money per hour. ttft: seconds that a request waits less on average. hit_rate: 0..1. each:
+    seconds of computing a token that is loaded, 0 where none is."""
 
     hit_rate: float
     gpu_seconds: float
     ttft: float
     cost: float
     net: float
+    each: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.autoscaling.domain.record import from_json, to_json
-from apps.offload.domain.benefit import Measured, break_even, evaluate, load_seconds, recompute_seconds, shortest
+from apps.offload.domain.benefit import (
+    HANDLING,
+    STORING,
+    Measured,
+    break_even,
+    evaluate,
+    load_seconds,
+    recompute_seconds,
+    shortest,
+)
 from apps.offload.domain.decide import decide
 from apps.offload.domain.options import best_of, options
+from apps.offload.domain.sentences import saved_of
+from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State
 from tests.unit.offload.pools import GIB, HOST, POLICY, SLOW, signals, window
 
@@ -284,3 +295,36 @@ def test_a_stored_decision_is_made_again_bit_by_bit(bandwidth: float, spare: boo
     stored = json.loads(json.dumps([to_json(x) for x in (policy, seen, state, decision)]))
     again = decide(from_json(Policy, stored[0]), from_json(Signals, stored[1]), from_json(State, stored[2]), NOW + late)
     assert json.loads(json.dumps(to_json(again))) == stored[3]
+
+
+def test_a_tier_that_never_hits_costs_and_is_refused() -> None:
+    none = Sketch(stored=Measured.of(signals()).replica.stored).to_json()
+    never = signals(replica=none, pool=none)
+    host = Configuration((Placed("host", 256 * GIB),))
+    gain = evaluate(POLICY, never, Measured.of(never), host)
+    copied = STORING * Measured.of(never).replica.stored * POLICY.kv_bytes
+    assert gain.gpu_seconds == pytest.approx(-2 * (HANDLING * never.requests + copied)), "of half an hour"
+    assert 0.002 < HANDLING < 0.006
+    decision = settled(POLICY, never)
+    assert (decision.verb, decision.plan.tiers) == ("hold", ())
+    # where it stands already, it goes if that is worth a restart: here 4 % of the replica's time
+    assert settled(POLICY, replace(never, standing=host, requests=20_000.0)).verb == "retire"
+
+
+def test_half_a_chunk_is_lost_where_hits_end() -> None:
+    seen = signals()
+    rates = [
+        evaluate(POLICY, seen, Measured.of(seen), Configuration((Placed("host", 256 * GIB),), chunk)).hit_rate
+        for chunk in (256, 1024, 4096, 16384, 32768)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > 1.2 * rates[2] > 1.2 * rates[4]
+
+
+def test_a_canary_is_judged_by_what_its_loaded_tokens_would_have_cost() -> None:
+    # long prompts come again, short ones do not: what is loaded lies deeper than a prompt's mean
+    seen = window(0.5, prompt=1e6, requests=1000.0)
+    deeper = saved_of(POLICY, seen, each=2 * POLICY.token)
+    assert deeper > saved_of(POLICY, seen)
+    assert deeper == pytest.approx(1000 * (0.5 * 2 * POLICY.token - 0.5 * 131_072 / 41.6e9 - HANDLING / 1000))
+    assert begun().state.each > POLICY.token
