@@ -287,8 +287,9 @@ def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused
     assert proof["without"]["hitRate"] == pytest.approx(0.4)
     assert proof["with"]["hitRate"] == pytest.approx(0.9)
     assert 0 < proof["with"]["gpuSecondsPerKtok"] < proof["without"]["gpuSecondsPerKtok"]
-    # half of its tokens came from the tier instead of being computed: 5/6 of what the others took (60 %)
-    assert 0.7 < proof["measured"] / proof["without"]["gpuSecondsPerKtok"] < 5 / 6
+    # half of its tokens came from the tier instead of being computed: 5/6 of what the others took (60 %), less the time
+    # of loading and what the connector does for each prompt
+    assert 0.6 < proof["measured"] / proof["without"]["gpuSecondsPerKtok"] < 5 / 6
     plan = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
     assert (plan.canary, [tier.kind for tier in plan.tiers]) == (None, ["host"])
     told = {event.reason: event.message for event in Event.objects.filter(uid=world.pool.uid, source="offload")}
