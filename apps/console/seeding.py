@@ -29,6 +29,7 @@ from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.conditions import Condition, read_conditions, set_condition
 from apps.core.domain.refusals import Clash
 from apps.core.writes import By
+from apps.endpoints.models import Endpoint
 from apps.pools import revisions
 from apps.pools.domain.health import Health, Sync, conditions_of, ready_sentence
 from apps.pools.models import Pool, PoolRevision, Rollout
@@ -52,7 +53,8 @@ _STOCK = {
     "gpu-west": (("NVIDIA-H100-80GB-HBM3", 8, 1, 3), ("NVIDIA-L40S", 4, 3, 5)),
 }
 _HOUR, _TEN, _MINUTE = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
-_TICK = 15
+# a multiple of the steps of charts, so that their columns hold as many ticks each
+_TICK = 10
 # before the end: raw rows from here on, minutes before them, tens before those, hours before all: no finer than charts
 _RAW = timedelta(minutes=70)
 _MINUTES = timedelta(hours=6)
@@ -263,12 +265,13 @@ class _Week:
         for name in sorted({SHARED_TEAM, *(story.team for story in self.stories)}):
             Team.objects.get_or_create(name=name)
         _apply(
-            [*_clusters(), *_models(), *map(_pool, self.stories), *_slos(), _webhook()],
+            [*_clusters(), *_models(), *map(_pool, self.stories), _endpoint(), *_slos(), _webhook()],
             self.by,
             "the platform's first pools",
         )
         for cluster in Cluster.objects.filter(name__in=CLUSTERS):
             _seen(cluster)
+        Endpoint.objects.update(status=_answering(), conditions=_ready("Serving", "the endpoint is served"))
         for story in self.stories:
             pool = Pool.objects.get(team=story.team, name=story.name)
             one = _Standing(story, pool, story.minimum, [])
@@ -429,6 +432,18 @@ def _pool(story: Story) -> dict[str, Any]:
     return _document("Pool", story.team, story.name, spec)
 
 
+def _endpoint() -> dict[str, Any]:
+    """One public name in front of the two pools of a team."""
+    backends = [{"pool": "chat", "weight": 95}, {"pool": "code", "weight": 5}]
+    models = [
+        {"name": "assistant", "backends": backends},
+        {"name": "coder", "backends": [{"pool": "code"}], "failover": ["chat"]},
+    ]
+    return _document(
+        "Endpoint", "default", "assistant", {"cluster": CLUSTERS[0], "namespace": "serving", "models": models}
+    )
+
+
 def _slos() -> Iterator[dict[str, Any]]:
     for team, pool, ttft, fraction in (
         ("default", "chat", "500ms", "95%"),
@@ -443,6 +458,9 @@ def _slos() -> Iterator[dict[str, Any]]:
         ]
         spec = {"targetRef": {"kind": "Pool", "name": pool}, "objectives": objectives}
         yield _document("SLO", team, f"{pool}-latency", spec)
+    public = {"metric": "errors", "fraction": "99.9%", "window": "7d"}
+    spec = {"targetRef": {"kind": "Endpoint", "name": "assistant"}, "objectives": [public]}
+    yield _document("SLO", "default", "assistant-errors", spec)
 
 
 def _webhook() -> dict[str, Any]:
@@ -536,9 +554,17 @@ def _seen(cluster: Any) -> None:
         "version": "1.34.1", "server": f"https://{cluster.name}.example.com:6443", "kinds": [], "checks": checks,
         "accelerators": totals, "observedGeneration": cluster.generation,
     }  # fmt: skip
-    ready = Condition("Ready", "True", "Ready", f"Kubernetes 1.34.1 with {len(totals)} kinds of accelerators", 1)
-    conditions = [one.to_json() for one in set_condition((), ready, clock.now())]
+    conditions = _ready("Ready", f"Kubernetes 1.34.1 with {len(totals)} kinds of accelerators")
     Cluster.objects.filter(uid=cluster.uid).update(status=status, conditions=conditions)
+
+
+def _answering() -> dict[str, Any]:
+    pools = [{"name": name, "ready": ready} for name, ready in (("chat", 4), ("code", 3))]
+    return {"endpoint": "http://assistant.serving.svc:80", "pools": pools, "observedGeneration": 1}
+
+
+def _ready(reason: str, sentence: str) -> list[dict[str, Any]]:
+    return [one.to_json() for one in set_condition((), Condition("Ready", "True", reason, sentence, 1), clock.now())]
 
 
 # --- a thousand more ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -179,7 +180,7 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _A
         or drifted
         or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
     )
-    report = _report(kube, pool, spec, desired, observed, sync, notes, owners)
+    report = _report(kube, pool, spec, desired, observed, sync, notes, owners, stood.asleep)
     report = replace(report, conditions=conditions, status=beside)
     if held is not None:
         report = replace(report, rollout=None)  # none has begun: what runs is of the spec before
@@ -265,6 +266,7 @@ def _report(
     sync: Sync,
     notes: list[Note],
     owners: Owners | None = None,
+    asleep: Mapping[str, int] = MappingProxyType({}),
 ) -> Report:
     deployments = observed.engine_deployments()
     targets = selectors.replica_targets(pool)
@@ -286,6 +288,7 @@ def _report(
                 live,
                 observed.pods,
                 on_trial=tried.get(variant.name, 0),
+                asleep=asleep.get(variant.name, 0),
             )
         )
     health = health_of(variants, deployments, observed.picker(), observed.pods)

@@ -208,6 +208,7 @@ def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, 
             "desired": sum(variant.wanted for variant in report.variants),
             "ready": sum(variant.ready for variant in report.variants),
             "starting": sum(variant.starting for variant in report.variants),
+            **({"asleep": asleep} if (asleep := sum(variant.asleep for variant in report.variants)) else {}),
         }
         status["endpoint"] = report.endpoint
     if report.rollout is not None:

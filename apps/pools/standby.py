@@ -8,9 +8,9 @@ the routing, an engine that sleeps. An engine that cannot be woken is started an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -53,11 +53,13 @@ _SERIES = (
 
 @dataclass(frozen=True)
 class Stood:
-    """What was done. `again`: seconds until the next look, None where nothing is on its way."""
+    """What was done. `again`: seconds until the next look, None where nothing is on its way. `asleep`: how many engines
+    of each variant were seen asleep."""
 
     notes: tuple[Note, ...] = ()
     condition: Condition | None = None
     again: float | None = None
+    asleep: Mapping[str, int] = field(default_factory=dict)
 
 
 NOTHING = Stood()
@@ -90,6 +92,7 @@ def settle(
     targets = selectors.replica_targets(pool)
     notes: list[Note] = []
     seen: list[EnginePod] = []
+    sleepers: dict[str, int] = {}
     moving = False
     awake = asleep = 0
     for variant in spec.variants:
@@ -112,10 +115,12 @@ def settle(
             pod = next(pod for pod in mine if pod.name == step.pod)
             notes += _take(kube, pool, pod, step) if turn is None else _in_turn(kube, pool, pod, step, turn)
         seen += pods
+        sleepers[variant.name] = sum(pod.state == "asleep" for pod in pods)
         moving = moving or bool(todo) or _on_the_way(pods)
     sharing = turn.said if turn is not None else ""
     said = condition(seen, awake=awake, asleep=asleep, generation=pool.generation, sharing=sharing)
-    return Stood(tuple(notes), said, SOON_SECONDS if moving else turn.again if turn is not None else None)
+    again = SOON_SECONDS if moving else turn.again if turn is not None else None
+    return Stood(tuple(notes), said, again, sleepers)
 
 
 def _serves(pod: Replica) -> bool:

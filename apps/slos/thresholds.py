@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.core.domain.units import format_duration
+from apps.slos.domain.words import duration_in_words
 from apps.slos.selectors import slos_of_pool
 from apps.telemetry.domain.charts import Threshold
 
@@ -20,6 +20,6 @@ def objective_lines(team: str, pool: str, family: str) -> list[Threshold]:
             if objective.metric == family and objective.threshold is not None:
                 seconds = objective.threshold.total_seconds()
                 share = f"{objective.fraction * 100:f}".rstrip("0").rstrip(".")
-                label = f"SLO {share} % ≤ {format_duration(objective.threshold)}"
+                label = f"SLO {share} % ≤ {duration_in_words(objective.threshold)}"
                 lines[seconds] = f"{lines[seconds]}; {label}" if seconds in lines and lines[seconds] != label else label
     return [Threshold(label, seconds) for seconds, label in lines.items()]

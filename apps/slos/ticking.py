@@ -168,7 +168,8 @@ def _record(each: _Measured, standings: Sequence[Standing], end: datetime, now: 
     conditions_before = read_conditions(slo.conditions)
     after = set_condition(conditions_before, met_condition(standings, slo.generation), now)
     newest = min((one.burns[300.0] for one in standings), key=lambda burn: burn.state == "unknown")
-    after = set_condition(after, ready_condition(each.spec, each.source, newest, slo.generation), now)
+    age = (now - slo.created_at).total_seconds()
+    after = set_condition(after, ready_condition(each.spec, each.source, newest, slo.generation, age=age), now)
     conditions = [one.to_json() for one in after]
     if status == old and conditions == slo.conditions:
         return None

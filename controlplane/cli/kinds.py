@@ -89,7 +89,11 @@ def _why(document: dict[str, Any]) -> str:
 
 def _replicas(document: dict[str, Any]) -> str:
     replicas = (document.get("status") or {}).get("replicas") or {}
-    return f"{replicas['ready']}/{replicas['desired']}" if {"ready", "desired"} <= replicas.keys() else ""
+    if not {"ready", "desired"} <= replicas.keys():
+        return ""
+    asleep = replicas.get("asleep", 0)
+    awake = f"{replicas['ready'] - asleep}/{replicas['desired']}"
+    return f"{awake} ({asleep} asleep)" if asleep else awake
 
 
 def _accelerators(document: dict[str, Any]) -> str:

@@ -125,6 +125,8 @@ def test_it_sleeps_when_its_work_is_done_and_the_first_request_wakes_it(cluster:
     assert "1 engine asleep" in said["message"]
     assert Event.objects.filter(reason="Asleep").exists()
     assert pool().status["variants"][0]["desired"] == 1, "the pod stays"
+    assert pool().status["replicas"] == {"desired": 1, "ready": 1, "starting": 0, "asleep": 1}
+    assert condition("chat", "Ready")["message"] == "the one replica is asleep; the first request wakes one"
 
     with ThreadPoolExecutor(1) as threads:
         begun = time.monotonic()

@@ -51,6 +51,7 @@ class Figures:
     samples: Mapping[str, Sample]
 
 
+_COUNTED = ("desired", "ready", "starting")
 _NOTHING = Figures("no_data", "No tick has looked at this pool yet.", {})
 # (name, spec, status) of the SLOs of a pool
 Slos: TypeAlias = Sequence[tuple[str, SLOSpec, Mapping[str, Any]]]
@@ -60,7 +61,9 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
     """The row over REST: rates per second, latencies in seconds, shares 0..1, cost per hour."""
     known = figures or _NOTHING
     replicas = facts.status.get("replicas") or {}
-    counts = {state: replicas.get(state) for state in ("desired", "ready", "starting")}
+    counts = {state: replicas.get(state) for state in _COUNTED}
+    # left out by pools without warm standby
+    counts["asleep"] = replicas.get("asleep", 0) if replicas else None
     accelerators, cost, currency = _cost(facts)
     return {
         "team": facts.team,
@@ -217,7 +220,7 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "pools": len(rows),
         "healthy": sum(row["health"] == "Healthy" for row in rows),
         "synced": sum(row["sync"] == "Synced" for row in rows),
-        "replicas": {state: _sum(row["replicas"][state] for row in rows) for state in ("desired", "ready", "starting")},
+        "replicas": {state: _sum(row["replicas"][state] for row in rows) for state in (*_COUNTED, "asleep")},
         "accelerators": _sum(row["accelerators"] for row in rows),
         "acceleratorsAsleep": sum(row["acceleratorsAsleep"] for row in rows),
         "requestsPerSecond": _sum(row["requestsPerSecond"] for row in rows),

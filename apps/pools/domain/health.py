@@ -31,7 +31,8 @@ class Sync:
 class VariantState:
     """Replicas of one variant. `starting`: neither ready nor going; `updated`: of the newest spec. `accelerators`: of
     one replica, which may be a group of pods. `on_trial`: how many are to stand beside the `desired` ones (a canary);
-    they serve, and count among those that are ready or starting."""
+    they serve, and count among those that are ready or starting. `asleep`: of the ready ones, those that were seen in
+    warm standby: they serve nobody before they are woken."""
 
     name: str
     accelerator: str
@@ -42,6 +43,7 @@ class VariantState:
     updated: int
     settled: bool
     on_trial: int = 0
+    asleep: int = 0
 
     @property
     def wanted(self) -> int:
@@ -58,6 +60,7 @@ class VariantState:
             "starting": self.starting,
             "updated": self.updated,
             **({"onTrial": self.on_trial} if self.on_trial else {}),
+            **({"asleep": self.asleep} if self.asleep else {}),
         }
 
 
@@ -93,6 +96,7 @@ def variant_state(
     pods: Iterable[Replica],
     *,
     on_trial: int = 0,
+    asleep: int = 0,
 ) -> VariantState:
     """Count the replicas of one variant. It is settled when its Deployment says that the newest spec is rolled out."""
     mine = [pod for pod in pods if pod.variant == name and pod.component == COMPONENT_ENGINE]
@@ -108,6 +112,7 @@ def variant_state(
         updated=int(status.get("updatedReplicas") or 0),
         settled=live is not None and rolled_out(live, desired),
         on_trial=on_trial,
+        asleep=min(asleep, ready),
     )
 
 
@@ -155,8 +160,13 @@ def _badness(part: Health) -> tuple[int, int]:
     return (order.index(part.state), within)
 
 
-def ready_sentence(replicas: int) -> str:
-    return "the one replica is ready" if replicas == 1 else f"all {replicas} replicas are ready"
+def ready_sentence(replicas: int, asleep: int = 0) -> str:
+    """What is said of a pool whose replicas are all there; `asleep`: so many of them serve nobody before they wake."""
+    if asleep >= replicas > 0:
+        who = "the one replica is" if replicas == 1 else f"all {replicas} replicas are"
+        return f"{who} asleep; the first request wakes one"
+    said = "the one replica is ready" if replicas == 1 else f"all {replicas} replicas are ready"
+    return f"{said}; {asleep} of them asleep" if asleep else said
 
 
 def _engines(
@@ -175,7 +185,9 @@ def _engines(
         return Health("Suspended", "ScaledToZero", "every variant is scaled to zero: requests find no replica")
     if ready < wanted and any(v.on_trial for v in variants):
         return Health("Healthy", "AllReplicasReady", f"{counted}; the one on trial is on its way")
-    return Health("Healthy", "AllReplicasReady", ready_sentence(wanted))
+    asleep = sum(v.asleep for v in variants)
+    reason = "AllReplicasAsleep" if asleep >= wanted else "AllReplicasReady"
+    return Health("Healthy", reason, ready_sentence(wanted, asleep))
 
 
 def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str) -> Health:

@@ -181,6 +181,7 @@ REASONS = (
         "EnginesReady",
         (
             ("AllReplicasReady", "All replicas are ready."),
+            ("AllReplicasAsleep", "All replicas are in warm standby; the first request wakes one."),
             ("ScaledToZero", "Every variant is scaled to zero.", "Scale up, if requests are to be served."),
             ("ReplicasStarting", "Replicas are starting."),
             ("ReplicasStopping", "Replicas that are not wanted any more are leaving."),

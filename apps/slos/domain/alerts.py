@@ -70,7 +70,8 @@ def _fired(key: AlertKey, one: Standing, pair: Pair) -> Fired:
     windows = f" over the last {last[0]} and {long:.3g} times over the last {last[1]}" if second else " over its window"
     rate = short if second else long
     # the sentence behind it says whose budget it is
-    reason = f"The error budget burns {rate:.3g} times too fast{windows}; {pair.factor:.3g} alerts. {one.sentence}"
+    burns = f"The error budget burns {rate:.3g} times too fast{windows}"
+    reason = f"{burns}; the alert is for {pair.factor:.3g} times and more. {one.sentence}"
     return Fired(key, pair.severity, one.promise, reason, pair.factor, short, long)
 
 

@@ -229,8 +229,13 @@ def met_condition(standings: Sequence[Standing], generation: int) -> Condition:
     return Condition("Met", _STATUS.get(worst.state, "Unknown"), worst.state, worst.sentence + more, generation)
 
 
-def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int) -> Condition:
-    """The condition `Ready`: whether the SLO is being measured; `newest`: what the last five minutes said."""
+# the shortest window of a burn rate: before it is over, a new SLO has not been measured, and nothing is wrong
+FIRST_MINUTES = 300.0
+
+
+def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int, *, age: float) -> Condition:
+    """The condition `Ready`: whether the SLO is being measured; `newest`: what the last five minutes said; `age`:
+    seconds since it was declared. One that is younger than what it is judged by is given its five minutes."""
     ref = spec.target_ref
     endpoint = ref.kind == "Endpoint"
     where = f"the endpoint picker of {ref.kind} {ref.name}" if source == "gateway" else f"the engines of {ref.name}"
@@ -238,6 +243,9 @@ def ready_condition(spec: SLOSpec, source: Source, newest: Burn, generation: int
         where = f"the endpoint picker of a pool that Endpoint {ref.name} names"
     if newest.state != "unknown":
         sentence = f"{ref.kind} {ref.name} is there; its objectives are measured at the {source}."
+        return Condition("Ready", "True", "TargetFound", sentence, generation)
+    if 0 <= age < FIRST_MINUTES:
+        sentence = f"{ref.kind} {ref.name} is there; the first five minutes of measuring at the {source} are not over."
         return Condition("Ready", "True", "TargetFound", sentence, generation)
     mend = f"`lamp integrity {ref.kind.lower()} {ref.name}` says why"
     if endpoint:

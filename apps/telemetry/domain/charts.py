@@ -49,7 +49,7 @@ class Panel:
     """`unit`: s | 1 (share 0..1) | requests | tokens/s | requests/s | replicas | B/s | accelerators | money/h |
     money/Mtok; a drawn chart has the currency in the place of `money`.
 
-    A heatmap has no series but counts by bucket.
+    A heatmap has no series but counts by bucket. `absent`: why engines that are read well may never report it.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Panel:
     origin: Origin
     family: str | None = None
     min_window: float = 0.0
+    absent: str = "The engines are read, and do not report it."
 
     @property
     def reads(self) -> frozenset[str]:
@@ -287,4 +288,7 @@ def _state(
     if idle:
         who = "The endpoint picker answers, and nothing was requested of it" if origin == "gateway" else ""
         return "no_traffic", f"{who or 'The engines answer, and nothing was requested of them'} in this range."
+    read = [row.at for row in rows if row.scraped]
+    if origin == "engine" and len(read) > 2 and read[-1] - read[0] > late:
+        return "no_data", panel.absent
     return "no_data", "Two scrapes of the same engine are needed; the next ones will show."

@@ -146,6 +146,13 @@ _CHARTS: tuple[tuple[str, str, str, Kind, tuple[tuple[str, ...], ...]], ...] = (
 # fmt: on
 
 
+# why a chart may stay empty although the engines are read
+_ABSENT: Mapping[str, str] = {
+    "offload_bandwidth": "The engines have no tier below their own memory to move KV blocks to (spec.offload).",
+    "speculation": "The engines draft no tokens (spec.speculative).",
+}
+
+
 def _quantiles(name: str, title: str, family: str) -> Panel:
     lines = tuple(
         Line(f"p{p}", f"p{p}", measures.quantile(family, p / 100), queries.quantile(family, p / 100))
@@ -165,8 +172,9 @@ def _chart(name: str, title: str, unit: str, kind: Kind, rows: tuple[tuple[str, 
         Line(key, label, way.measure(*names), way.query(*names) if way.query is not None else "")
         for (key, label, _, *names), way in zip(rows, ways, strict=True)
     )
+    more = {"absent": _ABSENT[name]} if name in _ABSENT else {}
     origin: Origin = "cluster" if all(way.cluster for way in ways) else _origin(*(n for row in rows for n in row[3:]))
-    return Panel(name, title, unit, kind, lines, origin, min_window=max(way.window for way in ways))
+    return Panel(name, title, unit, kind, lines, origin, min_window=max(way.window for way in ways), **more)
 
 
 def _origin(*names: str) -> Origin:

@@ -69,12 +69,19 @@ def test_accelerators_of_sleepers_are_told_apart() -> None:
     assert totals([row, row])["acceleratorsAsleep"] == 4
 
 
+def test_replicas_that_sleep_are_told_apart() -> None:
+    row = fleet_row(facts(status={"replicas": {"desired": 2, "ready": 2, "starting": 0, "asleep": 1}}), figures(), [])
+    assert row["replicas"] == {"desired": 2, "ready": 2, "starting": 0, "asleep": 1}
+    assert totals([row, row])["replicas"]["asleep"] == 2
+    assert fleet_row(facts(status={}), figures(), [])["replicas"]["asleep"] is None
+
+
 def test_a_pool_nobody_has_looked_at_has_no_numbers() -> None:
     row = fleet_row(facts(status={}), None, slo("500ms", "95%"))
     assert (row["sync"], row["health"], row["dataState"]) == ("Unknown", "Unknown", "no_data")
     for unknown in ("accelerators", "costPerHour", "requestsPerSecond", "ttftP95", "itlP95", "hitRate"):
         assert row[unknown] is None
-    assert row["replicas"] == {"desired": None, "ready": None, "starting": None}
+    assert row["replicas"] == {"desired": None, "ready": None, "starting": None, "asleep": None}
     assert row["slo"][0]["attained"] is None
     assert row["slo"][0]["met"] is None
 

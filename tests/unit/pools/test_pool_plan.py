@@ -194,6 +194,26 @@ def health(live: Any, pods: list[Any], *, desired: int = 2, picker: Any = None) 
     return health_of([state], {"h200": live} if live else {}, picker, pods)
 
 
+@pytest.mark.parametrize(
+    ("desired", "asleep", "reason", "sentence"),
+    [
+        (1, 1, "AllReplicasAsleep", "the one replica is asleep; the first request wakes one"),
+        (2, 2, "AllReplicasAsleep", "all 2 replicas are asleep; the first request wakes one"),
+        (2, 1, "AllReplicasReady", "all 2 replicas are ready; 1 of them asleep"),
+        (1, 0, "AllReplicasReady", "the one replica is ready"),
+    ],
+)
+def test_replicas_that_sleep_are_not_said_to_serve(desired: int, asleep: int, reason: str, sentence: str) -> None:
+    live, pods = (
+        deployment(desired, updated=desired, available=desired),
+        [pod(f"p{n}", **READY) for n in range(desired)],
+    )
+    state = variant_state("h200", "nvidia-h200", 1, desired, live, pods, asleep=asleep)
+    found = health_of([state], {"h200": live}, None, pods)
+    assert (found.state, found.reason, found.message) == ("Healthy", reason, sentence)
+    assert state.to_json().get("asleep", 0) == asleep
+
+
 def test_a_canary_counts_among_the_desired_replicas_as_it_does_among_the_ready_ones() -> None:
     ready, starting = pod("a", **READY), pod("b", phase="Running")
     live = deployment(1, updated=1, available=1)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from apps.slos.domain.attainment import Span, budget_of, together, within
 from apps.slos.domain.burn import Burn, Pair, burn_of, exhausted_in, holds, pairs_of
 from apps.slos.domain.calendar import boundaries, cell
-from apps.slos.domain.slo import Objective, Traffic
-from apps.slos.domain.standing import met_condition, stand, status_of, windows_of
+from apps.slos.domain.slo import Objective, SLOSpec, Traffic
+from apps.slos.domain.standing import FIRST_MINUTES, met_condition, ready_condition, stand, status_of, windows_of
 from apps.slos.domain.tally import Tally
 
 DAY = 86_400.0
@@ -203,3 +203,17 @@ def test_whose_requests_they_are_is_in_every_sentence() -> None:
     standing = stand(one, steady(1.0, 0.1)(one), traffic=Traffic(tenant="acme"))
     assert standing.promise == "95 % of requests of tenant acme have E2E latency within 500 ms over 28 d"
     assert standing.sentence.startswith(f"90 % against the promise that {standing.promise}; ")
+
+
+@pytest.mark.parametrize(
+    ("age", "state", "reason"),
+    [
+        (60.0, "unknown", "TargetFound"),
+        (FIRST_MINUTES, "unknown", "NotMeasured"),
+        (FIRST_MINUTES, "no_traffic", "TargetFound"),
+    ],
+)
+def test_a_new_slo_is_given_the_minutes_that_it_is_judged_by(age: float, state, reason: str) -> None:
+    promised = {"metric": "ttft", "threshold": "500ms", "fraction": "95%", "window": "28d"}
+    spec = SLOSpec.from_document({"targetRef": {"kind": "Pool", "name": "chat"}, "objectives": [promised]})
+    assert ready_condition(spec, "engine", Burn(state), 1, age=age).reason == reason

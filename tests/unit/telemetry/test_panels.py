@@ -90,6 +90,13 @@ def test_nothing_scraped_is_no_data_with_the_reason() -> None:
     assert chart("replicas", history(**dead))["state"] == "ok"
 
 
+def test_what_engines_never_report_is_said_as_such_and_not_promised() -> None:
+    answer = chart("offload_bandwidth", history())
+    assert answer["state"] == "no_data"
+    assert "no tier below their own memory" in answer["reason"]
+    assert "Two scrapes" in chart("offload_bandwidth", history()[-1:])["reason"]
+
+
 def test_an_old_last_sample_is_stale_and_its_values_stay() -> None:
     rows = [row(ago) for ago in range(180, 60, -10)]
     answer = chart("queue", rows)
