@@ -217,6 +217,9 @@ def test_a_webhook_is_made_tested_and_deleted(page: Page) -> None:
     page.get_by_role("button", name="New secret for default/night").click()
     expect(form.get_by_text(re.compile("whsec_"))).to_be_visible()
     page.get_by_role("button", name="Delete default/night").click()
+    sure = page.get_by_role("button", name="Delete it now")
+    expect(sure).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Delete default/night")).to_have_count(0)
 
 

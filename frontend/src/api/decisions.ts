@@ -36,10 +36,21 @@ export interface Entry {
   carries?: number | null;
 }
 
+export interface Input {
+  name: string;
+  variant: string;
+  state: string;
+  value: number | null;
+  /** Seconds. */
+  age: number | null;
+  unit: string;
+  reason: string;
+}
+
 export interface Decision extends Entry {
   quantiles: Record<string, number> | null;
   attainment: [number, number] | null;
-  inputs: { name: string; variant: string; state: string; value: number | null; age: number | null; unit: string; reason: string }[];
+  inputs: Input[];
   proposals: { rule: string; replicas: number; reason: string; role?: string }[];
   clamps: { rule: string; variant: string; before: number; after: number; reason: string }[];
   counterfactuals: { replicas: number; attainment: number | null; ttftP95: number | null; tpotP95: number | null; cost: number | null }[];

@@ -44,6 +44,8 @@ export interface ReplicaCounts {
   desired: number | null;
   ready: number | null;
   starting: number | null;
+  /** Of the ready ones: in warm standby, serving nobody before they wake. Left out where nothing sleeps. */
+  asleep?: number | null;
 }
 
 export type Pool = Omit<Held<Schemas["Pool"]>, "status"> & {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compact, duration, format, money, percent, seconds, UNKNOWN } from "./units";
+import { compact, counted, duration, format, money, percent, seconds, UNKNOWN } from "./units";
 
 describe("seconds", () => {
   it.each([
@@ -49,4 +49,8 @@ describe("format", () => {
   });
 
   it("prints a unit it does not know", () => expect(format(1500, "blocks")).toBe("1.5k blocks"));
+});
+
+it("counts parameters as models are called", () => {
+  expect([counted(8_030_261_248), counted(494_000_000)]).toEqual(["8.03B", "494M"]);
 });

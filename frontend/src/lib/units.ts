@@ -24,6 +24,11 @@ export function compact(value: number): string {
   return digits(value);
 }
 
+/** As models are called: 8.03B parameters, 494M. */
+export function counted(parameters: number): string {
+  return compact(parameters).replace(/G$/, "B");
+}
+
 /** Seconds in, the unit that reads best out: 340 µs, 12.3 ms, 1.2 s, 2 min 5 s. */
 export function seconds(value: number): string {
   const size = Math.abs(value);

@@ -375,9 +375,9 @@ describe("the palette", () => {
     const { address } = openConsole("/?tz=utc");
     await screen.findByRole("link", { name: "chat" });
     await userEvent.keyboard("{Control>}k{/Control}");
-    const box = await screen.findByRole("combobox", { hidden: true });
+    const box = await screen.findByRole("combobox", { name: "Pools, pages and actions", hidden: true });
     await userEvent.type(box, "chat rev");
-    expect(screen.getAllByRole("option", { hidden: true }).map(({ textContent }) => textContent)).toEqual(["chat · RevisionsPool of default"]);
+    expect(within(screen.getByRole("listbox", { hidden: true })).getAllByRole("option", { hidden: true }).map(({ textContent }) => textContent)).toEqual(["chat · RevisionsPool of default"]);
     await userEvent.keyboard("{Enter}");
     await screen.findByRole("heading", { name: "chat" });
     expect(address()).toBe(`${POOL}/revisions?tz=utc`);

@@ -1,10 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { decisionQuery, replay, type Count, type Decision, type Entry } from "../../api/decisions";
+import { decisionQuery, replay, type Count, type Decision, type Entry, type Input } from "../../api/decisions";
 import { sentenceOf } from "../../api/problem";
 import { absolute, clock, millis, type Zone } from "../../lib/time";
-import { format, money, percent, UNKNOWN } from "../../lib/units";
+import { duration, format, money, percent, UNKNOWN } from "../../lib/units";
 import { Button } from "../../ui/Button";
 import { ErrorPanel, Skeleton } from "../../ui/Message";
 import { Status, type Tone } from "../../ui/Status";
@@ -185,8 +185,8 @@ function Parts({ decision, heading }: { decision: Decision; heading: Heading }) 
               { title: "Input", cell: ({ name }) => <code>{name}</code> },
               { title: "Variant", cell: ({ variant }) => variant || "pool" },
               { title: "Value", cell: ({ value, unit, state }) => (value === null ? state.replace("_", " ") : format(value, unit)) },
-              { title: "Age", cell: ({ age }) => format(age, "s") },
-              { title: "Why not known", cell: ({ reason }) => reason, wide: true },
+              { title: "Age", cell: ({ age }) => (age === null ? UNKNOWN : duration(age)) },
+              ...(decision.inputs.some(({ reason }) => reason) ? [{ title: "Why not known", cell: ({ reason }: Input) => reason, wide: true }] : []),
             ]}
           />
         )}

@@ -8,7 +8,7 @@ import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { Segmented } from "../../ui/Segmented";
 import { useTitle } from "../../ui/useTitle";
 import { Attention } from "./Attention";
-import { FleetTable } from "./FleetTable";
+import { FleetTable, SortBy } from "./FleetTable";
 import { FleetTotals } from "./FleetTotals";
 import styles from "./Fleet.module.css";
 import { arrange, readFleetView, type FleetView } from "./view";
@@ -77,6 +77,7 @@ export function FleetPage() {
               choices={GROUPS}
               onChange={(by) => show({ ...view, group: by === "none" ? undefined : by })}
             />
+            <SortBy view={view} onView={show} />
             <p className="muted" role="status">
               {shown === data.items.length ? `${shown} ${shown === 1 ? "pool" : "pools"}` : `${shown} of ${data.items.length} pools`}
             </p>

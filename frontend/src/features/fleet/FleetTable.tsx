@@ -2,14 +2,16 @@ import { Link } from "@tanstack/react-router";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { memo, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type Ref } from "react";
 import type { Attainment, FleetRow } from "../../api/types";
-import { compact, format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
+import { awake } from "../../lib/replicas";
+import { format, money, moneyPerDay, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
 import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
 import { needsAttention } from "./need";
 import styles from "./Fleet.module.css";
 import { metricName, worst } from "./slo";
-import { sortBy, type FleetView, type Group, type Sort } from "./view";
+import { readFleetView, sortBy, type FleetView, type Group, type Sort } from "./view";
 
 interface Column {
   sort: Sort;
@@ -69,12 +71,11 @@ function Budget({ row }: { row: FleetRow }) {
 }
 
 function Replicas({ row }: { row: FleetRow }) {
-  const { ready, desired, starting } = row.replicas;
-  const asleep = (row.acceleratorsAsleep ?? 0) / (row.acceleratorsPerReplica ?? 1);
-  const holds = asleep > 0 ? `${compact(asleep)} asleep` : `${row.accelerators ?? UNKNOWN} accel.`;
+  const { desired, starting, asleep } = row.replicas;
+  const holds = asleep ? `${asleep} asleep` : `${row.accelerators ?? UNKNOWN} accel.`;
   return (
     <>
-      {ready ?? UNKNOWN} / {desired ?? UNKNOWN}
+      {awake(row.replicas) ?? UNKNOWN} / {desired ?? UNKNOWN}
       <span className={styles.slo}>
         {starting !== null && starting > 0 ? `${starting} starting` : holds}
       </span>
@@ -110,7 +111,12 @@ const COLUMNS: Column[] = [
     sort: "ttft",
     title: "TTFT p95",
     number: true,
-    cell: (row) => <Latency value={row.ttftP95} slo={objective(row, "ttft")} />,
+    cell: (row) => (
+      <>
+        <Latency value={row.ttftP95} slo={objective(row, "ttft")} />
+        <span className={styles.folded}>ITL {format(row.itlP95, "s")}</span>
+      </>
+    ),
   },
   {
     sort: "itl",
@@ -134,6 +140,30 @@ const COLUMNS: Column[] = [
   { sort: "cost", title: "Cost", number: true, cell: (row) => <Cost row={row} /> },
   { sort: "changed", title: "Changed", number: true, cell: (row) => <Age of={row.updatedAt} /> },
 ];
+
+const SORTABLE = [{ sort: "name", title: "Pool" } as const, ...COLUMNS.map(({ sort, title }) => ({ sort, title }))];
+
+/** Where headings are folded away or turned into cards, the order is chosen here. */
+export function SortBy({ view, onView }: Pick<Props, "view" | "onView">) {
+  const down = view.order === "desc";
+  return (
+    <div className={styles.sortBy}>
+      <label>
+        Sort by{" "}
+        <select value={view.sort ?? "name"} onChange={({ target }) => onView(readFleetView({ ...view, sort: target.value, order: undefined }))}>
+          {SORTABLE.map(({ sort, title }) => (
+            <option key={sort} value={sort}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Button aria-label={down ? "Descending; turn around" : "Ascending; turn around"} onClick={() => onView(sortBy(view, view.sort ?? "name"))}>
+        <Icon name={down ? "down" : "up"} />
+      </Button>
+    </div>
+  );
+}
 
 function Heading({ title, sort, number, view, onView }: Omit<Column, "cell"> & Pick<Props, "view" | "onView">) {
   const sorted = (view.sort ?? "name") === sort;
@@ -185,6 +215,9 @@ const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetR
             {row.team} · {row.cluster} <DataNote row={row} />
           </span>
           <span className={styles.team}>{row.model}</span>
+          <span className={styles.folded}>
+            changed <Age of={row.updatedAt} /> ago
+          </span>
         </th>
         {COLUMNS.map(({ title: heading, sort, number, cell }) => (
           <td role="cell" key={sort} data-label={heading} data-number={number} data-column={sort}>

@@ -2,6 +2,7 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { memo } from "react";
 import type { FleetRow, FleetTotals as Totals, StockRow } from "../../api/types";
 import { clustersQuery, inventoryQuery } from "../../api/queries";
+import { awake } from "../../lib/replicas";
 import { compact, format, UNKNOWN, whole } from "../../lib/units";
 import styles from "./Fleet.module.css";
 import { lastSeen, stockOf, type Stock } from "./stock";
@@ -33,7 +34,7 @@ export const FleetTotals = memo(function FleetTotals({ totals, rows }: { totals:
   const breached = rows.filter(({ slo }) => slo.some(({ met }) => met === false)).length;
   const figures: [string, string, string?][] = [
     ["Pools healthy", `${count(totals.healthy)} of ${count(totals.pools)}`],
-    ["Replicas ready", `${count(totals.replicas.ready)} of ${count(totals.replicas.desired)}`],
+    ["Replicas ready", `${count(awake(totals.replicas))} of ${count(totals.replicas.desired)}`, totals.replicas.asleep ? `${totals.replicas.asleep} asleep` : undefined],
     ["SLOs breached", rows.some(({ slo }) => slo.length > 0) ? `${breached} ${breached === 1 ? "pool" : "pools"}` : UNKNOWN],
     stock === null
       ? ["Accelerators", count(totals.accelerators)]

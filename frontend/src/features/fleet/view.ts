@@ -1,6 +1,7 @@
 /** The fleet's view as the address says it, and the rows it leaves to show. Pure. */
 
 import type { FleetRow } from "../../api/types";
+import { awake } from "../../lib/replicas";
 import { urgency, worst } from "./slo";
 
 export const SORTS = [
@@ -69,7 +70,7 @@ const VALUE: Record<Sort, (row: FleetRow) => string | number | null> = {
   budget: (row) => worst(row.slo)?.budgetLeft ?? null,
   ttft: (row) => row.ttftP95,
   itl: (row) => row.itlP95,
-  replicas: (row) => row.replicas.ready,
+  replicas: (row) => awake(row.replicas),
   accelerators: (row) => row.accelerators,
   requests: (row) => row.requestsPerSecond,
   tokens: (row) => row.tokensPerSecond,

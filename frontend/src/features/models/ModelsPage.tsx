@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { acceleratorsQuery, endpointsQuery, fleetQuery, modelsQuery } from "../../api/queries";
-import { bytes, compact, UNKNOWN } from "../../lib/units";
+import { bytes, counted, UNKNOWN } from "../../lib/units";
 import { EmptyState } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { ReadyStatus } from "../../ui/ReadyStatus";
@@ -30,12 +30,19 @@ export function ModelsPage() {
               columns={[
                 { title: "Model", cell: ({ metadata }) => `${metadata.team}/${metadata.name}` },
                 { title: "Status", cell: ({ status }) => <ReadyStatus conditions={status.conditions} /> },
-                { title: "Weights", cell: ({ spec }) => <span className="mono">{spec.source}</span>, wide: true },
-                { title: "Revision", cell: ({ spec }) => spec.revision ?? UNKNOWN },
+                {
+                  title: "Weights",
+                  cell: ({ spec }) => (
+                    <>
+                      <span className="mono">{spec.source}</span> <span className="muted">revision {spec.revision ?? UNKNOWN}</span>
+                    </>
+                  ),
+                  wide: true,
+                },
                 { title: "Served as", cell: ({ metadata, spec }) => spec.servedName ?? metadata.name },
                 {
                   title: "Parameters",
-                  cell: ({ spec }) => (spec.shape?.parameters == null ? UNKNOWN : compact(spec.shape.parameters)),
+                  cell: ({ spec }) => (spec.shape?.parameters == null ? UNKNOWN : counted(spec.shape.parameters)),
                 },
                 {
                   title: "KV per token",

@@ -7,7 +7,7 @@ import { ChartCard } from "../../charts/ChartCard";
 import { fixedWindow, zoneOf } from "../../lib/timeRange";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { TimeControl, useTimeView } from "../../ui/TimeControl";
-import { groupsOf, type Part } from "./charts";
+import { groupsOf, withSleepers, type Part } from "./charts";
 import styles from "./Pool.module.css";
 import { useTracks } from "./tracks";
 import { POOL_RANGE } from "./view";
@@ -32,7 +32,7 @@ const MARKED = new Set(["replicas", "requests", "queue"]);
 function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part" | "without">) {
   const [view, show] = useTimeView();
   const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
-  const dressed = useMemo(() => data && (dress === undefined ? data : dress(data)), [data, dress]);
+  const dressed = useMemo(() => data && withSleepers(dress === undefined ? data : dress(data)), [data, dress]);
   const panel = useTracks(team, name, entry.name, dressed);
   return (
     <ChartCard

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { fleetRowQuery } from "../../api/queries";
 import type { Condition, FleetRow, Pool } from "../../api/types";
+import { replicaWords } from "../../lib/replicas";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
 import { buttonLook } from "../../ui/Button";
@@ -48,7 +49,7 @@ export function PoolHeader({ pool }: { pool: Pool }) {
     ["Model", spec.model],
     ["Cluster", `${spec.cluster} / ${spec.namespace}`],
     ["Path", spec.path ?? ""],
-    ["Replicas", `${status.replicas?.ready ?? "—"} ready of ${status.replicas?.desired ?? "—"}`],
+    ["Replicas", replicaWords(status.replicas)],
     ["Generation", String(metadata.generation)],
     ["Endpoint", endpoint === "" ? "none before its service exists" : <Endpoint key="endpoint" at={endpoint} model={servedName(pool)} />],
   ];

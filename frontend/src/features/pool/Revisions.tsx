@@ -47,7 +47,8 @@ export function Revisions() {
               { title: "Why", cell: ({ reason }) => reason ?? "—", wide: true },
               {
                 title: "Action",
-                cell: ({ generation }) => (
+                cell: ({ generation }) =>
+                  generation === 1 && present === 1 ? null : (
                   <span className={styles.actions}>
                     {generation > 1 && (
                       <Button onClick={() => compare(generation - 1, generation)} aria-label={`Changes of generation ${generation}`}>

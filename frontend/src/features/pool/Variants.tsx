@@ -1,4 +1,5 @@
 import type { Pool, Variant } from "../../api/types";
+import { awake } from "../../lib/replicas";
 import { UNKNOWN } from "../../lib/units";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
@@ -7,6 +8,7 @@ interface Live {
   name: string;
   desired: number | null;
   ready: number | null;
+  asleep?: number;
 }
 
 function live({ status }: Pool, variant: string): Live | undefined {
@@ -17,6 +19,11 @@ function live({ status }: Pool, variant: string): Live | undefined {
 function parallelism({ parallelism: declared }: Variant): string {
   const { tensor = 1, pipeline = 1, data = 1 } = declared ?? {};
   return `TP ${tensor} · PP ${pipeline} · DP ${data}`;
+}
+
+function readyWords(seen: Live | undefined): string {
+  const up = awake(seen ?? {}) ?? UNKNOWN;
+  return seen?.asleep ? `${up} and ${seen.asleep} asleep` : String(up);
 }
 
 /** Declared beside live, variant by variant. */
@@ -35,7 +42,7 @@ export function Variants({ pool }: { pool: Pool }) {
             { title: "Capacity", cell: ({ capacityType }) => capacityType ?? "on-demand" },
             { title: "Bounds", cell: ({ replicas }) => `${replicas?.min ?? UNKNOWN} to ${replicas?.max ?? UNKNOWN}` },
             { title: "Desired", cell: ({ name }) => live(pool, name)?.desired ?? UNKNOWN },
-            { title: "Ready", cell: ({ name }) => live(pool, name)?.ready ?? UNKNOWN },
+            { title: "Ready", cell: ({ name }) => readyWords(live(pool, name)) },
           ]}
         />
       )}

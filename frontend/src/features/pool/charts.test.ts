@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { PanelEntry } from "../../api/types";
-import { groupsOf, panelsOf, type Part } from "./charts";
+import type { Panel, PanelEntry } from "../../api/types";
+import { groupsOf, panelsOf, withSleepers, type Part } from "./charts";
 
 const entry = (name: string): PanelEntry => ({ name, title: name, unit: "s", kind: "line" });
 const names = (part: Part, ...given: string[]) => panelsOf(part, given.map(entry)).map(({ name }) => name);
@@ -26,4 +26,11 @@ it("puts the many charts of latency under headings, and none of them twice", () 
     ["What became of the requests", ["error_rate"]],
   ]);
   expect(groupsOf("overview", given).map(({ title }) => title)).toEqual([""]);
+});
+
+it("tells of sleepers only where some sleep", () => {
+  const panel = (asleep: number) =>
+    ({ name: "replicas", series: [{ key: "ready", label: "ready", points: [[1, 1]] }, { key: "asleep", label: "asleep", points: [[1, asleep]] }] }) as unknown as Panel;
+  expect(withSleepers(panel(0)).series.map(({ label }) => label)).toEqual(["ready"]);
+  expect(withSleepers(panel(1)).series.map(({ label }) => label)).toEqual(["ready, awake or asleep", "asleep"]);
 });

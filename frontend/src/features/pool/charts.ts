@@ -1,6 +1,6 @@
 /** Which panels belong to which part of a pool's pages. Pure. */
 
-import type { PanelEntry } from "../../api/types";
+import type { Panel, PanelEntry } from "../../api/types";
 
 export type Part = "overview" | "latency" | "cache" | "scaling";
 
@@ -50,4 +50,16 @@ export function groupsOf(part: Part, panels: readonly PanelEntry[]): ChartGroup[
   const groups = GROUPS.map(([title]): ChartGroup => ({ title, panels: [] }));
   for (const panel of all) groups[GROUPS.findIndex(([, belongs]) => belongs(panel.name))]?.panels.push(panel);
   return groups.filter(({ panels: held }) => held.length > 0);
+}
+
+/** Replicas that sleep are ready for the cluster: where some do, "ready" says so; where none does, their line is left out. */
+export function withSleepers<P extends Panel>(panel: P): P {
+  if (panel.name !== "replicas") return panel;
+  const sleeps = panel.series.some(({ key, points }) => key === "asleep" && points.some(([, value]) => (value ?? 0) > 0));
+  return {
+    ...panel,
+    series: sleeps
+      ? panel.series.map((one) => (one.key === "ready" ? { ...one, label: "ready, awake or asleep" } : one))
+      : panel.series.filter(({ key }) => key !== "asleep"),
+  };
 }

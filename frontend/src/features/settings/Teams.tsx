@@ -11,6 +11,7 @@ import { Button } from "../../ui/Button";
 import { Field, fieldRow } from "../../ui/Field";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
+import { SureButton } from "../../ui/SureButton";
 import { Table } from "../../ui/Table";
 import styles from "./Settings.module.css";
 
@@ -121,9 +122,9 @@ function Members({ team }: { team: Team }) {
                 {
                   title: "Action",
                   cell: ({ username }) => (
-                    <Button onClick={() => remove.mutate(username)} aria-label={`Remove ${username} from ${team.name}`}>
+                    <SureButton label={`Remove ${username} from ${team.name}`} sure="Remove now" onSure={() => remove.mutate(username)}>
                       Remove
-                    </Button>
+                    </SureButton>
                   ),
                 },
               ]}

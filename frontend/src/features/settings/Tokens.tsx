@@ -1,16 +1,16 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import type { FormEvent } from "react";
 import { keys } from "../../api/keys";
 import { sentenceOf } from "../../api/problem";
 import { tokensQuery } from "../../api/queries";
 import { deleteToken, makeToken } from "../../api/settings";
-import type { Token } from "../../api/types";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { CopyButton } from "../../ui/CopyButton";
 import { Field, fieldRow } from "../../ui/Field";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
+import { SureButton } from "../../ui/SureButton";
 import { Table } from "../../ui/Table";
 import styles from "./Settings.module.css";
 
@@ -49,29 +49,20 @@ export function Tokens() {
                 { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
                 { title: "Last used", cell: ({ lastUsedAt }) => (lastUsedAt === null ? "never" : <Age of={lastUsedAt} />) },
                 { title: "Ends", cell: ({ expiresAt }) => (expiresAt === null ? "never" : new Date(expiresAt).toLocaleDateString("en-GB")) },
-                { title: "Action", cell: (token) => <Delete token={token} onDelete={() => remove.mutate(token.uid)} /> },
+                {
+                  title: "Action",
+                  cell: ({ name, uid }) => (
+                    <SureButton label={`Delete the token ${name}`} sure="Delete it now" onSure={() => remove.mutate(uid)}>
+                      Delete
+                    </SureButton>
+                  ),
+                },
               ]}
             />
           )}
         </>
       )}
     </Section>
-  );
-}
-
-/** Two presses: a token that is gone cannot be brought back. */
-function Delete({ token, onDelete }: { token: Token; onDelete: () => void }) {
-  const [sure, setSure] = useState(false);
-  if (!sure)
-    return (
-      <Button onClick={() => setSure(true)} aria-label={`Delete the token ${token.name}`}>
-        Delete
-      </Button>
-    );
-  return (
-    <Button ref={(button) => button?.focus()} onClick={onDelete} onBlur={() => setSure(false)}>
-      Delete it now
-    </Button>
   );
 }
 

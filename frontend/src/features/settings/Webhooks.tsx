@@ -10,6 +10,7 @@ import { Field, fieldRow } from "../../ui/Field";
 import type { IconName } from "../../ui/Icon";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
+import { SureButton } from "../../ui/SureButton";
 import { Status, type Tone } from "../../ui/Status";
 import { Table } from "../../ui/Table";
 import styles from "./Settings.module.css";
@@ -77,9 +78,9 @@ export function Webhooks() {
                         <Button onClick={() => setOpened(opened === named(hook) ? undefined : named(hook))} aria-pressed={opened === named(hook)} aria-label={`Messages to ${named(hook)}`}>
                           Messages
                         </Button>
-                        <Button onClick={() => remove.mutate(hook)} aria-label={`Delete ${named(hook)}`}>
+                        <SureButton label={`Delete ${named(hook)}`} sure="Delete it now" onSure={() => remove.mutate(hook)}>
                           Delete
-                        </Button>
+                        </SureButton>
                       </span>
                     ),
                   },

@@ -88,7 +88,7 @@ function Figures({ objective, zone }: { objective: Objective; zone: Zone }) {
     ["Promised", percent(objective.fraction)],
     ["Budget left", budget?.left == null ? UNKNOWN : percent(budget.left)],
     ["Burn rate", format(burnRate, "×")],
-    ["Used up", budget?.exhaustedAt == null ? "not at this rate" : absolute(Date.parse(budget.exhaustedAt), zone)],
+    ["Used up", usedUp(budget, zone)],
     ["Outside the objective", bad === null || events === null ? UNKNOWN : `${format(bad, "requests")} of ${format(events, "requests")}`],
     ["Measured", knownShare === null ? UNKNOWN : `${percent(knownShare)} of the time`],
   ];
@@ -102,6 +102,12 @@ function Figures({ objective, zone }: { objective: Objective; zone: Zone }) {
       ))}
     </dl>
   );
+}
+
+function usedUp(budget: Objective["budget"], zone: Zone): string {
+  if (budget?.left == null) return UNKNOWN;
+  if (budget.left <= 0) return "already";
+  return budget.exhaustedAt === null ? "not at this rate" : absolute(Date.parse(budget.exhaustedAt), zone);
 }
 
 function budgetPanel(objective: Objective, data: { from: number; to: number; items: { key: string; history: [number, number | null][] }[] } | undefined): TimedPanel | undefined {

@@ -25,9 +25,14 @@ const ADDRESSES: Record<string, "/teams/$team/pools/$name" | "/teams/$team/slos/
   SLO: "/teams/$team/slos/$name",
 };
 
+/** Kinds whose objects stand together on one page. */
+const LISTS: Record<string, "/models" | "/clusters" | "/settings"> = { Model: "/models", Cluster: "/clusters", Webhook: "/settings" };
+
 function Subject({ kind, team, name }: TimelineLine) {
   const to = ADDRESSES[kind];
+  const list = LISTS[kind];
   const words = `${team}/${name}`;
+  if (list !== undefined) return <Link to={list}>{words}</Link>;
   return to === undefined ? (
     <b>{words}</b>
   ) : (

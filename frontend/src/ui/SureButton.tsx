@@ -1,0 +1,27 @@
+import { useState, type ReactNode } from "react";
+import { Button } from "./Button";
+
+interface Props {
+  /** What the first press is called for those who do not see the row. */
+  label: string;
+  children: ReactNode;
+  /** What the second press says. */
+  sure: string;
+  onSure: () => void;
+}
+
+/** Two presses for what cannot be taken back; going elsewhere takes the first one back. */
+export function SureButton({ label, children, sure, onSure }: Props) {
+  const [asked, setAsked] = useState(false);
+  if (!asked)
+    return (
+      <Button onClick={() => setAsked(true)} aria-label={label}>
+        {children}
+      </Button>
+    );
+  return (
+    <Button ref={(button) => button?.focus()} onClick={onSure} onBlur={() => setAsked(false)} onKeyDown={({ key }) => key === "Escape" && setAsked(false)}>
+      {sure}
+    </Button>
+  );
+}
