@@ -93,6 +93,22 @@ def overflows(page: Page) -> dict[int, int]:
     return {width: over for width, over in found.items() if over > 0}
 
 
+def shifted(page: Page) -> float:
+    """How much what was seen moved while the page loaded: the browser's cumulative layout shift (below 0.1 is good)."""
+    return float(
+        page.evaluate(
+            """() => new Promise((done) => {
+                 let sum = 0;
+                 const seen = new PerformanceObserver((list) => {
+                   for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) sum += value;
+                 });
+                 seen.observe({ type: "layout-shift", buffered: true });
+                 setTimeout(() => { seen.disconnect(); done(sum); }, 50);
+               })"""
+        )
+    )
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 A and AA in both themes: theme, rule, sentence and the first place of each."""
     if not page.evaluate("'axe' in window"):

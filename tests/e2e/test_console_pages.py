@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, violations
+from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, shifted, violations
+from tests.e2e.sweeps import deaf, empty, heard_again, refuse, templates
 from tests.support.seeded import SeededConsole, seeded_console, start_web, up
 from tests.support.wait import wait_until
 
@@ -53,8 +54,12 @@ ROUTES = (
     f"{CHAT}/edit?view=yaml",
     f"{CHAT}/scaling?range=1h&decision=1",
     "/teams/default/pools/vision",
+    "/teams/default/endpoints/assistant",
+    f"{CHAT}/plans/7",
     "/nowhere",
 )
+# the address of each part of the console, once
+EACH = tuple(address for address in ROUTES if address not in ("/?group=team", "/new", "/nowhere"))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +85,8 @@ def page(browser: Browser, week: SeededConsole) -> Iterator[Page]:
     page.get_by_label("User name").wait_for()
     if AXE.exists():
         assert violations(page) == []
+    assert overflows(page) == {}
+    page.set_viewport_size({"width": 1440, "height": 900})
     log_in(page, week)
     page.get_by_role("navigation", name="Main").wait_for()
     yield page
@@ -89,24 +96,61 @@ def page(browser: Browser, week: SeededConsole) -> Iterator[Page]:
 @pytest.fixture(autouse=True)
 def as_found(page: Page) -> Iterator[None]:
     yield
-    page.unroute_all()
+    page.unroute_all(behavior="ignoreErrors")
     page.context.set_offline(False)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_every_address_that_the_console_knows_is_looked_at() -> None:
+    walked = [address.partition("?")[0] for address in (*ROUTES, "/login")]
+    known = templates()
+    assert len(known) > 20
+    assert [one.pattern for one in known if not any(one.fullmatch(address) for address in walked)] == []
 
 
 @pytest.mark.parametrize("address", ROUTES)
 def test_a_page_is_accessible_and_no_wider_than_its_window(page: Page, address: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: run `npm ci` in frontend/")
+    page.route(PLAN, lambda route: route.fulfill(json=plan()))
     if address == "/nowhere":
         page.goto(address)
         page.get_by_text("There is no page at this address.").wait_for()
     else:
         settled(page, address)
     picture(page, address)
+    assert shifted(page) < 0.1, "what is loaded moves what is read"
     assert violations(page) == []
     assert overflows(page) == {}
+
+
+PLAN = re.compile(r"/plans/7$")
+
+
+def plan() -> dict[str, object]:
+    """As a cluster would have answered: there is none behind the week."""
+    field = {"path": "/spec/engine/args/0", "op": "changed", "before": "--max-model-len=32768", "after": "--x=1"}
+    return {
+        "id": 7, "team": "default", "pool": "chat", "origin": "document", "state": "open", "reason": "shorter prompts",
+        "createdAt": "2026-11-26T20:00:00Z", "base": {"generation": 2, "version": 3}, "restsOn": [], "generation": None,
+        "summary": {
+            "created": 0, "changed": 1, "unchanged": 6, "deleted": 1, "skipped": 0, "effect": "restart",
+            "replicasRestarted": 4, "podsRestarted": 4, "consentNeeded": ["recreate"], "empty": False,
+            "sentence": "1 object changes, 1 is deleted; restarts pods of 4 replicas.",
+        },
+        "spec": [field],
+        "objects": [
+            {
+                "apiVersion": "apps/v1", "kind": "Deployment", "name": "chat-h200", "namespace": "serving",
+                "action": "changed", "effect": "restart", "variant": "h200", "restarts": 4, "fieldsLeftOut": 0,
+                "fields": [field], "immutable": [], "conflicts": [], "reason": None, "message": None, "manifest": None,
+            },
+        ],
+        "accelerators": [{"accelerator": "nvidia-h200", "before": 4, "after": 5, "delta": 1}],
+        "cost": [{"currency": "USD", "per": "h", "before": 16.0, "after": 20.0, "delta": 4.0}],
+        "unpriced": [], "warnings": [{"reason": "NoTraffic", "message": "Nobody asks this pool now."}],
+    }  # fmt: skip
 
 
 def picture(page: Page, address: str) -> None:
@@ -236,9 +280,53 @@ def test_charts_say_no_traffic_no_data_and_errors_in_words(page: Page) -> None:
     page.goto(f"{CHAT}/latency")
     itl = chart(page, "Inter-token latency")
     expect(itl.get_by_role("alert")).to_contain_text("The database sleeps.")
-    page.unroute_all()
+    page.unroute_all(behavior="ignoreErrors")
     itl.get_by_role("button", name="Try again").click()
     expect(itl).to_have_attribute("data-state", "ok")
+
+
+def test_whatever_cannot_be_read_says_why_and_is_read_again_when_asked(page: Page) -> None:
+    """Every chart and table of every page, in one go."""
+    silent = {}
+    for address in EACH:
+        refuse(page, "The archive is locked.", fleet=address == "/" or address.startswith("/playground"))
+        settled(page, address)
+        if found := deaf(page, "The archive is locked."):
+            silent[address] = found
+        page.unroute_all(behavior="ignoreErrors")
+        page.route(PLAN, lambda route: route.fulfill(json=plan()))
+        if left := heard_again(page):
+            silent[f"{address}, tried again"] = left
+        page.unroute_all(behavior="ignoreErrors")
+    assert silent == {}
+
+
+def test_whatever_is_empty_says_so_in_words(page: Page) -> None:
+    """No table of headings alone, no blank frame."""
+    mute = {}
+    for address in EACH:
+        empty(page)
+        page.route(PLAN, lambda route: route.fulfill(json=plan()))
+        settled(page, address)
+        if found := deaf(page):
+            mute[address] = found
+        page.unroute_all(behavior="ignoreErrors")
+    assert mute == {}
+
+
+def test_what_was_read_stays_and_is_said_to_be_stale(page: Page) -> None:
+    settled(page, "/models")
+    page.route("**/api/v1/models?*", lambda route: route.fulfill(status=403, json=_problem("The archive is locked.")))
+    models = page.get_by_role("region", name="Declared models")
+    # what asks again is the console itself, when the window is looked at again
+    page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    expect(models.get_by_role("status")).to_contain_text(
+        re.compile(r"Stale: not refreshed for \d+ s. The archive is locked")
+    )
+    expect(models.get_by_role("row").filter(has_text="llama-3-1-8b")).to_have_count(1)
+    page.unroute_all(behavior="ignoreErrors")
+    models.get_by_role("button", name="Try again").click()
+    expect(models.get_by_role("status")).to_have_text("")
 
 
 def test_a_slow_network_keeps_the_size_of_what_is_to_come(page: Page) -> None:

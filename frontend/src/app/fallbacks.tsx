@@ -34,7 +34,7 @@ export function CrashPage({ error, reset }: ErrorComponentProps) {
   return (
     <main id="main" className={styles.alone}>
       <Logo alt="Lamplight" />
-      <ErrorPanel error={error} what={what} onRetry={() => void retry()} />
+      <ErrorPanel isPage error={error} what={what} onRetry={() => void retry()} />
     </main>
   );
 }

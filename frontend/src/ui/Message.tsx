@@ -15,14 +15,23 @@ export function EmptyState({ title, isPage = false, children }: { title: string;
   );
 }
 
+interface ErrorProps {
+  error: unknown;
+  what: string;
+  /** It is all that the page says, so `what` is the page's title. */
+  isPage?: boolean;
+  onRetry?: () => void;
+}
+
 /** What failed, in the server's own sentence, with the places it names. */
-export function ErrorPanel({ error, what, onRetry }: { error: unknown; what: string; onRetry?: () => void }) {
+export function ErrorPanel({ error, what, isPage = false, onRetry }: ErrorProps) {
+  const Title = isPage ? "h1" : "p";
   const details = error instanceof ApiError ? error.details : [];
   return (
     <div className={styles.message} role="alert">
-      <p className={styles.title} data-tone="bad">
+      <Title className={styles.title} data-tone="bad">
         <Icon name="triangle" /> {what}
-      </p>
+      </Title>
       <p>{sentenceOf(error)}</p>
       {details.length > 0 && (
         <ul>

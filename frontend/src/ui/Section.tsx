@@ -1,5 +1,6 @@
 import { useId, type ReactNode } from "react";
 import { ErrorPanel, Skeleton } from "./Message";
+import { NotRefreshed } from "./NotRefreshed";
 import styles from "./Section.module.css";
 
 interface Props<T> {
@@ -26,6 +27,7 @@ export function Section<T>({ title, note, tools, data, error, onRetry, children 
         {tools}
       </div>
       <div className={styles.frame} tabIndex={0} role="group" aria-labelledby={id}>
+        {data !== undefined && <NotRefreshed error={error} onRetry={onRetry} />}
         {data !== undefined && children(data)}
         {data === undefined && error === null && <Skeleton height="8rem" label={`Loading: ${title}`} />}
         {data === undefined && error !== null && (

@@ -24,7 +24,7 @@ export function EditPage() {
   const text = useQuery(poolYamlQuery(team, name));
   const error = pool.error ?? text.error;
   if (pool.data === undefined || text.data === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The declaration could not be loaded." onRetry={() => void pool.refetch()} />;
+    if (error !== null) return <ErrorPanel error={error} isPage what="The declaration could not be loaded." onRetry={() => void Promise.all([pool.refetch(), text.refetch()])} />;
     return <Skeleton height="32rem" label="Loading the declaration" />;
   }
   const { version } = pool.data.metadata;

@@ -142,7 +142,11 @@ function Hardware({ wish, set, onChoose }: StepProps & { onChoose: (offer: Offer
   const shape = model?.spec.shape;
   if (accelerators.data === undefined || models.data === undefined) {
     const error = accelerators.error ?? models.error;
-    if (error !== null) return <ErrorPanel error={error} what="The catalogue could not be loaded." onRetry={() => void accelerators.refetch()} />;
+    const again = () => {
+      void accelerators.refetch();
+      void models.refetch();
+    };
+    if (error !== null) return <ErrorPanel error={error} what="The catalogue could not be loaded." onRetry={again} />;
     return <Skeleton height="12rem" label="Loading the catalogue" />;
   }
   const rows = shape == null ? [] : offers(shape as Parameters<typeof offers>[0], accelerators.data.items ?? [], wish.context);

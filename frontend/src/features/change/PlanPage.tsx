@@ -30,7 +30,7 @@ export function PlanPage() {
   const { data, error, refetch } = useQuery(planQuery(team, name, id));
   const zone = zoneOf(useTimeView()[0]);
   if (data === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The plan could not be loaded." onRetry={() => void refetch()} />;
+    if (error !== null) return <ErrorPanel isPage error={error} what="The plan could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the plan" />;
   }
   return (

@@ -8,6 +8,7 @@ import { percent, UNKNOWN, whole } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { CopyButton } from "../../ui/CopyButton";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { ReadyStatus, readySentence } from "../../ui/ReadyStatus";
 import { Section } from "../../ui/Section";
@@ -38,13 +39,14 @@ export function EndpointPage() {
     );
   }
   if (endpoint === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The Endpoint could not be loaded." onRetry={() => void refetch()} />;
+    if (error !== null) return <ErrorPanel isPage error={error} what="The Endpoint could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the Endpoint" />;
   }
   const { spec, status, metadata } = endpoint;
   const promised = slos.data?.items.filter((slo) => slo.metadata.team === team && slo.spec.targetRef.kind === "Endpoint" && slo.spec.targetRef.name === name);
   return (
     <Page title={name} tools={<ReadyStatus conditions={status.conditions} />}>
+      <NotRefreshed error={error} onRetry={() => void refetch()} />
       <p role="status">{readySentence(status.conditions) || "Nothing has been reported yet; the first reconcile is on its way."}</p>
       <dl className={styles.facts}>
         <div>

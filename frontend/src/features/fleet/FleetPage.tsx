@@ -5,6 +5,7 @@ import { fleetQuery } from "../../api/queries";
 import { buttonLook } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Segmented } from "../../ui/Segmented";
 import { useTitle } from "../../ui/useTitle";
 import { Attention } from "./Attention";
@@ -36,7 +37,7 @@ export function FleetPage() {
   const wanted = useDeferredValue(view);
   const groups = useMemo(() => arrange(items ?? [], wanted), [items, wanted]);
   if (data === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The fleet could not be loaded." onRetry={() => void refetch()} />;
+    if (error !== null) return <ErrorPanel isPage error={error} what="The fleet could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the fleet" />;
   }
 
@@ -49,6 +50,7 @@ export function FleetPage() {
           <Icon name="plus" /> New pool
         </Link>
       </div>
+      <NotRefreshed error={error} onRetry={() => void refetch()} />
       <FleetTotals totals={data.totals} rows={data.items} />
       {data.items.length === 0 ? (
         <div className={styles.frame}>

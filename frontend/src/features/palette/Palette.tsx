@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { PLACES, POOL_TABS } from "../../app/places";
 import { fleetQuery } from "../../api/queries";
 import { chooseTheme } from "../../state/theme";
@@ -60,7 +60,12 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const found = find(useCommands(), query);
   const chosen = found[Math.min(at, found.length - 1)];
 
-  useEffect(() => dialog.current?.showModal?.(), []);
+  // closing it, whatever way it goes, gives the focus back to where it was
+  useLayoutEffect(() => {
+    const opened = dialog.current;
+    opened?.showModal?.();
+    return () => opened?.close?.();
+  }, []);
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView?.({ block: "nearest" });
   }, [at, query]);

@@ -4,6 +4,7 @@ import { POOL_TABS } from "../../app/places";
 import { poolQuery } from "../../api/queries";
 import { ApiError } from "../../api/problem";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { useShownActive } from "../../ui/useShownActive";
 import { useTitle } from "../../ui/useTitle";
 import { PoolHeader } from "./PoolHeader";
@@ -29,11 +30,12 @@ export function PoolPage() {
     );
   }
   if (pool === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The pool could not be loaded." onRetry={() => void refetch()} />;
+    if (error !== null) return <ErrorPanel isPage error={error} what="The pool could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="32rem" label="Loading the pool" />;
   }
   return (
     <>
+      <NotRefreshed error={error} onRetry={() => void refetch()} />
       <PoolHeader pool={pool} />
       <nav aria-label="Parts of the pool" className={styles.tabs} ref={tabs}>
         <ul>

@@ -35,7 +35,10 @@ export function Revisions() {
   return (
     <div className={styles.stack}>
       <Section title="Revisions" note={note} data={data?.items} error={error} onRetry={() => void refetch()}>
-        {(revisions) => (
+        {(revisions) =>
+          revisions.length === 0 ? (
+            <EmptyState title="No declaration of this pool is kept." />
+          ) : (
           <Table
             rows={revisions}
             rowKey={({ generation }) => generation}

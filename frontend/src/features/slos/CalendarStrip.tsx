@@ -3,7 +3,8 @@ import type { Step } from "../../api/slos";
 import { absolute, day, type Zone } from "../../lib/time";
 import { percent, UNKNOWN } from "../../lib/units";
 import { Button } from "../../ui/Button";
-import { ErrorPanel, Skeleton } from "../../ui/Message";
+import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Icon, type IconName } from "../../ui/Icon";
 import { Table } from "../../ui/Table";
 import styles from "./Slo.module.css";
@@ -34,13 +35,15 @@ export function CalendarStrip({ steps, error, onRetry, zone }: Props) {
   }
   return (
     <div>
+      <NotRefreshed error={error} onRetry={onRetry} />
       <div className={styles.title}>
         <h3>Calendar</h3>
         <Button look="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           <Icon name={asTable ? "chart" : "table"} /> {asTable ? "As cells" : "As a table"}
         </Button>
       </div>
-      {asTable ? (
+      {steps.length === 0 && <EmptyState title="No day of this objective has been judged yet." />}
+      {steps.length === 0 ? null : asTable ? (
         <div className={styles.frame} tabIndex={0} role="group" aria-label="Calendar as a table">
           <Table
             rows={steps.toReversed()}

@@ -8,6 +8,7 @@ import { zoneOf } from "../../lib/timeRange";
 import { format, percent, UNKNOWN } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { SloStatus, Status } from "../../ui/Status";
@@ -31,12 +32,13 @@ export function SloPage() {
   const budgets = useQuery(budgetQuery(team, name, view));
 
   if (slo === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The SLO could not be loaded." onRetry={() => void refetch()} />;
+    if (error !== null) return <ErrorPanel isPage error={error} what="The SLO could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the SLO" />;
   }
   const { objectives = [], state, evaluatedAt, measuredAt } = standingOf(slo);
   return (
     <Page title={name} tools={<SloStatus value={state ?? "NoData"} />}>
+      <NotRefreshed error={error} onRetry={() => void refetch()} />
       <p>
         Of {slo.spec.targetRef.kind === "Pool" && "pool "}
         <SloTarget slo={slo} />, measured at the {measuredAt ?? slo.spec.measuredAt}
@@ -57,7 +59,7 @@ export function SloPage() {
           <p>{objective.message}</p>
           <Figures objective={objective} zone={zone} />
           <CalendarStrip
-            steps={calendar.data?.items.find(({ key }) => key === objective.key)?.steps}
+            steps={calendar.data && (calendar.data.items.find(({ key }) => key === objective.key)?.steps ?? [])}
             error={calendar.error}
             onRetry={() => void calendar.refetch()}
             zone={zone}

@@ -6,6 +6,7 @@ import { zoneOf } from "../../lib/timeRange";
 import { Button } from "../../ui/Button";
 import { Field, fieldRow } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { Segmented } from "../../ui/Segmented";
 import { TimeControl, useTimeView } from "../../ui/TimeControl";
@@ -77,6 +78,7 @@ export function TimelinePage() {
           <ErrorPanel error={error} what="The timeline could not be loaded." onRetry={() => void refetch()} />
         )}
         {lines === undefined && error === null && <Skeleton height="24rem" label="Loading the timeline" />}
+        {lines !== undefined && <NotRefreshed error={error} onRetry={() => void refetch()} />}
         {lines !== undefined && lines.length === 0 && (
           <EmptyState title="Nothing happened in this stretch of time.">
             <p>Choose a longer one, or fewer filters.</p>

@@ -1,0 +1,107 @@
+"""What is asked of every page of the console: its address, and what it says when nothing can be read or is there."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from playwright.sync_api import Page, Route, TimeoutError, expect
+
+from tests.support.stack import PROJECT
+
+_ROUTER = PROJECT / "frontend" / "src" / "app" / "router.tsx"
+_MADE = re.compile(r"const (\w+) = createRoute\(\{\s*getParentRoute: \(\) => (\w+),\s*(path|id): \"([^\"]*)\"")
+# what a page cannot be without, or never asks for anew: who is logged in, the stream, the object that its parts are of
+_WHOLE = re.compile(r"/api/v1/(session|stream|teams/[^/]+/pools/[^/?]+(/panels)?|accelerators)$")
+_ROWS = re.compile(r"/api/v1/fleet(\?|$)")
+
+
+def templates() -> list[re.Pattern[str]]:
+    """The addresses of the console's router, each as what matches it."""
+    source = _ROUTER.read_text()
+    made = {name: (parent, path if how == "path" else "") for name, parent, how, path in _MADE.findall(source)}
+    assert len(made) == source.count("= createRoute("), "a route is written in a way that is not read here"
+
+    def whole(name: str) -> str:
+        parent, path = made[name]
+        return (whole(parent) if parent in made else "") + path
+
+    paths = {whole(name).rstrip("/") or "/" for name, (_, path) in made.items() if path}
+    return [re.compile(re.sub(r"\\\$\w+", "[^/]+", re.escape(path))) for path in sorted(paths)]
+
+
+def refuse(page: Page, detail: str, *, fleet: bool) -> None:
+    """Whatever is read is refused at once, as something that trying again by itself would not mend; `fleet`: so are the
+    rows of pools, which other pages choose from."""
+
+    def answer(route: Route) -> None:
+        url = route.request.url
+        if route.request.method != "GET" or _WHOLE.search(url) or (_ROWS.search(url) and not fleet):
+            route.continue_()
+        else:
+            route.fulfill(status=403, json={"title": "No", "status": 403, "detail": detail, "errors": []})
+
+    page.route("**/api/v1/**", answer)
+
+
+def empty(page: Page) -> None:
+    """Whatever is a list has nothing in it."""
+
+    def answer(route: Route) -> None:
+        if route.request.method != "GET" or re.search(r"/(session|stream|accelerators)$", route.request.url):
+            route.continue_()
+            return
+        got = route.fetch()
+        try:
+            body = got.json()
+        except json.JSONDecodeError:
+            route.fulfill(response=got)
+            return
+        if isinstance(body, dict) and isinstance(body.get("items"), list):
+            body = {**body, "items": [], "next": None}
+        route.fulfill(response=got, json=body)
+
+    page.route("**/api/v1/**", answer)
+
+
+def deaf(page: Page, detail: str = "") -> list[str]:
+    """Charts, tables and frames that show neither figures nor words; with `detail` those that hide that it happened."""
+    return list(page.evaluate(_DEAF, detail))
+
+
+def heard_again(page: Page) -> list[str]:
+    """Presses what offers to try again until nothing does; what presses did not help, and the alerts that are left."""
+    main = page.get_by_role("main")
+    again = main.get_by_role("button", name="Try again")
+    # what comes may have parts that were not asked for before
+    for _ in range(4):
+        expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
+        again.evaluate_all("all => all.forEach((one) => { one.dataset.pressed = 'yes'; one.click(); })")
+        try:
+            page.wait_for_function("() => !document.querySelector('main button[data-pressed]')", timeout=10_000)
+        except TimeoutError:
+            return [f"trying again does not help: {main.get_by_role('alert').first.inner_text()}"]
+    return main.get_by_role("alert").filter(has_text="locked").all_inner_texts()
+
+
+# a frame is what a Section draws; what is in it comes from the answer that failed, or from what the page has anyway
+_DEAF = """(detail) => {
+  const main = document.querySelector("main");
+  const found = [];
+  if (main.innerText.trim() === "") found.push("the page is blank");
+  const said = (box) => box.innerText.replace(/\\s+/g, " ").trim();
+  const title = (box) =>
+    box.getAttribute("aria-label") ?? document.getElementById(box.getAttribute("aria-labelledby"))?.innerText ?? "?";
+  for (const chart of main.querySelectorAll("figure")) {
+    const silent = detail ? !said(chart).includes(detail) : said(chart) === title(chart);
+    if (silent) found.push(`chart ${title(chart)}: ${said(chart)}`);
+  }
+  for (const table of main.querySelectorAll("table")) {
+    if ([...table.tBodies].every((body) => body.rows.length === 0)) found.push("a table without rows");
+  }
+  for (const frame of main.querySelectorAll("section > [role=group]")) {
+    if (said(frame) === "") found.push(`frame ${title(frame)} is blank`);
+  }
+  if (detail && !main.innerText.includes(detail)) found.push("nothing says what happened");
+  return found;
+}"""
