@@ -14,13 +14,13 @@ interface Props {
 
 /** What is shown stays when it cannot be read anew; this says so, since when, and why. */
 export function NotRefreshed({ error, onRetry }: Props) {
-  return <div role="status">{error !== null && error !== undefined && <Since error={error} onRetry={onRetry} />}</div>;
+  return error === null || error === undefined ? null : <Since error={error} onRetry={onRetry} />;
 }
 
 function Since({ error, onRetry }: Props) {
   const [since] = useState(() => new Date(serverNow()).toISOString());
   return (
-    <div className={styles.old}>
+    <div className={styles.old} role="status">
       <Icon name="triangle" />
       <p>
         Stale: not refreshed{" "}

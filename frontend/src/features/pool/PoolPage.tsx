@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { POOL_TABS } from "../../app/places";
-import { poolQuery } from "../../api/queries";
+import { fleetRowQuery, poolQuery } from "../../api/queries";
 import { ApiError } from "../../api/problem";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
@@ -16,6 +16,8 @@ const route = getRouteApi("/shell/teams/$team/pools/$name");
 export function PoolPage() {
   const { team, name } = route.useParams();
   const { data: pool, error, refetch } = useQuery(poolQuery(team, name));
+  // what breaches stands above the parts: shown a moment later it would push them down
+  const { isPending } = useQuery(fleetRowQuery(team, name));
   useTitle(`${name} (${team})`);
   const pathname = useRouterState({ select: ({ location }) => location.pathname });
   const tabs = useShownActive<HTMLElement>(`${pathname} ${pool === undefined}`);
@@ -33,6 +35,7 @@ export function PoolPage() {
     if (error !== null) return <ErrorPanel isPage error={error} what="The pool could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="32rem" label="Loading the pool" />;
   }
+  if (isPending) return <Skeleton height="32rem" label="Loading the pool" />;
   return (
     <>
       <NotRefreshed error={error} onRetry={() => void refetch()} />
