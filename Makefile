@@ -100,7 +100,7 @@ conformance: $(VENV)/.dev
 
 test-vllm: $(VENV)/.dev
 	@test -n "$(VLLM_PYTHON)" || { echo "Which vLLM? make test-vllm VLLM_PYTHON=/path/to/venv/bin/python (docs/real-engine.md says how to install one)"; exit 2; }
-	VLLM_PYTHON="$(VLLM_PYTHON)" $(BIN)/python -m pytest tests/vllm --timeout 1200
+	VLLM_PYTHON="$(VLLM_PYTHON)" $(BIN)/python -m pytest tests/vllm tests/e2e/test_both_engines.py --timeout 1200
 
 soak: $(VENV)/.dev console
 	$(BIN)/python -m pytest -m soak --timeout 1800

@@ -158,12 +158,13 @@ def run_stack(
     demo: bool = False,
     steady: bool = True,
     tiers: bool = False,
+    engine: str = "sim",
     env: dict[str, str] | None = None,
     healthy: bool = True,
 ) -> Iterator[RunningStack]:
     """An instance on free ports; stopped at the end. data: a directory to go on from (kept), else a fresh one. steady:
     a pool of two replicas that people scale, in place of the quickstart's, which scales by itself. tiers: with the
-    demo's second pool, which takes a share of the cores."""
+    demo's second pool, which takes a share of the cores. engine: `vllm` for the installation that VLLM_PYTHON names."""
     own = data is None
     if data is None:
         base = Path(tempfile.mkdtemp(prefix="lamplight-stack-"))
@@ -177,6 +178,7 @@ def run_stack(
     argv += [] if demo else ["--no-demo"]
     argv += ["--steady"] if steady else []
     argv += [] if tiers else ["--no-tiers"]
+    argv += ["--engine", engine]
     with output.open("ab") as log:
         process = subprocess.Popen(
             argv,

@@ -112,10 +112,10 @@ REFUSED: dict[str, tuple[str, str, Any]] = {
 }  # fmt: skip
 
 
-def ask(url: str, method: str, path: str, body: Any) -> requests.Response:
+def ask(url: str, method: str, path: str, body: Any, *, limit: float = LIMIT) -> requests.Response:
     text = body if isinstance(body, str) else None if body is None else json.dumps(body)
     return requests.request(
-        method, url + path, data=text, headers={"Content-Type": "application/json"} if text else {}, timeout=LIMIT
+        method, url + path, data=text, headers={"Content-Type": "application/json"} if text else {}, timeout=limit
     )
 
 
@@ -261,8 +261,7 @@ def draining(url: str, terminate: Callable[[], None]) -> dict[str, Any]:
         for each in lines:
             next(each)
         terminate()
-        refused = DRAINING["completion"]
-        wait_until(lambda: reply(url, *refused)[0] == 500, timeout=LIMIT, message="new requests are refused", step=0.01)
+        wait_until(lambda: drains(url), timeout=LIMIT, message="new requests are refused", step=0.01)
         found = {name: reply(url, *question) for name, question in DRAINING.items()}
         found["page"] = requests.get(url + "/metrics", timeout=LIMIT).status_code
         # who sends token ids needs no tokenizer, and is aborted instead
@@ -272,6 +271,11 @@ def draining(url: str, terminate: Callable[[], None]) -> dict[str, Any]:
         *_, last, done = lines[1]
     found["end"] = [json.loads(last.removeprefix("data: "))["choices"][0]["finish_reason"], done]
     return found
+
+
+def drains(url: str) -> bool:
+    """Whether it refuses new requests. One that comes at the very moment of SIGTERM may be left without an answer."""
+    return ask(url, *DRAINING["completion"], limit=2).status_code == 500
 
 
 def _stream(url: str, tokens: int) -> requests.Response:

@@ -65,6 +65,8 @@ class EngineLoop:
         self._live: dict[str, Sequence] = {}
         self.closing = False
         """What comes from now on ends at once, aborted."""
+        self.tell_adapters: Callable[[tuple[set[int], set[int]]], None] | None = None
+        """Told at each step which adapters run and which wait; None where there are none."""
         self._wake = asyncio.Event()
         self._between_steps = asyncio.Lock()
         self._drained = asyncio.Event()
@@ -264,7 +266,11 @@ class EngineLoop:
             self._events.step(block_events, tiers.moving if tiers is not None else lambda identity: False)
 
     def _finish(self, plan: StepPlan, now: float) -> None:
+        if self.tell_adapters is not None:
+            self.tell_adapters(self.engine.adapters())
         result = self.engine.finish_step(now)
+        if self.tell_adapters is not None and result.finished:
+            self.tell_adapters(self.engine.adapters())
         self.recorder.step(plan.tokens)
         ends = {end.request_id: end for end in result.finished}
         first = set(result.first_tokens)

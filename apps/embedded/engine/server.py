@@ -50,6 +50,9 @@ class EngineServer:
         self.sleeper = Sleeper(settings, loop, device)
         self.draining = False
         self.adapters = Adapters(settings.lora, settings.served_names, self._stored)
+        if settings.lora is not None:
+            most, recorder = settings.lora.max_loras, loop.recorder
+            loop.tell_adapters = lambda ids: recorder.adapters(most, ids, self.adapters.names)
         self.open = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -146,8 +149,6 @@ class EngineServer:
 
     async def page(self, request: web.Request) -> web.Response:
         self.loop.refresh_gauges()
-        if self.settings.lora is not None:
-            self.loop.recorder.adapters(self.settings.lora.max_loras, self.loop.engine.adapters(), self.adapters.names)
         body = self.metrics.page(request.query.getall("name[]", []))
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import timedelta
 
 import pytest
@@ -281,6 +282,9 @@ def test_command_lines() -> None:
         "py", "-m", "apps.embedded.gateway", "--pool-name=p",
     ]  # fmt: skip
     assert _argv("busybox", command=["sh", "-c", "x"]) == ["sh", "-c", "x"]
+    # beside a real engine its renderer is played all the same: the embedded picker asks the replicas to tokenize
+    assert _argv("vllm/vllm-openai", command=["vllm", "launch", "render"], real=True)[:2] == ["py", "-m"]
+    assert _argv("vllm/vllm-openai", command=["vllm", "serve", "m"], real=True) == ["vllm", "serve", "m"]
     with pytest.raises(ValueError, match="has no command"):
         _argv("busybox")
 
@@ -293,6 +297,28 @@ def test_a_real_engine_is_at_its_pods_address_and_its_sockets_have_names_that_fi
     assert len(values["VLLM_RPC_BASE_PATH"]) + 1 + 36 <= 107
     assert (values["OMP_NUM_THREADS"], values["VLLM_TARGET_DEVICE"]) == ("4", "cpu")
     assert real_engine.adapted(argv, {"VLLM_RPC_BASE_PATH": "/run/x"}, "::1")[1]["VLLM_RPC_BASE_PATH"] == "/run/x"
+
+
+def test_a_cpu_build_is_spared_what_it_refuses() -> None:
+    extra = {"cpu_bytes_to_use": 1, "secondary_tiers": [{"type": "fs"}]}
+    offloading = {"kv_connector": "OffloadingConnector", "kv_role": "kv_both"}
+    tiers = {**offloading, "kv_connector_extra_config": {**extra, "spec_name": "TieringOffloadingSpec"}}
+    both = {
+        "kv_connector": "MultiConnector",
+        "kv_connector_extra_config": {"connectors": [tiers, {**offloading, "kv_connector_extra_config": extra}]},
+    }
+    argv = ["vllm", "serve", "m", "--enable-sleep-mode", f"--kv-transfer-config={json.dumps(both)}"]
+    taken, _ = real_engine.adapted(argv, {}, "127.0.0.9")
+    assert [word for word in taken if not word.startswith("--kv")] == ["vllm", "serve", "m", "--host=127.0.0.9"]
+    [config] = [json.loads(word.partition("=")[2]) for word in taken if word.startswith("--kv")]
+    found = [each["kv_connector_extra_config"] for each in config["kv_connector_extra_config"]["connectors"]]
+    assert [each["spec_name"] for each in found] == ["HostCopyTieringSpec", "HostCopySpec"]
+    assert all(each["spec_module_path"] == "host_copies" for each in found)
+    assert found[0]["secondary_tiers"] == [{"type": "fs"}]
+    # what cannot be read is vLLM's to refuse, and other builds take it all
+    wrong = ["vllm", "serve", "m", "--kv-transfer-config", "{"]
+    assert real_engine.for_the_cpu_build(wrong) == [*wrong[:3], "--kv-transfer-config={"]
+    assert real_engine.adapted(argv, {"VLLM_TARGET_DEVICE": "cuda"}, "::1")[0] == [*argv, "--host=::1"]
 
 
 def test_an_unknown_image_names_those_there_are() -> None:
