@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from apps.catalog.domain.dialects import dialect
 from apps.clusters.errors import KubeError, NotFound, Unreachable
 from apps.clusters.kube import Kube
@@ -70,7 +72,12 @@ def _bring(lease: Lease, endpoint: Endpoint, cluster: Cluster, kube: Kube) -> Ou
     named = cluster_spec(cluster)
     try:
         wanted = render(
-            identity, spec, selectors.facts_of(endpoint, found), frozenset(kube.resources()), dialect(named.dialect)
+            identity,
+            spec,
+            selectors.facts_of(endpoint, found),
+            frozenset(kube.resources()),
+            dialect(named.dialect),
+            settings.ENDPOINT_GATEWAY_IMAGE,
         )
         live = _live(kube, endpoint)
         if named.read_only:

@@ -130,6 +130,9 @@ STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
 # times as long are KV events watched before tiers are decided on; below 1 for demonstrations
 OFFLOAD_PACE = float(os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "1"))
 
+# what an Endpoint without a Gateway runs: the target endpoint-gateway of deploy/docker, where your cluster finds it
+ENDPOINT_GATEWAY_IMAGE = os.environ.get("LAMPLIGHT_ENDPOINT_GATEWAY_IMAGE", "lamplight/endpoint-gateway:1")
+
 # networks beside the public internet that URLs of documents (webhooks) may lead to: 10.0.0.0/8,192.168.1.5
 OUTBOUND_NETWORKS = os.environ.get("LAMPLIGHT_OUTBOUND_NETWORKS", "")
 

@@ -65,6 +65,9 @@ BESIDE: Mapping[str, tuple[tuple[str, bool, str], ...]] = {
         ("create", False, "standby: shared is refused"),
         ("delete", False, "standby: shared is refused"),
     ),
+    "AgentgatewayPolicy.agentgateway.dev": tuple(
+        (verb, False, "Endpoints with keys behind agentgateway are not let in") for verb in _WRITE if verb != "watch"
+    ),
     "ResourceQuota.": (("list", False, "plans do not know the namespace's quotas"),),
     "LocalQueue.kueue.x-k8s.io": (("list", False, "plans do not know whether a Kueue queue takes pods"),),
 }

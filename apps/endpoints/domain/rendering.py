@@ -66,15 +66,17 @@ def render(
     pools: Mapping[str, PoolFacts],
     kinds: frozenset[str],
     dialect: Dialect,
+    image: str = IMAGE,
 ) -> tuple[Manifest, ...]:
-    """The objects of an endpoint, stamped. `pools`: those that are there. Raises PlanRefused."""
+    """The objects of an endpoint, stamped. `pools`: those that are there. `image`: of a data plane of its own. Raises
+    PlanRefused."""
     missing = sorted(set(spec.pools) - pools.keys())
     if missing:
         raise PlanRefused("PoolMissing", f"pool {missing[0]} is not there: declare it, or take it out of spec.models")
     if spec.gateway is not None:
         objects = _routed(endpoint, spec, pools, kinds, dialect)
     else:
-        objects = _standalone(endpoint, spec, pools)
+        objects = _standalone(endpoint, spec, pools, image)
     return tuple(_stamped(obj, endpoint) for obj in objects)
 
 
@@ -103,7 +105,9 @@ def table(endpoint: EndpointIdentity, spec: EndpointSpec, pools: Mapping[str, Po
     return {"endpoint": endpoint.name, "models": models, "limits": limits}
 
 
-def _standalone(endpoint: EndpointIdentity, spec: EndpointSpec, pools: Mapping[str, PoolFacts]) -> tuple[Manifest, ...]:
+def _standalone(
+    endpoint: EndpointIdentity, spec: EndpointSpec, pools: Mapping[str, PoolFacts], image: str
+) -> tuple[Manifest, ...]:
     name = f"{endpoint.name}-gw"
     text = json.dumps(table(endpoint, spec, pools), indent=1, sort_keys=True)
     selector = {ENDPOINT_UID: endpoint.uid, "app.kubernetes.io/component": COMPONENT}
@@ -116,7 +120,7 @@ def _standalone(endpoint: EndpointIdentity, spec: EndpointSpec, pools: Mapping[s
         args += ["--keys", KEYS_PATH]
     container = {
         "name": "gateway",
-        "image": IMAGE,
+        "image": image,
         "args": args,
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 2, "failureThreshold": 3},

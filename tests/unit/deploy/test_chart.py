@@ -10,6 +10,7 @@ import pytest
 from apps.catalog.domain.dialects import dialect
 from apps.clusters.domain.preflight import BESIDE, Right, rights
 from apps.clusters.informers.owned import owned
+from apps.endpoints.controller import OWNED_KINDS as ENDPOINT_KINDS
 from tests.support.chart import Refused, of_kind, render
 from tests.support.proof import builtin_faults
 
@@ -83,7 +84,8 @@ def grants(rules: Rules, right: Right) -> bool:
 def asked() -> list[Right]:
     entry = owned()
     assert entry is not None
-    kinds = [(kind, group, plural(kind)) for kind, _, group in (found.partition(".") for found in entry.resources)]
+    owned_by_any = {*entry.resources, *ENDPOINT_KINDS}
+    kinds = [(kind, group, plural(kind)) for kind, _, group in (found.partition(".") for found in owned_by_any)]
     beside = [(kind, group, plural(kind)) for kind, _, group in (found.partition(".") for found in BESIDE)]
     return rights(kinds, read_only=False, beside=beside)
 
@@ -115,6 +117,18 @@ def test_it_holds_what_it_gives_to_endpoint_pickers() -> None:
             for resource in ("inferencepools", "inferenceobjectives", "inferencemodelrewrites"):
                 for verb in ("get", "list", "watch"):
                     assert grants(rules, Right(verb, group, resource)), (group, resource, verb)
+
+
+def environment(objects: list[dict[str, Any]], container: str) -> dict[str, str]:
+    (found,) = (c for pod in pods(objects) for c in pod["spec"]["containers"] if c["name"] == container)
+    return {entry["name"]: entry.get("value", "") for entry in found["env"]}
+
+
+def test_endpoints_run_the_image_that_is_built_beside_it() -> None:
+    named = "LAMPLIGHT_ENDPOINT_GATEWAY_IMAGE"
+    beside = "registry.example.com/lamplight-endpoint-gateway"
+    assert environment(render("image.tag=2.0"), "worker")[named] == f"{beside}:2.0"
+    assert environment(render("endpointGatewayImage=own:1"), "worker")[named] == "own:1"
 
 
 @pytest.mark.parametrize(

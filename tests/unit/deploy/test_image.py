@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+from apps.endpoints.domain.rendering import COMPONENT
 from tests.support.chart import of_kind, render
 from tests.support.web import PROJECT
 
@@ -28,6 +30,15 @@ def test_the_final_image_has_the_product_and_its_console() -> None:
         word for line in re.findall(r"^COPY --from=build (.+)$", FINAL, re.MULTILINE) for word in line.split()[:-1]
     }
     assert copied >= {"/opt/venv", "/app/manage.py", "/app/apps", "/app/controlplane", "/app/frontend/dist"}
+
+
+def test_the_image_of_endpoints_starts_what_the_embedded_cluster_starts() -> None:
+    stage = RECIPE.partition(" AS endpoint-gateway\n")[2].partition("\nFROM ")[0]
+    found = re.search(r"^ENTRYPOINT (.+)$", stage, re.MULTILINE)
+    images = json.loads((PROJECT / "apps/embedded/kubelet/data/images.json").read_text())["images"]
+    (local,) = (image["programs"] for image in images if image["name"] == COMPONENT)
+    assert found
+    assert json.loads(found[1]) == ["python", *local[COMPONENT]]
 
 
 def test_it_runs_as_the_user_that_the_chart_demands() -> None:

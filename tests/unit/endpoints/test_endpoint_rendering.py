@@ -33,6 +33,12 @@ def rendered(spec: EndpointSpec, release: str = "current", **more: Any) -> dict[
     return {f"{o['kind']}/{o['metadata']['name']}": o for o in objects}
 
 
+def test_its_own_data_plane_runs_the_image_of_the_installation() -> None:
+    objects = render(ENDPOINT, spec_of(), POOLS, KINDS, dialect("current"), "registry.example.com/gw:2")
+    (gateway,) = (o for o in objects if o["kind"] == "Deployment")
+    assert gateway["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.com/gw:2"
+
+
 def test_its_own_data_plane_has_the_whole_routing_table() -> None:
     keys = {"secret": "chat-keys", "limits": {"default": {"requestsPerMinute": 600}}}
     objects = rendered(spec_of({**CANARY, "failover": ["spare"]}, ADAPTER, keys=keys))

@@ -27,6 +27,7 @@ env:
   # by its own address it is called by the kubelet's probes and by Prometheus
   - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
   - {name: LAMPLIGHT_ALLOWED_HOSTS, value: {{ join "," (concat (list "localhost" "$(POD_IP)" .Release.Name (printf "%s.%s" .Release.Name .Release.Namespace) (printf "%s.%s.svc" .Release.Name .Release.Namespace)) .Values.hosts) | quote }}}
+  - {name: LAMPLIGHT_ENDPOINT_GATEWAY_IMAGE, value: {{ .Values.endpointGatewayImage | default (printf "%s-endpoint-gateway:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion)) | quote }}}
   {{- if .Values.ingress.tlsSecretName }}
   - {name: LAMPLIGHT_HTTPS, value: "1"}
   {{- end }}
