@@ -352,7 +352,7 @@ class Container:
         """Signal the process without any manners: the kubelet itself goes down."""
         self.stopping = True
         if self._process is not None:
-            self._process.send(number)
+            self._process.send(number, to_all=True)
 
 
 def _policy(pod: Object, spec: Object, *, init: bool) -> str:

@@ -23,7 +23,7 @@ def _die_with_parent() -> None:
 
 
 class Process:
-    """A started process: ``wait`` gives its exit code (negative: killed by that signal), ``send`` signals its group."""
+    """A started process: ``wait`` gives its exit code (negative: killed by that signal)."""
 
     def __init__(self, popen: subprocess.Popen[bytes], log: LogWriter | None) -> None:
         self._popen = popen
@@ -66,10 +66,13 @@ class Process:
     async def wait(self) -> int:
         return await asyncio.shield(self._exited)
 
-    def send(self, number: int) -> None:
+    def send(self, number: int, *, to_all: bool = False) -> None:
+        """A signal as a container gets it: its first process alone, which tells its children what it likes. SIGKILL,
+        and any with ``to_all``, goes to the whole group."""
         if not self.exited:
+            signalled = os.killpg if to_all or number == signal.SIGKILL else os.kill
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, number)
+                signalled(self._popen.pid, number)
 
     def _on_output(self) -> None:
         assert self._popen.stdout is not None

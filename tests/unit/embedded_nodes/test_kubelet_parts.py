@@ -31,6 +31,19 @@ async def test_a_process_has_output_and_an_exit_code(tmp_path: Path) -> None:
     assert read_log(tmp_path, 0, LogQuery()) == b"one\ntwo\n"
 
 
+async def test_a_process_is_told_to_end_alone_and_its_children_are_its_own_matter(tmp_path: Path) -> None:
+    """As a container's first process is: vLLM drains with its engine process alive."""
+    child = "trap 'echo child was told' TERM; echo up; while :; do sleep 0.05; done"
+    first = f"trap 'echo told; exit 7' TERM; sh -c \"{child}\" & while :; do sleep 0.05; done"
+    process = Process.start(["sh", "-c", first], ENV, tmp_path, LogWriter(tmp_path, 0))
+    async with asyncio.timeout(10):
+        while b"up" not in read_log(tmp_path, 0, LogQuery()):
+            await asyncio.sleep(0.02)
+    process.send(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 10) == 7
+    assert read_log(tmp_path, 0, LogQuery()) == b"up\ntold\n"
+
+
 async def test_what_a_process_left_running_ends_with_it(tmp_path: Path) -> None:
     process = Process.start(["sh", "-c", "sleep 300 & echo $!"], ENV, tmp_path, LogWriter(tmp_path, 0))
     await asyncio.wait_for(process.wait(), 10)
