@@ -98,7 +98,7 @@ def test_errors_are_counted_by_kind(engine: EngineProcess) -> None:
     ended = lamp_load(engine.url, "--model=gpt", "--requests=3", "--rate=50", "--json")
     assert ended.returncode == 1
     assert "No request succeeded." in ended.stderr
-    assert json.loads(ended.stdout)["errors"] == {"HTTP 404: The model `gpt` does not exist.": 3}
+    assert json.loads(ended.stdout)["errors"] == {"HTTP 404: The model `gpt` does not exist. Valid aliases: llama.": 3}
 
 
 @pytest.mark.parametrize(

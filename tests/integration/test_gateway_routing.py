@@ -120,7 +120,7 @@ def test_models_are_listed_once(gateway: GatewayProcess) -> None:
 def test_refusals_of_the_engine_pass_through(gateway: GatewayProcess) -> None:
     response = ask(gateway, "a", model="gpt")
     assert response.status_code == 404
-    assert response.json()["error"]["message"] == "The model `gpt` does not exist."
+    assert response.json()["error"]["message"] == "The model `gpt` does not exist. Valid aliases: llama."
     bad = requests.post(gateway.url + "/v1/completions", data="{x", timeout=10)
     assert bad.status_code == 400
     assert "not JSON" in bad.json()["error"]["message"]
