@@ -22,6 +22,8 @@ from apps.pools.selectors import Standing
 
 # each with the place of its columns in a row: from, to
 _Tables: TypeAlias = tuple[tuple[type[models.Model], int, int], ...]
+# what many pools have in common is made once, by its row
+_Shared: TypeAlias = dict[tuple[type[models.Model], tuple[Any, ...]], Any | None]
 
 _SQL = """
 SELECT {pool}, {cluster}, {rollout}, {tiers}, {model},
@@ -74,14 +76,19 @@ def read(uid: UUID) -> Known | None:
 def read_several(uids: Sequence[UUID]) -> dict[UUID, Known]:
     """As `read`, of several pools; those that are gone are left out."""
     sql, tables = _statement()
+    shared: _Shared = {}
+    of_many: frozenset[type[models.Model]] = frozenset((Cluster, kinds.get("Model").model))
     with connection.cursor() as cursor:
         cursor.execute(sql, [SHARED_TEAM, list(uids)])
-        found = [_known(row, tables) for row in cursor.fetchall()]
+        found = [_known(row, tables, of_many, shared) for row in cursor.fetchall()]
     return {known.pool.uid: known for known in found}
 
 
-def _known(row: tuple[Any, ...], tables: _Tables) -> Known:
-    found: list[Any] = [_instance(table, row[start:end]) for table, start, end in tables]
+def _known(row: tuple[Any, ...], tables: _Tables, of_many: frozenset[type[models.Model]], shared: _Shared) -> Known:
+    found: list[Any] = [
+        _of_many(table, row[start:end], shared) if table in of_many else _instance(table, row[start:end])
+        for table, start, end in tables
+    ]
     pool, cluster, rollout, tiers, model = found
     generation, older, rendered, healthy_at, revised, targets, consents = row[tables[-1][2] :]
     _keep(pool, rollout, tiers, _read_json(targets) or [])
@@ -110,7 +117,7 @@ def _keep(pool: Pool, rollout: Rollout | None, tiers: TierPlanRow | None, target
         relation.set_cached_value(pool, value)
     fields = ReplicaTarget._meta.concrete_fields
     rows = [ReplicaTarget(**{f.attname: f.to_python(target[f.column]) for f in fields}) for target in targets]
-    held: Any = pool.targets.all()
+    held: Any = models.QuerySet(ReplicaTarget)
     held._result_cache = rows
     of: Any = pool
     of._prefetched_objects_cache = {"targets": held}
@@ -135,6 +142,14 @@ def _statement() -> tuple[str, _Tables]:
         tables.append((table, at, at + len(columns)))
         at += len(columns)
     return _SQL.format(**found, models=declared._meta.db_table), tuple(tables)
+
+
+def _of_many(table: type[models.Model], values: tuple[Any, ...], shared: _Shared) -> Any | None:
+    """Nobody may change what this returns: it stands with other pools, too."""
+    key = (table, values)
+    if key not in shared:
+        shared[key] = _instance(table, values)
+    return shared[key]
 
 
 def _instance(table: type[models.Model], values: tuple[Any, ...]) -> Any | None:
