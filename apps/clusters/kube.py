@@ -15,12 +15,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+from django.conf import settings as django
 
 from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 15.0
-CONNECTIONS = 8  # per API server; more gain nothing there
 PAGE = 500
 MOST_PAGES = 40
 DISCOVERY_SECONDS = 60.0
@@ -104,7 +104,7 @@ class Kube:
         self._client = _api_client(credentials)
         self._written = written
         self._deadline = credentials.deadline
-        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(django.KUBE_CONNECTIONS)
         self._discovered: tuple[float, dict[str, Resource]] | None = None
         self._discovery_lock = threading.Lock()
         self._headers: tuple[float, dict[str, str]] | None = None
@@ -368,7 +368,7 @@ def _api_client(credentials: Credentials) -> Any:
 
     settings = client.Configuration()
     settings.retries = False
-    settings.connection_pool_maxsize = CONNECTIONS
+    settings.connection_pool_maxsize = django.KUBE_CONNECTIONS
     try:
         if credentials.kubeconfig:
             config.load_kube_config(

@@ -91,9 +91,10 @@ _database: dict[str, Any] = dict(
     )
 )
 _database["CONN_MAX_AGE"] = 0
+WORKER_THREADS = int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"))
 _database.setdefault("OPTIONS", {})["pool"] = {
     "min_size": 1,
-    "max_size": int(os.environ.get("LAMPLIGHT_DB_POOL", "8")),
+    "max_size": int(os.environ.get("LAMPLIGHT_DB_POOL") or max(8, WORKER_THREADS + 2)),
     "timeout": 10,
 }
 # a process that stands still in a transaction holds locks that all others wait for: the database ends it
@@ -162,7 +163,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # threads of a worker process that reconcile (celery's -c): a cluster that hangs may hold half of those that are free
-RECONCILE_THREADS = int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"))
+RECONCILE_THREADS = WORKER_THREADS
+# of a process to one API server: eight in all are what a server can use, so several workers have a part of them each
+KUBE_CONNECTIONS = int(os.environ.get("LAMPLIGHT_KUBE_CONNECTIONS", "8"))
 # how often informers list a kind anew although its watch goes on
 INFORMERS_RELIST_SECONDS = float(os.environ.get("LAMPLIGHT_INFORMERS_RELIST_SECONDS", "900"))
 # how often they compare the versions of all objects of a kind with what the watch has told: one list of metadata

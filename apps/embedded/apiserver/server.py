@@ -49,6 +49,7 @@ PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 OPEN_TO_USERS = ("", "api", "apis", "healthz", "livez", "readyz", "openapi", "version")
 TEXT = "text/plain; charset=utf-8"
 FAULTS_PAGE = "/debug/faults"
+MOST_STALLED = 10_000
 
 
 class NoSuchPage(Exception):
@@ -80,6 +81,7 @@ class ApiServer:
         self.logs = Logs(store)
         self._tokens = dict(tokens)
         self._watching: set[asyncio.Task[Any]] = set()
+        self._busy: dict[int, asyncio.Semaphore] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -159,7 +161,8 @@ class ApiServer:
         """Let a fault happen before the request does anything."""
         log.info("%s %s: scripted fault %s", call.method, request.path, rule.fault)
         if rule.fault == "stall":
-            await asyncio.sleep(rule.seconds)
+            async with self._busy.setdefault(rule.slots, asyncio.Semaphore(rule.slots or MOST_STALLED)):
+                await asyncio.sleep(rule.seconds)
         elif rule.fault == "reset":
             raise _cut(request)
         elif rule.fault == "not-served":

@@ -91,6 +91,15 @@ async def test_a_stall_delays_and_a_kind_can_be_absent(api: Running) -> None:
     assert (response.status, await response.text()) == (404, "404 page not found\n")
 
 
+async def test_stalls_of_a_few_slots_take_turns_as_at_a_server_that_can_do_no_more(api: Running) -> None:
+    await script(api, {"fault": "stall", "seconds": 0.1, "slots": 2, "times": 0})
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    answers = await asyncio.gather(*(create(api, name) for name in "abcdef"))
+    assert [answer.status for answer in answers] == [201] * 6
+    assert loop.time() - begun >= 0.3
+
+
 @pytest.mark.parametrize(
     ("fault", "count", "seen"),
     [

@@ -6,7 +6,8 @@ A script is a list of rules; a request takes the first rule that matches it and 
 
 `verbs`, `resources` (plural, with the subresource after a slash), `name` and `namespace` match everything when left
 out; `skip` lets so many matching requests pass first; `times` (1) is how often it strikes, 0 for always. `fault` is one
-of FAULTS; `seconds` (Retry-After, how long a stall lasts) and `count` (watch events) belong to some.
+of FAULTS; `seconds` (Retry-After, how long a stall lasts), `slots` (stalls of so many requests at once, as of a server
+that can do no more; rules of the same number share them, 0: all at once) and `count` (watch events) belong to some.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ REFUSALS = (
 TRANSPORT = ("reset", "stall", "lost-answer", "not-served")
 WATCH = ("drop-events", "duplicate-events", "break-watch", "expire-watch")
 FAULTS = frozenset({*REFUSALS, *TRANSPORT, *WATCH})
-_KEYS = frozenset({"verbs", "resources", "name", "namespace", "skip", "times", "fault", "seconds", "count"})
+_KEYS = frozenset({"verbs", "resources", "name", "namespace", "skip", "times", "fault", "seconds", "slots", "count"})
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Rule:
     skip: int = 0
     times: int = 1
     seconds: float = 1.0
+    slots: int = 0
     count: int = 1
     matched: int = 0
     struck: int = 0
