@@ -2,6 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query";
 import { path, request } from "./client";
+import { keys } from "./keys";
 import type { Condition, Page } from "./types";
 
 export interface Webhook {
@@ -22,7 +23,7 @@ export interface Delivery {
   endedAt: string | null;
 }
 
-export const WEBHOOKS = ["kind", "webhooks"] as const;
+export const WEBHOOKS = keys.kind("webhooks");
 
 const at = (team: string, name: string, ...rest: string[]) => path("teams", team, "webhooks", name, ...rest);
 

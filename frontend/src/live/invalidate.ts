@@ -17,6 +17,8 @@ export function staleKeys(event: StreamEvent): QueryKey[] {
       return [keys.fleet, keys.pools, keys.kind("models"), keys.timeline];
     case "Endpoint":
       return [keys.kind("endpoints"), keys.timeline];
+    case "Webhook":
+      return [keys.kind("webhooks"), keys.timeline];
     case "Cluster":
       return [keys.fleet, keys.pools, keys.kind("clusters"), keys.timeline];
     default:
