@@ -157,13 +157,86 @@ def test_the_way_to_a_pool_needs_no_mouse(tab: Tab, running_stack: RunningStack)
     tab_to(page, chart(page, "Time to first token").get_by_role("slider"), most=60)
 
 
+def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    running_stack.wait_healthy()
+    page.goto("/")
+    log_in(page, running_stack)
+    page.get_by_role("link", name="chat", exact=True).wait_for()
+    try:
+        the_palette_holds_the_focus_and_gives_it_back(page)
+        page.keyboard.press("Control+k")
+        page.get_by_role("combobox", name="Pools, pages and actions").wait_for()
+        page.keyboard.type("new pool")
+        page.keyboard.press("Enter")
+        press(page, page.get_by_role("button", name="Serve llama-3-1-8b"))
+        press(page, page.get_by_role("button", name="Choose nvidia-h200"), most=60)
+        write(page, page.get_by_label("Name", exact=True), "by-keys")
+        press(page, page.get_by_role("button", name="Review"))
+        expect(page.get_by_role("region", name="Objects")).to_contain_text("Deployment by-keys")
+        write(page, page.get_by_label("Why"), "no mouse at hand")
+        press(page, page.get_by_role("button", name="Create the pool"))
+        expect(page.get_by_role("heading", level=1)).to_have_text("by-keys")
+
+        press(page, page.get_by_role("link", name="Change", exact=True))
+        write(page, page.get_by_label("Engine arguments"), "--max-model-len=4096")
+        write(page, page.get_by_label("Why"), "shorter")
+        expect(page.get_by_text("The declaration is accepted")).to_be_visible()
+        press(page, page.get_by_role("button", name="Show the plan"))
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Plan")
+        press(page, page.get_by_role("button", name="Apply this plan"), most=60)
+        expect(page.get_by_role("heading", level=1)).to_have_text("by-keys")
+
+        press(page, page.get_by_role("navigation", name="Parts of the pool").get_by_role("link", name="Revisions"))
+        press(page, page.get_by_role("button", name="Roll back to generation 1"), most=60)
+        reason = page.get_by_role("region", name="Roll back to generation 1").get_by_label("Why")
+        expect(reason).to_be_focused()
+        page.keyboard.type("it was better before")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("rowheader", name="3, declared now")).to_be_visible()
+    finally:
+        running_stack.lamp("delete", "pool/by-keys", check=False)
+
+
+def the_palette_holds_the_focus_and_gives_it_back(page: Page) -> None:
+    before = page.get_by_role("searchbox", name="Filter")
+    before.focus()
+    page.keyboard.press("Control+k")
+    dialog = page.get_by_role("dialog", name="Go to")
+    expect(dialog.get_by_role("combobox")).to_be_focused()
+    for key in ("Tab", "Tab", "Tab", "Shift+Tab"):
+        page.keyboard.press(key)
+        # the browser's own controls come between the last and the first; nothing of the page below does
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(before).to_be_focused()
+
+
+def press(page: Page, goal: Locator, most: int = 40) -> None:
+    tab_to(page, goal, most)
+    page.keyboard.press("Enter")
+
+
+def write(page: Page, goal: Locator, words: str) -> None:
+    tab_to(page, goal, most=60)
+    page.keyboard.press("Control+a")
+    page.keyboard.type(words)
+
+
 def tab_to(page: Page, goal: Locator, most: int = 30) -> None:
-    """Presses Tab until `goal` has the focus."""
+    """Presses Tab until `goal` has the focus, which must be seen there."""
     goal.wait_for()
     for _ in range(most):
-        page.keyboard.press("Tab")
         if goal.evaluate("element => element === document.activeElement"):
-            return
+            break
+        page.keyboard.press("Tab")
+    if goal.evaluate("element => element === document.activeElement"):
+        drawn = goal.evaluate("element => getComputedStyle(element).outlineStyle")
+        label = goal.evaluate("element => getComputedStyle(element.closest('label') ?? element).outlineStyle")
+        assert {drawn, label} != {"none"}, f"the focus on {goal} is not seen"
+        return
     raise AssertionError(f"{goal} is not reached by {most} presses of Tab")
 
 
