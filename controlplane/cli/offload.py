@@ -147,8 +147,9 @@ def _measured(found: dict[str, Any]) -> None:
         click.echo(f"Measured: {found['state']}. {clean(found['reason'])}")
     elif found["state"] != "off":
         lost = f", {found['dropped']} batches lost" if found.get("dropped") else ""
+        engines = "one engine" if found["engines"] == 1 else f"{found['engines']} engines"
         click.echo(
-            f"Measured from {found.get('events', 0):,} KV events of {found['engines']} engines "
+            f"Measured from {found.get('events', 0):,} KV events of {engines} "
             f"({100 * found.get('sampleRate', 1):.0f} % of blocks sampled{lost})."
         )
 

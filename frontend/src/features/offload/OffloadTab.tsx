@@ -56,7 +56,7 @@ function HowItStands({ of, view }: { of: Standing; view: TimeView }) {
     ["KV bytes of a token", of.kvBytesPerToken === null ? UNKNOWN : bytes(of.kvBytesPerToken)],
     ["Prefill", format(of.prefillTokensPerSecond, "tokens/s")],
     ["Chunk", of.plan?.chunkTokens == null ? UNKNOWN : `${of.plan.chunkTokens} tokens`],
-    ["Events from", measured?.engines == null ? UNKNOWN : `${measured.engines} engines`],
+    ["Events from", measured?.engines == null ? UNKNOWN : measured.engines === 1 ? "one engine" : `${measured.engines} engines`],
     ["Lost", measured?.dropped == null ? UNKNOWN : `${compact(measured.dropped)} events, ${measured.gaps ?? 0} gaps`],
   ];
   return (
