@@ -79,11 +79,12 @@ class Evictor:
                 entering=keeper.watcher.follow,
             )
         except OSError as error:
-            metrics.set("up", 0)
+            self._tell(f"cannot read {settings.root}: {error.strerror}; nothing is removed")
             for name in ("files", "least_quota_bytes"):
                 metrics.set(name, None)
             keeper.forget()
-            self._tell(f"cannot read {settings.root}: {error.strerror}; nothing is removed")
+            # last: a page that says so says nothing of a folder that is gone
+            metrics.set("up", 0)
             return False
         keeper.notice(chunks)
         now = time.time()

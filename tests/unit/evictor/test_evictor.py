@@ -237,6 +237,26 @@ def test_a_mount_that_is_gone_is_told_and_nothing_is_taken_for_empty(tmp_path: P
     assert "nothing is removed" in said[-1]
 
 
+def test_no_page_says_of_a_folder_that_is_gone_how_full_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads the page may do so between any two figures of it."""
+    root, pages = tmp_path / "kv", list[str]()
+    put(root, "now", 1, ago=1.0)
+    it = evictor(root)[0]
+    write = Metrics.set
+
+    def watched(self: Metrics, name: str, value: float | None, **labels: str) -> None:
+        write(self, name, value, **labels)
+        pages.append(self.page())
+
+    monkeypatch.setattr(Metrics, "set", watched)
+    assert it.once(dry_run=False)
+    root.rename(tmp_path / "away")
+    assert not it.once(dry_run=False)
+    gone = [page for page in pages if "lamplight_kv_store_up 0" in page]
+    assert gone
+    assert not [page for page in gone if "_used_bytes" in page or "store_files " in page]
+
+
 def test_folders_of_other_weights_are_taken_away(tmp_path: Path) -> None:
     stale = put(tmp_path, "old", 1, ago=5000.0)
     (tmp_path / "old" / "tiny_0123456789ab").mkdir()
