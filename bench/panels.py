@@ -406,7 +406,7 @@ def prometheus_p95(base: Path, pools: int) -> float | None:
                    check=True, capture_output=True)  # fmt: skip
     config = base / "prometheus.yml"
     config.write_text("{}")
-    from tests.support.engines import free_port
+    from tests.support.ports import free_port
 
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(

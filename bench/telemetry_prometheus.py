@@ -121,7 +121,7 @@ def timed(spec: PrometheusSpec, pods: list[Target]) -> tuple[float, float]:
 @contextmanager
 def prometheus(base: Path, binary: str, port: int, pods: list[str], every: str = "30s") -> Iterator[str]:
     """A Prometheus that has scraped all pods once."""
-    from tests.support.engines import free_port
+    from tests.support.ports import free_port
 
     groups = [{"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": "serving", "pod": pod}} for pod in pods]
     config = {

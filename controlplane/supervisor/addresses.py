@@ -7,12 +7,15 @@ as long as nobody else took them.
 from __future__ import annotations
 
 import json
+import random
 import socket
 from pathlib import Path
 
 # 127.64.0.0 to 127.127.255.255: every address of 127/8 is bound on Linux, and nobody uses these by habit
 _NETWORKS = range(64, 128)
 _CLAIM_PORT = 47999
+# below those that the system gives to outgoing connections, one of which could take a port before its server binds it
+_ANY_PORTS = range(20_000, 32_000)
 
 
 class AddressError(RuntimeError):
@@ -42,17 +45,18 @@ class Addresses:
         if chosen is None:
             if exact:
                 raise AddressError(f"Port {preferred} is taken. Choose another with PORT=…, or leave PORT out.")
-            chosen = self._any_port()
+            chosen = self.any_port()
         self._known[name] = chosen
         return chosen
 
-    def _any_port(self) -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if self._claim_port(port):
+    def any_port(self) -> int:
+        """A port on 127.0.0.1 that is free now and claimed while this process lives."""
+        for port in random.sample(_ANY_PORTS, len(_ANY_PORTS)):
+            if _is_free(port) and self._claim_port(port):
                 return port
+        raise AddressError(
+            f"No free port from {_ANY_PORTS.start} to {_ANY_PORTS.stop - 1}: stop another instance first."
+        )
 
     def _claim_port(self, port: int) -> bool:
         """Between choosing a port and the server's binding it, another instance that starts must not choose it too.

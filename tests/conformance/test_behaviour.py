@@ -17,7 +17,7 @@ from tests.conformance.cluster import Api, Object, Reply, Room, given_kubeconfig
 from tests.support.cluster import run_cluster
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 MAPS = ("v1", "configmaps")
 DEPLOYMENTS = ("apps/v1", "deployments")
 
@@ -275,7 +275,7 @@ def test_limits_fill_in_what_a_container_leaves_out(room: Room) -> None:
         made[:] = [room.create("v1", "pods", pod, dryRun="All")]
         return bool(made[0].body["spec"]["containers"][0]["resources"])
 
-    wait_until(filled, timeout=20, message="limits are filled in")
+    wait_until(filled, message="limits are filled in")
     resources = made[0].body["spec"]["containers"][0]["resources"]
     assert resources == {"limits": {"cpu": "300m"}, "requests": {"cpu": "200m"}}
 
@@ -342,7 +342,7 @@ def test_a_role_gives_its_rights_to_who_is_bound(room: Room) -> None:
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
     bound = {"metadata": {"name": "rb"}, "roleRef": reference, "subjects": [subject]}
     assert room.create(roles, "rolebindings", bound).status == 201
-    wait_until(lambda: allowed("list"), timeout=20, message="the binding counts")
+    wait_until(lambda: allowed("list"), message="the binding counts")
     assert not allowed("delete")
     refused(room.patch(roles, "rolebindings", "rb", {"roleRef": {**reference, "name": "other"}}), 422, "Invalid")
 
@@ -355,7 +355,6 @@ def test_a_namespace_that_ends_takes_everything_and_lets_nothing_in(api: Api, ro
     try:
         wait_until(
             lambda: api.request("GET", f"/api/v1/namespaces/{room.namespace}").body["status"]["phase"] == "Terminating",
-            timeout=30,
             message="the namespace is terminating",
         )
         late = room.create(*MAPS, config_map("late"))

@@ -33,7 +33,7 @@ pytestmark = [
         transcripts_folder() is None,
         reason="the transcripts are not here: set LAMPLIGHT_SHARED to the folder with k8s/",
     ),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
 ]
 
 

@@ -157,9 +157,7 @@ def test_blocks_come_back_from_host_and_volume(pods: Pods) -> None:
         """Tokens by the tier that they came from, once the engine has counted the request."""
         before, asked = _cached(url), _total(url, "vllm:prompt_tokens_total")
         assert pods.ask("tiny-tiers", numbers(seed, 520)).status_code == 200
-        wait_until(
-            lambda: _total(url, "vllm:prompt_tokens_total") - asked >= 520, timeout=30, message="the prompt is counted"
-        )
+        wait_until(lambda: _total(url, "vllm:prompt_tokens_total") - asked >= 520, message="the prompt is counted")
         return dict(_cached(url) - before)
 
     # 520 tokens are 17 blocks: the device keeps five of these prompts, the host eight
@@ -203,4 +201,4 @@ def test_lamplight_reads_its_pages(pods: Pods) -> None:
         assert pods.ask("tiny", numbers(55, 40)).status_code == 200
         return pods.stack.get("/api/v1/teams/default/pools/tiny/panels/ttft?step=10")
 
-    wait_until(lambda: panel()["state"] == "ok", timeout=60, message="the first tokens are in a chart", step=0.5)
+    wait_until(lambda: panel()["state"] == "ok", message="the first tokens are in a chart", step=0.5)

@@ -19,7 +19,7 @@ from tests.support.seeded import SeededConsole, seeded_console, start_web, up
 from tests.support.wait import wait_until
 
 # the first test also waits for the week
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 POOL = "/teams/search/pools/summaries"
 CHAT = "/teams/default/pools/chat"
@@ -344,7 +344,7 @@ def test_a_slow_network_keeps_the_size_of_what_is_to_come(page: Page) -> None:
     ttft = chart(page, "Time to first token")
     expect(ttft).to_have_attribute("data-state", "loading")
     before = ttft.bounding_box()
-    wait_until(lambda: bool(held), timeout=10, message="the chart is asked for")
+    wait_until(lambda: bool(held), message="the chart is asked for")
     for route in held:
         route.continue_()
     expect(ttft).to_have_attribute("data-state", "ok")
@@ -377,10 +377,10 @@ def test_a_restart_of_the_server_is_survived_without_a_reload(page: Page, week: 
     settled(page, "/")
     page.evaluate("window.neverReloaded = true")
     week.web.process.kill()
-    week.web.process.wait(10)
+    week.web.process.wait(30)
     expect(page.get_by_text("Updates: Live")).to_have_count(0)
     week.web.process = start_web(week.env, int(week.url.rpartition(":")[2]))
-    wait_until(lambda: up(week.web), timeout=60, message="the web process answers again")
+    wait_until(lambda: up(week.web), message="the web process answers again")
     expect(page.get_by_text("Updates: Live")).to_be_visible()
     expect(page.get_by_role("link", name="chat", exact=True)).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.e2e.browsing import DEADLINE_MS, chart, chromium, log_in, settled
 from tests.support.seeded import seeded_console
 
-pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(400)]
 
 KEPT = Path(__file__).parent / "snapshots"
 MADE_WITH = KEPT / "made-with.json"
@@ -101,7 +101,7 @@ def font() -> str:
     """The font that stands behind `sans-serif` here."""
     if shutil.which("fc-match") is None:
         return "unknown"
-    return subprocess.run(["fc-match", "sans-serif"], capture_output=True, text=True, timeout=20).stdout.strip()
+    return subprocess.run(["fc-match", "sans-serif"], capture_output=True, text=True, timeout=90).stdout.strip()
 
 
 def browser() -> Any:

@@ -23,7 +23,7 @@ def test_the_pool_wakes_leads_the_ramp_sleeps_and_wakes_again() -> None:
         def verbs() -> list[str]:
             return [move["verb"] for move in moves()]
 
-        wait_until(lambda: {"wake", "from-zero"} & set(verbs()), timeout=60, message="a request finds a replica")
+        wait_until(lambda: {"wake", "from-zero"} & set(verbs()), message="a request finds a replica")
         wait_until(lambda: verbs().count("up") >= 2, timeout=330, message="it grows with the ramp")
         wait_until(lambda: verbs()[-1] == "sleep", timeout=330, message="it sleeps when nobody asks")
         slept = len(verbs())

@@ -93,7 +93,7 @@ def test_a_writer_that_the_database_gave_up_for_another_one_is_let_in_afterwards
             cursor.execute("SET LOCAL deadlock_timeout = '60s'")
             cursor.execute("SELECT 1 FROM catalog_model WHERE name = 'm-b' FOR UPDATE")
             answer = pool.submit(lambda: (api.apply(both), connection.close())[0])
-            wait_until(lambda: _somebody_waits(cursor), 10, "the other writer did not come to the locked row")
+            wait_until(lambda: _somebody_waits(cursor), message="the other writer did not come to the locked row")
             cursor.execute("UPDATE catalog_model SET labels = '{}' WHERE name = 'm-a'")
     assert answer.result(timeout=30).status_code == 200
     assert [m["metadata"]["version"] for m in api.get("models")["items"]] == [2, 2]
@@ -154,7 +154,7 @@ def test_listeners_hear_of_a_line_when_it_is_committed_and_never_of_one_that_is_
         with transaction.atomic():
             kept = outbox.publish(kind="Model", uid=uuid4(), team="t", name="kept", verb="updated")
             assert poll() == []
-        wait_until(lambda: bool(poll()), 10, "the notification did not come")
+        wait_until(lambda: bool(poll()), message="the notification did not come")
     assert heard == [str(kept)]
 
 

@@ -82,14 +82,14 @@ def test_a_session_needs_its_csrf_token(web: Web):
     serving("http://127.0.0.1:1")
     person("sam", password="a long password", default=Role.EDITOR)
     with requests.Session() as session:
-        session.get(f"{web.url}/api/v1/session", timeout=10)
+        session.get(f"{web.url}/api/v1/session", timeout=30)
         csrf = {"X-CSRFToken": session.cookies["csrftoken"]}
         login = {"username": "sam", "password": "a long password"}
-        assert session.post(f"{web.url}/api/v1/session", json=login, headers=csrf, timeout=10).ok
+        assert session.post(f"{web.url}/api/v1/session", json=login, headers=csrf, timeout=30).ok
         address = f"{web.url}/api/v1/teams/default/pools/chat/chat"
-        assert session.post(address, json=ASK, timeout=10).status_code == 401
+        assert session.post(address, json=ASK, timeout=30).status_code == 401
         csrf = {"X-CSRFToken": session.cookies["csrftoken"]}
-        allowed = session.post(address, json=ASK, headers=csrf, timeout=10)
+        allowed = session.post(address, json=ASK, headers=csrf, timeout=30)
         assert allowed.status_code == 200, allowed.text
 
 

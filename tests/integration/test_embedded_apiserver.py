@@ -75,7 +75,7 @@ class ApiServerProcess:
         )
         started = cls(folder, process)
         try:
-            wait_until(kubeconfig.exists, 30, "the API server writes its kubeconfig")
+            wait_until(kubeconfig.exists, message="the API server writes its kubeconfig")
         except AssertionError:
             started.stop()
             pytest.fail(f"the API server did not start:\n{(folder / 'log').read_text()[-3000:]}")
@@ -84,10 +84,10 @@ class ApiServerProcess:
     def stop(self) -> None:
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(30)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def kubectl_of(apiserver: ApiServerProcess, tmp_path: Path) -> Callable[..., str
     path = shutil.which("kubectl")
     if path is None:
         pytest.skip("there is no kubectl on PATH: install 1.30 or later to run this test")
-    shown = subprocess.run([path, "version", "--client", "-o", "json"], capture_output=True, text=True, timeout=30)
+    shown = subprocess.run([path, "version", "--client", "-o", "json"], capture_output=True, text=True, timeout=90)
     version = re.search(r'"gitVersion": *"v1\.(\d+)', shown.stdout)
     if version is None or int(version[1]) < 30:
         pytest.skip(f"kubectl is older than 1.30: {shown.stdout[:200]}")
@@ -183,10 +183,12 @@ def test_kubectl_watch_streams_changes(apiserver: ApiServerProcess, tmp_path: Pa
     reader.start()
     try:
         kubectl("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT)
-        wait_until(lambda: any("deployment.apps/web" in line for line in seen), 15, "the watch shows the Deployment")
+        wait_until(
+            lambda: any("deployment.apps/web" in line for line in seen), message="the watch shows the Deployment"
+        )
     finally:
         watch.terminate()
-        watch.wait(10)
+        watch.wait(30)
         reader.join(5)
 
 
@@ -229,7 +231,7 @@ def test_a_killed_server_comes_back_with_everything(tmp_path: Path) -> None:
         POOL["apiVersion"].split("/")[0], "v1", "default", "inferencepools", POOL
     )
     first.process.send_signal(signal.SIGKILL)
-    first.process.wait(10)
+    first.process.wait(30)
     second = ApiServerProcess.start(tmp_path)
     try:
         assert second.url == url

@@ -13,7 +13,7 @@ from apps.embedded.client import KubeClient, KubeError
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.pods import NAMESPACE, SERVE, client_of, events_of, is_ready, make_pod, pod_of, pods, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 JOBS = ("batch", "v1", "jobs")
 
 

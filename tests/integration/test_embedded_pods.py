@@ -30,7 +30,7 @@ from tests.support.pods import (
     until,
 )
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 cluster = shared_cluster(nodes=True)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.engines import EngineProcess, run_engine
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 
@@ -40,17 +41,17 @@ def program(module: str, port: int, log: Path, *arguments: str) -> Iterator[str]
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: process.poll() is not None or answers(url), timeout=30, message=f"{module} answers")
+        wait_until(lambda: process.poll() is not None or answers(url), message=f"{module} answers")
         assert process.poll() is None, log.read_text()
         yield url
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
 
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/health", timeout=5).ok
+        return requests.get(f"{url}/health", timeout=30).ok
     except requests.ConnectionError:
         return False
 
@@ -88,7 +89,7 @@ def ask(url: str, model: str, key: str | None = KEYS["ada"], **more: Any) -> req
 def counted(url: str, name: str, **labels: str) -> float:
     from prometheus_client.parser import text_string_to_metric_families
 
-    page = requests.get(f"{url}/metrics", timeout=5).text
+    page = requests.get(f"{url}/metrics", timeout=30).text
     return sum(
         sample.value
         for family in text_string_to_metric_families(page)
@@ -101,14 +102,14 @@ def test_models_keys_and_fail_over(endpoint: str) -> None:
     for key in (None, "sk-wrong"):
         refused = ask(endpoint, "chat", key)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
-    listed = requests.get(f"{endpoint}/v1/models", headers={"Authorization": f"Bearer {KEYS['ada']}"}, timeout=5)
+    listed = requests.get(f"{endpoint}/v1/models", headers={"Authorization": f"Bearer {KEYS['ada']}"}, timeout=30)
     assert [row["id"] for row in listed.json()["data"]] == ["chat", "sql"]
     missing = ask(endpoint, "llama")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
     answered = ask(endpoint, "chat")
     assert (answered.status_code, answered.headers["x-lamplight-pool"]) == (200, "blue")
     assert ask(endpoint, "sql").headers["x-lamplight-pool"] == "green"
-    assert KEYS["ada"] not in requests.get(f"{endpoint}/metrics", timeout=5).text
+    assert KEYS["ada"] not in requests.get(f"{endpoint}/metrics", timeout=30).text
 
 
 def test_tokens_are_metered_per_key_whether_or_not_the_client_asks_for_the_count(endpoint: str) -> None:

@@ -12,8 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.adapters import write_adapter
-from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.engines import EngineProcess, run_engine
 from tests.support.kv_events import subscribe
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 RUN_TIME = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "LAMPLIGHT_TIME_SCALE": "10"}

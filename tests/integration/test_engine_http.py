@@ -172,10 +172,10 @@ def test_refusals(
 
 
 def test_not_json_and_not_found(engine: EngineProcess) -> None:
-    response = requests.post(engine.url + "/v1/completions", data="{x", headers=JSON, timeout=10)
+    response = requests.post(engine.url + "/v1/completions", data="{x", headers=JSON, timeout=30)
     assert response.status_code == 400
     assert "'loc': 'body.1', 'msg': 'JSON decode error'" in response.json()["error"]["message"]
-    response = requests.post(engine.url + "/v1/completions", data="{}", timeout=10)
+    response = requests.post(engine.url + "/v1/completions", data="{}", timeout=30)
     assert response.status_code == 400
     assert "Only 'application/json' is allowed" in response.json()["error"]["message"]
     assert engine.get("/v1/nothing").json() == {"detail": "Not Found"}
@@ -287,7 +287,7 @@ def test_equal_request_ids_are_two_requests(engine: EngineProcess) -> None:
 def test_http_1_0_clients_get_an_unframed_stream(engine: EngineProcess) -> None:
     host, port = engine.url.removeprefix("http://").split(":")
     body = json.dumps({"prompt": WORDS, "max_tokens": 3, "ignore_eos": True, "stream": True}).encode()
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(HTTP_1_0 % (len(body), body))
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, content = raw.partition(b"\r\n\r\n")

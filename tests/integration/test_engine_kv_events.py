@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.engines import EngineProcess, run_engine
 from tests.support.kv_events import Subscriber, replay, subscribe
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 
 HOST = "127.0.0.1"
@@ -167,7 +168,7 @@ def test_a_taken_endpoint_ends_the_engine_with_a_sentence(published: Published) 
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert ended.returncode == 1

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.engines import EngineProcess, run_engine
 from tests.support.kv_events import subscribe
+from tests.support.ports import free_port
 from tests.support.shared import shared_file
 from tests.support.wait import wait_until
 

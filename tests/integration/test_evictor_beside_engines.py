@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.integration.test_engine_tiers import CHUNK_BYTES, FAST, PROMPT, SMALL, ask, cached, connector, files
-from tests.support.engines import EngineProcess, free_port, run_engine
+from tests.support.engines import EngineProcess, run_engine
 from tests.support.evictors import run_evictor
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 # a prompt is four chunks
@@ -88,7 +89,7 @@ def test_the_quota_holds_while_sixteen_writers_work_and_nobody_reads_half_a_file
         writer.start()
     try:
         with run_evictor(tmp_path, root.parents[1], f"{2000 * 64}Ki", "--rate", "100000") as evictor:
-            wait_until(lambda: sum(written) > 6000, timeout=30, message="writers have written many times the quota")
+            wait_until(lambda: sum(written) > 6000, message="writers have written many times the quota")
             wait_until(lambda: (evictor.metric('removed_files_total{reason="quota"}') or 0) > 2000, message="removed")
             stop.set()
             for writer in writers:
@@ -114,7 +115,7 @@ def test_a_killed_evictor_leaves_a_folder_that_engines_and_the_next_one_take(tmp
         with run_evictor(tmp_path, root, "1Gi", "--ttl", "0.5", "--rate", "20") as evictor:
             wait_until(lambda: len(files(root / "now")) < 40, message="it is at work")
             evictor.process.send_signal(signal.SIGKILL)
-            evictor.process.wait(timeout=10)
+            evictor.process.wait(timeout=30)
         left = len(files(root / "now"))
         assert 8 < left < 40
         ask(engine, *range(10))
@@ -129,8 +130,8 @@ def test_one_pass_for_a_cron_job(tmp_path: Path) -> None:
     from tests.support.shared import ROOT
 
     command = [sys.executable, "-m", "apps.evictor", "--once", "--quota", "1Gi", "--root"]
-    fine = subprocess.run([*command, str(tmp_path)], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True)
-    gone = subprocess.run([*command, "/gone/store"], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True)
+    fine = subprocess.run([*command, str(tmp_path)], cwd=ROOT, timeout=90, check=False, capture_output=True, text=True)
+    gone = subprocess.run([*command, "/gone/store"], cwd=ROOT, timeout=90, check=False, capture_output=True, text=True)
     assert (fine.returncode, gone.returncode) == (0, 1)
     assert "cannot read /gone/store: No such file or directory; nothing is removed" in gone.stdout
 

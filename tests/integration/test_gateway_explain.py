@@ -93,11 +93,11 @@ def picker(
 
 
 def side(picker: GatewayProcess, path: str) -> Any:
-    return requests.get(f"http://{picker.address}:9090/debug/routes{path}", timeout=10).json()
+    return requests.get(f"http://{picker.address}:9090/debug/routes{path}", timeout=30).json()
 
 
 def explain(picker: GatewayProcess, **body: Any) -> dict[str, Any]:
-    answer = requests.post(f"http://{picker.address}:9090/debug/routes/explain", json=body, timeout=10)
+    answer = requests.post(f"http://{picker.address}:9090/debug/routes/explain", json=body, timeout=30)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -160,9 +160,9 @@ def test_a_session_comes_back_to_its_pod(picker: GatewayProcess) -> None:
 
 def test_questions_that_cannot_be_answered_are_told(picker: GatewayProcess) -> None:
     url = f"http://{picker.address}:9090/debug/routes"
-    assert "only the last ones" in requests.get(f"{url}/none", timeout=5).json()["error"]["message"]
-    assert requests.get(url, params={"limit": "0"}, timeout=5).status_code == 400
-    assert requests.post(f"{url}/explain", data=b"{", timeout=5).status_code == 400
+    assert "only the last ones" in requests.get(f"{url}/none", timeout=30).json()["error"]["message"]
+    assert requests.get(url, params={"limit": "0"}, timeout=30).status_code == 400
+    assert requests.post(f"{url}/explain", data=b"{", timeout=30).status_code == 400
 
 
 @pytest.mark.django_db(transaction=True)

@@ -121,7 +121,7 @@ def test_refusals_of_the_engine_pass_through(gateway: GatewayProcess) -> None:
     response = ask(gateway, "a", model="gpt")
     assert response.status_code == 404
     assert response.json()["error"]["message"] == "The model `gpt` does not exist. Valid aliases: llama."
-    bad = requests.post(gateway.url + "/v1/completions", data="{x", timeout=10)
+    bad = requests.post(gateway.url + "/v1/completions", data="{x", timeout=30)
     assert bad.status_code == 400
     assert "not JSON" in bad.json()["error"]["message"]
     assert 'error_code="404"' in gateway.metrics()
@@ -130,7 +130,7 @@ def test_refusals_of_the_engine_pass_through(gateway: GatewayProcess) -> None:
 def test_a_dead_replica_costs_no_request(doomed: tuple[GatewayProcess, list[EngineProcess]]) -> None:
     gateway, engines = doomed
     engines[0].process.kill()
-    engines[0].process.wait(timeout=10)
+    engines[0].process.wait(timeout=30)
     statuses = [ask(gateway, [number] * 40).status_code for number in range(1, 21)]
     assert statuses == [200] * 20
     assert sum(served_by(engines[1:])) == 20
@@ -235,4 +235,4 @@ def test_sigterm_lets_answers_end(gateway: GatewayProcess) -> None:
     next(lines)
     gateway.process.send_signal(signal.SIGTERM)
     assert [line for line in lines if line][-1] == b"data: [DONE]"
-    assert gateway.process.wait(timeout=10) == 0
+    assert gateway.process.wait(timeout=30) == 0

@@ -22,9 +22,10 @@ import pytest
 
 from controlplane.supervisor.children import die_with_parent
 from tests.support.chart import of_kind, render
+from tests.support.ports import free_port
 from tests.support.servers import run_postgres, run_valkey
 from tests.support.wait import wait_until
-from tests.support.web import PROJECT, free_port
+from tests.support.web import PROJECT
 
 Container = Mapping[str, Any]
 
@@ -88,16 +89,16 @@ class Machine:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=5)
+                process.wait(timeout=30)
 
     def probe(self, probe: Mapping[str, Any], query: str = "") -> dict[str, Any] | None:
         """The answer's body where the kubelet would take it for a good one."""
         url = f"http://127.0.0.1:{self.port}{probe['httpGet']['path']}{query}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return dict(json.loads(answer.read()))
         except (urllib.error.URLError, OSError):
             return None
@@ -143,15 +144,15 @@ def test_an_installation_starts_serves_and_ticks(machine: Machine) -> None:
         processes = {c["name"]: stack.enter_context(machine.running(c)) for c in containers}
         web = next(c for c in containers if c["name"] == "web")
         ready = web["readinessProbe"]
-        wait_until(lambda: machine.probe(ready) is not None, timeout=60, message="the pod is ready")
+        wait_until(lambda: machine.probe(ready) is not None, message="the pod is ready")
         assert machine.probe(web["livenessProbe"]) is not None
 
         def beat() -> str:
             answer = machine.probe(ready, "?verbose")
             return str(answer["checks"]["beat"]) if answer else "no answer"
 
-        wait_until(lambda: beat() == "ok", timeout=60, message="beat and worker tick")
+        wait_until(lambda: beat() == "ok", message="beat and worker tick")
         assert {name: process.poll() for name, process in processes.items()} == dict.fromkeys(processes)
         # what the worker counted stands on the web's page: they share a folder
-        with urllib.request.urlopen(f"http://127.0.0.1:{machine.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{machine.port}/metrics", timeout=30) as answer:
             assert 'task="apps.telemetry.tasks.tick"' in answer.read().decode()

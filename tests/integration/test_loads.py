@@ -18,9 +18,10 @@ from apps.benchmarks.models import LoadRun
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.pools.models import Pool
-from tests.support.engines import free_port, run_engine
+from tests.support.engines import run_engine
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import cluster_document, declare, model_document, pool_document
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 from tests.support.workers import Workers
 
@@ -142,7 +143,7 @@ def test_one_at_a_time_and_stopped_by_who_may_write(engine: str, api: Api) -> No
     made = begin(api, LONG)
     watcher = running.begin(UUID(made["id"]))
     assert watcher is not None
-    wait_until(lambda: api.get(f"{LOADS}/{made['id']}")["measured"]["ok"] > 0, timeout=30, message="answers are told")
+    wait_until(lambda: api.get(f"{LOADS}/{made['id']}")["measured"]["ok"] > 0, message="answers are told")
     assert "under a load already" in begin(api, SHORT, 409)["detail"]
     viewer = api_of(person("vera", default=Role.VIEWER))
     assert viewer.send("POST", LOADS, SHORT).status_code == 403
@@ -164,15 +165,15 @@ def test_a_load_dies_with_its_worker_and_is_said_to_be_lost(
 ) -> None:
     serving(engine)
     worker = workers.start()
-    wait_until(workers.up, timeout=60, message="the worker is up")
+    wait_until(workers.up, message="the worker is up")
     made = begin(api, LONG)
     address = f"{LOADS}/{made['id']}"
-    wait_until(lambda: (api.get(address)["measured"] or {"ok": 0})["ok"] > 0, timeout=60, message="the worker sends it")
+    wait_until(lambda: (api.get(address)["measured"] or {"ok": 0})["ok"] > 0, message="the worker sends it")
     (child,) = children_of(worker.pid)
     assert services.clear_up() == [] and api.get(address)["status"] == "running", "it lives"
     os.kill(worker.pid, signal.SIGKILL)
-    worker.wait(10)
-    wait_until(lambda: not alive(child), timeout=20, message="the process that sends ends with its worker")
+    worker.wait(30)
+    wait_until(lambda: not alive(child), message="the process that sends ends with its worker")
     monkeypatch.setattr(services, "SILENT", timedelta(0))
     services.clear_up()
     lost = api.get(address)

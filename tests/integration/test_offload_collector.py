@@ -17,7 +17,7 @@ from apps.embedded.engine import kv_events
 from apps.embedded.engine.domain.kv_events import EventsConfig
 from apps.offload.collector import Collector
 from apps.offload.engines import Endpoint, Publishers, endpoints_of
-from tests.support.engines import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 SIZE = 16

@@ -27,7 +27,7 @@ from tests.support.pools import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 ONE = {"min": 1, "max": 1}
 # a device that a few prompts fill
 TINY_CACHE = ["--num-gpu-blocks-override=65", "--block-size=16", "--max-model-len=1024"]
@@ -122,7 +122,7 @@ def total(cluster: EmbeddedCluster, name: str, metric: str, **labels: str) -> fl
     """A counter, over the engines of a pool."""
     found = 0.0
     for url in engines(cluster, name):
-        with urllib.request.urlopen(url + "/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(url + "/metrics", timeout=30) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         found += sum(
             sample.value

@@ -23,7 +23,7 @@ from tests.support.pools import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 cluster = shared_cluster(nodes=True)
@@ -43,14 +43,14 @@ def held(cluster: EmbeddedCluster) -> float:
     kube = cluster.kube
     labels = {"lamplight.dev/pool": "chat", "app.kubernetes.io/component": "endpoint-picker"}
     pod = kube.list(kube.resource("Pod"), "serving", labels=labels)[0]
-    page = urllib.request.urlopen(f"http://{pod['status']['podIP']}:9090/metrics", timeout=5).read().decode()
+    page = urllib.request.urlopen(f"http://{pod['status']['podIP']}:9090/metrics", timeout=30).read().decode()
     series = [line for line in page.splitlines() if line.startswith("llm_d_epp_flow_control_queue_size{")]
     return sum(float(line.rpartition(" ")[2]) for line in series)
 
 
 def listening(endpoint: str) -> bool:
     try:
-        urllib.request.urlopen(endpoint + "/health", timeout=5)
+        urllib.request.urlopen(endpoint + "/health", timeout=30)
     except urllib.error.HTTPError as refused:
         return refused.code == 503 and b"readyEndpoints" in refused.read()
     except OSError:

@@ -26,7 +26,7 @@ from tests.support.pools import (
     variant_document,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 cluster = shared_cluster(nodes=True)

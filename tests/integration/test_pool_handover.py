@@ -21,7 +21,7 @@ from tests.support.pools import (
     variant_document,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 HPA_MANAGER = "kube-controller-manager"
 
 

@@ -24,7 +24,7 @@ from tests.support.pools import (
     variant_document,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NAMESPACE = "serving"
 
 

@@ -30,7 +30,7 @@ from tests.support.pools import (
     writes,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NAMESPACE = "serving"
 POOL = "teams/default/pools/chat"
 
@@ -238,7 +238,7 @@ def test_a_pool_that_fills_its_nodes_still_rolls(cluster: EmbeddedCluster, edito
     try:
         drain_until(healthy, message="two replicas fill the nodes")
         declare(pool_document(variants=[full], engine={"args": ["--max-model-len=8192"]}))
-        drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out", timeout=90)
+        drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out")
         strategy = rollout(editor)["variants"][0]["strategy"]
         assert (strategy["maxSurge"], strategy["maxUnavailable"]) == (0, 1)
         assert "no accelerator is free" in strategy["why"]
@@ -271,7 +271,7 @@ def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> 
             asker.start()
         try:
             declare(pool_document(rollout=drained, engine={"args": ["--max-model-len=8192"]}))
-            drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out", timeout=90)
+            drain_until(lambda: healthy() and is_in("Complete")(), message="it is rolled out")
         finally:
             stop.set()
             for asker in askers:

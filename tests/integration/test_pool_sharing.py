@@ -39,7 +39,7 @@ from tests.support.pools import (
     variant_document,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NAMES = ("chat", "code")
 
 
@@ -95,7 +95,7 @@ def served(name: str) -> bool:
     """One request is answered while the pools are reconciled as the second-by-second watch has it."""
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(ask, name)
-        drain_until(lambda: waking.run_watch() is None or answer.done(), message=f"{name} answers", timeout=60)
+        drain_until(lambda: waking.run_watch() is None or answer.done(), message=f"{name} answers")
         return bool(answer.result()["usage"]["completion_tokens"] == 3)
 
 

@@ -31,7 +31,7 @@ from tests.support.pools import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 cluster = shared_cluster(nodes=True)
@@ -64,7 +64,7 @@ def ask(address: str, tokens_: int = 3) -> Any:
 def status_of(url: str, *, post: bool = False, headers: dict[str, str] | None = None) -> int:
     try:
         request = urllib.request.Request(url, b"" if post else None, headers or {})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code
@@ -80,13 +80,13 @@ def address(pod: dict[str, Any]) -> str:
 
 
 def asleep(cluster: EmbeddedCluster) -> bool:
-    with urllib.request.urlopen(address(engine(cluster)) + "/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(address(engine(cluster)) + "/metrics", timeout=30) as answer:
         page = answer.read().decode()
     return any('sleep_state="awake"' in line and line.endswith(" 0.0") for line in page.splitlines())
 
 
 def running(cluster: EmbeddedCluster) -> bool:
-    with urllib.request.urlopen(address(engine(cluster)) + "/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(address(engine(cluster)) + "/metrics", timeout=30) as answer:
         page = answer.read().decode()
     return any(line.startswith("vllm:num_requests_running") and line.endswith(" 1.0") for line in page.splitlines())
 

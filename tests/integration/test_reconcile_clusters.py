@@ -201,7 +201,7 @@ def test_clusters_that_hang_leave_threads_for_the_others(cluster: EmbeddedCluste
         threads = [threading.Thread(target=drain_in_thread, daemon=True) for _ in range(settings.RECONCILE_THREADS)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: pool("live").status.get("sync") == "Synced", timeout=50, message="the living one is applied")
+        wait_until(lambda: pool("live").status.get("sync") == "Synced", message="the living one is applied")
         assert sum(proxy.answered for proxy in hanging) == answered, "although no call of the others has ended"
         stuck = QueueItem.objects.filter(kind="Pool", lease_until__isnull=False).exclude(uid=pool("live").uid)
         held = Counter(stuck.values_list("shard", flat=True))

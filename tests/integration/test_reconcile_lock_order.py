@@ -40,14 +40,14 @@ def test_an_edit_that_enqueues_and_a_status_write_that_holds_the_lease_do_not_de
             with transaction.atomic():
                 Cluster.objects.filter(pk=cluster.uid).update(generation=2)
                 edited.set()
-                wait_until(somebody_waits, timeout=10, message="the controller waits for the edit")
+                wait_until(somebody_waits, message="the controller waits for the edit")
                 services.enqueue(kind="Cluster", uid=cluster.uid, priority=Priority.PERSON)
         finally:
             connection.close()
 
     def record() -> bool:
         try:
-            assert edited.wait(10)
+            assert edited.wait(30)
             return services.guarded_status_write(lease, Cluster, generation=1, status={"seen": 1})
         finally:
             connection.close()

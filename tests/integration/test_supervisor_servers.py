@@ -39,14 +39,14 @@ def test_postgres_survives_kill_and_a_stale_pid_file(directory):
     server = postgres.prepare(directory)
     process = start(server.argv, preexec_fn=die_with_parent(signal.SIGINT), **server.popen)
     try:
-        wait_until(lambda: server.is_ready(process.pid), timeout=30)
+        wait_until(lambda: server.is_ready(process.pid))
         assert not server.is_ready(os.getpid()), "another process must not pass for the server"
         server.create_database()
         with psycopg.connect(host=str(server.socket_dir), user="postgres", dbname="lamplight", autocommit=True) as conn:
             conn.execute("CREATE TABLE kept (n int)")
             conn.execute("INSERT INTO kept VALUES (7)")
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
         # as after a crash whose pid was taken over by somebody else
         (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n")
         server.remove_stale_pid_file()
@@ -58,19 +58,19 @@ def test_postgres_survives_kill_and_a_stale_pid_file(directory):
                 process = start(again.argv, preexec_fn=die_with_parent(signal.SIGINT), **again.popen)
             return again.is_ready(process.pid)
 
-        wait_until(restarted, timeout=30)
+        wait_until(restarted)
         with psycopg.connect(host=str(server.socket_dir), user="postgres", dbname="lamplight") as conn:
             assert conn.execute("SELECT n FROM kept").fetchone() == (7,)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        process.wait(timeout=30)
 
 
 def test_valkey_answers_as_itself_and_can_be_wiped(tmp_path):
     server = valkey.prepare(tmp_path / "valkey")
     process = start(server.argv)
     try:
-        wait_until(lambda: server.is_ready(process.pid), timeout=15)
+        wait_until(lambda: server.is_ready(process.pid))
         assert not server.is_ready(os.getpid())
         with redis.Redis(unix_socket_path=str(server.socket)) as client:
             client.set("a", 1)
@@ -78,4 +78,4 @@ def test_valkey_answers_as_itself_and_can_be_wiped(tmp_path):
             assert client.get("a") is None
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)

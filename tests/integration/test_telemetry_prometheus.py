@@ -93,7 +93,9 @@ def _settled(prometheus: PrometheusProcess, engines: list[EngineProcess]) -> Non
         for engine in engines
         for reason in ("stop", "length")
     )
-    wait_until(lambda: float(prometheus.query(query)[0]["value"][1]) == served, 20, "Prometheus has what was served")
+    wait_until(
+        lambda: float(prometheus.query(query)[0]["value"][1]) == served, message="Prometheus has what was served"
+    )
 
 
 def test_both_sources_agree(engines: list[EngineProcess], prometheus: PrometheusProcess) -> None:
@@ -163,7 +165,7 @@ def test_what_breaks_is_said_and_nothing_is_counted(
     os.kill(engines[1].process.pid, signal.SIGSTOP)
     try:
         # Prometheus marks the series of a target that does not answer as gone
-        wait_until(lambda: len(prometheus.query("vllm:num_requests_running")) == 2, 30, "the frozen engine is gone")
+        wait_until(lambda: len(prometheus.query("vllm:num_requests_running")) == 2, message="the frozen engine is gone")
         source = pools.find()[1]
         answers = read_all([source])
         frozen = answers[source.targets[1].key]

@@ -138,11 +138,11 @@ def _send(gateway: GatewayProcess, count: int) -> None:
 
 
 def _wait_for(running: PrometheusProcess, query: str) -> None:
-    wait_until(lambda: any(float(row["value"][1]) > 0 for row in running.query(query)), 30, f"there is {query}")
+    wait_until(lambda: any(float(row["value"][1]) > 0 for row in running.query(query)), message=f"there is {query}")
 
 
 def ask(pool: Pool, query: str) -> list[dict[str, Any]]:
-    answer = requests.get(f"{pool.prometheus.url}/api/v1/query", params={"query": query}, timeout=10).json()
+    answer = requests.get(f"{pool.prometheus.url}/api/v1/query", params={"query": query}, timeout=30).json()
     assert answer["status"] == "success", f"{query}: {answer.get('error')}"
     return list(answer["data"]["result"])
 
@@ -156,10 +156,10 @@ def test_promtool_takes_every_rule_file(pool: Pool) -> None:
 
 def test_every_rule_is_evaluated_without_error(pool: Pool) -> None:
     def rules() -> list[dict[str, Any]]:
-        answer = requests.get(f"{pool.prometheus.url}/api/v1/rules", timeout=10).json()
+        answer = requests.get(f"{pool.prometheus.url}/api/v1/rules", timeout=30).json()
         return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
 
-    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), 30, "every rule has been evaluated")
+    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), message="every rule has been evaluated")
     broken = {rule["name"]: rule.get("lastError") for rule in rules() if rule["health"] != "ok"}
     assert broken == {}
     written = sum(len(group["rules"]) for path in pool.rules for group in yaml.safe_load(path.read_text())["groups"])
@@ -173,8 +173,7 @@ def test_recorded_shares_are_of_what_was_asked(pool: Pool) -> None:
     expected = {(name, objective.key) for name, (_, _, several, _) in promised().items() for objective in several}
     wait_until(
         lambda: {(row["metric"]["slo"], row["metric"]["objective"]) for row in ask(pool, f"{RECORD}5m")} == expected,
-        30,
-        "every objective has a share of bad events",
+        message="every objective has a share of bad events",
     )
     for row in ask(pool, f"{RECORD}5m"):
         assert 0.0 <= float(row["value"][1]) <= 1.0, row
@@ -241,7 +240,7 @@ def test_asked_in_parts_it_says_the_same(pool: Pool, monkeypatch: pytest.MonkeyP
     assert any("prefill" in page.cumulative for page in whole.values())
     monkeypatch.setattr(source, "_PODS_OF_ONE_QUERY", 0)
     # nobody asks the pool anything; but a scrape may end just then
-    wait_until(in_parts, 20, "the same page")
+    wait_until(in_parts, message="the same page")
 
 
 def test_integrity_is_probed_by_the_query_of_the_tick(pool: Pool) -> None:

@@ -19,7 +19,7 @@ from tests.support.people import person, team
 from tests.support.wait import wait_until
 from tests.support.web import Web, database_url, run_web
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 PROJECT = Path(__file__).resolve().parents[2]
 LAMP = Path(sys.executable).parent / "lamp"
 SPEC = {
@@ -56,7 +56,7 @@ def worker(valkey_server: str, tmp_path: Path) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(30)
 
 
 def test_a_trace_goes_in_and_a_table_with_sentences_comes_out(web: Web, worker: None, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def kill_in_turn(stack: RunningStack, seconds: float, chance: random.Random, per
             killed[name] += 1
             time.sleep(PAUSE_SECONDS * chance.uniform(0.5, 1.0))  # the pace of the trouble, not a wait for anything
     for name in killed:
-        wait_until(lambda name=name: stack.children().get(name), timeout=60, message=f"{name} runs again")
+        wait_until(lambda name=name: stack.children().get(name), message=f"{name} runs again")
     return killed
 
 
@@ -126,7 +126,7 @@ def one_of_each(stack: RunningStack, pool: dict[str, Any]) -> None:
         engines = [pod for pod in found if pod["metadata"]["labels"].get("app.kubernetes.io/component") == "engine"]
         return len(engines) == 2
 
-    wait_until(pods, timeout=60, message="the engines of older specs are gone", step=0.5)
+    wait_until(pods, message="the engines of older specs are gone", step=0.5)
 
 
 class Person:

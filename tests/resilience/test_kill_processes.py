@@ -33,11 +33,11 @@ def stack(data: Path) -> Iterator[RunningStack]:
 
 def serves(stack: RunningStack) -> bool:
     endpoint = stack.pool()["status"]["endpoint"]
-    with urllib.request.urlopen(f"{endpoint}/v1/models", timeout=5) as answer:
+    with urllib.request.urlopen(f"{endpoint}/v1/models", timeout=30) as answer:
         return bool(answer.status == 200)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     "name", ["web", "worker", "beat", "informers", "valkey", "postgres", "apiserver", "controllers", "kubelet"]
 )
@@ -46,11 +46,10 @@ def test_a_killed_process_is_replaced_and_the_pool_is_healthy_again(stack: Runni
     os.kill(pid, signal.SIGKILL)
     wait_until(
         lambda: (now := stack.children().get(name)) and pid not in now,
-        timeout=60,
         message=f"{name} runs again",
     )
     stack.wait_healthy(timeout=120, ready=2)
-    wait_until(lambda: serves(stack), timeout=60, message="the pool serves", step=0.5)
+    wait_until(lambda: serves(stack), message="the pool serves", step=0.5)
     # it still reconciles: a new declaration goes through every process
     target = stack.pool()["metadata"]["generation"] + 1
     document = stack.lamp("get", "pool", "chat", "-o", "json").stdout
@@ -65,7 +64,7 @@ def test_a_killed_process_is_replaced_and_the_pool_is_healthy_again(stack: Runni
     assert pool["metadata"]["generation"] == target
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("mark", ["apps.embedded.engine", "apps.embedded.gateway"])
 def test_a_killed_container_is_started_again(stack: RunningStack, mark: str):
     def containers() -> set[int]:
@@ -82,12 +81,12 @@ def test_a_killed_container_is_started_again(stack: RunningStack, mark: str):
     assert before
     victim = min(before)
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(containers() - {victim}) >= len(before), timeout=60, message="the container runs again")
+    wait_until(lambda: len(containers() - {victim}) >= len(before), message="the container runs again")
     stack.wait_healthy(timeout=90, ready=2)
-    wait_until(lambda: serves(stack), timeout=60, message="the pool serves", step=0.5)
+    wait_until(lambda: serves(stack), message="the pool serves", step=0.5)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_work_goes_on_when_the_broker_forgets_everything(stack: RunningStack):
     socket = stack.data / "valkey" / "valkey.sock"
     with redis.Redis(unix_socket_path=str(socket)) as client:
@@ -100,7 +99,7 @@ def test_work_goes_on_when_the_broker_forgets_everything(stack: RunningStack):
     stack.wait_healthy(timeout=90, desired=2, ready=2)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_sessions_that_postgres_drops_are_opened_again(stack: RunningStack):
     with psycopg.connect(host=str(stack.data / "pg"), user="postgres", dbname="lamplight", autocommit=True) as conn:
         conn.execute(
@@ -110,18 +109,18 @@ def test_sessions_that_postgres_drops_are_opened_again(stack: RunningStack):
     stack.wait_healthy(timeout=60, ready=2)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_goes_on(stack: RunningStack, data: Path):
     uid = stack.pool()["metadata"]["uid"]
     below = stack.descendants()
     assert len(below) > 8
     stack.process.kill()
-    stack.process.wait(10)
+    stack.process.wait(30)
 
     def gone() -> bool:
         return not [pid for pid in below if _runs(pid)]
 
-    wait_until(gone, timeout=20, message="nothing of the instance runs")
+    wait_until(gone, message="nothing of the instance runs")
     with run_stack(data=data) as again:
         assert again.pool()["metadata"]["uid"] == uid
         assert "applied examples/steady" not in again.output.read_text().rpartition("postgres is ready")[2]

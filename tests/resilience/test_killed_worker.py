@@ -35,7 +35,7 @@ from tests.support.pools import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NEW_FLAG = "--max-model-len=8192"
 NEWER_FLAG = "--max-model-len=16384"
 MOST_ROUNDS = 8

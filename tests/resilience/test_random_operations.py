@@ -30,7 +30,7 @@ from tests.support.pools import (
     writes,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 FAULTS = ("conflict", "throttled", "internal", "forbidden", "admission", "terminating", "reset", "lost-answer")
 _numbers = itertools.count()
 

@@ -19,7 +19,7 @@ from tests.support.pools import (
     take_down,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NAMESPACE = "serving"
 WRITES = ["patch", "create", "update"]
 

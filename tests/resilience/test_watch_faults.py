@@ -26,7 +26,7 @@ from tests.support.pools import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 NAMESPACE = "serving"
 GRACE_OF_5 = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}}
 MOST_EDITS = 100
@@ -105,10 +105,10 @@ def test_each_end_of_a_watch_is_got_over_and_what_happened_meanwhile_is_known(
             # somebody edits while the watch goes wrong: some ends come with an event only
             number = next(edits)
             edit(kube, "Deployment.apps", "chat-h200", {"metadata": {"annotations": {"edited": str(number)}}})
-            wait_until(lambda: cache_is_true(kube), timeout=40, message=f"edit {number} is known", step=0.1)
+            wait_until(lambda: cache_is_true(kube), message=f"edit {number} is known", step=0.1)
         wait_in_sync()
         edit(kube, "Deployment.apps", "chat-h200", GRACE_OF_5)
-        wait_until(lambda: put_right(kube) and grace(kube) == right, timeout=30, message="drift is found and healed")
+        wait_until(lambda: put_right(kube) and grace(kube) == right, message="drift is found and healed")
 
 
 def test_events_that_come_twice_or_never_change_nothing_in_the_end(cluster: EmbeddedCluster, kube: Kube) -> None:
@@ -123,7 +123,7 @@ def test_events_that_come_twice_or_never_change_nothing_in_the_end(cluster: Embe
         edit(kube, "PodDisruptionBudget.policy", budget, {"metadata": {"labels": {"lamplight.dev/variant": "x"}}})
         kube.delete(kube.resource("Service"), "chat-engines", NAMESPACE)
         edit(kube, "Deployment.apps", "chat-h200", GRACE_OF_5)
-        wait_until(lambda: put_right(kube) and grace(kube) == right, timeout=40, message="all three are healed")
+        wait_until(lambda: put_right(kube) and grace(kube) == right, message="all three are healed")
         objects = cluster.objects(NAMESPACE)
         assert objects[f"PodDisruptionBudget/{budget}"]["metadata"]["labels"]["lamplight.dev/variant"] == "h200"
         assert "Service/chat-engines" in objects
@@ -141,7 +141,7 @@ def test_an_event_that_a_watch_has_dropped_is_found_by_comparing_versions(cluste
         wait_in_sync()
         edit(kube, "Deployment.apps", "chat-h200", GRACE_OF_5)
         kube.delete(kube.resource("Service"), "chat-engines", NAMESPACE)
-        wait_until(lambda: put_right(kube) and grace(kube) == right, timeout=40, message="both are found and healed")
+        wait_until(lambda: put_right(kube) and grace(kube) == right, message="both are found and healed")
         assert "Service/chat-engines" in cluster.objects(NAMESPACE)
         with counted_calls() as calls:
             worker.drain(2)

@@ -66,7 +66,7 @@ class EmbeddedCluster:
                 preexec_fn=die_with_parent(signal.SIGKILL),
             )
         if name == "apiserver":
-            wait_until(self._answers, timeout=30, message="the API server answers")
+            wait_until(self._answers, message="the API server answers")
 
     def _answers(self) -> str:
         return self.kube.version() if self.kubeconfig.exists() else ""
@@ -74,7 +74,7 @@ class EmbeddedCluster:
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
         process.kill()
-        process.wait(10)
+        process.wait(30)
 
     def stop(self) -> None:
         for name in ("kubelet", "controllers", "apiserver"):
@@ -82,9 +82,9 @@ class EmbeddedCluster:
             if process is not None:
                 process.terminate()
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(15)
+                    process.wait(30)
                 process.kill()
-                process.wait(10)
+                process.wait(30)
 
     def objects(self, namespace: str, *, kinds: tuple[str, ...] = ()) -> dict[str, Any]:
         """All objects of a namespace that a pool could own, by `Kind/name`, without those of the cluster's own."""

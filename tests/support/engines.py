@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 import requests
 
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 
@@ -48,12 +48,6 @@ class EngineProcess:
         return found[0]
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def run_engine(
     directory: Path,
@@ -64,7 +58,7 @@ def run_engine(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[EngineProcess]:
     """A simulator with these vLLM arguments that has answered /health; killed at the end."""
-    port = port or free_port(host)
+    port = port or free_port()
     log = directory / f"engine-{host}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -81,12 +75,12 @@ def run_engine(
         )
     engine = EngineProcess(f"http://{host}:{port}", process, log)
     try:
-        wait_until(lambda: _healthy(engine), timeout=30, message="the engine simulator answers /health")
+        wait_until(lambda: _healthy(engine), message="the engine simulator answers /health")
         assert process.poll() is None, f"the engine ended with {process.returncode}: {log.read_text()}"
         yield engine
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
 
 
 def _healthy(engine: EngineProcess) -> bool:

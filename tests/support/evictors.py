@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from tests.support.engines import free_port
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 
@@ -25,7 +25,7 @@ class EvictorProcess:
 
     def metric(self, name: str) -> float | None:
         """A series by its whole name with labels; None while the page does not have it."""
-        page = requests.get(f"{self.url}/metrics", timeout=10).text
+        page = requests.get(f"{self.url}/metrics", timeout=30).text
         for line in page.splitlines():
             if line.rpartition(" ")[0] == f"lamplight_kv_store_{name}":
                 return float(line.rpartition(" ")[2])
@@ -49,18 +49,18 @@ def run_evictor(directory: Path, root: Path, quota: str, *arguments: str) -> Ite
         )  # fmt: skip
     evictor = EvictorProcess(f"http://127.0.0.1:{port}", process, log)
     try:
-        wait_until(lambda: _answers(evictor), timeout=20, message="the evictor answers")
+        wait_until(lambda: _answers(evictor), message="the evictor answers")
         assert process.poll() is None, log.read_text()
         yield evictor
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=30)
 
 
 def _answers(evictor: EvictorProcess) -> bool:
     if evictor.process.poll() is not None:
         return True
     try:
-        return requests.get(f"{evictor.url}/healthz", timeout=5).status_code == 200
+        return requests.get(f"{evictor.url}/healthz", timeout=30).status_code == 200
     except requests.ConnectionError:
         return False

@@ -31,5 +31,5 @@ def _page(cluster: EmbeddedCluster, method: str, body: bytes | None) -> Any:
     )  # fmt: skip
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:
+    with urllib.request.urlopen(request, timeout=30, context=trusting) as answer:
         return json.loads(answer.read())

@@ -17,7 +17,8 @@ import requests
 
 from apps.embedded.client import KubeClient
 from apps.embedded.gateway.metrics import PickerMetrics
-from tests.support.engines import EngineProcess, free_port
+from tests.support.engines import EngineProcess
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 
@@ -109,11 +110,11 @@ class GatewayProcess:
         return requests.get(self.url + path, timeout=30, **options)
 
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"http://{self.address}:9090/debug/plugins/state", timeout=5).json()
+        found: dict[str, Any] = requests.get(f"http://{self.address}:9090/debug/plugins/state", timeout=30).json()
         return found
 
     def metrics(self) -> str:
-        return requests.get(f"http://{self.address}:9090/metrics", timeout=5).text
+        return requests.get(f"http://{self.address}:9090/metrics", timeout=30).text
 
     def wait_for_endpoints(self, count: int) -> None:
         wait_until(
@@ -136,13 +137,13 @@ def run_cluster(directory: Path) -> Iterator[Cluster]:
             stdout=output, stderr=subprocess.STDOUT, cwd=ROOT,
         )  # fmt: skip
         try:
-            wait_until(kubeconfig.exists, timeout=30, message="the API server wrote its kubeconfig")
+            wait_until(kubeconfig.exists, message="the API server wrote its kubeconfig")
             cluster = Cluster(kubeconfig)
             cluster.create_service_account()
             yield cluster
         finally:
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 @contextmanager
@@ -160,15 +161,14 @@ def run_gateway(directory: Path, cluster: Cluster, *arguments: str, pool: str = 
         gateway = GatewayProcess(address, process, log)
         try:
             wait_until(
-                lambda: process.poll() is not None or requests.get(f"http://{address}:9003/readyz", timeout=5).ok,
-                timeout=30,
+                lambda: process.poll() is not None or requests.get(f"http://{address}:9003/readyz", timeout=30).ok,
                 message="the picker has read its pool",
             )
             assert process.poll() is None, f"the picker ended with {process.returncode}: {log.read_text()}"
             yield gateway
         finally:
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 def picker_metrics() -> PickerMetrics:

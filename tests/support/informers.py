@@ -41,9 +41,9 @@ def run_informers(**env: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(30)
         process.kill()
-        process.wait(5)
+        process.wait(30)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def watching() -> Iterator[None]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="informers", daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(30)
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ class Subscriber:
         return [event for _, _, batch in self.drain() for event in batch[1]]
 
     def wait_for(self, found: Callable[[list[Any]], bool], message: str) -> list[Any]:
-        wait_until(lambda: found(self.events), timeout=10, message=message)
+        wait_until(lambda: found(self.events), message=message)
         return self.events
 
 

@@ -28,7 +28,7 @@ async def client_of(cluster: EmbeddedCluster) -> AsyncIterator[KubeClient]:
         yield client
 
 
-async def until(read: Callable[[], Awaitable[Any]], message: str, check: Any = bool, timeout: float = 40) -> Any:
+async def until(read: Callable[[], Awaitable[Any]], message: str, check: Any = bool, timeout: float = 90) -> Any:
     """The first answer of ``read`` that ``check`` accepts; refusals and fields that are missing count as not yet."""
     last: Any = None
     try:
@@ -88,7 +88,7 @@ async def logs(kube: KubeClient, name: str, **query: str) -> str:
 
 
 async def fetch(address: str, port: int) -> str:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         async with session.get(f"http://{address}:{port}/") as response:
             return await response.text()
 

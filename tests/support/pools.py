@@ -136,7 +136,7 @@ def drain() -> int:
     return worked
 
 
-def drain_until(settled: Any, timeout: float = 60, message: str = "") -> Any:
+def drain_until(settled: Any, timeout: float = 120, message: str = "") -> Any:
     """Reconcile again and again, as the sweep does, until `settled()` is truthy."""
     deadline = time.monotonic() + timeout
     while True:
@@ -189,7 +189,7 @@ def install_kind(kube: kube_module.Kube, group: str, version: str, kind: str, pl
         },
     }
     kube._call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body=definition)
-    wait_until(lambda: f"{kind}.{group}" in kube.resources(fresh=True), timeout=10, message=f"{kind} is served")
+    wait_until(lambda: f"{kind}.{group}" in kube.resources(fresh=True), message=f"{kind} is served")
 
 
 def delete(kind: str, name: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.engines import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 __all__ = ["PrometheusProcess", "StaticTarget", "prometheus_binary", "run_prometheus"]
@@ -37,7 +37,7 @@ class PrometheusProcess:
     process: subprocess.Popen[bytes]
 
     def query(self, query: str) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=10)
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=30)
         return list(answer.json()["data"]["result"])
 
 
@@ -92,8 +92,8 @@ def run_prometheus(
         )
     running = PrometheusProcess(f"http://127.0.0.1:{port}", process)
     try:
-        wait_until(lambda: requests.get(f"{running.url}/-/ready", timeout=5).ok, 60, "Prometheus is ready")
-        wait_until(lambda: _up(running) == len(targets), 60, "Prometheus has scraped all targets")
+        wait_until(lambda: requests.get(f"{running.url}/-/ready", timeout=30).ok, message="Prometheus is ready")
+        wait_until(lambda: _up(running) == len(targets), message="Prometheus has scraped all targets")
         yield running
     finally:
         process.kill()

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controlplane.supervisor.children import die_with_parent
+from tests.support.ports import free_port
 from tests.support.servers import run_postgres
 from tests.support.stack import PROJECT
 from tests.support.wait import wait_until
-from tests.support.web import Web, free_port
+from tests.support.web import Web
 
 PASSWORD = "a-seeded-week"
 
@@ -84,7 +85,7 @@ def _web(env: dict[str, str], port: int) -> Iterator[Web]:
     process = start_web(env, port)
     web = Web(f"http://127.0.0.1:{port}", process)
     try:
-        wait_until(lambda: up(web), timeout=60, message="the web process answers")
+        wait_until(lambda: up(web), message="the web process answers")
         yield web
     finally:
         stop_web(web)
@@ -111,7 +112,7 @@ def stop_web(web: Web) -> None:
     if web.process.poll() is None:
         web.process.send_signal(signal.SIGTERM)
         try:
-            web.process.wait(timeout=10)
+            web.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             web.process.kill()
-            web.process.wait(timeout=5)
+            web.process.wait(timeout=30)

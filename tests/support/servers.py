@@ -29,12 +29,12 @@ def run_postgres(directory: Path, *, own: bool) -> Iterator[str]:
         **server.popen,
     )
     try:
-        wait_until(lambda: server.is_ready(process.pid), timeout=30, message="the test Postgres answers")
+        wait_until(lambda: server.is_ready(process.pid), message="the test Postgres answers")
         server.create_database()
         yield server.url
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        process.wait(timeout=30)
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def run_valkey(directory: Path, *, own: bool) -> Iterator[str]:
         server.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent(signal.SIGKILL)
     )
     try:
-        wait_until(lambda: server.is_ready(process.pid), timeout=15, message="the test Valkey answers")
+        wait_until(lambda: server.is_ready(process.pid), message="the test Valkey answers")
         yield server.url
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)

@@ -55,13 +55,13 @@ class RunningStack:
     def kubeconfig(self) -> str:
         return str(self.state["kubeconfig"])
 
-    def get(self, path: str, timeout: float = 10) -> Any:
+    def get(self, path: str, timeout: float = 30) -> Any:
         request = urllib.request.Request(self.base_url + path, headers={"Authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.loads(answer.read())
 
     def lamp(
-        self, *args: str, check: bool = True, stdin: str | None = None, timeout: float = 120
+        self, *args: str, check: bool = True, stdin: str | None = None, timeout: float = 240
     ) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "LAMPLIGHT_SERVER": self.base_url, "LAMPLIGHT_TOKEN": self.token}
         return _run([LAMP, *args], env, check=check, stdin=stdin, timeout=timeout)
@@ -73,7 +73,7 @@ class RunningStack:
     def pool(self, name: str = "chat", team: str = "default") -> dict[str, Any]:
         return self.get(f"/api/v1/teams/{team}/pools/{name}")
 
-    def wait_healthy(self, name: str = "chat", timeout: float = 90, **expected: int) -> dict[str, Any]:
+    def wait_healthy(self, name: str = "chat", timeout: float = 180, **expected: int) -> dict[str, Any]:
         """The pool once it is Synced and Healthy on its newest generation (and `desired`/`ready` as expected)."""
 
         def healthy() -> dict[str, Any] | None:
@@ -109,7 +109,7 @@ class RunningStack:
 
 
 def _run(
-    argv: list[str], env: dict[str, str], *, check: bool, stdin: str | None = None, timeout: float = 120
+    argv: list[str], env: dict[str, str], *, check: bool, stdin: str | None = None, timeout: float = 240
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=timeout, check=False, input=stdin)
     if check and done.returncode != 0:
@@ -204,7 +204,7 @@ def run_stack(
             shutil.rmtree(data.parent, ignore_errors=True)
 
 
-def _wait_up(stack: RunningStack, timeout: float = 180) -> None:
+def _wait_up(stack: RunningStack, timeout: float = 300) -> None:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if stack.process.poll() is not None:
@@ -223,7 +223,7 @@ def stop(stack: RunningStack, timeout: float = 60) -> int:
             stack.process.wait(timeout)
         except subprocess.TimeoutExpired:
             stack.process.kill()
-            stack.process.wait(10)
+            stack.process.wait(30)
     return int(stack.process.returncode)
 
 

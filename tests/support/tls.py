@@ -96,7 +96,7 @@ def run_front(target: str, *, server: Pair, clients: Path, token: str) -> Iterat
                 return
             front.asked.append(self.path)
             kind = self.headers.get("Content-Type", "")
-            answer = requests.post(target + self.path, data=body, headers={"Content-Type": kind}, timeout=10)
+            answer = requests.post(target + self.path, data=body, headers={"Content-Type": kind}, timeout=30)
             self._answer(answer.status_code, answer.content, answer.headers["Content-Type"])
 
         def _answer(self, status: int, body: bytes, kind: str) -> None:

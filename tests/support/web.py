@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from controlplane.supervisor.children import die_with_parent
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ class Web:
 
     def status(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -45,12 +45,6 @@ def database_url() -> str:
     host, port = found["HOST"] or "", found["PORT"]
     auth = quote(found["USER"], safe="") + (f":{quote(found['PASSWORD'], safe='')}" if found["PASSWORD"] else "")
     return f"postgres://{auth}@{quote(host, safe='')}{f':{port}' if port else ''}/{found['NAME']}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -82,18 +76,17 @@ def run_web(env: dict[str, str] | None = None) -> Iterator[Web]:
     )
     web = Web(f"http://127.0.0.1:{port}", process)
 
-    def up() -> bool:
-        assert process.poll() is None, f"the web process ended with {process.returncode}"
-        return web.status("/healthz") == 200
-
     try:
-        wait_until(up, timeout=30, message="the web process answers")
+        wait_until(
+            lambda: process.poll() is not None or web.status("/healthz") == 200, message="the web process answers"
+        )
+        assert process.poll() is None, f"the web process ended with {process.returncode}"
         yield web
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=5)
+                process.wait(timeout=30)

@@ -11,7 +11,7 @@ from pathlib import Path
 import requests
 
 from apps.embedded.kubelet.real_engine import SITE
-from tests.support.engines import free_port
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 from tests.vllm.conftest import ENVIRONMENT
 

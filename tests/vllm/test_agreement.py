@@ -18,8 +18,9 @@ import pytest
 
 from apps.embedded.engine.domain.settings import engine_version
 from tests.support.adapters import write_adapter
-from tests.support.engines import free_port, run_engine
+from tests.support.engines import run_engine
 from tests.support.kv_events import Subscriber, subscribe
+from tests.support.ports import free_port
 from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 from tests.vllm import scenario

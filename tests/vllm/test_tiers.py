@@ -19,9 +19,10 @@ import pytest
 
 from apps.embedded.kubelet.real_engine import for_the_cpu_build
 from apps.evictor.chunks import scan
-from tests.support.engines import free_port, run_engine
+from tests.support.engines import run_engine
 from tests.support.evictors import run_evictor
 from tests.support.kv_events import subscribe
+from tests.support.ports import free_port
 from tests.support.wait import wait_until
 from tests.vllm import scenario
 from tests.vllm.conftest import version
