@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,9 @@ from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import cluster_for, kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
-from apps.core import kinds
+from apps.core import kinds, yamlio
 from apps.core.domain.access import SHARED_TEAM
-from apps.core.domain.refusals import Fault, Invalid
+from apps.core.domain.refusals import Fault, Invalid, Malformed, TooLarge
 from apps.pools import selectors
 from apps.pools.desired import Declared, desired_of
 from apps.pools.domain.importing import Proposal, Surroundings, propose
@@ -28,10 +29,11 @@ from apps.pools.ownership import list_scalers
 MOST = 200
 _SERVICES = "LLMInferenceService.serving.kserve.io"
 _POOLS = "InferencePool.inference.networking.k8s.io"
+_GROUPS = "LeaderWorkerSet.leaderworkerset.x-k8s.io"
 
 
 def proposals(*, team: str, namespace: str, cluster: str) -> list[Proposal]:
-    """Proposals for the vLLM Deployments and KServe services of a namespace. Raises Invalid, ClusterAway."""
+    """Proposals for the vLLM workloads and KServe services of a namespace. Raises Invalid, ClusterAway."""
     found = cluster_for(team, cluster)
     if found is None:
         raise Invalid.of([Fault("/cluster", f"there is no Cluster named {cluster} in team {team} or {SHARED_TEAM}")])
@@ -41,10 +43,10 @@ def proposals(*, team: str, namespace: str, cluster: str) -> list[Proposal]:
         raise Invalid.of([Fault("/namespace", f"{detail} {', '.join(allowed)}")])
     try:
         kube = kube_for(found)
-        deployments = kube.list(kube.resource("Deployment", "apps"), namespace)
+        workloads = [*kube.list(kube.resource("Deployment", "apps"), namespace), *_seen(kube, _GROUPS, namespace)]
         around = _surroundings(kube, found, team, namespace)
-        found_there = propose(deployments, _seen(kube, _SERVICES, namespace), around)[:MOST]
-        by_name = {f"Deployment/{obj['metadata']['name']}": obj for obj in deployments}
+        found_there = propose(workloads, _seen(kube, _SERVICES, namespace), around)[:MOST]
+        by_name = {address_of(obj): obj for obj in workloads}
         kinds_there = kube.resources()
         return [_explained(one, by_name, found, team, kinds_there) for one in found_there]
     except KubeError as error:
@@ -60,7 +62,9 @@ def _surroundings(kube: Kube, cluster: Cluster, team: str, namespace: str) -> Su
         products=frozenset(row["product"] for row in cluster.status.get("accelerators") or []),
         scalers=list_scalers(kube, namespace),
         selectors=[_match_labels(pool) for pool in _seen(kube, _POOLS, namespace)],
+        pickers=_picker_configs(_seen(kube, "ConfigMap.", namespace)),
         models={model.name: model.spec["source"] for model in models.order_by("team", "name")[:500]},
+        dialect=cluster_spec(cluster).dialect,
     )
 
 
@@ -75,9 +79,8 @@ def _explained(
     except (Invalid, PlanRefused, LookupError) as refused:
         return replace(proposal, notes=(*proposal.notes, f"it cannot be told what would replace its pods: {refused}"))
     rendered = {address_of(obj): obj for obj in desired.objects}
-    causes = [
-        why for name in proposal.adopts if name in rendered for why in replaced_because(rendered[name], live[name])
-    ]
+    adopted = [name for name in proposal.adopts if name in rendered]
+    causes = dict.fromkeys(why for name in adopted for why in replaced_because(rendered[name], live[name]))
     said = "its pods stay: they have all that the pool declares"
     if causes:
         said = f"its pods are replaced once, because the pool declares what they have not: {'; '.join(causes)}"
@@ -104,6 +107,18 @@ def _declared(proposal: Proposal, cluster: Cluster, team: str) -> Declared:
 
 def _match_labels(pool: dict[str, Any]) -> dict[str, str]:
     return dict(((pool.get("spec") or {}).get("selector") or {}).get("matchLabels") or {})
+
+
+def _picker_configs(maps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Configurations of endpoint pickers, wherever a ConfigMap holds one."""
+    found = []
+    for text in (str(text) for one in maps for text in (one.get("data") or {}).values()):
+        if "EndpointPickerConfig" not in text:
+            continue
+        with suppress(TooLarge, Malformed):
+            values = [document.value for document in yamlio.read(text.encode())]
+            found += [one for one in values if isinstance(one, dict) and one.get("kind") == "EndpointPickerConfig"]
+    return found
 
 
 def _seen(kube: Kube, kind: str, namespace: str) -> list[dict[str, Any]]:

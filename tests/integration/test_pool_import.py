@@ -17,6 +17,7 @@ from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import cluster_document, condition, declare, delete, drain, install_kind, pool
 from tests.unit.pools.test_import_proposals import PLAIN
+from tests.unit.pools.test_import_releases import RELEASE, group
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMESPACE = "legacy"
@@ -90,6 +91,85 @@ def test_a_plain_deployment_is_imported_and_adopted_in_place(api: Api, cluster: 
     assert condition("chat", "Synced")["status"] == "True"
     assert proposed(api)["items"] == [], "it is a pool's now"
     assert json_of(api.send("POST", "teams/default/pools/chat/plan"))["summary"]["empty"]
+
+
+def changed_objects(plan: Any) -> dict[str, list[str]]:
+    """Paths of the fields that a plan changes, by kind/name, of what is there already."""
+    found = [obj for obj in plan["objects"] if obj["action"] == "changed"]
+    return {f"{obj['kind']}/{obj['name']}": [field["path"] for field in obj["fields"]] for obj in found}
+
+
+def test_a_release_of_both_roles_is_one_pool_and_its_deployments_are_adopted_in_place(
+    api: Api, cluster: EmbeddedCluster, kube: Kube
+) -> None:
+    theirs = {}
+    for obj in copy.deepcopy(RELEASE):
+        obj["metadata"] = {"name": obj["metadata"]["name"], "namespace": NAMESPACE}
+        theirs[obj["metadata"]["name"]] = kube.create(obj, manager="helm")
+    config = {"kind": "EndpointPickerConfig", "plugins": [{"type": "always-disagg-pd-decider"}]}
+    picker = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "picker", "namespace": NAMESPACE}}
+    kube.create(
+        {**picker, "data": {"picker.yaml": json.dumps(config), "odd": "EndpointPickerConfig: ["}}, manager="helm"
+    )
+
+    (found,) = proposed(api)["items"]
+    assert found["adopts"] == ["Deployment/ms-pd-prefill", "Deployment/ms-pd-decode"]
+    documents = found["documents"]
+    assert documents[1]["spec"]["routing"]["disaggregation"]["decider"] == {"always": True}
+    (why,) = (note for note in found["notes"] if "replaced once" in note)
+    assert "--shutdown-timeout" in why and "--max-model-len" not in why
+
+    plan = json_of(api.send("POST", "plan", documents))["items"][1]["plan"]
+    assert plan["summary"]["skipped"] == 0
+    changed = changed_objects(plan)
+    assert changed.keys() == {"Deployment/ms-pd-prefill", "Deployment/ms-pd-decode"}
+    for paths in changed.values():
+        assert not [path for path in paths if path.startswith(("spec.selector", "spec.replicas"))]
+        assert not [path for path in paths if path.endswith((".image", ".nodeSelector", ".command"))], paths
+        assert not [path for path in paths if "[modelserver].resources.limits" in path], "accelerators as they were"
+    assert not [row for row in plan["accelerators"] if row["delta"]], "no accelerator more than before"
+
+    assert api.apply(json.dumps(documents)).status_code == 200
+    drain()
+    held = cluster.objects(NAMESPACE)
+    for name, before in theirs.items():
+        adopted = held[f"Deployment/{name}"]
+        assert adopted["metadata"]["uid"] == before["metadata"]["uid"], "the very same object"
+        assert adopted["spec"]["replicas"] == before["spec"]["replicas"]
+        pod = adopted["spec"]["template"]["spec"]
+        assert [one["name"] for one in pod["containers"]] == ["modelserver"], "one engine in a pod"
+    sidecars = held["Deployment/ms-pd-decode"]["spec"]["template"]["spec"]["initContainers"]
+    assert [one["name"] for one in sidecars] == ["routing-proxy"], "one sidecar in front of it"
+    assert condition("ms-pd", "Synced")["status"] == "True"
+    assert proposed(api)["items"] == [], "it is a pool's now"
+    assert json_of(api.send("POST", "teams/default/pools/ms-pd/plan"))["summary"]["empty"]
+
+
+def test_groups_of_both_roles_are_adopted_in_place_as_wide_ep(api: Api, cluster: EmbeddedCluster, kube: Kube) -> None:
+    theirs = {}
+    for role in ("prefill", "decode"):
+        obj = group(role, 1)
+        obj["metadata"] = {"name": obj["metadata"]["name"], "namespace": NAMESPACE}
+        theirs[obj["metadata"]["name"]] = kube.create(obj, manager="helm")
+    (found,) = proposed(api)["items"]
+    model, document = found["documents"]
+    refused = json_of(
+        api.send("POST", "plan", [model, document]),
+    )
+    assert "shape.experts" in json.dumps(refused), "what the note asks for is what is missing"
+    model["spec"]["shape"] = {"layers": 61, "heads": 128, "kvHeads": 1, "headDim": 576, "experts": 256}
+    plan = json_of(api.send("POST", "plan", [model, document]))["items"][1]["plan"]
+    assert changed_objects(plan).keys() == {"LeaderWorkerSet/wide-ep-prefill", "LeaderWorkerSet/wide-ep-decode"}
+    assert not [row for row in plan["accelerators"] if row["delta"]]
+    assert api.apply(json.dumps([model, document])).status_code == 200
+    drain()
+    held = cluster.objects(NAMESPACE)
+    for name, before in theirs.items():
+        adopted = held[f"LeaderWorkerSet/{name}"]
+        assert adopted["metadata"]["uid"] == before["metadata"]["uid"]
+        assert adopted["metadata"]["labels"]["lamplight.dev/pool-uid"] == str(pool("wide-ep").uid)
+    assert condition("wide-ep", "Synced")["status"] == "True"
+    assert json_of(api.send("POST", "teams/default/pools/wide-ep/plan"))["summary"]["empty"]
 
 
 def test_without_the_annotation_nothing_is_taken_over(api: Api, cluster: EmbeddedCluster, kube: Kube) -> None:

@@ -1,6 +1,7 @@
-"""Taking an existing Deployment over as it stands: whose it is, and how our rendering fits onto it.
+"""Taking an existing workload over as it stands: whose it is, and how our rendering fits onto it.
 
-A Deployment's selector cannot change, so an adopted one keeps its own, and its pods carry our labels beside those.
+A Deployment's selector cannot change, so an adopted one keeps its own, and its pods carry our labels beside those. A
+LeaderWorkerSet has none; one whose leader has a template of its own is not taken over: a pool says nothing of it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, Manifest
+from apps.pools.domain.groups import is_group, pod_template
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, WORKLOADS, Manifest
 
 ADOPTED = "lamplight.dev/adopted"
 _OURS = frozenset({"lamplight", "lamplight-scaler"})
@@ -31,7 +33,8 @@ def adoptable(live: Mapping[str, Any], allowed: frozenset[str]) -> bool:
     kept = any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
     managers = present_managers(live)
     return (
-        live.get("kind") == "Deployment"
+        live.get("kind") in WORKLOADS
+        and not (live.get("spec") or {}).get("leaderWorkerTemplate", {}).get("leaderTemplate")
         and not kept
         and POOL_UID not in (metadata.get("labels") or {})
         and bool(managers)
@@ -40,12 +43,17 @@ def adoptable(live: Mapping[str, Any], allowed: frozenset[str]) -> bool:
 
 
 def fitted(manifest: Manifest, live: Mapping[str, Any] | None) -> Manifest:
-    """The rendered Deployment as it is applied onto one that is or was adopted; any other manifest as it is."""
-    if manifest["kind"] != "Deployment" or live is None:
+    """The rendered workload as it is applied onto one that is or was adopted; any other manifest as it is."""
+    if manifest["kind"] not in WORKLOADS or live is None:
         return manifest
     labels = (live.get("metadata") or {}).get("labels") or {}
     if labels.get(ADOPTED) != "true" and POOL_UID in labels:
         return manifest
+    metadata = {**manifest["metadata"], "labels": {**manifest["metadata"]["labels"], ADOPTED: "true"}}
+    if is_group(manifest):
+        worker = _renamed(pod_template(manifest), pod_template(live))
+        groups = {**manifest["spec"]["leaderWorkerTemplate"], "workerTemplate": worker}
+        return {**manifest, "metadata": metadata, "spec": {**manifest["spec"], "leaderWorkerTemplate": groups}}
     selector = (live.get("spec") or {}).get("selector") or {}
     match = selector.get("matchLabels") or {}
     if match.keys() & _NEEDED:
@@ -54,7 +62,7 @@ def fitted(manifest: Manifest, live: Mapping[str, Any] | None) -> Manifest:
     pod_labels = {**template["metadata"]["labels"], **match}
     return {
         **manifest,
-        "metadata": {**manifest["metadata"], "labels": {**manifest["metadata"]["labels"], ADOPTED: "true"}},
+        "metadata": metadata,
         "spec": {
             **manifest["spec"],
             "selector": selector,

@@ -1,4 +1,4 @@
-"""Why the pods of an adopted Deployment are replaced: what a pool declares of them and they lack, in words."""
+"""Why the pods of an adopted workload are replaced: what a pool declares of them and they lack, in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.pools.domain.adoption import fitted
+from apps.pools.domain.groups import pod_template
 from apps.pools.domain.manifests import Manifest
 from apps.pools.domain.plan import differences
 
@@ -34,7 +35,7 @@ def replaced_because(rendered: Manifest, live: Mapping[str, Any]) -> tuple[str, 
 
     Values are never told, only names: of labels, arguments, variables and fields.
     """
-    wanted, present = fitted(rendered, live)["spec"]["template"], live["spec"]["template"]
+    wanted, present = pod_template(fitted(rendered, live)), pod_template(live)
     paths = list(differences(wanted, present, _AT))
     found: dict[str, None] = {}
     labels = [

@@ -1,0 +1,222 @@
+"""Proposing documents for what runs in a namespace already: plain vLLM Deployments, llm-d releases, KServe's services.
+
+A proposal repeats what is there as closely as a Pool can say it, so that its plan shows what would really change. Where
+pool and variant can be named so that our Deployment has the present one's name, that one is adopted in place; what
+cannot be carried over is said in a note. Nothing is ever guessed silently, and no secret is copied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.core.domain.documents import API_VERSION
+from apps.pools.domain.adoption import present_managers
+from apps.pools.domain.engines import given
+from apps.pools.domain.groups import GROUP_KIND, group_size, pod_template
+from apps.pools.domain.importing.proposal import TAKE_OWNERSHIP, Proposal, Surroundings, Via, name_of, picked
+from apps.pools.domain.importing.reading import Reading, command_line, engine_container, read_engine
+from apps.pools.domain.importing.releases import FROM_ELSEWHERE, Member, of_release, releases, rollout_of
+from apps.pools.domain.manifests import POOL_UID
+from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT
+
+
+def propose(
+    workloads: Iterable[Mapping[str, Any]], services: Iterable[Mapping[str, Any]], around: Surroundings
+) -> list[Proposal]:
+    """Proposals for the Deployments, LeaderWorkerSets and LLMInferenceServices of a namespace, by name.
+
+    Workloads of Lamplight's pools, of KServe's services and those that run no vLLM are left out. A release whose
+    prefill and decode run apart is one proposal.
+    """
+    kserve = list(services)
+    names = {service["metadata"]["name"] for service in kserve}
+    members = []
+    for obj in sorted(workloads, key=lambda obj: str(obj["metadata"]["name"])):
+        metadata = obj["metadata"]
+        owners = {owner.get("kind") for owner in metadata.get("ownerReferences") or []}
+        labels = metadata.get("labels") or {}
+        if POOL_UID in labels or "LLMInferenceService" in owners or labels.get("app.kubernetes.io/name") in names:
+            continue
+        pod = pod_template(obj).get("spec") or {}
+        container = engine_container(pod.get("containers") or [])
+        if container is not None:
+            members.append(_member(obj, pod, container))
+    together, alone = releases(members, around)
+    found = [of_release(release, around) for release in together]
+    found += [_of_workload(member, around) for member in alone]
+    found.sort(key=lambda proposal: proposal.name)
+    return found + [_of_service(obj, around) for obj in sorted(kserve, key=lambda obj: str(obj["metadata"]["name"]))]
+
+
+def _member(obj: Mapping[str, Any], pod: Mapping[str, Any], container: Mapping[str, Any]) -> Member:
+    metadata, spec = obj["metadata"], obj["spec"]
+    labels = {**(metadata.get("labels") or {}), **(pod_template(obj).get("metadata") or {}).get("labels", {})}
+    said = labels.get("llm-d.ai/role", "both")
+    return Member(
+        name=str(metadata["name"]),
+        kind=str(obj.get("kind", "Deployment")),
+        role="both" if said == "prefill-decode" else said,
+        labels=labels,
+        container=container,
+        pod=pod,
+        replicas=int(spec.get("replicas", 1)),
+        size=group_size(obj),
+        # what another controller keeps would be written against, and a leader of another make is none of a pool's
+        free=not any(owner.get("controller") for owner in metadata.get("ownerReferences") or [])
+        and not (spec.get("leaderWorkerTemplate") or {}).get("leaderTemplate"),
+        managers=present_managers(obj),
+        spec=spec,
+    )
+
+
+_ROLES = "to keep prefill and decode apart declare path pd-disaggregation with a variant of each role"
+
+
+def _of_workload(member: Member, around: Surroundings) -> Proposal:
+    """From a Deployment or LeaderWorkerSet that stands alone."""
+    if (
+        member.kind == GROUP_KIND
+        and given(command_line(member.container) or [], "--enable-expert-parallel") is not None
+    ):
+        return of_release([member], around)
+    via: Via = "llm-d" if any(name.startswith("llm-d.ai/") for name in member.labels) else "deployment"
+    pool, variant, adopted = _names(member.name)
+    adopted = adopted and member.free and member.kind == "Deployment"
+    notes: list[str] = []
+    plain = [e["name"] for e in member.container.get("env") or [] if e.get("name") in FROM_ELSEWHERE and "value" in e]
+    if adopted and plain:
+        adopted = False
+        notes.append(
+            f"{', '.join(plain)} is a plain value there, and a pool reads it from elsewhere: one cannot be laid over "
+            "the other, so it is not adopted in place; take the variable out first, and import again"
+        )
+    if not adopted:
+        pool, variant = name_of(member.name), "main"
+    document, model = _documents(
+        pool, variant, read_engine(member.container, member.pod, around, notes, group_size=member.size), around
+    )
+    replicas = member.replicas
+    document["spec"]["variants"][0]["replicas"] = {"min": replicas, "max": max(1, replicas)}
+    scaler = next((s for s in around.scalers if s.deployment == member.name), None)
+    if scaler is not None:
+        document["spec"]["autoscaling"] = {"mode": "external"}
+        document["spec"]["variants"][0]["replicas"] = {"min": 0, "max": 1000}
+        notes.append(f"{scaler.kind} {scaler.name} scales it: autoscaling.mode is external, so that it goes on")
+    if member.role != "both":
+        notes.append(f"it has the role {member.role}, and is proposed as a pool that does both: {_ROLES}")
+    if member.size > 1:
+        notes.append(
+            f"a replica of it is a group of {member.size} pods, and outside path wide-ep a replica is one pod: check "
+            "parallelism and accelerator"
+        )
+    if picked(member.labels, around) is None:
+        document["spec"]["routing"] = {"picker": False}
+    if rollout := rollout_of(member):
+        document["spec"]["rollout"] = rollout
+    if adopted:
+        managers = sorted(member.managers)
+        document["metadata"]["annotations"] = {TAKE_OWNERSHIP: ",".join(managers)} if managers else {}
+        notes.append(
+            f"Deployment {member.name} is adopted in place; what other managers wrote and the pool does not "
+            "declare stays. Remove the annotation to make new objects beside it instead"
+        )
+    else:
+        notes.append(
+            f"{member.kind} {member.name} is left alone: the pool's objects are made beside it, delete it later"
+        )
+    if len(member.pod.get("containers") or []) > 1 or member.pod.get("initContainers"):
+        notes.append("its other containers and init containers are not declared by the pool")
+    return Proposal(
+        via,
+        member.kind,
+        member.name,
+        (model, document) if model is not None else (document,),
+        tuple(notes),
+        (f"Deployment/{member.name}",) if adopted else (),
+    )
+
+
+def _of_service(obj: Mapping[str, Any], around: Surroundings) -> Proposal:
+    """From a KServe LLMInferenceService: its own controller keeps its Deployments, so the pool is made beside them."""
+    spec, name = obj.get("spec") or {}, obj["metadata"]["name"]
+    notes: list[str] = []
+    if spec.get("baseRefs"):
+        notes.append(
+            "it inherits from baseRefs, which only KServe's controller resolves: check image, args and resources"
+        )
+    if any(part.get("worker") for part in (spec, spec.get("prefill") or {})):
+        notes.append("its worker pods are not carried over: a replica of the pool is one pod")
+    last = f"KServe's controller keeps LLMInferenceService {name}: the pool is made beside it, delete it later"
+    pool = name_of(f"{name}-pool")
+    served = (spec.get("model") or {}).get("name")
+    uri = str((spec.get("model") or {}).get("uri") or "")
+    if spec.get("prefill"):
+        roles = [_role_of_service(spec, "decode", uri), _role_of_service(spec["prefill"], "prefill", uri)]
+        found = of_release(roles, around, pool=pool)
+        notes, documents = [*found.notes, *notes], found.documents
+    else:
+        member = _role_of_service(spec, "both", uri)
+        document, model = _documents(pool, "main", read_engine(member.container, member.pod, around, notes), around)
+        document["spec"]["variants"][0]["replicas"] = {"min": member.replicas, "max": max(1, member.replicas)}
+        documents = (model, document) if model is not None else (document,)
+    for model in documents[:-1]:
+        model["spec"] |= {"source": uri} if "://" in uri else {}
+        model["spec"] |= {"servedName": str(served)} if served else {}
+    return Proposal("kserve", "LLMInferenceService", name, documents, (*notes, last))
+
+
+def _role_of_service(part: Mapping[str, Any], role: str, uri: str) -> Member:
+    """What a service, or its prefill, says of one workload."""
+    template = part.get("template") or {}
+    containers = template.get("containers") or [{}]
+    container = dict(next((c for c in containers if c.get("name") == "main"), containers[0]))
+    parallelism = part.get("parallelism") or {}
+    args = [str(word) for word in container.get("args") or []]
+    args += [
+        f"--{word}-parallel-size={parallelism[word]}"
+        for word in ("tensor", "pipeline", "data")
+        if parallelism.get(word)
+    ]
+    container |= {"command": ["vllm", "serve"], "args": [uri.removeprefix("hf://") or "unknown", *args]}
+    replicas = part.get("replicas")
+    return Member(
+        name="",
+        kind="LLMInferenceService",
+        role=role,
+        labels={},
+        container=container,
+        pod=template,
+        replicas=1 if replicas is None else int(replicas),
+        free=False,
+    )
+
+
+def _documents(
+    pool: str, variant: str, reading: Reading, around: Surroundings
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A Pool of one variant and, where none is declared that serves the same, a Model."""
+    name, declared = reading.model_name(around)
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Pool",
+        "metadata": {"name": pool},
+        "spec": {
+            "model": name,
+            "cluster": around.cluster,
+            "namespace": around.namespace,
+            "engine": reading.engine(),
+            "variants": [reading.variant(variant)],
+        },
+    }
+    return document, None if declared else reading.model(name)
+
+
+def _names(deployment: str) -> tuple[str, str, bool]:
+    """Pool and variant whose Deployment has this very name, where there are such."""
+    pool, dash, variant = deployment.rpartition("-")
+    fits = len(deployment) <= LONGEST_POOL_AND_VARIANT and variant not in ("engines", "epp")
+    if dash and fits and re.fullmatch(r"[a-z0-9][a-z0-9-]*[a-z0-9]|[a-z0-9]", pool) and variant:
+        return pool, variant, True
+    return name_of(deployment), "main", False
