@@ -333,7 +333,7 @@ def test_what_was_read_stays_and_is_said_to_be_stale(page: Page) -> None:
     expect(models.get_by_role("row").filter(has_text="llama-3-1-8b")).to_have_count(1)
     tab.unroute_all(behavior="ignoreErrors")
     stale.get_by_role("button", name="Try again").click()
-    expect(stale).to_have_count(0)
+    expect(stale).to_be_empty()
     tab.close()
 
 

@@ -8,6 +8,8 @@ import { format, unitName } from "../lib/units";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { Skeleton } from "../ui/Message";
+import { NotRefreshed } from "../ui/NotRefreshed";
+import type { Read } from "../ui/read";
 import { columns, type Columns } from "./data";
 import { DataTable } from "./DataTable";
 import { Heatmap, HeatScale } from "./Heatmap";
@@ -20,8 +22,7 @@ import styles from "./Chart.module.css";
 interface Props {
   title: string;
   panel: TimedPanel | undefined;
-  error: unknown;
-  onRetry: () => void;
+  read: Read;
   zone: Zone;
   syncKey: string;
   /** A stretch was drawn over with the mouse. */
@@ -30,7 +31,7 @@ interface Props {
   marks?: readonly Mark[];
 }
 
-const EMPTY = { no_traffic: "No traffic", no_data: "No data" } as const;
+const WORDS: Record<Panel["state"], string> = { ok: "", no_traffic: "No traffic", no_data: "No data", stale: "Stale", error: "Error" };
 
 /** What the cursor stands on, for those who cannot see it. */
 function speak(panel: Panel, points: Columns, at: number | null, zone: Zone): string {
@@ -41,36 +42,48 @@ function speak(panel: Panel, points: Columns, at: number | null, zone: Zone): st
   return `${absolute(time * 1000, zone)}: ${values.join(", ")}`;
 }
 
-function Trouble({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+interface InsteadProps {
+  word: string;
+  reason: string | null;
+  /** The server did not answer: said aloud as well. */
+  isAlert?: boolean;
+  onRetry?: () => void;
+}
+
+/** In the place of the drawing: its state in a word, why, and what to do. */
+function Instead({ word, reason, isAlert = false, onRetry }: InsteadProps) {
   return (
-    <div className={styles.note} data-tone="bad" role="alert">
-      <Icon name="triangle" />
-      <span>{sentenceOf(error)}</span>
-      <Button onClick={onRetry}>Try again</Button>
+    <div className={styles.empty} role={isAlert ? "alert" : undefined}>
+      <b>{word}</b>
+      <span>{reason}</span>
+      {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
     </div>
   );
 }
 
 /** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */
-export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom, marks }: Props) {
+export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: Props) {
   const [asTable, setAsTable] = useState(false);
   const [cursor, setCursor] = useState<number | null>(null);
   const lines = useMemo(() => (panel?.heatmap === undefined ? panel : { ...panel, series: peaks(panel.heatmap) }), [panel]);
   const points = useMemo(() => columns(lines?.series ?? []), [lines]);
-  const failed = error !== null && error !== undefined;
+  const failed = read.error !== null;
+  const retry = () => void read.refetch();
+
+  const isEmpty = panel?.state === "no_traffic" || panel?.state === "no_data" || (panel?.state === "error" && points.times.length === 0);
+  const drawn = isEmpty ? undefined : panel;
+  // what the source refuses is mended there; the next tick tells
+  const again = panel?.state === "error" && panel.cause !== "source" ? retry : undefined;
+  const isPast = drawn?.state === "stale" || drawn?.state === "error";
+  const note = isPast ? `${WORDS[drawn.state]}. ${drawn.reason ?? ""}` : "";
 
   let body: ReactNode;
   if (panel === undefined) {
-    body = failed ? <Trouble error={error} onRetry={onRetry} /> : <Skeleton height="100%" label={`Loading ${title}`} />;
-  } else if (panel.state === "no_traffic" || panel.state === "no_data") {
-    body = (
-      <div className={styles.empty}>
-        <b>{EMPTY[panel.state]}</b>
-        <span>{panel.reason}</span>
-      </div>
-    );
+    body = failed ? <Instead word="Not loaded" reason={sentenceOf(read.error)} isAlert onRetry={retry} /> : <Skeleton height="100%" label={`Loading ${title}`} />;
+  } else if (isEmpty) {
+    body = <Instead word={WORDS[panel.state]} reason={panel.reason} onRetry={again} />;
   } else if (asTable) {
-    body = <DataTable panel={lines ?? panel} columns={points} zone={zone} />;
+    body = <DataTable panel={lines ?? panel} columns={points} zone={zone} note={note} />;
   } else if (panel.heatmap !== undefined) {
     body = (
       <Heatmap
@@ -100,9 +113,9 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
     );
   }
 
-  const drawn = panel !== undefined && panel.state !== "no_traffic" && panel.state !== "no_data";
+  const state = panel === undefined ? (failed ? "error" : "loading") : failed ? "stale" : panel.state;
   return (
-    <figure className={styles.card} aria-label={title} data-state={failed ? "error" : (panel?.state ?? "loading")}>
+    <figure className={styles.card} aria-label={title} data-state={state}>
       <header>
         <h3>
           {title} {panel !== undefined && <span className="unit">{unitName(panel.unit)}</span>}
@@ -117,32 +130,28 @@ export function ChartCard({ title, panel, error, onRetry, zone, syncKey, onZoom,
           <Icon name={asTable ? "chart" : "table"} />
         </Button>
       </header>
-      {drawn && panel.state === "stale" && (
-        <div className={styles.note} data-tone="warn">
-          <Icon name="triangle" />
-          <span>Stale. {panel.reason}</span>
+      {/* As high as the drawing alone: what is said of it takes its room from it, so that nothing below jumps. */}
+      <div className={styles.room}>
+        <NotRefreshed read={read} isSmall />
+        {note !== "" && (
+          <div className={styles.note} data-tone={drawn?.state === "error" ? "bad" : "warn"}>
+            <Icon name="triangle" />
+            <span>{note}</span>
+            {again !== undefined && <Button onClick={again}>Try again</Button>}
+          </div>
+        )}
+        <div className={styles.body} data-past={isPast || state === "stale"}>
+          {body}
+          {drawn !== undefined && !asTable && marks !== undefined && marks.length > 0 && <Marks marks={marks} from={drawn.from} to={drawn.to} zone={zone} />}
         </div>
-      )}
-      {drawn && panel.state === "error" && (
-        <div className={styles.note} data-tone="bad">
-          <Icon name="triangle" />
-          <span>{panel.reason}</span>
-          {/* What the source refuses is mended there; the next tick tells. */}
-          {panel.cause !== "source" && <Button onClick={onRetry}>Try again</Button>}
-        </div>
-      )}
-      {panel !== undefined && failed && <Trouble error={error} onRetry={onRetry} />}
-      <div className={styles.body} data-past={panel?.state === "stale" || panel?.state === "error"}>
-        {body}
-        {drawn && !asTable && marks !== undefined && marks.length > 0 && <Marks marks={marks} from={panel.from} to={panel.to} zone={zone} />}
       </div>
       <div className={styles.foot}>
-        {drawn &&
-          (panel.heatmap === undefined ? (
-            <Legend panel={panel} columns={points} at={cursor} />
+        {drawn !== undefined &&
+          (drawn.heatmap === undefined ? (
+            <Legend panel={drawn} columns={points} at={cursor} />
           ) : (
             <p className={styles.legend}>
-              {inWords(panel.heatmap, cursor, panel.unit, (time) => clock(time * 1000, zone))} <HeatScale heatmap={panel.heatmap} />
+              {inWords(drawn.heatmap, cursor, drawn.unit, (time) => clock(time * 1000, zone))} <HeatScale heatmap={drawn.heatmap} />
             </p>
           ))}
       </div>

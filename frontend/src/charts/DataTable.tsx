@@ -4,12 +4,21 @@ import { format } from "../lib/units";
 import type { Columns } from "./data";
 import styles from "./Chart.module.css";
 
+interface Props {
+  panel: Panel;
+  columns: Columns;
+  zone: Zone;
+  /** What there is to know of its points; empty where they are good. */
+  note: string;
+}
+
 /** The same points as the chart, newest first. */
-export function DataTable({ panel, columns, zone }: { panel: Panel; columns: Columns; zone: Zone }) {
+export function DataTable({ panel, columns, zone, note }: Props) {
   const rows = columns.times.map((time, at) => ({ time: time * 1000, at })).toReversed();
   return (
     <section className={styles.twin} aria-label={`${panel.title}, as a table`} tabIndex={0}>
       <table>
+        {note !== "" && <caption className="visually-hidden">{note}</caption>}
         <thead>
           <tr>
             <th scope="col">Time</th>

@@ -64,55 +64,57 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
           <Icon name={asTable ? "chart" : "table"} />
         </Button>
       </header>
-      <div className={styles.body}>
-        {all.length === 0 && (
-          <div className={styles.empty}>
-            <b>No data</b>
-            <span>{note}</span>
-          </div>
-        )}
-        {all.length > 0 && asTable && <Twin title={title} x={x} y={y} series={series} />}
-        {all.length > 0 && !asTable && (
-          <div className={styles.xy} ref={setBox}>
-            <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={`${title}: ${y.title} over ${x.title}. The button above shows it as a table.`}>
-              {ticks(up, 4).map((value) => (
-                <g key={value}>
-                  <line x1={LEFT} x2={width - RIGHT} y1={py(value)} y2={py(value)} stroke="var(--grid)" />
-                  <text x={LEFT - 6} y={py(value) + 4} textAnchor="end">
-                    {y.format(value)}
+      <div className={styles.room}>
+        <div className={styles.body}>
+          {all.length === 0 && (
+            <div className={styles.empty}>
+              <b>No data</b>
+              <span>{note}</span>
+            </div>
+          )}
+          {all.length > 0 && asTable && <Twin title={title} x={x} y={y} series={series} />}
+          {all.length > 0 && !asTable && (
+            <div className={styles.xy} ref={setBox}>
+              <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={`${title}: ${y.title} over ${x.title}. The button above shows it as a table.`}>
+                {ticks(up, 4).map((value) => (
+                  <g key={value}>
+                    <line x1={LEFT} x2={width - RIGHT} y1={py(value)} y2={py(value)} stroke="var(--grid)" />
+                    <text x={LEFT - 6} y={py(value) + 4} textAnchor="end">
+                      {y.format(value)}
+                    </text>
+                  </g>
+                ))}
+                {ticks(across, 5).map((value) => (
+                  <text key={value} x={px(value)} y={HEIGHT - BOTTOM + 16} textAnchor={px(value) > width - 40 ? "end" : "middle"}>
+                    {x.format(value)}
                   </text>
-                </g>
-              ))}
-              {ticks(across, 5).map((value) => (
-                <text key={value} x={px(value)} y={HEIGHT - BOTTOM + 16} textAnchor={px(value) > width - 40 ? "end" : "middle"}>
-                  {x.format(value)}
+                ))}
+                <text x={width - RIGHT} y={HEIGHT - 2} textAnchor="end">
+                  {x.title}
                 </text>
-              ))}
-              <text x={width - RIGHT} y={HEIGHT - 2} textAnchor="end">
-                {x.title}
-              </text>
-              {series.map(({ key, points, look }, index) => (
-                <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
-              ))}
-              {level.map((one) => (
-                <g key={one.label}>
-                  <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
-                  <text x={width - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
-                    {one.label}
-                  </text>
-                </g>
-              ))}
-              {at.map((one, nth) => (
-                <g key={one.label}>
-                  <line x1={px(one.x)} x2={px(one.x)} y1={TOP} y2={HEIGHT - BOTTOM} stroke="var(--accent)" strokeDasharray="3 3" />
-                  <text x={px(one.x) + 4} y={TOP + 8 + 14 * nth} data-strong>
-                    {one.label}
-                  </text>
-                </g>
-              ))}
-            </svg>
-          </div>
-        )}
+                {series.map(({ key, points, look }, index) => (
+                  <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
+                ))}
+                {level.map((one) => (
+                  <g key={one.label}>
+                    <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
+                    <text x={width - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
+                      {one.label}
+                    </text>
+                  </g>
+                ))}
+                {at.map((one, nth) => (
+                  <g key={one.label}>
+                    <line x1={px(one.x)} x2={px(one.x)} y1={TOP} y2={HEIGHT - BOTTOM} stroke="var(--accent)" strokeDasharray="3 3" />
+                    <text x={px(one.x) + 4} y={TOP + 8 + 14 * nth} data-strong>
+                      {one.label}
+                    </text>
+                  </g>
+                ))}
+              </svg>
+            </div>
+          )}
+        </div>
       </div>
       <div className={styles.foot}>
         <ul className={styles.legend}>

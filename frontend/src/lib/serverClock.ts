@@ -12,7 +12,12 @@ export function noteDate(header: string | null): void {
   offset = Math.abs(difference) < WORTH_NOTING_MS ? 0 : difference;
 }
 
+/** A moment of this computer's clock, milliseconds since 1970, as the server's tells it. */
+export function byServer(moment: number): number {
+  return moment + offset;
+}
+
 /** Milliseconds since 1970, by the server's clock. */
 export function serverNow(): number {
-  return Date.now() + offset;
+  return byServer(Date.now());
 }

@@ -1,36 +1,32 @@
-import { useState } from "react";
 import { sentenceOf } from "../api/problem";
-import { serverNow } from "../lib/serverClock";
+import { byServer } from "../lib/serverClock";
 import { Age } from "./Age";
 import { Button } from "./Button";
 import { Icon } from "./Icon";
 import styles from "./Message.module.css";
+import type { Read } from "./read";
 
-interface Props {
-  /** null: the newest answer is shown. */
-  error: unknown;
-  onRetry: () => void;
-}
-
-/** What is shown stays when it cannot be read anew; this says so, since when, and why. */
-export function NotRefreshed({ error, onRetry }: Props) {
-  return error === null || error === undefined ? null : <Since error={error} onRetry={onRetry} />;
-}
-
-function Since({ error, onRetry }: Props) {
-  const [since] = useState(() => new Date(serverNow()).toISOString());
+/**
+ * What is shown stays when it cannot be read anew; this says so, how old it is, and why. The region is always there: a
+ * screen reader tells only of what comes into one that it knows.
+ */
+export function NotRefreshed({ read: { error, dataUpdatedAt, refetch }, isSmall = false }: { read: Read; isSmall?: boolean }) {
   return (
-    <div className={styles.old} role="status">
-      <Icon name="triangle" />
-      <p>
-        Stale: not refreshed{" "}
-        {/* it grows: said once is enough */}
-        <span aria-live="off">
-          for <Age of={since} />
-        </span>
-        . {sentenceOf(error)}
-      </p>
-      <Button onClick={onRetry}>Try again</Button>
+    <div className={styles.old} data-small={isSmall} role="status">
+      {error !== null && dataUpdatedAt > 0 && (
+        <>
+          <Icon name="triangle" />
+          <p>
+            Stale: not refreshed{" "}
+            {/* it grows: said once is enough */}
+            <span aria-live="off">
+              for <Age of={byServer(dataUpdatedAt) / 1000} />
+            </span>
+            . {sentenceOf(error)}
+          </p>
+          <Button onClick={() => void refetch()}>Try again</Button>
+        </>
+      )}
     </div>
   );
 }

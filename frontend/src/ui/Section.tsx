@@ -1,6 +1,7 @@
 import { useId, type ReactNode } from "react";
 import { ErrorPanel, Skeleton } from "./Message";
 import { NotRefreshed } from "./NotRefreshed";
+import type { Read } from "./read";
 import styles from "./Section.module.css";
 
 interface Props<T> {
@@ -10,14 +11,15 @@ interface Props<T> {
   tools?: ReactNode;
   /** What the section shows; undefined while it is loading. */
   data: T | undefined;
-  error: unknown;
-  onRetry: () => void;
+  /** What was asked for it; absent where the page has it anyway. */
+  read?: Read;
   children: (data: T) => ReactNode;
 }
 
 /** A titled frame with a table, or the reason why there is none. */
-export function Section<T>({ title, note, tools, data, error, onRetry, children }: Props<T>) {
+export function Section<T>({ title, note, tools, data, read, children }: Props<T>) {
   const id = useId();
+  const failed = data === undefined && read !== undefined && read.error !== null;
   return (
     <section aria-labelledby={id} className={styles.section}>
       <div className={styles.head}>
@@ -27,12 +29,10 @@ export function Section<T>({ title, note, tools, data, error, onRetry, children 
         {tools}
       </div>
       <div className={styles.frame} tabIndex={0} role="group" aria-labelledby={id}>
-        {data !== undefined && <NotRefreshed error={error} onRetry={onRetry} />}
+        {read !== undefined && <NotRefreshed read={read} />}
         {data !== undefined && children(data)}
-        {data === undefined && error === null && <Skeleton height="8rem" label={`Loading: ${title}`} />}
-        {data === undefined && error !== null && (
-          <ErrorPanel error={error} what={`${title} could not be loaded.`} onRetry={onRetry} />
-        )}
+        {data === undefined && !failed && <Skeleton height="8rem" label={`Loading: ${title}`} />}
+        {failed && <ErrorPanel error={read.error} what={`${title} could not be loaded.`} onRetry={() => void read.refetch()} />}
       </div>
     </section>
   );

@@ -30,7 +30,8 @@ export function Suggest({ wish, onTake }: Props) {
     maxModelLen: String(wish.context),
   });
   const [asked, setAsked] = useState<LoadAndPromise>();
-  const { data, error, refetch } = useQuery({ ...suggestionsQuery(wish.team, wish.model, asked ?? draft), enabled: asked !== undefined });
+  const read = useQuery({ ...suggestionsQuery(wish.team, wish.model, asked ?? draft), enabled: asked !== undefined });
+  const { data } = read;
   const input = (label: string, key: keyof LoadAndPromise, hint?: string) => (
     <Field label={label} hint={hint}>
       <input value={draft[key]} onChange={({ target }) => setDraft({ ...draft, [key]: target.value })} />
@@ -60,7 +61,7 @@ export function Suggest({ wish, onTake }: Props) {
         <Button type="submit">Suggest</Button>
       </form>
       {asked !== undefined && (
-        <Section title="Suggestions" note="from step times of the catalogue; nothing is measured yet" data={data?.items} error={error} onRetry={() => void refetch()}>
+        <Section title="Suggestions" note="from step times of the catalogue; nothing is measured yet" data={data?.items} read={read}>
           {(rows) =>
             rows.length === 0 ? (
               <EmptyState title="This model fits on no accelerator that step times are known of." />

@@ -14,11 +14,12 @@ import { Preflight } from "./Preflight";
 import { Used } from "./Used";
 
 export function ClustersPage() {
-  const { data, error, refetch } = useQuery(clustersQuery);
+  const read = useQuery(clustersQuery);
+  const { data } = read;
   const zone = zoneOf(useTimeView()[0]);
   return (
     <Page title="Clusters">
-      <Section title="Declared clusters" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Declared clusters" data={data?.items} read={read}>
         {(clusters) =>
           clusters.length === 0 ? (
             <EmptyState title="No cluster is declared yet.">
@@ -50,9 +51,10 @@ export function ClustersPage() {
 
 function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
   const { team, name } = cluster.metadata;
-  const { data, error, refetch } = useQuery(inventoryQuery(team, name));
+  const read = useQuery(inventoryQuery(team, name));
+  const { data } = read;
   const title = (what: string) => (alone ? what : `${what} of ${name}`);
-  const section = { error, onRetry: () => void refetch() };
+  const section = { read };
   return (
     <>
       <Preflight cluster={cluster} title={title("Preflight")} />

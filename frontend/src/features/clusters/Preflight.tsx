@@ -32,8 +32,6 @@ export function Preflight({ cluster, title }: { cluster: Cluster; title: string 
         </Button>
       }
       data={seen}
-      error={null}
-      onRetry={() => undefined}
     >
       {(checks) => (
         <>

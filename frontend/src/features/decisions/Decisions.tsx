@@ -10,10 +10,11 @@ import styles from "./Decisions.module.css";
 
 /** Why the number of replicas is what it is, newest first. */
 export function Decisions({ filter, zone, tools }: { filter: DecisionFilter; zone: Zone; tools?: ReactNode }) {
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(decisionsQuery(filter));
+  const read = useInfiniteQuery(decisionsQuery(filter));
+  const { data, fetchNextPage, hasNextPage, isFetchingNextPage } = read;
   const entries = data?.pages.flatMap(({ items }) => items);
   return (
-    <Section title="Decisions" note="open one for its inputs, rules and clamps" tools={tools} data={entries} error={error} onRetry={() => void refetch()}>
+    <Section title="Decisions" note="open one for its inputs, rules and clamps" tools={tools} data={entries} read={read}>
       {(rows) => (
         <>
           {rows.length === 0 && filter.verb !== undefined && <EmptyState title="No decision was like this." />}

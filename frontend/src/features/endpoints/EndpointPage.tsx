@@ -24,7 +24,8 @@ const route = getRouteApi("/shell/teams/$team/endpoints/$name");
 /** One address with public model names: which pools answer, with which share, and what is promised of it. */
 export function EndpointPage() {
   const { team, name } = route.useParams();
-  const { data: endpoint, error, refetch } = useQuery(endpointQuery(team, name));
+  const read = useQuery(endpointQuery(team, name));
+  const { data: endpoint, error, refetch } = read;
   const slos = useQuery(slosQuery);
   const zone = zoneOf(useTimeView()[0]);
   useTitle(`${name} (${team})`);
@@ -46,7 +47,7 @@ export function EndpointPage() {
   const promised = slos.data?.items.filter((slo) => slo.metadata.team === team && slo.spec.targetRef.kind === "Endpoint" && slo.spec.targetRef.name === name);
   return (
     <Page title={name} tools={<ReadyStatus conditions={status.conditions} />}>
-      <NotRefreshed error={error} onRetry={() => void refetch()} />
+      <NotRefreshed read={read} />
       <p role="status">{readySentence(status.conditions) || "Nothing has been reported yet; the first reconcile is on its way."}</p>
       <dl className={styles.facts}>
         <div>
@@ -80,7 +81,7 @@ export function EndpointPage() {
           </dd>
         </div>
       </dl>
-      <Section title="Who answers" note="by weight; fail-over in turn when no backend has a ready replica" data={sharesOf(endpoint)} error={null} onRetry={() => undefined}>
+      <Section title="Who answers" note="by weight; fail-over in turn when no backend has a ready replica" data={sharesOf(endpoint)}>
         {(shares) => (
           <Table
             rows={shares}
@@ -95,7 +96,7 @@ export function EndpointPage() {
           />
         )}
       </Section>
-      <Section title="Objectives" note="measured at the gateways of all its pools, added up" data={promised} error={slos.error} onRetry={() => void slos.refetch()}>
+      <Section title="Objectives" note="measured at the gateways of all its pools, added up" data={promised} read={slos}>
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="Nothing is promised of this Endpoint.">

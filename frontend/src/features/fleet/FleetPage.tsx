@@ -28,7 +28,8 @@ export function FleetPage() {
   const search = route.useSearch();
   const view = useMemo(() => readFleetView({ ...search }), [search]);
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
+  const read = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
+  const { data, error, refetch } = read;
   const filterId = useId();
   const show = (next: FleetView) => void navigate({ search: readFleetView({ ...next }), replace: true });
 
@@ -50,7 +51,7 @@ export function FleetPage() {
           <Icon name="plus" /> New pool
         </Link>
       </div>
-      <NotRefreshed error={error} onRetry={() => void refetch()} />
+      <NotRefreshed read={read} />
       <FleetTotals totals={data.totals} rows={data.items} />
       {data.items.length === 0 ? (
         <div className={styles.frame}>

@@ -23,7 +23,8 @@ interface Props {
 
 /** What users got before a change, and after it. */
 export function Compared({ team, name, before, after, others, onChoose }: Props) {
-  const { data, error, refetch } = useQuery(comparisonQuery(team, name, before, after));
+  const read = useQuery(comparisonQuery(team, name, before, after));
+  const { data } = read;
   return (
     <Section
       title="Before and after"
@@ -41,8 +42,7 @@ export function Compared({ team, name, before, after, others, onChoose }: Props)
         </div>
       }
       data={data}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
     >
       {(found) => <Both team={team} name={name} found={found} />}
     </Section>

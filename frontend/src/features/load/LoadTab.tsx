@@ -27,7 +27,8 @@ export function LoadTab() {
   const asked = route.useSearch();
   const navigate = route.useNavigate();
   const zone = zoneOf(useTimeView()[0]);
-  const { data, error, refetch } = useQuery(loadsQuery(team, name));
+  const read = useQuery(loadsQuery(team, name));
+  const { data } = read;
   const mayWrite = useMayWrite(team);
   const loads = data?.items ?? [];
   const underWay = loads.find(isUnderWay);
@@ -50,7 +51,7 @@ export function LoadTab() {
         />
       )}
       {underWay === undefined && (
-        <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={data} error={error} onRetry={() => void refetch()}>
+        <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={data} read={read}>
           {() =>
             mayWrite && hasAddress ? (
               <LoadForm key={loads[0]?.id} team={team} name={name} start={loads[0] === undefined ? START : formOf({ ...loads[0], label: "" })} onBegun={(load) => show({ load })} />
@@ -65,7 +66,7 @@ export function LoadTab() {
           A load is under way: <Button onClick={() => show({ load: underWay.id })}>Show {nameOf(underWay)}</Button>
         </p>
       )}
-      <Section title="Loads" note="the newest 50 are kept" data={data} error={error} onRetry={() => void refetch()}>
+      <Section title="Loads" note="the newest 50 are kept" data={data} read={read}>
         {({ items }) =>
           items.length === 0 ? (
             <EmptyState title="No load was sent to this pool yet.">

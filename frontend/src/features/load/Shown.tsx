@@ -24,7 +24,8 @@ interface Props {
 
 /** One load as it goes on, and what came of it. */
 export function Shown({ team, name, id, zone, mayStop }: Props) {
-  const { data, error, refetch } = useQuery(loadQuery(team, name, id));
+  const read = useQuery(loadQuery(team, name, id));
+  const { data } = read;
   const client = useQueryClient();
   const stop = useMutation({
     mutationFn: () => stopLoad(team, name, id),
@@ -48,8 +49,7 @@ export function Shown({ team, name, id, zone, mayStop }: Props) {
         )
       }
       data={data}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
     >
       {(load) => (
         <div className={styles.shown}>

@@ -11,13 +11,14 @@ import { sharesOf } from "../endpoints/shares";
 import styles from "./Models.module.css";
 
 export function ModelsPage() {
-  const { data, error, refetch } = useQuery(modelsQuery);
+  const read = useQuery(modelsQuery);
+  const { data } = read;
   const { data: fleet } = useQuery(fleetQuery);
   const endpoints = useQuery(endpointsQuery);
   const accelerators = useQuery(acceleratorsQuery);
   return (
     <Page title="Models">
-      <Section title="Declared models" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Declared models" data={data?.items} read={read}>
         {(models) =>
           models.length === 0 ? (
             <EmptyState title="No model is declared yet.">
@@ -76,8 +77,7 @@ export function ModelsPage() {
         title="Endpoints"
         note="public model names in front of pools"
         data={endpoints.data?.items}
-        error={endpoints.error}
-        onRetry={() => void endpoints.refetch()}
+        read={endpoints}
       >
         {(rows) =>
           rows.length === 0 ? (
@@ -109,8 +109,7 @@ export function ModelsPage() {
         title="Accelerators"
         note="that variants may name"
         data={accelerators.data?.items}
-        error={accelerators.error}
-        onRetry={() => void accelerators.refetch()}
+        read={accelerators}
       >
         {(rows) => (
           <Table

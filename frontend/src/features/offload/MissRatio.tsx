@@ -39,7 +39,7 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
         ];
   if (replica.error !== null && main === undefined) {
     return (
-      <Section title="Hit rate by size" data={undefined} error={replica.error} onRetry={() => void replica.refetch()}>
+      <Section title="Hit rate by size" data={undefined} read={replica}>
         {() => null}
       </Section>
     );

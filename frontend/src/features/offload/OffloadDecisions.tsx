@@ -13,10 +13,11 @@ import poolStyles from "../pool/Pool.module.css";
 
 /** What was decided about tiers, newest first. */
 export function OffloadDecisions({ team, name }: { team: string; name: string }) {
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(offloadDecisionsQuery(team, name));
+  const read = useInfiniteQuery(offloadDecisionsQuery(team, name));
+  const { data, fetchNextPage, hasNextPage, isFetchingNextPage } = read;
   const zone = zoneOf(useTimeView()[0]);
   return (
-    <Section title="Decisions on tiers" data={data?.pages.flatMap(({ items }) => items)} error={error} onRetry={() => void refetch()}>
+    <Section title="Decisions on tiers" data={data?.pages.flatMap(({ items }) => items)} read={read}>
       {(rows) =>
         rows.length === 0 ? (
           <EmptyState title="Nothing was decided yet." />

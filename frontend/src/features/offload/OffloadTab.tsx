@@ -20,10 +20,11 @@ import styles from "./Offload.module.css";
 export function OffloadTab() {
   const { team, name } = usePool().metadata;
   const [view] = useTimeView();
-  const { data, error, refetch } = useQuery(offloadQuery(team, name));
+  const read = useQuery(offloadQuery(team, name));
+  const { data } = read;
   return (
     <div className={poolStyles.stack}>
-      <Section title="Offload of KV blocks" data={data} error={error} onRetry={() => void refetch()}>
+      <Section title="Offload of KV blocks" data={data} read={read}>
         {(standing) => <HowItStands of={standing} view={view} />}
       </Section>
       {data !== undefined && data.mode !== "off" && (

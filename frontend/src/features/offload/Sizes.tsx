@@ -7,9 +7,10 @@ import { Table } from "../../ui/Table";
 
 /** What smaller and larger tiers would bring. */
 export function Sizes({ team, name }: { team: string; name: string }) {
-  const { data, error, refetch } = useQuery(sizesQuery(team, name));
+  const read = useQuery(sizesQuery(team, name));
+  const { data } = read;
   return (
-    <Section title="What if it were larger" data={data} error={error} onRetry={() => void refetch()}>
+    <Section title="What if it were larger" data={data} read={read}>
       {({ rows, reason }) =>
         rows.length === 0 ? (
           <EmptyState title="There are no sizes to compare yet.">

@@ -35,8 +35,6 @@ export function Tiers({ of, team, name }: { of: Standing; team: string; name: st
         )
       }
       data={of.tiers}
-      error={null}
-      onRetry={() => undefined}
     >
       {(tiers) => (
         <>

@@ -12,7 +12,7 @@ export function Canary({ of }: { of: Standing }) {
   if (canary === null || canary.state === "none") return null;
   const row = (title: string, side: Side | null) => ({ title, side });
   return (
-    <Section title={`One replica first: ${canary.state}`} note={canary.variant ?? undefined} data={[row("Without the tier", canary.before), row("With it", canary.after)]} error={null} onRetry={() => undefined}>
+    <Section title={`One replica first: ${canary.state}`} note={canary.variant ?? undefined} data={[row("Without the tier", canary.before), row("With it", canary.after)]}>
       {(rows) => (
         <Table
           rows={rows}
@@ -39,7 +39,7 @@ export function Proof({ of: { proof } }: { of: Standing }) {
   ].flatMap(({ side, ...row }) => (side == null ? [] : [{ ...row, side }]));
   const tried = proof.tiers.map(({ kind, bytes: size }) => `${kind}${size === null ? "" : ` ${bytes(size)}`}`).join(", ");
   return (
-    <Section title="The last trial" note={tried} data={rows} error={null} onRetry={() => undefined}>
+    <Section title="The last trial" note={tried} data={rows}>
       {(sides) => (
         <>
           <p className={styles.said}>

@@ -31,7 +31,8 @@ const MARKED = new Set(["replicas", "requests", "queue"]);
 
 function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit<Props, "part" | "without">) {
   const [view, show] = useTimeView();
-  const { data, error, refetch } = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
+  const read = useQuery(panelQuery(team, name, entry.name, view, POOL_RANGE));
+  const { data } = read;
   const dressed = useMemo(() => data && withSleepers(dress === undefined ? data : dress(data)), [data, dress]);
   const panel = useTracks(team, name, entry.name, dressed);
   return (
@@ -39,8 +40,7 @@ function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit
       title={entry.title}
       panel={panel}
       marks={MARKED.has(entry.name) ? marks : undefined}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
       zone={zoneOf(view)}
       syncKey={`${team}/${name}`}
       onZoom={({ from, to }) => show({ from, to, tz: view.tz })}

@@ -55,7 +55,7 @@ export function Conditions({ pool, zone }: { pool: Pool; zone: Zone }) {
     />
   );
   return (
-    <Section title="Conditions" data={pool.status.conditions ?? []} error={null} onRetry={() => undefined}>
+    <Section title="Conditions" data={pool.status.conditions ?? []}>
       {(conditions) => {
         if (conditions.length === 0) return <EmptyState title="No condition has been reported yet." />;
         const kept = conditions.filter(isKept);

@@ -19,10 +19,11 @@ function Type({ type }: TimelineEvent) {
 }
 
 export function Events({ team, name, zone }: Props) {
-  const { data, error, refetch } = useQuery(eventsQuery(team, name));
+  const read = useQuery(eventsQuery(team, name));
+  const { data } = read;
   const note = data?.next == null ? undefined : `newest ${data.items.length}`;
   return (
-    <Section title="Events" note={note} data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title="Events" note={note} data={data?.items} read={read}>
       {(events) =>
         events.length === 0 ? (
           <EmptyState title="Nothing has happened to this pool yet." />

@@ -17,14 +17,14 @@ const LOOKS: Record<Integrity["state"], { icon: IconName; tone: Tone; word: stri
 
 /** Whether the very signals that each loop reads are there, with what is wrong and the mend. */
 export function Fed({ team, name, zone }: { team: string; name: string; zone: Zone }) {
-  const { data, error, refetch } = useQuery(integrityQuery(team, name));
+  const read = useQuery(integrityQuery(team, name));
+  const { data } = read;
   return (
     <Section
       title="Signal integrity"
       note={data?.checkedAt == null ? undefined : <Age of={data.checkedAt} zone={zone} />}
       data={data}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
     >
       {({ loops, findings, targets, checkedAt }) =>
         checkedAt === null ? (

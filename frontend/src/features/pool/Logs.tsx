@@ -22,7 +22,8 @@ const RUNS = [
 export function Logs({ team, name, pod, onClose }: Props) {
   const [container, setContainer] = useState<string>();
   const [run, setRun] = useState<"now" | "before">("now");
-  const { data, error, refetch } = useQuery(logsQuery(team, name, pod, container, run === "before"));
+  const read = useQuery(logsQuery(team, name, pod, container, run === "before"));
+  const { data } = read;
   const place = useRef<HTMLPreElement>(null);
   const atEnd = useRef(true);
   useLayoutEffect(() => {
@@ -50,8 +51,7 @@ export function Logs({ team, name, pod, onClose }: Props) {
         </div>
       }
       data={data}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
     >
       {({ lines }) => (
         <pre

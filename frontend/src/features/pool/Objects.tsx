@@ -23,7 +23,8 @@ export function Objects() {
   const zone = zoneOf(useTimeView()[0]);
   const { pod } = route.useSearch();
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery(treeQuery(team, name));
+  const read = useQuery(treeQuery(team, name));
+  const { data } = read;
   const show = (chosen: string | undefined) => void navigate({ search: { pod: chosen } });
   return (
     <div className={styles.stack}>
@@ -31,8 +32,7 @@ export function Objects() {
         title="Objects"
         note={data === undefined ? undefined : data.cached ? "as its watches tell" : "read from the cluster now"}
         data={data}
-        error={error}
-        onRetry={() => void refetch()}
+        read={read}
       >
         {(tree) => <TreeTable tree={tree} zone={zone} onLogs={show} />}
       </Section>
@@ -97,7 +97,7 @@ function TreeTable({ tree, zone, onLogs }: { tree: Tree; zone: Zone; onLogs: (po
 
 function ClusterEvents({ tree, zone }: { tree: Tree; zone: Zone }) {
   return (
-    <Section title="Cluster events" note="about these objects" data={tree.events} error={null} onRetry={() => undefined}>
+    <Section title="Cluster events" note="about these objects" data={tree.events}>
       {(events) =>
         events.length === 0 ? (
           <EmptyState title="The cluster has reported nothing about these objects lately." />

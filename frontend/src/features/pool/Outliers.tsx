@@ -26,10 +26,11 @@ const FIGURES = [
 
 /** Replicas that are not as the others of their variant: slow, idle or silent ones hide in a pool's average. */
 export function Outliers({ team, name }: { team: string; name: string }) {
-  const { data, error, refetch } = useQuery(replicaSignalsQuery(team, name));
+  const read = useQuery(replicaSignalsQuery(team, name));
+  const { data } = read;
   const note = data === undefined ? undefined : `each beside the median of its peers; ${data.summary.outliers} outliers, ${data.summary.silent} silent`;
   return (
-    <Section title="Replicas beside their peers" note={note} data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title="Replicas beside their peers" note={note} data={data?.items} read={read}>
       {(rows) =>
         rows.length === 0 ? (
           <EmptyState title="No replica was read in the last minutes." />

@@ -15,7 +15,8 @@ const route = getRouteApi("/shell/teams/$team/pools/$name");
 /** What every part of a pool's pages shows above itself; the parts are routes below. */
 export function PoolPage() {
   const { team, name } = route.useParams();
-  const { data: pool, error, refetch } = useQuery(poolQuery(team, name));
+  const read = useQuery(poolQuery(team, name));
+  const { data: pool, error, refetch } = read;
   // what breaches stands above the parts: shown a moment later it would push them down
   const { isPending } = useQuery(fleetRowQuery(team, name));
   useTitle(`${name} (${team})`);
@@ -38,7 +39,7 @@ export function PoolPage() {
   if (isPending) return <Skeleton height="32rem" label="Loading the pool" />;
   return (
     <>
-      <NotRefreshed error={error} onRetry={() => void refetch()} />
+      <NotRefreshed read={read} />
       <PoolHeader pool={pool} />
       <nav aria-label="Parts of the pool" className={styles.tabs} ref={tabs}>
         <ul>

@@ -49,8 +49,9 @@ function Pods({ pods, part, zone }: { pods: Replica[]; part: Column<Replica>; zo
 }
 
 export function Replicas({ team, name, zone }: Props) {
-  const { data, error, refetch } = useQuery(replicasQuery(team, name));
-  const section = { error, onRetry: () => void refetch() };
+  const read = useQuery(replicasQuery(team, name));
+  const { data } = read;
+  const section = { read };
   const engines = data?.items.filter(({ variant }) => variant !== null);
   const others = data?.items.filter(({ variant }) => variant === null) ?? [];
   return (

@@ -27,14 +27,15 @@ export function Revisions() {
   const zone = zoneOf(useTimeView()[0]);
   const { a: from, b: to } = route.useSearch();
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery(revisionsQuery(team, name));
+  const read = useQuery(revisionsQuery(team, name));
+  const { data } = read;
   const [back, setBack] = useState<number>();
   const note = data?.next == null ? undefined : `newest ${data.items.length}`;
   const compare = (older: number, newer: number) => void navigate({ search: { a: Math.min(older, newer), b: Math.max(older, newer) } });
 
   return (
     <div className={styles.stack}>
-      <Section title="Revisions" note={note} data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Revisions" note={note} data={data?.items} read={read}>
         {(revisions) =>
           revisions.length === 0 ? (
             <EmptyState title="No declaration of this pool is kept." />
@@ -93,7 +94,8 @@ interface DifferenceProps {
 }
 
 function Difference({ team, name, from, to, revisions, onChoose }: DifferenceProps) {
-  const { data, error, refetch } = useQuery(revisionDiffQuery(team, name, from, to));
+  const read = useQuery(revisionDiffQuery(team, name, from, to));
+  const { data } = read;
   const options = revisions.map(({ generation }) => <option key={generation}>{generation}</option>);
   return (
     <Section
@@ -115,8 +117,7 @@ function Difference({ team, name, from, to, revisions, onChoose }: DifferencePro
         </div>
       }
       data={data}
-      error={error}
-      onRetry={() => void refetch()}
+      read={read}
     >
       {({ spec, objects, reason }) => (
         <div className={styles.difference}>

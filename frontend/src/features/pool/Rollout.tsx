@@ -28,10 +28,11 @@ const STATES: Record<Shape["state"], { icon: IconName; tone: Tone; word: string 
 export function Rollout() {
   const { team, name } = usePool().metadata;
   const zone = zoneOf(useTimeView()[0]);
-  const { data, error, refetch } = useQuery(rolloutQuery(team, name));
+  const read = useQuery(rolloutQuery(team, name));
+  const { data } = read;
   return (
     <div className={styles.stack}>
-      <Section title="Rollout" data={data} error={error} onRetry={() => void refetch()}>
+      <Section title="Rollout" data={data} read={read}>
         {(rollout) => (
           <div className={styles.rollout}>
             <p className={styles.sentence}>
@@ -68,7 +69,7 @@ export function Rollout() {
         )}
       </Section>
       {data !== undefined && data.variants.length > 0 && (
-        <Section title="Variants" note="of the newest declaration" data={data.variants} error={null} onRetry={() => undefined}>
+        <Section title="Variants" note="of the newest declaration" data={data.variants}>
           {(variants) => (
             <Table
               rows={variants}

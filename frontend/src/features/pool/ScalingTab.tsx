@@ -48,8 +48,6 @@ export function ScalingTab() {
             </Link>
           }
           data={decision}
-          error={null}
-          onRetry={() => undefined}
         >
           {(id) => <Whole key={id} team={team} pool={name} id={id} heading="h3" />}
         </Section>

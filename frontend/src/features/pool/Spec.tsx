@@ -7,9 +7,10 @@ import styles from "./Pool.module.css";
 
 export function Spec() {
   const { team, name } = usePool().metadata;
-  const { data, error, refetch } = useQuery(poolYamlQuery(team, name));
+  const read = useQuery(poolYamlQuery(team, name));
+  const { data } = read;
   return (
-    <Section title="Declaration" note="lamp apply -f takes it as it is" data={data} error={error} onRetry={() => void refetch()}>
+    <Section title="Declaration" note="lamp apply -f takes it as it is" data={data} read={read}>
       {(yaml) => (
         <div className={styles.yaml}>
           <CopyButton text={yaml} label="Copy the YAML" />

@@ -29,7 +29,7 @@ function readyWords(seen: Live | undefined): string {
 /** Declared beside live, variant by variant. */
 export function Variants({ pool }: { pool: Pool }) {
   return (
-    <Section title="Variants" note="declared and live" data={pool.spec.variants} error={null} onRetry={() => undefined}>
+    <Section title="Variants" note="declared and live" data={pool.spec.variants}>
       {(variants) => (
         <Table
           rows={variants}

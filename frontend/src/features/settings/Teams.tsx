@@ -18,13 +18,14 @@ import styles from "./Settings.module.css";
 const ROLES = ["viewer", "editor", "admin"] as const;
 
 export function Teams() {
-  const { data, error, refetch } = useQuery(teamsQuery);
+  const read = useQuery(teamsQuery);
+  const { data } = read;
   const { data: session } = useQuery(sessionQuery);
   const mayAll = session?.user.superuser === true;
   const mine = data?.items.filter(({ role }) => role === "admin" || mayAll) ?? [];
   return (
     <>
-      <Section title="Teams" note="that you may see" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Teams" note="that you may see" data={data?.items} read={read}>
         {(teams) => (
           <>
             {mayAll && <NewTeam />}
@@ -75,7 +76,8 @@ function NewTeam() {
 
 function Members({ team }: { team: Team }) {
   const client = useQueryClient();
-  const { data, error, refetch } = useQuery(membersQuery(team.name));
+  const read = useQuery(membersQuery(team.name));
+  const { data } = read;
   const [said, setSaid] = useState("");
   const settled = {
     onSuccess: () => setSaid(""),
@@ -91,7 +93,7 @@ function Members({ team }: { team: Team }) {
     event.currentTarget.reset();
   };
   return (
-    <Section title={`Members of ${team.name}`} data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title={`Members of ${team.name}`} data={data?.items} read={read}>
       {(members) => (
         <>
           <form className={`${fieldRow} ${styles.form}`} onSubmit={submit}>

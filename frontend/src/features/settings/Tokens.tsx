@@ -23,11 +23,12 @@ const LIFETIMES = [
 
 export function Tokens() {
   const client = useQueryClient();
-  const { data, error, refetch } = useQuery(tokensQuery);
+  const read = useQuery(tokensQuery);
+  const { data } = read;
   const again = () => client.invalidateQueries({ queryKey: keys.tokens });
   const remove = useMutation({ mutationFn: deleteToken, onSettled: again });
   return (
-    <Section title="Your API tokens" note="for lamp, CI and scripts; each has your rights" data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title="Your API tokens" note="for lamp, CI and scripts; each has your rights" data={data?.items} read={read}>
       {(tokens) => (
         <>
           <NewToken onMade={() => void again()} />

@@ -26,7 +26,8 @@ const named = ({ metadata: { team, name } }: Webhook) => `${team}/${name}`;
 /** Where teams are told of alerts. */
 export function Webhooks() {
   const client = useQueryClient();
-  const { data, error, refetch } = useQuery(webhooksQuery);
+  const read = useQuery(webhooksQuery);
+  const { data } = read;
   const again = () => client.invalidateQueries({ queryKey: WEBHOOKS });
   const [opened, setOpened] = useState<string>();
   const secret = useMutation({ mutationFn: renewSecret, onSettled: again });
@@ -36,7 +37,7 @@ export function Webhooks() {
   const shown = data?.items.find((hook) => named(hook) === opened);
   return (
     <>
-      <Section title="Webhooks" note="told when an alert begins and ends; signed as Standard Webhooks are" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Webhooks" note="told when an alert begins and ends; signed as Standard Webhooks are" data={data?.items} read={read}>
         {(hooks) => (
           <>
             <NewWebhook onMade={() => void again()} />
@@ -96,9 +97,10 @@ export function Webhooks() {
 }
 
 function Deliveries({ hook }: { hook: Webhook }) {
-  const { data, error, refetch } = useQuery(deliveriesQuery(hook.metadata.team, hook.metadata.name));
+  const read = useQuery(deliveriesQuery(hook.metadata.team, hook.metadata.name));
+  const { data } = read;
   return (
-    <Section title={`Messages to ${named(hook)}`} note="newest first; sent until they are taken, for a day" data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title={`Messages to ${named(hook)}`} note="newest first; sent until they are taken, for a day" data={data?.items} read={read}>
       {(rows) =>
         rows.length === 0 ? (
           <EmptyState title="Nothing was sent to it yet." />

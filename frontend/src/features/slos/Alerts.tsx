@@ -10,9 +10,10 @@ import { Table } from "../../ui/Table";
 
 /** Burn-rate alerts, newest first. */
 export function Alerts({ filter, zone }: { filter: { team?: string; slo?: string; pool?: string }; zone: Zone }) {
-  const { data, error, refetch } = useQuery(alertsQuery(filter));
+  const read = useQuery(alertsQuery(filter));
+  const { data } = read;
   return (
-    <Section title="Alerts" note="of burn rates" data={data?.items} error={error} onRetry={() => void refetch()}>
+    <Section title="Alerts" note="of burn rates" data={data?.items} read={read}>
       {(alerts) =>
         alerts.length === 0 ? (
           <EmptyState title="No alert has fired." />

@@ -5,6 +5,7 @@ import { percent, UNKNOWN } from "../../lib/units";
 import { Button } from "../../ui/Button";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
+import type { Read } from "../../ui/read";
 import { Icon, type IconName } from "../../ui/Icon";
 import { Table } from "../../ui/Table";
 import styles from "./Slo.module.css";
@@ -19,23 +20,22 @@ const LOOKS: Record<Step["state"], { icon: IconName; word: string }> = {
 
 interface Props {
   steps: Step[] | undefined;
-  error: unknown;
-  onRetry: () => void;
+  read: Read;
   zone: Zone;
 }
 
 const share = ({ attained }: Step) => (attained === null ? UNKNOWN : percent(attained));
 
 /** A cell a day (or a step): shape, colour and figure say how it went; the same as a table. */
-export function CalendarStrip({ steps, error, onRetry, zone }: Props) {
+export function CalendarStrip({ steps, read, zone }: Props) {
   const [asTable, setAsTable] = useState(false);
   if (steps === undefined) {
-    if (error !== null) return <ErrorPanel error={error} what="The calendar could not be loaded." onRetry={onRetry} />;
+    if (read.error !== null) return <ErrorPanel error={read.error} what="The calendar could not be loaded." onRetry={() => void read.refetch()} />;
     return <Skeleton height="5rem" label="Loading the calendar" />;
   }
   return (
     <div>
-      <NotRefreshed error={error} onRetry={onRetry} />
+      <NotRefreshed read={read} />
       <div className={styles.title}>
         <h3>Calendar</h3>
         <Button look="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>

@@ -27,7 +27,8 @@ export function SloPage() {
   const { team, name } = route.useParams();
   const [view, show] = useTimeView();
   const zone = zoneOf(view);
-  const { data: slo, error, refetch } = useQuery(sloQuery(team, name));
+  const read = useQuery(sloQuery(team, name));
+  const { data: slo, error, refetch } = read;
   const calendar = useQuery(calendarQuery(team, name, view));
   const budgets = useQuery(budgetQuery(team, name, view));
 
@@ -38,7 +39,7 @@ export function SloPage() {
   const { objectives = [], state, evaluatedAt, measuredAt } = standingOf(slo);
   return (
     <Page title={name} tools={<SloStatus value={state ?? "NoData"} />}>
-      <NotRefreshed error={error} onRetry={() => void refetch()} />
+      <NotRefreshed read={read} />
       <p>
         Of {slo.spec.targetRef.kind === "Pool" && "pool "}
         <SloTarget slo={slo} />, measured at the {measuredAt ?? slo.spec.measuredAt}
@@ -60,16 +61,14 @@ export function SloPage() {
           <Figures objective={objective} zone={zone} />
           <CalendarStrip
             steps={calendar.data && (calendar.data.items.find(({ key }) => key === objective.key)?.steps ?? [])}
-            error={calendar.error}
-            onRetry={() => void calendar.refetch()}
+            read={calendar}
             zone={zone}
           />
           <div className={styles.two}>
             <ChartCard
               title="Error budget left"
               panel={budgetPanel(objective, budgets.data)}
-              error={budgets.error}
-              onRetry={() => void budgets.refetch()}
+              read={budgets}
               zone={zone}
               syncKey={`slo ${team}/${name}`}
               onZoom={({ from, to }) => show({ from, to, tz: view.tz })}
@@ -134,7 +133,7 @@ function budgetPanel(objective: Objective, data: { from: number; to: number; ite
 
 function Burns({ objective }: { objective: Objective }) {
   return (
-    <Section title={`Burn rates, ${metricName(objective.metric)}`} note="×1 uses the budget up in exactly its window" data={objective.burn} error={null} onRetry={() => undefined}>
+    <Section title={`Burn rates, ${metricName(objective.metric)}`} note="×1 uses the budget up in exactly its window" data={objective.burn}>
       {(burns) => (
         <Table
           rows={burns}

@@ -9,11 +9,12 @@ import { Alerts } from "./Alerts";
 import { SloTable } from "./SloTable";
 
 export function SlosPage() {
-  const { data, error, refetch } = useQuery(slosQuery);
+  const read = useQuery(slosQuery);
+  const { data } = read;
   const zone = zoneOf(useTimeView()[0]);
   return (
     <Page title="SLOs">
-      <Section title="Objectives" note="each SLO by its worst one" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Objectives" note="each SLO by its worst one" data={data?.items} read={read}>
         {(slos) =>
           slos.length === 0 ? (
             <EmptyState title="No SLO is declared yet.">

@@ -31,9 +31,10 @@ export function TimelinePage() {
   const [view] = useTimeView();
   const zone = zoneOf(view);
   const { data: teams } = useQuery(teamsQuery);
-  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(
+  const read = useInfiniteQuery(
     timelineQuery(filter, view, TIMELINE_RANGE),
   );
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = read;
   const show = (change: Record<string, string | undefined>) =>
     void navigate({ search: readTimelineFilter({ ...filter, ...change }), replace: true });
   const lines = data?.pages.flatMap(({ items }) => items);
@@ -78,7 +79,7 @@ export function TimelinePage() {
           <ErrorPanel error={error} what="The timeline could not be loaded." onRetry={() => void refetch()} />
         )}
         {lines === undefined && error === null && <Skeleton height="24rem" label="Loading the timeline" />}
-        {lines !== undefined && <NotRefreshed error={error} onRetry={() => void refetch()} />}
+        {lines !== undefined && <NotRefreshed read={read} />}
         {lines !== undefined && lines.length === 0 && (
           <EmptyState title="Nothing happened in this stretch of time.">
             <p>Choose a longer one, or fewer filters.</p>

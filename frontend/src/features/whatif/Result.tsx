@@ -65,7 +65,7 @@ function Side({ of, zone }: { of: Simulation; zone: Zone }) {
   if (of.status === "failed") return <ErrorPanel error={new Error(of.message)} what={`${title} failed.`} />;
   if (!isFinished(of)) {
     return (
-      <Section title={title} data={of} error={null} onRetry={() => undefined}>
+      <Section title={title} data={of}>
         {({ status, progress }) => (
           <div className={styles.wait} role="status">
             <span>{status === "queued" ? "Waits for a worker." : `Plays: ${percent(progress)}`}</span>
@@ -78,7 +78,7 @@ function Side({ of, zone }: { of: Simulation; zone: Zone }) {
   const { runs, slo, arrivals, requests, seconds: long, currency } = of.result;
   return (
     <>
-      <Section title={title} data={runs} error={null} onRetry={() => undefined}>
+      <Section title={title} data={runs}>
         {(rows) => (
           <>
             <Table
@@ -125,7 +125,7 @@ function Replicas({ runs }: { runs: Run[] }) {
 
 function Moves({ of, run }: { of: string; run: Run | undefined }) {
   return (
-    <Section title={`What Lamplight would have done, ${of}`} data={run?.decisions ?? []} error={null} onRetry={() => undefined}>
+    <Section title={`What Lamplight would have done, ${of}`} data={run?.decisions ?? []}>
       {(rows) =>
         rows.length === 0 ? (
           <p className={styles.wait}>It would not have changed the number of replicas{run === undefined ? ": its policy was not played" : ""}.</p>

@@ -31,7 +31,8 @@ const LOOKS: Record<Simulation["status"], { icon: IconName; tone: Tone; word: st
 export function WhatIfPage() {
   const view = readWhatIf({ ...route.useSearch() });
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery(fleetQuery);
+  const read = useQuery(fleetQuery);
+  const { data, error, refetch } = read;
   const pools = data?.items.map(({ team, name }) => `${team}/${name}`) ?? [];
   const chosen = view.pool ?? pools[0];
   const show = (change: WhatIfView) => void navigate({ search: { pool: chosen, a: view.a, b: view.b, ...change } });
@@ -61,15 +62,16 @@ export function WhatIfPage() {
 function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (change: WhatIfView) => void }) {
   const [team = "", name = ""] = pool.split("/");
   const declared = useQuery(poolQuery(team, name));
-  const { data, error, refetch } = useQuery(simulationsQuery(team, name));
+  const read = useQuery(simulationsQuery(team, name));
+  const { data } = read;
   const zone = zoneOf(useTimeView()[0]);
   return (
     <>
-      <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} error={declared.error} onRetry={() => void declared.refetch()}>
+      <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} read={declared}>
         {({ spec }) => <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />}
       </Section>
       {view.a !== undefined && <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} zone={zone} />}
-      <Section title="Simulations" note="the newest 50 are kept" data={data?.items} error={error} onRetry={() => void refetch()}>
+      <Section title="Simulations" note="the newest 50 are kept" data={data?.items} read={read}>
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="Nothing was simulated for this pool yet.">
