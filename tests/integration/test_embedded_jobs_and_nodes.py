@@ -69,7 +69,7 @@ async def test_a_job_that_fails_says_so(kube: KubeClient) -> None:
     await make_job(kube, "broken", "sh", "-c", "exit 3", backoffLimit=0)
     failed = await until(job_of(kube, "broken"), "the job fails", has("Failed"))
     assert failed["status"]["failed"] == 1
-    assert "BackoffLimitExceeded" in await events_of(kube, "broken")
+    await until(lambda: events_of(kube, "broken"), "it is told", lambda told: "BackoffLimitExceeded" in told)
 
 
 async def test_a_finished_job_goes_when_its_time_is_over(kube: KubeClient) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,27 +87,28 @@ def newest_lora_info(engine: EngineProcess) -> dict[str, str]:
 
 def test_no_more_adapters_run_at_once_than_fit(engine: EngineProcess, folder: Path) -> None:
     engine.post("/v1/load_lora_adapter", {"lora_name": "tax", "lora_path": str(folder / "tax")})
-    body = {"prompt": "a", "max_tokens": 3000, "ignore_eos": True}
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(engine.post, "/v1/completions", {**body, "model": "sql"})
+    body = {"prompt": "a", "max_tokens": 60_000, "ignore_eos": True}
+    with ThreadPoolExecutor(1) as pool:
+        # until this client leaves, sql runs
+        first = engine.post("/v1/completions", {**body, "model": "sql", "stream": True}, stream=True)
         wait_until(lambda: newest_lora_info(engine)["running_lora_adapters"] == "sql", message="sql runs")
         second = pool.submit(engine.post, "/v1/completions", {**body, "model": "tax", "max_tokens": 5})
         wait_until(lambda: newest_lora_info(engine)["waiting_lora_adapters"] == "tax", message="tax waits")
         assert newest_lora_info(engine)["max_lora"] == "1"
         assert not second.done()
         assert engine.post("/v1/completions", {"model": "base", "prompt": "b", "max_tokens": 2}).status_code == 200
-        assert first.result(timeout=30).status_code == second.result(timeout=30).status_code == 200
+        first.close()
+        assert second.result(timeout=60).status_code == 200
 
 
-def test_speculation_is_counted_and_makes_answers_faster(tmp_path: Path) -> None:
+def test_speculation_is_counted_and_takes_fewer_steps(tmp_path: Path) -> None:
     config = json.dumps({"method": "ngram", "num_speculative_tokens": 3})
     body = {"prompt": "a b c", "max_tokens": 400, "ignore_eos": True}
-    seconds = {}
+    steps = {}
     for name, arguments in (("plain", ()), ("speculative", ("--speculative-config", config))):
         with run_engine(tmp_path, *arguments, environment={"LAMPLIGHT_SPEC_ACCEPTANCE": "0.7"}) as engine:
-            begun = time.monotonic()
             answer = engine.post("/v1/completions", body).json()
-            seconds[name] = time.monotonic() - begun
+            steps[name] = engine.metric("vllm:iteration_tokens_total_count")
             assert answer["usage"]["completion_tokens"] == 400
             assert engine.metric("vllm:generation_tokens_total") == 400
             if name == "plain":
@@ -124,4 +124,5 @@ def test_speculation_is_counted_and_makes_answers_faster(tmp_path: Path) -> None
             assert sum(by_position) == accepted
             assert by_position == sorted(by_position, reverse=True)
             assert by_position[0] / drafts == pytest.approx(0.7, abs=0.1)
-    assert seconds["speculative"] < 0.75 * seconds["plain"]
+    assert steps["plain"] == 400
+    assert steps["speculative"] < 0.5 * steps["plain"]

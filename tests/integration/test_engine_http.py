@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -224,28 +227,23 @@ def test_api_key_guards_v1_only(tmp_path: Path) -> None:
             assert engine.get(path).status_code == 200, path
 
 
+def long_stream(engine: EngineProcess, number: int, prompt: int) -> requests.Response:
+    """A stream that goes on until it is closed."""
+    body = {"prompt": [1000 + number] * prompt, "max_tokens": 3900, "ignore_eos": True, "stream": True}
+    return engine.post("/v1/completions", body, stream=True)
+
+
 def test_queue_limit(tmp_path: Path) -> None:
-    with run_engine(tmp_path, "--max-num-queued-reqs=4", "--max-model-len=4096") as engine:
-
-        def ask(number: int) -> int:
-            body = {"prompt": [1000 + number] * 50, "max_tokens": 200, "ignore_eos": True}
-            return engine.post("/v1/completions", body).status_code
-
-        with ThreadPoolExecutor(10) as pool:
-            statuses = sorted(pool.map(ask, range(10)))
+    with run_engine(tmp_path, "--max-num-queued-reqs=4", "--max-model-len=4096") as engine, ExitStack() as streams:
+        statuses = [streams.enter_context(long_stream(engine, number, 50)).status_code for number in range(10)]
         assert statuses == [200] * 4 + [503] * 6
         assert engine.metric("vllm:admission_rejections_total", reason="max_num_queued_reqs") == 6
 
 
 def test_queue_limit_in_tokens(tmp_path: Path) -> None:
-    with run_engine(tmp_path, "--max-num-queued-tokens=250", "--max-model-len=4096") as engine:
-
-        def ask(number: int) -> int:
-            body = {"prompt": [1000 + number] * 100, "max_tokens": 200, "ignore_eos": True}
-            return engine.post("/v1/completions", body).status_code
-
-        with ThreadPoolExecutor(5) as pool:
-            assert sorted(pool.map(ask, range(5))) == [200] * 2 + [503] * 3
+    with run_engine(tmp_path, "--max-num-queued-tokens=250", "--max-model-len=4096") as engine, ExitStack() as streams:
+        statuses = [streams.enter_context(long_stream(engine, number, 100)).status_code for number in range(5)]
+        assert statuses == [200] * 2 + [503] * 3
         assert engine.metric("vllm:admission_rejections_total", reason="max_num_queued_tokens") == 3
 
 
@@ -320,13 +318,10 @@ def test_more_than_the_cache_holds_is_preempted_and_still_answered(tmp_path: Pat
 def test_a_single_request_takes_the_time_that_physics_says(tmp_path: Path) -> None:
     """What the engine's own metrics say in real time is what the same model says in virtual time.
 
-    Five times slower than real, so that a busy machine's late timers weigh little.
+    Five times slower than real, so that late timers weigh little; and since a busy machine can be late and never early,
+    the time is that of the quickest of several requests, as many as it takes.
     """
     flags, scale = ["--max-model-len=8192"], 0.2
-    with run_engine(tmp_path, *flags, environment={"LAMPLIGHT_TIME_SCALE": str(scale)}) as engine:
-        engine.post("/v1/completions", {"prompt": list(range(1000, 5000)), "max_tokens": 31, "ignore_eos": True})
-        first = engine.metric("vllm:time_to_first_token_seconds_sum") * scale
-        per_token = engine.metric("vllm:request_time_per_output_token_seconds_sum") * scale
     parsed = parse_args("0.33", [MODEL, *flags])
     assert isinstance(parsed, ParsedArgs)
     settings = settings_from(parsed, {})
@@ -334,5 +329,20 @@ def test_a_single_request_takes_the_time_that_physics_says(tmp_path: Path) -> No
         0
     ]
     assert model.tpot is not None
-    assert first == pytest.approx(model.ttft - frontend().latency, rel=0.1)
-    assert per_token == pytest.approx(model.tpot, rel=0.02)
+    wanted = (model.ttft - frontend().latency, model.tpot)
+    names = ("vllm:time_to_first_token_seconds_sum", "vllm:request_time_per_output_token_seconds_sum")
+    best = [math.inf, math.inf]
+    numbers = itertools.count(1)
+    with run_engine(tmp_path, *flags, environment={"LAMPLIGHT_TIME_SCALE": str(scale)}) as engine:
+
+        def as_the_model_says() -> bool:
+            before = [engine.metric(name) for name in names]
+            prompt = [next(numbers), *range(1001, 5000)]
+            engine.post("/v1/completions", {"prompt": prompt, "max_tokens": 31, "ignore_eos": True})
+            took = [(engine.metric(name) - was) * scale for name, was in zip(names, before, strict=True)]
+            assert all(one >= 0.98 * least for one, least in zip(took, wanted, strict=True)), "it is never early"
+            best[:] = map(min, best, took)
+            return best[0] <= 1.1 * wanted[0] and best[1] <= 1.02 * wanted[1]
+
+        if not as_the_model_says():
+            wait_until(as_the_model_says, message=f"{wanted} s, and the best was {best}")

@@ -104,7 +104,7 @@ def test_sigterm_aborts_by_default(tmp_path: Path) -> None:
 
 def test_sigterm_drains_with_a_shutdown_timeout(tmp_path: Path) -> None:
     with run_engine(tmp_path, "--shutdown-timeout=20", "--max-model-len=8192") as engine:
-        _, lines = streaming(engine, 400)
+        _, lines = streaming(engine, 800)
         engine.process.send_signal(signal.SIGTERM)
         body = {"prompt": "b", "max_tokens": 1}
         refused = wait_until(

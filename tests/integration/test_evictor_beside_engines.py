@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_engine_tiers import CHUNK_BYTES, FAST, PROMPT, SMALL, ask, cached, connector, files
-from tests.support.engines import EngineProcess, run_engine
+from tests.support.engines import run_engine
 from tests.support.evictors import run_evictor
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
@@ -27,12 +27,6 @@ def quota(chunks: int) -> str:
 def told(port: int) -> str:
     config: dict[str, Any] = {"enable_kv_cache_events": True, "endpoint": f"tcp://*:{port}"}
     return f"--kv-events-config={json.dumps(config)}"
-
-
-def fill(root: Path, engine: EngineProcess, *families: int) -> None:
-    before = len(files(root))
-    ask(engine, *families)
-    wait_until(lambda: len(files(root)) >= before, message="chunks are written")
 
 
 def test_what_is_used_stays_and_what_is_not_goes(tmp_path: Path) -> None:
@@ -112,7 +106,7 @@ def test_a_killed_evictor_leaves_a_folder_that_engines_and_the_next_one_take(tmp
         ask(engine, *range(10))
         wait_until(lambda: len(files(root / "now")) == 40, message="ten prompts are in the folder")
         # what is too old goes slowly, since there is room
-        with run_evictor(tmp_path, root, "1Gi", "--ttl", "0.5", "--rate", "20") as evictor:
+        with run_evictor(tmp_path, root, "1Gi", "--ttl", "0.5", "--rate", "5") as evictor:
             wait_until(lambda: len(files(root / "now")) < 40, message="it is at work")
             evictor.process.send_signal(signal.SIGKILL)
             evictor.process.wait(timeout=30)

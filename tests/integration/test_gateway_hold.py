@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_requests_wait_for_the_first_replica(tmp_path: Path, cluster: Cluster) -
         assert value(gateway, "llm_d_epp_flow_control_pool_saturation", stage="effective") == 1
         assert value(gateway, "llm_d_epp_request_running") == 5
         with replica(tmp_path, cluster, "first"):
-            assert [future.result(timeout=20).status_code for future in asked] == [200] * 5
+            assert [future.result(timeout=60).status_code for future in asked] == [200] * 5
             assert held(gateway) == 0
             assert value(gateway, "llm_d_epp_flow_control_requests_total", outcome="Dispatched") == 5
             duration = "llm_d_epp_flow_control_request_queue_duration_seconds"
@@ -120,7 +121,7 @@ def test_a_sleeper_gets_nothing_until_it_wakes(tmp_path: Path, cluster: Cluster)
         wait_held(gateway, 3)
         assert two.metric("vllm:num_requests_waiting") == 0
         one.post("/wake_up", {})
-        assert [future.result(timeout=20).status_code for future in asked] == [200] * 3
+        assert [future.result(timeout=60).status_code for future in asked] == [200] * 3
         assert one.metric("vllm:e2e_request_latency_seconds_count") == 3
 
 
@@ -140,13 +141,18 @@ def test_one_replica_is_not_given_all_that_waited(tmp_path: Path, cluster: Clust
                 asked.append(pool.submit(ask, gateway, 4000))
                 wait_held(gateway, number + 1)
             with replica(tmp_path, cluster, "only") as engine:
-                wait_held(gateway, 4)
-                assert engine.metric("vllm:num_requests_running") + engine.metric("vllm:num_requests_waiting") <= 2
-                assert [future.result(timeout=30).status_code for future in asked] == [200] * 6
+                given = []
+                while not all(future.done() for future in asked):
+                    page = engine.get("/metrics").text
+                    given.append(
+                        sum(map(float, re.findall(r"^vllm:num_requests_(?:running|waiting){.*} (.+)$", page, re.M)))
+                    )
+                assert [future.result().status_code for future in asked] == [200] * 6
+                assert max(given) == 2
 
 
 def test_time_and_room_are_bounded(tmp_path: Path, cluster: Cluster) -> None:
-    with holding(tmp_path, cluster, maxRequests=2, noEndpointRequestTTL="4s") as gateway:
+    with holding(tmp_path, cluster, maxRequests=2, noEndpointRequestTTL="6s") as gateway:
         with ThreadPoolExecutor(2) as pool:
             asked = [pool.submit(ask, gateway) for _ in range(2)]
             wait_held(gateway, 2)
@@ -155,10 +161,10 @@ def test_time_and_room_are_bounded(tmp_path: Path, cluster: Cluster) -> None:
             assert refused.headers["x-llm-d-request-dropped-reason"] == "capacity"
             assert "2 requests wait already" in refused.json()["error"]["message"]
             for future in asked:
-                answer = future.result(timeout=20)
+                answer = future.result(timeout=60)
                 assert answer.status_code == 503
                 assert answer.headers["x-llm-d-request-dropped-reason"] == "no-endpoints"
-                assert "had no endpoint ready for 4 s" in answer.json()["error"]["message"]
+                assert "had no endpoint ready for 6 s" in answer.json()["error"]["message"]
         assert held(gateway) == 0
         ended = "llm_d_epp_flow_control_requests_total"
         assert value(gateway, ended, outcome="EvictedNoEndpoints") == 2
@@ -169,8 +175,10 @@ def test_time_and_room_are_bounded(tmp_path: Path, cluster: Cluster) -> None:
 
 def test_who_goes_away_leaves_the_queue(tmp_path: Path, cluster: Cluster) -> None:
     with holding(tmp_path, cluster) as gateway:
-        with pytest.raises(requests.Timeout):
-            requests.post(f"{gateway.url}/v1/completions", json={"model": "llama", "prompt": "a"}, timeout=0.5)
+        asking = HTTPConnection(gateway.address, 8081, timeout=60)
+        asking.request("POST", "/v1/completions", json.dumps({"model": "llama", "prompt": "a"}))
+        wait_held(gateway, 1)
+        asking.close()
         wait_until(
             lambda: value(gateway, "llm_d_epp_flow_control_requests_total", outcome="EvictedContextCancelled") == 1,
             message="the request that nobody waits for is gone",
@@ -183,7 +191,7 @@ def test_a_picker_that_ends_refuses_what_it_holds(tmp_path: Path, cluster: Clust
         asked = pool.submit(ask, gateway)
         wait_held(gateway, 1)
         gateway.process.send_signal(signal.SIGTERM)
-        answer = asked.result(timeout=20)
+        answer = asked.result(timeout=60)
         assert answer.status_code == 503
         assert "shutting down" in answer.json()["error"]["message"]
 
@@ -224,7 +232,7 @@ def test_objectives_give_priority_and_rewrites_the_model_that_serves(tmp_path: P
     finished: list[str] = []
 
     def send(gateway: GatewayProcess, band: str) -> int:
-        body = {"model": "public", "prompt": "a b c", "max_tokens": 200, "ignore_eos": True}
+        body = {"model": "public", "prompt": "a b c", "max_tokens": 1500, "ignore_eos": True}
         answer = gateway.post("/v1/completions", body, headers={"x-llm-d-inference-objective": f"chat-{band}"})
         finished.append(band)
         return answer.status_code
@@ -239,7 +247,7 @@ def test_objectives_give_priority_and_rewrites_the_model_that_serves(tmp_path: P
             )
         assert value(gateway, "llm_d_epp_flow_control_queue_size", priority="100", model_name="llama") == 1
         with replica(tmp_path, cluster, "one"):
-            assert [future.result(timeout=30) for future in asked] == [200] * 4
+            assert [future.result(timeout=60) for future in asked] == [200] * 4
             assert finished == ["premium", "nobody", "batch", "batch"]
         served = {"model_name": "public", "target_model_name": "llama"}
         assert value(gateway, "llm_d_epp_request_total", **served, priority="100") == 1

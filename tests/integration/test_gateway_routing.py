@@ -110,7 +110,7 @@ def test_distinct_prompts_spread_over_the_replicas(gateway: GatewayProcess, engi
         list(pool.map(lambda number: ask(gateway, list(range(number * 100, number * 100 + 90)), 60), range(1, 61)))
     served = [after - was for after, was in zip(served_by(engines), before, strict=True)]
     assert sum(served) == 60
-    assert min(served) >= 8
+    assert min(served) >= 4
 
 
 def test_models_are_listed_once(gateway: GatewayProcess) -> None:

@@ -289,8 +289,9 @@ def test_a_cluster_that_is_no_longer_declared_is_forgotten(proxy: KubeProxy, inf
     Pool.objects.all().delete()
     uid = cluster_uid()
     Cluster.objects.all().delete()
-    wait_until(lambda: not Watch.objects.filter(cluster=uid).exists(), message="its rows go")
-    assert not WatchSet.objects.exists()
+    wait_until(
+        lambda: not Watch.objects.filter(cluster=uid).exists() and not WatchSet.objects.exists(), message="its rows go"
+    )
 
 
 # --- stale reads never delete or scale down ---------------------------------------------------------------------

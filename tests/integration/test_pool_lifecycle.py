@@ -59,8 +59,8 @@ def test_from_declaration_to_answers_and_back_to_nothing(cluster: EmbeddedCluste
 
     declare(pool_document(engine={"args": ["--max-model-len=8192"]}))
     drain_until(lambda: healthy(desired=3, ready=3), message="the new argument is rolled out")
-    rolled = pods(cluster)
-    assert not before & {name for name, p in rolled.items() if not p["metadata"].get("deletionTimestamp")}
+    rolled = {name: p for name, p in pods(cluster).items() if not p["metadata"].get("deletionTimestamp")}
+    assert not before & set(rolled)
     assert all("--max-model-len=8192" in p["spec"]["containers"][0]["args"] for p in rolled.values())
 
     take_down("chat")

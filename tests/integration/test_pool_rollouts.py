@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from apps.audit.models import Event
 from apps.core import reasons
 from apps.core.domain.access import Role
 from apps.pools.models import Rollout
+from tests.support import pools
 from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
@@ -155,9 +157,7 @@ def argument(flag: str, **more: Any) -> dict[str, Any]:
 
 
 def engine_pods(cluster: EmbeddedCluster) -> dict[str, Any]:
-    kube = cluster.kube
-    labels = {"lamplight.dev/pool": "chat", "app.kubernetes.io/component": "engine"}
-    return {p["metadata"]["name"]: p for p in kube.list(kube.resource("Pod"), NAMESPACE, labels=labels)}
+    return {pod["metadata"]["name"]: pod for pod in pools.engine_pods(cluster)}
 
 
 def test_a_bad_flag_stops_the_roll_out_with_a_sentence_and_an_abort_goes_back(
@@ -213,12 +213,17 @@ def test_a_missing_image_stops_it_and_a_corrected_spec_goes_on_by_itself(
 def test_pause_and_resume(cluster: EmbeddedCluster, declared: None, editor: Api) -> None:
     declare(argument("--max-model-len=4096"))
     drain_until(is_in("Progressing"), message="it is on its way")
-    answer = editor.send("POST", f"{POOL}/rollout", {"action": "pause", "reason": "lunch"})
-    assert answer.status_code == 200, answer.content
-    paused = json_of(answer)
-    assert (paused["state"], paused["can"]["resume"]) == ("Paused", True)
-    assert paused["pausedBy"]
-    drain_until(lambda: deployment(cluster)["spec"].get("paused"), message="the Deployment stands still")
+    # however slow this test is, the roll-out does not get to its end meanwhile
+    cluster.processes["controllers"].send_signal(signal.SIGSTOP)
+    try:
+        answer = editor.send("POST", f"{POOL}/rollout", {"action": "pause", "reason": "lunch"})
+        assert answer.status_code == 200, answer.content
+        paused = json_of(answer)
+        assert (paused["state"], paused["can"]["resume"]) == ("Paused", True)
+        assert paused["pausedBy"]
+        drain_until(lambda: deployment(cluster)["spec"].get("paused"), message="the Deployment stands still")
+    finally:
+        cluster.processes["controllers"].send_signal(signal.SIGCONT)
     assert pool().generation == 2, "a pause is no revision"
     held = deployment(cluster)["status"].get("updatedReplicas", 0)
     assert held < 2, "there is something left to roll"
@@ -275,7 +280,7 @@ def test_a_roll_out_under_traffic_loses_no_request(cluster: EmbeddedCluster) -> 
         finally:
             stop.set()
             for asker in askers:
-                asker.join(30)
+                asker.join(70)
         assert len(answered) > 20
         assert failed == []
     finally:
@@ -287,5 +292,5 @@ def ask(endpoint: str) -> int:
     request = urllib.request.Request(
         endpoint + "/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return int(json.loads(answer.read())["usage"]["completion_tokens"])

@@ -120,7 +120,7 @@ def test_a_dead_cluster_delays_nobody_and_its_pools_come_back_with_it(cluster: E
         QueueItem.objects.filter(kind="Pool").update(due_at="2000-01-01T00:00:00Z")
         started = time.monotonic()
         drain()
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 60
     assert pool("here").status["sync"] == "Synced"
     assert next(c for c in pool("there").conditions if c["type"] == "Ready")["reason"] == "ClusterUnreachable"
     stuck = QueueItem.objects.get(uid=pool("there").uid)
@@ -211,7 +211,7 @@ def test_clusters_that_hang_leave_threads_for_the_others(cluster: EmbeddedCluste
             proxy.down, proxy.stalled = True, False
             proxy.cut_all()
         for thread in threads:
-            thread.join(60)
+            thread.join(90)
             assert not thread.is_alive()
 
 
@@ -219,6 +219,6 @@ def drain_in_thread() -> None:
     from apps.reconcile import worker
 
     try:
-        worker.drain(budget=3)
+        worker.drain(budget=20)
     finally:
         connection.close()

@@ -60,7 +60,7 @@ def test_a_reader_stays_connected_and_misses_nothing(directory: Path) -> None:
         assert EventReader(web.url + "/api/v1/stream", headers).status == 503
         with run_postgres(data, own=True) as url:
             publish(url, "after")
-            assert reader.next(20).data["name"] == "after"
+            assert reader.next(60).data["name"] == "after"
             wait_until(lambda: web.status("/readyz") == 200, message="ready again")
             again = EventReader(web.url + "/api/v1/stream", {**headers, "Last-Event-ID": reader.last_id})
             publish(url, "later")

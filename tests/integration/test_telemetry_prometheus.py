@@ -45,7 +45,8 @@ def prometheus(engines: list[EngineProcess], tmp_path: Path) -> Iterator[Prometh
     pages = [StaticTarget(f"{engine.url}/metrics", "serving", f"chat-v-{n}") for n, engine in enumerate(engines)]
     # a second job finds the first pod too: it must not be counted twice
     again = StaticTarget(pages[0].url, "serving", "chat-v-0", job="annotations")
-    with run_prometheus(tmp_path / "prometheus", [*pages, again]) as running:
+    # a scrape that takes longer than its interval has failed
+    with run_prometheus(tmp_path / "prometheus", [*pages, again], every="2s") as running:
         yield running
 
 

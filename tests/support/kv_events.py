@@ -42,7 +42,7 @@ def subscribe(endpoint: str, topic: str = "") -> Iterator[Subscriber]:
         socket.setsockopt(zmq.LINGER, 0)
         monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         socket.connect(endpoint)
-        assert monitor.poll(10_000), f"{endpoint} does not answer"
+        assert monitor.poll(60_000), f"{endpoint} does not answer"
         socket.disable_monitor()
         yield Subscriber(socket)
 
@@ -51,7 +51,7 @@ def replay(endpoint: str, start: int) -> list[tuple[int, Any]]:
     """(sequence number, batch) of all that the publisher still has from `start` on."""
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        socket.setsockopt(zmq.RCVTIMEO, 60_000)
         socket.connect(endpoint)
         socket.send_multipart((b"", start.to_bytes(8, "big")))
         found = []

@@ -61,7 +61,7 @@ class EventReader:
         finally:
             self.ended.set()
 
-    def next(self, timeout: float = 10) -> Message:
+    def next(self, timeout: float = 30) -> Message:
         try:
             return self._messages.get(timeout=timeout)
         except queue.Empty:

@@ -48,8 +48,9 @@ def database_url() -> str:
 
 
 @contextmanager
-def run_web(env: dict[str, str] | None = None) -> Iterator[Web]:
-    """A web process on a free port; the test must not run inside a transaction."""
+def run_web(env: dict[str, str] | None = None, *, graceful: int = 3) -> Iterator[Web]:
+    """A web process on a free port, cut off so many seconds after it was told to stop; the test must not run inside a
+    transaction."""
     port = free_port()
     argv = [
         sys.executable,
@@ -61,7 +62,15 @@ def run_web(env: dict[str, str] | None = None) -> Iterator[Web]:
         "--port",
         str(port),
     ]
-    argv += ["--lifespan", "off", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
+    argv += [
+        "--lifespan",
+        "off",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--timeout-graceful-shutdown",
+        str(graceful),
+    ]
     process = subprocess.Popen(
         argv,
         cwd=PROJECT,

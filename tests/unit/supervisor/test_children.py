@@ -29,7 +29,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-async def until(condition, timeout=10.0):
+async def until(condition, timeout=60.0):
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.02)
@@ -122,7 +122,7 @@ def test_children_of_a_killed_supervisor_are_gone(tmp_path):
 async def test_a_command_that_fails_raises_with_what_it_printed():
     with pytest.raises(ChildFailed, match=r"Loading failed \(exit code 4\)[\s\S]*no such table"):
         await run_once(
-            [sys.executable, "-c", "print('no such table'); raise SystemExit(4)"], env={}, timeout=20, what="Loading"
+            [sys.executable, "-c", "print('no such table'); raise SystemExit(4)"], env={}, timeout=60, what="Loading"
         )
 
 
