@@ -310,7 +310,9 @@ def _row(policy: Policy, option: Option, now: Gain, chosen: bool) -> dict[str, A
     gain, configuration = option.gain, option.configuration
     replicas = (gain.gpu_seconds - now.gpu_seconds) / 3600.0 / policy.usable
     sizes = " + ".join(f"{t.kind} {size_text(t.bytes)}" for t in configuration.tiers)
-    less = f"{abs(replicas):.2g} GPU {'less' if replicas >= 0 else 'more'} at the same SLO"
+    less = (
+        f"{abs(replicas):.2g} GPU {'less' if replicas >= 0 else 'more'}" if abs(replicas) >= 0.005 else "as many GPUs"
+    )
     return {
         "kind": "+".join(t.kind for t in configuration.tiers),
         "bytes": sum(t.bytes for t in configuration.tiers),
@@ -323,7 +325,7 @@ def _row(policy: Policy, option: Option, now: Gain, chosen: bool) -> dict[str, A
         "cost": {"amount": gain.cost, "currency": policy.currency},
         "gain": {"amount": gain.net - now.net, "currency": policy.currency},
         "chosen": chosen,
-        "sentence": f"{sizes}: hit rate {100 * now.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, {less}",
+        "sentence": f"{sizes}: hit rate {100 * now.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, {less} at the same SLO",
     }
 
 

@@ -197,6 +197,8 @@ def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
     }
     try:
         failed = actions[step.verb](kube, pool, pod)
+        if failed and step.verb == "sleep" and _leaves(kube, pool, pod):
+            return []
     except (NotFound, Conflict):
         return []  # gone or another by now: the next look sees what is there
     if not failed:
@@ -205,6 +207,12 @@ def _take(kube: Kube, pool: Pool, pod: Replica, step: Step) -> list[Note]:
         _restart(kube, pool, pod)
         return [Note("Warning", "WakeFailed", f"{pod.name} was not woken ({failed}); it is started anew")]
     return [Note("Warning", "SleepFailed", f"{pod.name} was not put to sleep ({failed}); it is tried again")]
+
+
+def _leaves(kube: Kube, pool: Pool, pod: Replica) -> bool:
+    """Whether it goes anyway, as a scale-in may take one that was being sent to sleep. Raises NotFound."""
+    metadata = kube.get(kube.resource("Pod"), pod.name, pool.namespace)["metadata"]
+    return metadata.get("uid") != pod.uid or "deletionTimestamp" in metadata
 
 
 def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: Allowed) -> list[Note]:

@@ -95,14 +95,17 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
                 {series.map(({ key, points, look }, index) => (
                   <Drawn key={key} id={key} index={index} points={points.map((one) => ({ ...one, x: px(one.x), y: py(one.y) }))} look={look} width={width} />
                 ))}
-                {level.map((one) => (
-                  <g key={one.label}>
-                    <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
-                    <text x={width - RIGHT} y={py(one.y) - 4} textAnchor="end" data-strong style={{ fill: "var(--threshold)" }}>
-                      {one.label}
-                    </text>
-                  </g>
-                ))}
+                {level.map((one) => {
+                  const isLeft = startsAway(one.y, all, (value) => place(value, across), at);
+                  return (
+                    <g key={one.label}>
+                      <line x1={LEFT} x2={width - RIGHT} y1={py(one.y)} y2={py(one.y)} stroke="var(--threshold)" strokeDasharray="6 4" />
+                      <text x={isLeft ? LEFT + 4 : width - RIGHT} y={py(one.y) - 4} textAnchor={isLeft ? "start" : "end"} data-strong style={{ fill: "var(--threshold)" }}>
+                        {one.label}
+                      </text>
+                    </g>
+                  );
+                })}
                 {at.map((one, nth) => (
                   <g key={one.label}>
                     <line x1={px(one.x)} x2={px(one.x)} y1={TOP} y2={HEIGHT - BOTTOM} stroke="var(--accent)" strokeDasharray="3 3" />
@@ -137,6 +140,12 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
 }
 
 const NONE: never[] = [];
+
+/** Whether the left of a level line is free for its label: curves run into the line further right, and no mark stands there. */
+function startsAway(y: number, points: readonly XYPoint[], across: (x: number) => number, marks: readonly { x: number }[]): boolean {
+  const near = (isLeft: boolean) => Math.min(...points.filter(({ x }) => across(x) < 0.4 === isLeft).map((one) => Math.abs(one.y - y)));
+  return near(true) > near(false) && marks.every(({ x }) => across(x) > 0.4);
+}
 
 /** Units of the drawing are pixels of the card, whatever its width. */
 function useWidth(box: HTMLElement | null): number {

@@ -48,6 +48,12 @@ describe("format", () => {
     expect(percent(1)).toBe("100 %");
   });
 
+  it("shows bandwidth in decimal units, as buses and volumes are sold", () => {
+    expect(format(41.6e9, "B/s")).toBe("41.6 GB/s");
+    expect(format(950, "B/s")).toBe("950 B/s");
+    expect(format(0, "B/s")).toBe("0 B/s");
+  });
+
   it("prints a unit it does not know", () => expect(format(1500, "blocks")).toBe("1.5k blocks"));
 });
 

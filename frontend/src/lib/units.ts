@@ -86,6 +86,9 @@ export function format(value: number | null | undefined, unit: string): string {
       return `×${digits(value)}`;
     case "tokens/s":
       return `${compact(value)} tok/s`;
+    // decimal, as bandwidths of buses and volumes are given: 41.6 GB/s
+    case "B/s":
+      return compact(value).replace(/(?=[kMG]$)|(?<=\d)$/, " ") + unit;
     default:
       return `${compact(value)} ${unit}`;
   }

@@ -28,6 +28,7 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
   ];
   const main = replica.data;
   const note = main?.state !== "ok" ? (main?.reason ?? "") : facts(main);
+  const ceilings = both.flatMap(({ found }) => (found.data?.ceiling == null ? [] : [found.data.ceiling]));
   const proposed = proposedBytes(of, main?.present?.bytes);
   const marks =
     main === undefined
@@ -53,7 +54,7 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
         found.data === undefined || found.data.points.length === 0 ? [] : [{ key: `curve${at}`, label: title, look: "line" as const, points: found.data.points.map((one) => ({ x: one.bytes, y: one.hitRate })) }],
       )}
       at={marks}
-      level={main?.ceiling == null ? [] : [{ y: main.ceiling, label: `no cache finds more than ${percent(main.ceiling)}` }]}
+      level={ceilings.length === 0 ? [] : [{ y: Math.max(...ceilings), label: `no cache finds more than ${percent(Math.max(...ceilings))}` }]}
       note={note}
     />
   );

@@ -10,7 +10,7 @@ export function Sizes({ team, name }: { team: string; name: string }) {
   const read = useQuery(sizesQuery(team, name));
   const { data } = read;
   return (
-    <Section title="What if it were larger" data={data} read={read}>
+    <Section title="What other sizes would bring" data={data} read={read}>
       {({ rows, reason }) =>
         rows.length === 0 ? (
           <EmptyState title="There are no sizes to compare yet.">

@@ -16,7 +16,7 @@ const VERDICTS: Record<string, { icon: IconName; tone: Tone }> = {
   "no gain": { icon: "minus", tone: "none" },
 };
 
-const speed = (value: number | null | undefined) => (value == null ? UNKNOWN : `${bytes(value)}/s`);
+const speed = (value: number | null | undefined) => format(value, "B/s");
 const perHour = (gain: Gain | null) => (gain?.moneyPerHour == null ? UNKNOWN : money(gain.moneyPerHour.amount, gain.moneyPerHour.currency));
 
 /** Each tier beside the others: what it measured, what it would save, and the verdict. */
