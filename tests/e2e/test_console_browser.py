@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browsing import DEADLINE_MS, Tab, chart, chromium, log_in
+from tests.e2e.hands import press, tab_to, write
 from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
 
@@ -152,7 +153,7 @@ def test_the_way_to_a_pool_needs_no_mouse(tab: Tab, running_stack: RunningStack)
     tab_to(page, page.get_by_role("radio", name="Browser time"))
     page.keyboard.press("ArrowRight")
     page.wait_for_url(re.compile(r"\?range=1h&tz=utc$"))
-    tab_to(page, chart(page, "Time to first token").get_by_role("slider"), most=60)
+    tab_to(page, chart(page, "Time to first token").get_by_role("slider"))
 
 
 def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, running_stack: RunningStack):
@@ -168,7 +169,7 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
         page.keyboard.type("new pool")
         page.keyboard.press("Enter")
         press(page, page.get_by_role("button", name="Serve llama-3-1-8b"))
-        press(page, page.get_by_role("button", name="Choose nvidia-h200"), most=60)
+        press(page, page.get_by_role("button", name="Choose nvidia-h200"))
         write(page, page.get_by_label("Name", exact=True), "by-keys")
         press(page, page.get_by_role("button", name="Review"))
         expect(page.get_by_role("region", name="Objects")).to_contain_text("Deployment by-keys")
@@ -182,11 +183,11 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
         expect(page.get_by_text("The declaration is accepted")).to_be_visible()
         press(page, page.get_by_role("button", name="Show the plan"))
         expect(page.get_by_role("heading", level=1)).to_contain_text("Plan")
-        press(page, page.get_by_role("button", name="Apply this plan"), most=60)
+        press(page, page.get_by_role("button", name="Apply this plan"))
         expect(page.get_by_role("heading", level=1)).to_have_text("by-keys")
 
         press(page, page.get_by_role("navigation", name="Parts of the pool").get_by_role("link", name="Revisions"))
-        press(page, page.get_by_role("button", name="Roll back to generation 1"), most=60)
+        press(page, page.get_by_role("button", name="Roll back to generation 1"))
         reason = page.get_by_role("region", name="Roll back to generation 1").get_by_label("Why")
         expect(reason).to_be_focused()
         page.keyboard.type("it was better before")
@@ -210,32 +211,6 @@ def the_palette_holds_the_focus_and_gives_it_back(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(before).to_be_focused()
-
-
-def press(page: Page, goal: Locator, most: int = 40) -> None:
-    tab_to(page, goal, most)
-    page.keyboard.press("Enter")
-
-
-def write(page: Page, goal: Locator, words: str) -> None:
-    tab_to(page, goal, most=60)
-    page.keyboard.press("Control+a")
-    page.keyboard.type(words)
-
-
-def tab_to(page: Page, goal: Locator, most: int = 30) -> None:
-    """Presses Tab until `goal` has the focus, which must be seen there."""
-    goal.wait_for()
-    for _ in range(most):
-        if goal.evaluate("element => element === document.activeElement"):
-            break
-        page.keyboard.press("Tab")
-    if goal.evaluate("element => element === document.activeElement"):
-        drawn = goal.evaluate("element => getComputedStyle(element).outlineStyle")
-        label = goal.evaluate("element => getComputedStyle(element.closest('label') ?? element).outlineStyle")
-        assert {drawn, label} != {"none"}, f"the focus on {goal} is not seen"
-        return
-    raise AssertionError(f"{goal} is not reached by {most} presses of Tab")
 
 
 def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack):

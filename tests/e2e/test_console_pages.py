@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, shifted, violations
+from tests.e2e.hands import by_colour_alone, moving, unseen
 from tests.e2e.sweeps import deaf, empty, heard_again, refuse, templates
 from tests.support.seeded import SeededConsole, seeded_console, start_web, up
 from tests.support.wait import wait_until
@@ -126,6 +127,9 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(page: Page, address: 
     picture(page, address)
     assert shifted(page) < MOVES_MORE.get(address, MOVES), "what is loaded moves what is read"
     assert violations(page) == []
+    assert unseen(page) == [], "the focus is seen wherever Tab leads"
+    assert moving(page) == [], "nothing moves where motion is not wanted"
+    assert by_colour_alone(page) == [], "a shape or a word says what a colour says; a table what a chart says"
     assert overflows(page) == {}
 
 

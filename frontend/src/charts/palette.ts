@@ -8,12 +8,14 @@ export interface Stroke {
 }
 
 const solid = (colour: string, width = 1.75): Stroke => ({ token: `--series-${colour}`, width });
-const dashed = (colour: string, dash: number[]): Stroke => ({ token: `--series-${colour}`, width: 1.75, dash });
+const dashed = (colour: string, dash: readonly number[]): Stroke => ({ token: `--series-${colour}`, width: 1.75, dash: [...dash] });
+
+const [DASHES, DOTS, DASH_DOT, LONG, SPARSE] = [[7, 4], [2, 3], [7, 3, 2, 3], [12, 4], [2, 6]] as const;
 
 const BY_KEY: Record<string, Stroke> = {
-  p50: dashed("green", [2, 3]),
+  p50: dashed("green", DOTS),
   p95: solid("blue", 2.25),
-  p99: dashed("purple", [7, 4]),
+  p99: dashed("purple", DASHES),
   computed: solid("vermillion"),
   device: solid("blue"),
   host: solid("green"),
@@ -21,25 +23,27 @@ const BY_KEY: Record<string, Stroke> = {
   p2p: solid("sky"),
   external: solid("orange"),
   waiting: solid("vermillion", 2.25),
-  running: dashed("blue", [7, 4]),
+  running: dashed("blue", DASHES),
   mean: solid("blue"),
-  max: dashed("purple", [7, 4]),
-  prompt: dashed("green", [7, 4]),
+  max: dashed("purple", DASHES),
+  prompt: dashed("green", DASHES),
   generation: solid("blue"),
-  errors: dashed("vermillion", [7, 4]),
-  rejections: dashed("purple", [2, 3]),
-  desired: dashed("ink", [7, 4]),
+  errors: dashed("vermillion", DASHES),
+  rejections: dashed("purple", DOTS),
+  desired: dashed("ink", DASHES),
   ready: solid("green", 2.25),
-  needed: dashed("orange", [2, 3]),
+  starting: dashed("sky", DOTS),
+  asleep: dashed("purple", DASH_DOT),
+  needed: dashed("orange", LONG),
   load: solid("vermillion"),
   canary_p95: solid("orange", 2.25),
-  stable_p95: dashed("ink", [7, 4]),
-  forecast_p10: dashed("sky", [2, 3]),
-  forecast_p50: dashed("sky", [7, 4]),
-  forecast_p90: dashed("sky", [2, 3]),
+  stable_p95: dashed("ink", DASHES),
+  forecast_p10: dashed("sky", SPARSE),
+  forecast_p50: dashed("sky", LONG),
+  forecast_p90: dashed("sky", DASH_DOT),
 };
 
-const REST = [solid("blue"), dashed("vermillion", [7, 4]), dashed("green", [2, 3]), solid("purple"), solid("orange")];
+const REST = [solid("blue"), dashed("vermillion", DASHES), dashed("green", DOTS), dashed("purple", DASH_DOT), dashed("orange", LONG)];
 
 export function strokeOf(key: string, index: number): Stroke {
   return BY_KEY[key] ?? REST[index % REST.length] ?? solid("blue");

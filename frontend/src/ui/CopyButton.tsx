@@ -1,31 +1,36 @@
 import { useEffect, useState } from "react";
+import { say } from "../state/said";
 import { Button } from "./Button";
 import { Icon } from "./Icon";
 
-const SAID_FOR_MS = 2_000;
+const SHOWN_FOR_MS = 2_000;
 
 /** Puts text on the clipboard and says whether that worked. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
-  const [said, setSaid] = useState("");
+  const [shown, setShown] = useState("");
   useEffect(() => {
-    if (said === "") return undefined;
-    const timer = setTimeout(() => setSaid(""), SAID_FOR_MS);
+    if (shown === "") return undefined;
+    const timer = setTimeout(() => setShown(""), SHOWN_FOR_MS);
     return () => clearTimeout(timer);
-  }, [said]);
+  }, [shown]);
 
+  const tell = (words: string) => {
+    setShown(words);
+    say(words);
+  };
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      setSaid("Copied");
+      tell("Copied");
     } catch {
-      setSaid("Not allowed here; select and copy");
+      tell("Not allowed here; select and copy");
     }
   };
 
   return (
     <Button look="quiet" onClick={() => void copy()} aria-label={label} title={label}>
-      <Icon name={said === "Copied" ? "check" : "copy"} />
-      <span role="status">{said}</span>
+      <Icon name={shown === "Copied" ? "check" : "copy"} />
+      <span>{shown}</span>
     </Button>
   );
 }

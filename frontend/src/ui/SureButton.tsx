@@ -20,7 +20,16 @@ export function SureButton({ label, children, sure, onSure }: Props) {
       </Button>
     );
   return (
-    <Button ref={(button) => button?.focus()} onClick={onSure} onBlur={() => setAsked(false)} onKeyDown={({ key }) => key === "Escape" && setAsked(false)}>
+    <Button
+      ref={(button) => button?.focus()}
+      onClick={onSure}
+      onBlur={() => setAsked(false)}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        setAsked(false);
+      }}
+    >
       {sure}
     </Button>
   );

@@ -72,6 +72,11 @@ function Between({ view, fallback, onChange }: BetweenProps) {
   const [trouble, setTrouble] = useState("");
   const shown = windowAt(view, fallback, serverNow());
 
+  const close = () => {
+    if (place.current === null) return;
+    place.current.open = false;
+    place.current.querySelector("summary")?.focus();
+  };
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -83,11 +88,12 @@ function Between({ view, fallback, onChange }: BetweenProps) {
     }
     setTrouble("");
     onChange(read);
-    if (place.current !== null) place.current.open = false;
+    close();
   };
 
   return (
-    <details ref={place} className={styles.between}>
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the key is one of whatever in it has the focus
+    <details ref={place} className={styles.between} onKeyDown={({ key }) => key === "Escape" && close()}>
       <summary>Between…</summary>
       <form key={JSON.stringify(view)} onSubmit={apply}>
         <label>

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { keys } from "../../api/keys";
 import { checkPool, planPool } from "../../api/plans";
 import { poolQuery, poolYamlQuery } from "../../api/queries";
+import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { ErrorPanel, Skeleton } from "../../ui/Message";
@@ -13,6 +14,7 @@ import { Draft, useCheck, type View } from "./Draft";
 import { read, write } from "./draft";
 import { draftOf, keepDraft, type PoolDraft } from "./drafts";
 import { merge, type Merge } from "./merge";
+import { readyInWords } from "./planned";
 
 const route = getRouteApi("/shell/teams/$team/pools/$name/edit");
 
@@ -53,6 +55,7 @@ function Editor({ team, name, declared, version }: Props) {
     mutationFn: () => planPool(team, name, draft.text, reason),
     onSuccess: (made) => {
       if (made.id === null) return undefined;
+      say(readyInWords(made));
       client.setQueryData([...keys.pool(team, name), "plan", String(made.id)], made);
       return navigate({ to: "/teams/$team/pools/$name/plans/$plan", params: { team, name, plan: String(made.id) } });
     },

@@ -1,11 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { applyBundle, planBundle } from "../../api/plans";
 import { acceleratorsQuery, clustersQuery, modelsQuery } from "../../api/queries";
 import { sessionQuery } from "../../api/session";
 import type { Model } from "../../api/types";
 import { bytes, compact, money, UNKNOWN } from "../../lib/units";
+import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
@@ -17,6 +18,7 @@ import { offers, type Offer } from "./fit";
 import { newDocuments, type Wish } from "./newPool";
 import { Suggest } from "./Suggest";
 import { PlanView } from "./PlanView";
+import { readyInWords } from "./planned";
 import { YamlEditor } from "./YamlEditor";
 import { useSchema } from "./useSchema";
 
@@ -280,11 +282,16 @@ function Review({ wish }: { wish: Wish }) {
   const create = useMutation({
     mutationFn: () => applyBundle(wish.team, text, reason),
     onSuccess: async () => {
+      say(`The pool ${wish.name} is declared.`);
       await client.invalidateQueries();
       await navigate({ to: "/teams/$team/pools/$name", params: { team: wish.team, name: wish.name } });
     },
   });
   const planned = plan.data?.items.find(({ kind }) => kind === "Pool");
+  const ready = planned?.plan == null ? "" : readyInWords(planned.plan);
+  useEffect(() => {
+    if (ready !== "") say(ready);
+  }, [ready]);
   return (
     <>
       <div className={styles.draft}>

@@ -5,6 +5,7 @@ import { keys } from "../../api/keys";
 import { applyPlan, planPool, planQuery, type Plan } from "../../api/plans";
 import { ApiError } from "../../api/problem";
 import { zoneOf } from "../../lib/timeRange";
+import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
@@ -15,6 +16,7 @@ import { useTitle } from "../../ui/useTitle";
 import styles from "./Change.module.css";
 import { draftOf, keepDraft } from "./drafts";
 import { PlanView } from "./PlanView";
+import { readyInWords } from "./planned";
 
 const route = getRouteApi("/shell/teams/$team/pools/$name/plans/$plan");
 
@@ -68,15 +70,19 @@ function Decide({ plan }: { plan: Plan }) {
   const draft = draftOf(team, name);
   const apply = useMutation({
     mutationFn: (reason: string) => applyPlan(plan, consent, reason),
-    onSuccess: async () => {
+    onSuccess: async ({ generation }) => {
       keepDraft(team, name, undefined);
+      say(`Applied. ${name} is declared anew${generation === null ? "" : `, as generation ${generation}`}.`);
       await client.invalidateQueries({ queryKey: keys.pool(team, name) });
       await navigate({ to: "/teams/$team/pools/$name", params: { team, name } });
     },
   });
   const again = useMutation({
     mutationFn: () => planPool(team, name, draft?.text ?? "", plan.reason),
-    onSuccess: (made) => navigate({ to: "/teams/$team/pools/$name/plans/$plan", params: { team, name, plan: String(made.id) }, replace: true }),
+    onSuccess: (made) => {
+      say(readyInWords(made));
+      return navigate({ to: "/teams/$team/pools/$name/plans/$plan", params: { team, name, plan: String(made.id) }, replace: true });
+    },
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

@@ -30,6 +30,7 @@ const COLOURS = HighlightStyle.define([
 ]);
 
 const THEME = EditorView.theme({
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
   "&": { minHeight: "20rem", backgroundColor: "var(--surface)", color: "var(--text)", fontSize: "var(--size-1)" },
   ".cm-scroller": { fontFamily: "var(--mono)" },
   ".cm-gutters": { borderColor: "var(--border)", backgroundColor: "var(--raised)", color: "var(--muted)" },
@@ -75,6 +76,8 @@ function diagnostics(state: EditorState, problems: readonly ProblemDetail[]): Di
   });
 }
 
+const KEYS = "Escape, then Tab leaves the editor. Ctrl-Space completes, F8 goes to the next thing that is wrong, Ctrl-] and Ctrl-[ move a line in and out.";
+
 /**
  * CodeMirror with our colours. It lives in a shadow root, where its styles are adopted sheets: the page's policy allows
  * no inline styles. Tab leaves it, as it leaves any other field.
@@ -102,7 +105,7 @@ export function YamlEditor({ value, onChange, problems, components, kind, label 
           THEME,
           syntaxHighlighting(COLOURS),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.contentAttributes.of({ "aria-label": label, "aria-description": KEYS }),
           autocompletion({
             override: [
               (context) => {
@@ -132,5 +135,11 @@ export function YamlEditor({ value, onChange, problems, components, kind, label 
     if (made !== undefined) made.dispatch(setDiagnostics(made.state, diagnostics(made.state, problems)));
   }, [problems, value]);
 
-  return <div ref={place} className={styles.editor} />;
+  return (
+    <div>
+      <div ref={place} className={styles.editor} />
+      {/* the editor says it as well: nothing in a shadow root can point out of it */}
+      <p className={styles.keys}>{KEYS}</p>
+    </div>
+  );
 }

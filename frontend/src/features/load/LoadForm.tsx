@@ -28,8 +28,8 @@ export function LoadForm({ team, name, start, onBegun }: Props) {
     mutationFn: () => beginLoad(team, name, wishOf(form)),
     onSuccess: async (load) => {
       client.setQueryData(loadQuery(team, name, load.id).queryKey, load);
-      await client.invalidateQueries({ queryKey: loadsKey(team, name) });
       onBegun(load.id);
+      await client.invalidateQueries({ queryKey: loadsKey(team, name) });
     },
   });
   const set = (change: Partial<Form>) => setForm({ ...form, ...change });

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { useState } from "react";
 import { isUnderWay, loadsQuery, type Load } from "../../api/loads";
 import { sessionQuery } from "../../api/session";
 import { zoneOf } from "../../lib/timeRange";
@@ -7,6 +8,7 @@ import { format, percent } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { EmptyState } from "../../ui/Message";
+import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
@@ -30,16 +32,25 @@ export function LoadTab() {
   const read = useQuery(loadsQuery(team, name));
   const { data } = read;
   const mayWrite = useMayWrite(team);
+  const [begun, setBegun] = useState<string>();
   const loads = data?.items ?? [];
   const underWay = loads.find(isUnderWay);
   const shown = asked.load ?? underWay?.id ?? loads[0]?.id;
   const finished = loads.find(({ id, status, measured }) => id === shown && status !== "queued" && status !== "running" && measured !== null);
   const before = asked.beside ?? (finished === undefined ? undefined : earlierThan(finished, loads)?.id);
   const show = (view: LoadView) => void navigate({ search: (now) => ({ ...now, load: undefined, beside: undefined, ...view }), resetScroll: false });
+  const begin = (load: string) => {
+    setBegun(load);
+    show({ load });
+  };
   const hasAddress = typeof pool.status.endpoint === "string" && pool.status.endpoint !== "";
   return (
     <div className={styles.stack}>
-      {shown !== undefined && <Shown key={shown} team={team} name={name} id={shown} zone={zone} mayStop={mayWrite} />}
+      {shown !== undefined && (
+        <Opened key={shown} takesFocus={shown === begun}>
+          <Shown team={team} name={name} id={shown} zone={zone} mayStop={mayWrite} />
+        </Opened>
+      )}
       {finished !== undefined && before !== undefined && before !== shown && (
         <Compared
           team={team}
@@ -54,7 +65,7 @@ export function LoadTab() {
         <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={data} read={read}>
           {() =>
             mayWrite && hasAddress ? (
-              <LoadForm key={loads[0]?.id} team={team} name={name} start={loads[0] === undefined ? START : formOf({ ...loads[0], label: "" })} onBegun={(load) => show({ load })} />
+              <LoadForm key={loads[0]?.id} team={team} name={name} start={loads[0] === undefined ? START : formOf({ ...loads[0], label: "" })} onBegun={begin} />
             ) : (
               <EmptyState title={mayWrite ? "The pool has no address yet: it appears when its service exists." : "Viewers may look at loads, but not send any: an admin of the team can make you an editor."} />
             )

@@ -1,10 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useEffect, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { isUnderWay, loadQuery, loadsKey, loadsQuery, stopLoad, type Load, type Measured } from "../../api/loads";
 import { sentenceOf } from "../../api/problem";
 import type { Zone } from "../../lib/time";
 import { duration, format, percent, seconds, whole } from "../../lib/units";
+import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Section } from "../../ui/Section";
@@ -36,6 +37,12 @@ export function Shown({ team, name, id, zone, mayStop }: Props) {
     // the list beside it says the same at once
     if (!goesOn) void client.invalidateQueries({ queryKey: loadsQuery(team, name).queryKey });
   }, [goesOn, client, team, name]);
+  const wentOn = useRef(false);
+  const end = data === undefined ? "" : data.message || LOOKS[data.status].word;
+  useEffect(() => {
+    if (wentOn.current && !goesOn && end !== "") say(`The load ended: ${end}`);
+    wentOn.current = goesOn;
+  }, [goesOn, end]);
   const isEnding = stop.isPending || data?.stopRequestedAt != null;
   return (
     <Section
@@ -104,10 +111,12 @@ function Head({ load, zone }: { load: Load; zone: Zone }) {
         </div>
       )}
       {status === "queued" && <p className="muted">Waits for a worker.</p>}
-      <p role="status" className={message === "" ? "visually-hidden" : styles.said} data-tone={LOOKS[status].tone}>
-        {message === "" ? LOOKS[status].word : message}
-        {message !== "" && readyAtStart !== null && readyAtEnd !== null && ` Ready replicas: ${readyAtStart} at its start, ${readyAtEnd} at its end.`}
-      </p>
+      {message !== "" && (
+        <p className={styles.said} data-tone={LOOKS[status].tone}>
+          {message}
+          {readyAtStart !== null && readyAtEnd !== null && ` Ready replicas: ${readyAtStart} at its start, ${readyAtEnd} at its end.`}
+        </p>
+      )}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { zoneOf } from "../../lib/timeRange";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { EmptyState } from "../../ui/Message";
+import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
 import { HealthStatus, Status, SyncStatus } from "../../ui/Status";
 import { Table } from "../../ui/Table";
@@ -25,7 +26,7 @@ export function Objects() {
   const navigate = route.useNavigate();
   const read = useQuery(treeQuery(team, name));
   const { data } = read;
-  const show = (chosen: string | undefined) => void navigate({ search: { pod: chosen } });
+  const show = (chosen: string | undefined) => void navigate({ search: { pod: chosen }, resetScroll: false });
   return (
     <div className={styles.stack}>
       <Section
@@ -36,7 +37,11 @@ export function Objects() {
       >
         {(tree) => <TreeTable tree={tree} zone={zone} onLogs={show} />}
       </Section>
-      {pod !== undefined && <Logs key={pod} team={team} name={name} pod={pod} onClose={() => show(undefined)} />}
+      {pod !== undefined && (
+        <Opened key={pod}>
+          <Logs team={team} name={name} pod={pod} onClose={() => show(undefined)} />
+        </Opened>
+      )}
       {data !== undefined && <ClusterEvents tree={data} zone={zone} />}
       <Events team={team} name={name} zone={zone} />
     </div>

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { fleetRowQuery } from "../../api/queries";
 import type { Condition, FleetRow, Pool } from "../../api/types";
 import { replicaWords } from "../../lib/replicas";
+import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
 import { buttonLook } from "../../ui/Button";
@@ -12,6 +13,7 @@ import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
 import { needsAttention } from "../fleet/need";
 import { Trouble } from "../fleet/Attention";
 import { worst } from "../fleet/slo";
+import { standingOf, told } from "./told";
 import styles from "./Pool.module.css";
 
 /** The one sentence that sums the pool up: its `Ready` condition's. */
@@ -41,8 +43,22 @@ function Promise({ team, row }: { team: string; row: FleetRow | null | undefined
   );
 }
 
+function useTold(pool: Pool): void {
+  const before = useRef({ uid: pool.metadata.uid, standing: standingOf(pool) });
+  useEffect(() => {
+    const { uid, name } = pool.metadata;
+    const { standing } = before.current;
+    const isSame = before.current.uid === uid;
+    const now = standingOf(pool, isSame ? standing : undefined);
+    const said = isSame ? told(name, standing, now, summary(pool.status.conditions)) : undefined;
+    before.current = { uid, standing: now };
+    if (said !== undefined) say(said);
+  }, [pool]);
+}
+
 export function PoolHeader({ pool }: { pool: Pool }) {
   const { metadata, spec, status } = pool;
+  useTold(pool);
   const { data: row } = useQuery(fleetRowQuery(metadata.team, metadata.name));
   const endpoint = status.endpoint ?? "";
   const facts: [string, ReactNode][] = [
@@ -68,7 +84,7 @@ export function PoolHeader({ pool }: { pool: Pool }) {
           <Icon name="change" /> Change
         </Link>
       </div>
-      <p className={styles.summary} role="status">
+      <p className={styles.summary}>
         {metadata.deletionRequestedAt === null || metadata.deletionRequestedAt === undefined ? (
           summary(status.conditions)
         ) : (

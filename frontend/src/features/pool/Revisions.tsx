@@ -7,10 +7,12 @@ import { sentenceOf } from "../../api/problem";
 import { revisionsQuery } from "../../api/queries";
 import type { Revision } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
+import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState } from "../../ui/Message";
+import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
@@ -76,7 +78,11 @@ export function Revisions() {
           />
         )}
       </Section>
-      {back !== undefined && <RollBack key={back} team={team} name={name} etag={`"${pool.metadata.uid}:${pool.metadata.version}"`} to={back} onDone={() => setBack(undefined)} />}
+      {back !== undefined && (
+        <Opened key={back}>
+          <RollBack team={team} name={name} etag={`"${pool.metadata.uid}:${pool.metadata.version}"`} to={back} onDone={() => setBack(undefined)} />
+        </Opened>
+      )}
       {from !== undefined && to !== undefined && data !== undefined && (
         <Difference team={team} name={name} from={from} to={to} revisions={data.items} onChoose={compare} />
       )}
@@ -144,14 +150,17 @@ function RollBack({ team, name, etag, to, onDone }: { team: string; name: string
   const [reason, setReason] = useState("");
   const doing = useMutation({
     mutationFn: () => rollBack(team, name, to, etag, reason),
-    onSuccess: onDone,
+    onSuccess: () => {
+      say(`Rolled back: generation ${to} is declared anew.`);
+      onDone();
+    },
     onSettled: () => client.invalidateQueries({ queryKey: keys.pool(team, name) }),
   });
   return (
     <section className={styles.hand} aria-label={`Roll back to generation ${to}`}>
       <p>This declares generation {to} anew, as a new generation. Replicas whose engine differs are replaced as in any rollout.</p>
       <Field label="Why">
-        <input value={reason} maxLength={500} ref={(input) => input?.focus()} onChange={({ target }) => setReason(target.value)} />
+        <input value={reason} maxLength={500} onChange={({ target }) => setReason(target.value)} />
       </Field>
       <Button look="primary" onClick={() => doing.mutate()} disabled={doing.isPending}>
         Roll back to generation {to}

@@ -6,6 +6,7 @@ import { panelQuery } from "../../api/queries";
 import type { Panel } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
 import { Icon } from "../../ui/Icon";
+import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
 import { Segmented } from "../../ui/Segmented";
 import { useTimeView } from "../../ui/TimeControl";
@@ -39,18 +40,20 @@ export function ScalingTab() {
     <div className={styles.stack}>
       <Charts team={team} name={name} part="scaling" dress={dress} marks={marks} />
       {decision !== undefined && (
-        <Section
-          title={`Decision ${decision}`}
-          note="why the number of replicas became what it is"
-          tools={
-            <Link to="." search={((before: object) => ({ ...before, decision: undefined })) as never} resetScroll={false} aria-label="Close the decision">
-              <Icon name="close" />
-            </Link>
-          }
-          data={decision}
-        >
-          {(id) => <Whole key={id} team={team} pool={name} id={id} heading="h3" />}
-        </Section>
+        <Opened key={decision}>
+          <Section
+            title={`Decision ${decision}`}
+            note="why the number of replicas became what it is"
+            tools={
+              <Link to="." search={((before: object) => ({ ...before, decision: undefined })) as never} resetScroll={false} aria-label="Close the decision">
+                <Icon name="close" />
+              </Link>
+            }
+            data={decision}
+          >
+            {(id) => <Whole key={id} team={team} pool={name} id={id} heading="h3" />}
+          </Section>
+        </Opened>
       )}
       <Decisions
         filter={{ team, pool: name, ...(only === "moves" ? { verb: "moves" } : {}) }}

@@ -9,6 +9,7 @@ import { CopyButton } from "../../ui/CopyButton";
 import { Field, fieldRow } from "../../ui/Field";
 import type { IconName } from "../../ui/Icon";
 import { EmptyState } from "../../ui/Message";
+import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
 import { SureButton } from "../../ui/SureButton";
 import { Status, type Tone } from "../../ui/Status";
@@ -46,12 +47,14 @@ export function Webhooks() {
                 {sentenceOf(trouble)}
               </p>
             )}
-            {secret.isSuccess && (
-              <p role="status" className={`${styles.made} ${styles.form}`}>
-                The new signing secret of {named(secret.variables)}; it is not shown again: <code>{secret.data.secret}</code>
-                <CopyButton text={secret.data.secret} label="Copy the secret" />
-              </p>
-            )}
+            <div role="status">
+              {secret.isSuccess && (
+                <p className={`${styles.made} ${styles.form}`}>
+                  The new signing secret of {named(secret.variables)}; it is not shown again: <code>{secret.data.secret}</code>
+                  <CopyButton text={secret.data.secret} label="Copy the secret" />
+                </p>
+              )}
+            </div>
             {hooks.length === 0 ? (
               <EmptyState title="No team has a webhook.">
                 <p>Without one, alerts are seen in this console and on the event stream only.</p>
@@ -91,7 +94,11 @@ export function Webhooks() {
           </>
         )}
       </Section>
-      {shown !== undefined && <Deliveries hook={shown} />}
+      {shown !== undefined && (
+        <Opened key={named(shown)}>
+          <Deliveries hook={shown} />
+        </Opened>
+      )}
     </>
   );
 }

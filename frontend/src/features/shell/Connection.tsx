@@ -1,5 +1,6 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useLive } from "../../live/LiveProvider";
+import { say } from "../../state/said";
 import type { StreamState } from "../../live/protocol";
 import { Button } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
@@ -35,7 +36,8 @@ export function ConnectionState() {
   const { state } = useLive();
   const isOnline = useOnline();
   return (
-    <div className={styles.connection} role="status">
+    // told by the banner, once it has lasted: a restart of the server is no news
+    <div className={styles.connection} role="status" aria-live="off">
       <Status {...(isOnline ? LOOKS[state] : OFFLINE)} label="Updates" />
     </div>
   );
@@ -44,14 +46,22 @@ export function ConnectionState() {
 export function ConnectionBanner() {
   const { state, retry } = useLive();
   const isOnline = useOnline();
-  return <div role="status">{(!isOnline || state === "reconnecting") && <LostBanner onRetry={retry} />}</div>;
+  return (!isOnline || state === "reconnecting") && <LostBanner onRetry={retry} />;
 }
 
 function LostBanner({ onRetry }: { onRetry: () => void }) {
   const [shown, setShown] = useState(false);
   useEffect(() => {
-    const timer = setTimeout(() => setShown(true), PATIENCE_MS);
-    return () => clearTimeout(timer);
+    let isTold = false;
+    const timer = setTimeout(() => {
+      isTold = true;
+      setShown(true);
+      say("Connection lost. What is shown is the last that was known.");
+    }, PATIENCE_MS);
+    return () => {
+      clearTimeout(timer);
+      if (isTold) say("Connected again. What is shown is new.");
+    };
   }, []);
   if (!shown) return null;
   return (

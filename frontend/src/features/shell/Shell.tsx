@@ -4,6 +4,8 @@ import { useEffect, useRef } from "react";
 import { safeNext, sessionQuery } from "../../api/session";
 import { LiveProvider } from "../../live/LiveProvider";
 import { Logo } from "../../ui/Logo";
+import { Said } from "../../ui/Said";
+import { useFocusKept } from "../../ui/useFocusKept";
 import { PaletteKey } from "../palette/PaletteKey";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { ConnectionBanner, ConnectionState } from "./Connection";
@@ -40,6 +42,7 @@ export function Shell() {
   const client = useQueryClient();
   useLoginWhenEnded(session === null);
   const main = useFocusOnMove();
+  useFocusKept();
   if (session === null || session === undefined) return null;
 
   return (
@@ -61,6 +64,7 @@ export function Shell() {
         </div>
       </header>
       <ConnectionBanner />
+      <Said />
       <div className={styles.below}>
         <Menu />
         <main id="main" ref={main} tabIndex={-1} className={styles.main}>

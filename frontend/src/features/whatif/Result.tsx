@@ -67,7 +67,7 @@ function Side({ of, zone }: { of: Simulation; zone: Zone }) {
     return (
       <Section title={title} data={of}>
         {({ status, progress }) => (
-          <div className={styles.wait} role="status">
+          <div className={styles.wait}>
             <span>{status === "queued" ? "Waits for a worker." : `Plays: ${percent(progress)}`}</span>
             <progress className={styles.bar} max={1} value={progress} aria-label="Progress of the simulation" />
           </div>
