@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -153,11 +153,16 @@ def mark_uses(
     pace: Pace,
     stopped: Callable[[], bool],
     between: Callable[[], None] = lambda: None,
+    live: Collection[str] = (),
 ) -> int:
     """Bring `used` up to date by what events told, and write it to the files, so that it outlives this program and is
-    known to others of its kind. `between` is called now and then meanwhile."""
+    known to others of its kind. `between` is called now and then meanwhile. `live`: the folders that engines use,
+    empty: all. A chunk's name is a hash of its tokens alone: other weights have one of the same name, which nobody
+    used."""
     marked = 0
     for row in range(len(chunks)):
+        if live and chunks.top(row) not in live:
+            continue
         key = chunks.keys[row]
         at = used_at(key)
         if at is None or at <= chunks.used[row]:

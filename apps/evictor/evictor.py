@@ -103,7 +103,14 @@ class Evictor:
             depths = {key: self._reuse.depth(key) for key in known}
             keeper.reuse_time = self._reuse.quantile(REUSE_SHARE)
         if not dry_run:
-            mark_uses(chunks, known.get, keeper.pace, self._stop.is_set, lambda: keeper.turn_at_times(chunks))
+            mark_uses(
+                chunks,
+                known.get,
+                keeper.pace,
+                self._stop.is_set,
+                lambda: keeper.turn_at_times(chunks),
+                settings.live,
+            )
         metrics.set("reuse_seconds", keeper.reuse_time, quantile=str(REUSE_SHARE))
         room = keeper.room
         decided = plan(
@@ -119,6 +126,7 @@ class Evictor:
             more=int(room.unseen),
         )
         keeper.know(chunks, [*decided.quota, *decided.order])
+        keeper.came_from_elsewhere(decided.foreign)
         metrics.set("would_remove_files", len(decided) if dry_run else 0)
         if dry_run:
             self._tell(f"{_sentence(decided)} would go of {len(chunks)} chunks, {chunks.bytes / 2**30:.2f} GiB")

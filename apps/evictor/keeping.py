@@ -59,6 +59,7 @@ class Keeper:
         self._turned = time.monotonic()
         self._told = -SAY_SECONDS
         self._slept = self._lag = 0.0
+        self._foreign: float | None = None
 
     def know(self, chunks: Chunks, order: Iterable[int]) -> None:
         """A look found this, to go in this order."""
@@ -69,8 +70,17 @@ class Keeper:
         self.know(Chunks(), [])
         self.watcher.stop()
         self.room.watched = False
-        for name in ("used_bytes", "growth_bytes_per_second", "full_in_seconds", "reserve_bytes"):
+        self._foreign = None
+        for name in (
+            "used_bytes", "growth_bytes_per_second", "full_in_seconds", "reserve_bytes", "least_quota_bytes",
+            "foreign_age_seconds",
+        ):  # fmt: skip
             self._metrics.set(name, None)
+
+    def came_from_elsewhere(self, at: float | None) -> None:
+        """A chunk came into a folder that no engine of the pool uses, at `at` (Unix seconds); None: there is no such
+        folder."""
+        self._foreign = at if at is None or self._foreign is None else max(at, self._foreign)
 
     def show(self) -> None:
         """What the page says of room."""
@@ -81,6 +91,10 @@ class Keeper:
         metrics.set("full_in_seconds", left / room.growth if room.growth > 0 else None)
         metrics.set("reserve_bytes", room.reserve)
         metrics.set("watched", float(room.watched))
+        if room.watched:
+            metrics.set("least_quota_bytes", room.least_quota)
+        age = max(0.0, time.time() - self._foreign) if self._foreign is not None else None
+        metrics.set("foreign_age_seconds", age)
 
     def wait(self, seconds: float, *, took: float) -> None:
         """Turn after turn, until it is time for the next look; the last one `took` so many seconds."""
@@ -178,7 +192,7 @@ class Keeper:
 
     def _arrivals(self, looking: Chunks | None) -> int:
         """Bytes of the chunks that were told."""
-        mine, size, root = self.queue.chunks, 0, self._settings.root
+        mine, size, root, live = self.queue.chunks, 0, self._settings.root, self._settings.live
         for folder, name in self.watcher.arrived():
             if not is_chunk(name):
                 continue
@@ -186,6 +200,8 @@ class Keeper:
                 status = os.stat(f"{folder}/{name}", follow_symlinks=False)
             except OSError:
                 continue
+            if live and folder[len(root) + 1 :].partition("/")[0] not in live:
+                self.came_from_elsewhere(status.st_mtime)
             if looking is not None and looking is not mine:
                 looking.arrive(root, folder, name, status.st_size, status.st_mtime)
             row = mine.arrive(root, folder, name, status.st_size, status.st_mtime)

@@ -21,6 +21,7 @@ HELP: Mapping[str, tuple[str, str]] = {
     "full_in_seconds": ("gauge", "When the quota is reached at this growth; absent while it is not"),
     "scan_seconds": ("gauge", "Duration of the last look at the folder"),
     "duplicates": ("gauge", "Chunks that lie in more than one folder"),
+    "foreign_age_seconds": ("gauge", "Since a chunk last came into a folder that no engine of the pool uses"),
     "removed_files_total": ("counter", "Chunks removed, by reason"),
     "removed_bytes_total": ("counter", "Bytes removed, by reason"),
     "remove_failures_total": ("counter", "Chunks that could not be removed"),

@@ -62,6 +62,7 @@ class OffloadView(PoolView):
             "owner": _OWNERS[spec.mode],
             "plan": plan.to_json(),
             "decision": summary(newest) if newest is not None else None,
+            "store": selectors.store_of(pool.uid) if spec.mode != "off" else None,
             "phase": "off" if spec.mode == "off" else "steady" if spec.mode == "fixed" else "learning",
         }
         if standing is None:
@@ -69,7 +70,7 @@ class OffloadView(PoolView):
             told["measured"] = (
                 views.measured(selectors.reuse_of(pool.uid), None, now) if spec.mode != "off" else {"state": "off"}
             )
-            return answer({**told, "tiers": [], "canary": {"state": "none"}, "proof": None, "store": None})
+            return answer({**told, "tiers": [], "canary": {"state": "none"}, "proof": None})
         policy, signals = standing.policy, standing.signals
         return answer(
             {
@@ -77,7 +78,6 @@ class OffloadView(PoolView):
                 "phase": "blind" if signals.blind else standing.state.phase,
                 "canary": views.canary(standing.state, policy, signals),
                 "proof": views.proof(standing.state, policy),
-                "store": views.store(signals, next((t.claim for t in policy.tiers if t.kind == "filesystem"), None)),
                 "measured": views.measured(standing.reuse, signals, clock.now()),
                 "kvBytesPerToken": policy.kv_bytes,
                 "prefillTokensPerSecond": views.prefill_rate(policy),

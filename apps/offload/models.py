@@ -32,7 +32,8 @@ class ReuseState(models.Model):
 class PoolState(models.Model):
     """The memory of one pool between ticks. state: domain State; counts: faded sums of counters, in the seconds of
     `window`; baseline: totals of each engine when a canary became ready; decision: the row that the next hold
-    lengthens, key: what it must be equal in."""
+    lengthens, key: what it must be equal in; store: what the owner of the pool's folder on a volume said, as REST
+    shows it, {} where nobody answers."""
 
     pool = models.UUIDField(primary_key=True)
     at = models.DateTimeField()
@@ -43,6 +44,7 @@ class PoolState(models.Model):
     baseline = models.JSONField(default=dict)
     decision = models.BigIntegerField(null=True)
     key = models.TextField(default="", blank=True)
+    store = models.JSONField(default=dict)
 
     class Meta:
         db_table = "offload_pool_state"

@@ -36,6 +36,13 @@ REASONS = tuple(
             "Lower the tier's bytes or enlarge the volume.",
         ),
         (
+            "FolderShared",
+            "Engines that are not this pool's write into its folder, where other weights and engines have folders of "
+            "their own: nothing wrong is read, and the quota is shared.",
+            "Find who was given this pool's directory (a connector written by hand, a copied manifest), and give them "
+            "another.",
+        ),
+        (
             "QuotaTooSmall",
             "Engines write the quota's bytes faster than they can be noticed and removed: it may be overrun.",
             "Raise the tier's bytes, or leave room on the volume beside it; concepts/kv-store.md has the formula.",

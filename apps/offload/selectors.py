@@ -15,7 +15,17 @@ from apps.offload.domain.types import Policy, Signals, State
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
 from apps.pools.models import Pool
 
-__all__ = ["Standing", "decisions", "latest", "probes_of", "replay", "reuse_of", "sketches_of", "standing_of"]
+__all__ = [
+    "Standing",
+    "decisions",
+    "latest",
+    "probes_of",
+    "replay",
+    "reuse_of",
+    "sketches_of",
+    "standing_of",
+    "store_of",
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,12 @@ def sketches_of(reuse: ReuseState | None, scope: str) -> dict[str, Sketch]:
 
 def probes_of(pool: UUID) -> dict[str, Probe]:
     return {probe.kind: probe for probe in Probe.objects.filter(pool=pool)}
+
+
+def store_of(pool: UUID) -> dict[str, Any] | None:
+    """What the owner of the pool's folder on a volume said last; None where nobody answers for it."""
+    memory = PoolState.objects.filter(pool=pool).only("store").first()
+    return dict(memory.store) if memory is not None and memory.store else None
 
 
 def standing_of(pool: Pool) -> Standing | None:

@@ -20,7 +20,7 @@ from apps.core.domain.refusals import Clash
 from apps.core.status import put_condition
 from apps.offload.domain.benefit import Measured
 from apps.offload.domain.sentences import tier_sentence, tiers_text
-from apps.offload.domain.store import Fault, StorePage
+from apps.offload.domain.store import Fault, StorePage, told
 from apps.offload.domain.types import Configuration
 from apps.offload.domain.types import Decision as Decided
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
@@ -147,6 +147,11 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
                 "baseline": entry.baseline,
                 "decision": row.id,
                 "key": key,
+                "store": told(
+                    entry.signals.store,
+                    entry.signals.faults.get("filesystem"),
+                    next((tier.claim for tier in entry.policy.tiers if tier.kind == "filesystem"), None),
+                ),
             },
         )
         if _put_condition(entry, decision, outcomes.get(entry.pool.uid, "")):
@@ -159,8 +164,8 @@ _UNWATCHED = "Nobody answers for the pool's folder on the volume: see its kv-evi
 
 
 @transaction.atomic
-def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | None) -> None:
-    """The condition of a pool whose tiers are declared for good: how its volume is."""
+def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | None, claim: str | None) -> None:
+    """Of a pool whose tiers are declared for good: what its volume's owner says, and the condition."""
     held = Pool.objects.select_for_update().filter(uid=pool.uid, deletion_requested_at=None).first()
     if held is None:
         return
@@ -170,6 +175,8 @@ def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | No
         said = ("Unknown", "StoreUnwatched", _UNWATCHED)
     else:
         said = ("True", "Declared", "Its tiers are as declared, and its volume gives back what it is given.")
+    page = told(store, faults.get("filesystem"), claim)
+    PoolState.objects.update_or_create(pool=pool.uid, defaults={"at": clock.now(), "store": page})
     if put_condition(held, Condition(CONDITION, *said, held.generation)):
         outbox.publish(
             kind="Pool", uid=held.uid, team=held.team, name=held.name,
@@ -243,13 +250,13 @@ _REASONS: Mapping[str, tuple[Literal["Normal", "Warning"], str]] = {
 
 
 def _tell(entry: Entry, decision: Decided, actuation: str) -> None:
-    told = _REASONS.get(decision.verb)
-    if told is None:
+    reason = _REASONS.get(decision.verb)
+    if reason is None:
         return
     pool = entry.pool
     named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
     message = f"{decision.sentence} {actuation}".strip() if actuation.startswith("Not") else decision.sentence
-    record_event(**named, type=told[0], reason=told[1], message=message, source=SOURCE)
+    record_event(**named, type=reason[0], reason=reason[1], message=message, source=SOURCE)
 
 
 def _tell_refusals(entry: Entry, decision: Decided) -> None:

@@ -51,6 +51,9 @@ _FADE_SECONDS = 3600.0
 BLIND_AFTER = timedelta(seconds=60)
 # engines that have told nothing for so long tell nothing
 _SILENT_AFTER = 300.0
+_ROLLING = ("Progressing", "Paused", "Stopped")
+# engines of the roll-out before end what they have begun
+_SETTLING = timedelta(minutes=5)
 _COUNTS = ("device_hits", "wanted", "requests")
 
 
@@ -84,7 +87,10 @@ def run_tick() -> int | None:
         stores = find_stores([*pools, *fixed]) if pools or fixed else {}
         for pool in fixed:
             store = stores.get(pool.uid)
-            services.record_volume(pool, _faults(_standing(pool), store), store)
+            plan = _standing(pool)
+            tier = plan.tier("filesystem")
+            faults = _faults(plan, store, settled=_settled(pool, now))
+            services.record_volume(pool, faults, store, tier.claim if tier is not None else None)
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
@@ -147,7 +153,7 @@ def entry_of(
     state = _state(before)
     plan = plan_of(spec.offload, tier_plan(pool))
     policy = _policy(pool, spec, facts, nodes)
-    rolling = Rollout.objects.filter(pool_id=pool.uid, state__in=("Progressing", "Paused", "Stopped")).exists()
+    rolling = Rollout.objects.filter(pool_id=pool.uid, state__in=_ROLLING).exists()
     control, canary, baseline = windows_of(pool, publishers, state, plan, before, rolling, now)
     sketches = reuse.sketches if reuse is not None else {}
     events = reuse.window if reuse is not None else 0.0
@@ -169,7 +175,7 @@ def entry_of(
         control=control,
         blind=_blind(reuse, publishers, fresh, now),
         one_hit=reuse.one_hit if reuse is not None else None,
-        faults=_faults(plan, store),
+        faults=_faults(plan, store, settled=_settled(pool, now)),
         store=store,
         classes=uses_of({name: Sketch.from_json(one) for name, one in sketches.get("pool", {}).items()}),
     )
@@ -188,10 +194,19 @@ def entry_of(
     )
 
 
-def _faults(plan: TierPlan, store: StorePage | None) -> dict[str, Fault]:
+def _settled(pool: Pool, now: datetime) -> bool:
+    """Whether no engine of an older roll-out writes any more."""
+    rollout = Rollout.objects.filter(pool_id=pool.uid).first()
+    if rollout is None:
+        return True
+    done = rollout.finished_at
+    return rollout.state not in _ROLLING and (done is None or now - done > _SETTLING)
+
+
+def _faults(plan: TierPlan, store: StorePage | None, *, settled: bool) -> dict[str, Fault]:
     """What the owner of the pool's folder found wrong with its volume. One that does not answer tells nothing."""
     tier = plan.tier("filesystem")
-    fault = fault_of(store, tier.claim or "") if tier is not None and store is not None else None
+    fault = fault_of(store, tier.claim or "", settled=settled) if tier is not None and store is not None else None
     return {"filesystem": fault} if fault is not None else {}
 
 

@@ -17,7 +17,7 @@ from apps.offload.domain.types import Configuration, Gain, Option, Placed, Polic
 from apps.offload.models import Probe, ReuseState
 from apps.offload.selectors import Standing
 
-__all__ = ["curve", "gain_json", "measured", "proof", "store", "tiers", "what_if"]
+__all__ = ["curve", "gain_json", "measured", "proof", "tiers", "what_if"]
 
 _POINTS = 60
 
@@ -61,28 +61,6 @@ def canary(state: State, policy: Policy, signals: Signals) -> dict[str, Any]:
         "before": _window(policy, control) if trying else None,
         "after": _window(policy, signals.canary) if trying else None,
         "expected": state.expected if trying else None,
-    }
-
-
-def store(signals: Signals, claim: str | None) -> dict[str, Any] | None:
-    """The pool's folder on its volume; None where nobody answers for it."""
-    page = signals.store
-    if page is None:
-        return None
-    fault = signals.faults.get("filesystem")
-    return {
-        "claim": claim,
-        "readable": page.up,
-        "intact": page.canary_ok,
-        "usedBytes": page.used,
-        "quotaBytes": page.quota,
-        "chunks": page.files,
-        "duplicates": page.duplicates,
-        "growthBytesPerSecond": page.growth,
-        "fullInSeconds": page.full_in,
-        "volumeBytes": page.volume,
-        "volumeFreeBytes": page.free,
-        "problem": fault.sentence if fault is not None else None,
     }
 
 

@@ -32,6 +32,8 @@ from tests.unit.offload.pools import GIB, SIZE, watched
 pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
+# seconds of events: more than is asked for before anything is tried
+WINDOW = 3000.0
 URL = "teams/default/pools/chat"
 TIERS = [
     {"kind": "host", "bytes": "256Gi"},
@@ -100,7 +102,7 @@ class World:
     def tick(self, *, collected: bool = True) -> OffloadDecision:
         self.now += timedelta(seconds=30)
         reuse, device = watched()
-        share = 30.0 / 1800.0
+        share = 30.0 / WINDOW
         hits, wanted = device.hits * SIZE * share, device.wanted * SIZE * share
         counts = {
             "prefix_queries": wanted, "prefix_hits": hits, "prompt_tokens": wanted, "requests": 20.0,
@@ -117,7 +119,7 @@ class World:
                         {
                             "pool": self.pool.uid,
                             "at": self.now,
-                            "window": 1800.0,
+                            "window": WINDOW,
                             "sketches": {
                                 scope: {name: sketch.to_json() for name, sketch in sketches.items()}
                                 for scope, sketches in (("replica", reuse.replica), ("pool", reuse.pool))
@@ -341,6 +343,7 @@ def test_frozen_events_make_the_loop_blind_with_a_clear_condition(world: World, 
         (StorePage(up=True, canary_ok=False), "VolumeCorrupt", ["host"]),
         (StorePage(up=True, canary_ok=True, volume=1e12, free=1e8), "VolumeFull", ["host", "filesystem"]),
         (StorePage(up=True, canary_ok=True, quota=1e9, least_quota=2e9), "QuotaTooSmall", ["host", "filesystem"]),
+        (StorePage(up=True, canary_ok=True, foreign_age=9.0), "FolderShared", ["host", "filesystem"]),
         (None, "StoreUnwatched", ["host", "filesystem"]),
     ],
 )

@@ -3,17 +3,23 @@ volume is."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from apps.offload.stores import find_stores
+from apps.core import clock
+from apps.core.domain.access import Role
 from apps.offload.ticking import run_tick
+from apps.pools.models import Rollout
 from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.people import Api, api_of, person
 from tests.support.pools import (
     cluster_document,
     declare,
@@ -50,10 +56,29 @@ def cluster() -> Iterator[EmbeddedCluster]:
         take_down("chat")
 
 
-def condition() -> tuple[str, str]:
+def condition(api: Api) -> tuple[str, str]:
+    """As people read it over REST, after a tick."""
     run_tick()
-    found = next((one for one in pool().conditions if one["type"] == "Offload"), {"status": "", "reason": ""})
+    told = api.get("teams/default/pools/chat")["status"]["conditions"]
+    found = next((one for one in told if one["type"] == "Offload"), {"status": "", "reason": ""})
     return found["status"], found["reason"]
+
+
+def store(api: Api) -> dict[str, Any]:
+    """The pool's folder, as the console shows it."""
+    return dict(api.get("teams/default/pools/chat/offload")["store"] or {})
+
+
+def write_chunks(folder: Path, count: int, size: int) -> None:
+    """As an engine does: aside, then into place; without contents."""
+    for number in range(count):
+        name = hashlib.sha256(f"{folder} {number}".encode()).hexdigest() + ".bin"
+        path = folder / "m_0_r0" / name[:3] / f"{name[3:5]}_g0" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(f"{path}_7.tmp")
+        with aside.open("wb") as file:
+            file.truncate(size)
+        aside.replace(path)
 
 
 def evictors(root: str) -> list[int]:
@@ -72,21 +97,36 @@ def evictors(root: str) -> list[int]:
 def test_a_tick_reads_the_evictor_and_tells_when_it_is_killed_and_when_the_volume_is_gone(
     cluster: EmbeddedCluster,
 ) -> None:
+    api = api_of(person("eve", default=Role.EDITOR))
     drain_until(lambda: pool().status.get("health") == "Healthy", message="the engine serves")
-    wait_until(lambda: condition() == ("True", "Declared"), message="the evictor is read")
-    page = find_stores([pool()])[pool().uid]
-    assert (page.up, page.quota, page.canary_ok) == (True, float(2**30), True)
-    assert (page.used, page.files) == (0, 0)
+    wait_until(lambda: condition(api) == ("True", "Declared"), message="the evictor is read")
+    told = store(api)
+    assert (told["readable"], told["intact"], told["quotaBytes"]) == (True, True, 2**30)
+    assert (told["usedBytes"], told["chunks"], told["problem"], told["claim"]) == (0, 0, None, "kv-cache")
 
     (number,) = evictors(str(cluster.kubeconfig.parent))
     os.kill(number, signal.SIGSTOP)
-    wait_until(lambda: condition() == ("Unknown", "StoreUnwatched"), message="that it hangs is said")
+    wait_until(lambda: condition(api) == ("Unknown", "StoreUnwatched"), message="that it hangs is said")
+    assert store(api) == {}, "of what nobody has read nothing is shown"
     os.kill(number, signal.SIGKILL)
-    wait_until(lambda: condition() == ("True", "Declared"), message="another one took over")
+    wait_until(lambda: condition(api) == ("True", "Declared"), message="another one took over")
     assert number not in evictors(str(cluster.kubeconfig.parent))
 
     (volume,) = cluster.kubeconfig.parent.rglob("claims/*/kv-cache")
     shutil.move(volume, volume.with_name("away"))
-    wait_until(lambda: condition() == ("False", "VolumeUnreadable"), message="that it is gone is said")
+    wait_until(lambda: condition(api) == ("False", "VolumeUnreadable"), message="that it is gone is said")
+    assert (store(api)["readable"], store(api)["usedBytes"]) == (False, None)
     shutil.move(volume.with_name("away"), volume)
-    wait_until(lambda: condition() == ("True", "Declared"), message="it is there again")
+    wait_until(lambda: condition(api) == ("True", "Declared"), message="it is there again")
+
+    [folder] = [path for path in volume.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    [live] = [path for path in folder.iterdir() if path.is_dir()]
+    write_chunks(live, 60, 2**28)
+    wait_until(lambda: condition(api) == ("False", "QuotaTooSmall"), message="a small quota is told")
+    wait_until(lambda: condition(api) and store(api)["usedBytes"] <= 2**30, message="and is kept")
+    assert store(api)["leastQuotaBytes"] > 2**30
+
+    write_chunks(folder / "0123456789ab", 3, 2**20)
+    Rollout.objects.update(finished_at=clock.now() - timedelta(hours=1))
+    wait_until(lambda: condition(api) == ("False", "FolderShared"), message="a stranger is told")
+    assert store(api)["problem"].startswith("Somebody writes chunks of other weights")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["Fault", "FaultReason", "StorePage", "fault_of", "read_page"]
+__all__ = ["Fault", "FaultReason", "StorePage", "fault_of", "read_page", "told"]
 
-FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull", "QuotaTooSmall"]
+FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull", "FolderShared", "QuotaTooSmall"]
 _LINE = re.compile(r"^lamplight_kv_store_([a-z_]+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
+# a chunk of somebody else's that came so lately says that somebody writes
+_FOREIGN_FOR = 120.0
 # of a volume, and at least: engines write chunks of some MiB
 _LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
 
@@ -18,7 +20,7 @@ _LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
 class StorePage:
     """The evictor's page. Bytes, bytes per second, seconds; None: it does not say. up: it can read the folder.
     least_quota: the smallest quota that it could keep at the growth of late. canary_ok: what it wrote came back as it
-    was."""
+    was. foreign_age: since a chunk last came into a folder that no engine of the pool uses."""
 
     up: bool
     used: float | None = None
@@ -32,6 +34,7 @@ class StorePage:
     duplicates: float | None = None
     canary_ok: bool | None = None
     blind: bool | None = None
+    foreign_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ def read_page(text: str) -> StorePage | None:
         duplicates=found.get("duplicates"),
         canary_ok=canary > 0 if canary is not None else None,
         blind=blind > 0 if blind is not None else None,
+        foreign_age=found.get("foreign_age_seconds"),
     )
 
 
-def fault_of(page: StorePage, claim: str) -> Fault | None:
-    """The first thing that is wrong with a volume; its sentence carries no number that moves."""
+def fault_of(page: StorePage, claim: str, *, settled: bool = True) -> Fault | None:
+    """The first thing that is wrong with a volume; its sentence carries no number that moves. `settled`: no roll-out
+    was under way lately, whose older engines would still write where they always did."""
     if not page.up:
         return Fault(
             "VolumeUnreadable",
@@ -91,6 +96,14 @@ def fault_of(page: StorePage, claim: str) -> Fault | None:
             f"Volume {claim} is full: nothing new is stored, what is there is still loaded. Lower the tier's bytes or "
             "enlarge the volume.",
         )
+    if settled and page.foreign_age is not None and page.foreign_age < _FOREIGN_FOR:
+        return Fault(
+            "FolderShared",
+            f"Somebody writes chunks of other weights or of another engine into the pool's folder on volume {claim}: "
+            "engines that are not this pool's were given its directory. Nobody reads the other's chunks, each has a "
+            "folder of its own by weights, engine and accelerator, but these take the pool's quota. Give those "
+            "engines a directory of their own; what they left goes a quarter of an hour after their last chunk.",
+        )
     if page.quota and page.least_quota is not None and page.least_quota > page.quota:
         return Fault(
             "QuotaTooSmall",
@@ -98,6 +111,27 @@ def fault_of(page: StorePage, claim: str) -> Fault | None:
             "can be noticed and removed. Raise the tier's bytes, or leave room on the volume beside it.",
         )
     return None
+
+
+def told(page: StorePage | None, fault: Fault | None, claim: str | None) -> dict[str, Any]:
+    """The folder for people, as REST shows it; {} where nobody answers for it."""
+    if page is None:
+        return {}
+    return {
+        "claim": claim,
+        "readable": page.up,
+        "intact": page.canary_ok,
+        "usedBytes": page.used,
+        "quotaBytes": page.quota,
+        "leastQuotaBytes": page.least_quota,
+        "chunks": page.files,
+        "duplicates": page.duplicates,
+        "growthBytesPerSecond": page.growth,
+        "fullInSeconds": page.full_in,
+        "volumeBytes": page.volume,
+        "volumeFreeBytes": page.free,
+        "problem": fault.sentence if fault is not None else None,
+    }
 
 
 def _room(volume: float) -> float:

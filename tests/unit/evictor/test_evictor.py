@@ -81,6 +81,14 @@ def test_other_weights_go_once_nobody_writes_there_any_more() -> None:
     assert keys(chunks, found.purge) == [1, 2]
 
 
+def test_of_a_full_quota_what_a_stranger_wrote_goes_before_what_is_ours() -> None:
+    chunks = held(*(("now", key, 100, 500.0) for key in range(8)), *(("theirs", key, 100, 1.0) for key in range(8, 12)))
+    found = plan(chunks, settings(live=frozenset({"now"})), NOW, reuse_time=10.0)
+    assert keys(chunks, found.quota) == [8, 9, 10, 11]
+    assert (found.forced, found.foreign) == (0, NOW - 1.0)
+    assert plan(chunks, settings(), NOW, reuse_time=10.0).foreign is None
+
+
 def test_what_nobody_used_for_its_time_to_live_goes() -> None:
     chunks = held(("now", 1, 10, 100.0), ("now", 2, 10, 700.0))
     assert keys(chunks, plan(chunks, settings(ttl=600.0), NOW, reuse_time=None).ttl) == [2]
@@ -193,6 +201,17 @@ def test_uses_outlive_the_program(tmp_path: Path) -> None:
     again = scan(str(tmp_path))
     assert mark_uses(again, {1: NOW + 60}.get, Pace(1e6), lambda: False) == 0
     assert again.used[0] == NOW + 60
+
+
+def test_a_use_of_ours_is_none_of_other_weights_chunk_of_the_same_name(tmp_path: Path) -> None:
+    ours, theirs = put(tmp_path, "now", 1, ago=5000.0), put(tmp_path, "old", 1, ago=5000.0)
+    assert ours.name == theirs.name
+    chunks = scan(str(tmp_path))
+    assert mark_uses(chunks, {1: NOW}.get, Pace(1e6), lambda: False, live=frozenset({"now"})) == 1
+    assert (ours.stat().st_mtime, theirs.stat().st_mtime) == (NOW, NOW - 5000.0)
+    # so what other weights left goes, however much its name is used
+    found = plan(scan(str(tmp_path)), settings(live=frozenset({"now"})), NOW, reuse_time=None)
+    assert [chunks.top(row) for row in found.purge] == ["old"]
 
 
 def test_removals_keep_their_pace() -> None:

@@ -44,6 +44,8 @@ def test_the_page_is_read_as_the_evictor_writes_it() -> None:
         (replace(GOOD, free=1e9), "VolumeFull"),
         (replace(GOOD, least_quota=2e10), "QuotaTooSmall"),
         (replace(GOOD, least_quota=5e9), None),
+        (replace(GOOD, foreign_age=30.0, least_quota=2e10), "FolderShared"),
+        (replace(GOOD, foreign_age=130.0), None),
         (replace(GOOD, volume=2e9, free=2e8), None),
         (replace(GOOD, free=None, canary_ok=None), None),
         (GOOD, None),
