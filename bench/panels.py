@@ -406,6 +406,7 @@ def prometheus_p95(base: Path, pools: int) -> float | None:
                    check=True, capture_output=True)  # fmt: skip
     config = base / "prometheus.yml"
     config.write_text("{}")
+    from controlplane.supervisor.children import die_with_parent
     from tests.support.ports import free_port
 
     address = f"127.0.0.1:{free_port()}"
@@ -413,6 +414,7 @@ def prometheus_p95(base: Path, pools: int) -> float | None:
         [binary, f"--config.file={config}", f"--storage.tsdb.path={data}", f"--web.listen-address={address}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent(signal.SIGKILL),
     )
     try:
         return _ask_prometheus(address, metric, pools, now)

@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def timed(spec: PrometheusSpec, pods: list[Target]) -> tuple[float, float]:
 @contextmanager
 def prometheus(base: Path, binary: str, port: int, pods: list[str], every: str = "30s") -> Iterator[str]:
     """A Prometheus that has scraped all pods once."""
+    from controlplane.supervisor.children import die_with_parent
     from tests.support.ports import free_port
 
     groups = [{"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": "serving", "pod": pod}} for pod in pods]
@@ -135,6 +137,7 @@ def prometheus(base: Path, binary: str, port: int, pods: list[str], every: str =
         [binary, f"--config.file={file}", f"--storage.tsdb.path={base / 'data'}", f"--web.listen-address={address}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent(signal.SIGKILL),
     )
     url, until = f"http://{address}", time.monotonic() + 240
     try:

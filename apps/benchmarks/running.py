@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 # beyond the duration and the last request's deadline
 _GRACE_SECONDS = 30.0
+_COMMAND = [sys.executable, "-m", "apps.benchmarks.child"]
 _BROKE = "the process that sent it broke; the worker's log says how"
 
 
@@ -58,15 +59,27 @@ def begin(identity: UUID) -> threading.Thread | None:
 
 def _child(order: Order) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "apps.benchmarks.child"],
+        _COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=settings.BASE_DIR,
     )
     assert child.stdin is not None
-    child.stdin.write(order.to_line())
-    child.stdin.flush()
+    try:
+        child.stdin.write(order.to_line())
+        child.stdin.flush()
+    except OSError:
+        _bury(child)
+        raise
     return child
+
+
+def _bury(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            _close(pipe)
 
 
 def _watch(run: LoadRun, child: subprocess.Popen[bytes], body: LoadBody) -> None:
@@ -88,11 +101,7 @@ def _watch(run: LoadRun, child: subprocess.Popen[bytes], body: LoadBody) -> None
         _try_to_end(run, last)
     finally:
         deadline.cancel()
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                _close(pipe)
+        _bury(child)
         connection.close()
 
 

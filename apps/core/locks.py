@@ -1,4 +1,4 @@
-"""Advisory locks of the session: one tick of a kind at a time in the whole installation."""
+"""Advisory locks: one tick of a kind at a time in the whole installation, one writer where rows are counted first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from django.db import Error, connection
 
-__all__ = ["advisory"]
+__all__ = ["advisory", "in_turn"]
 
 
 @contextmanager
@@ -28,3 +28,9 @@ def advisory(key: int) -> Iterator[bool]:
             if held:
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def in_turn(key: int) -> None:
+    """Wait for the lock `key`, and hold it until the transaction ends: what is counted in it stays so counted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])

@@ -19,7 +19,7 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 # a real cluster's controllers may take their time
 PATIENCE_S = 60.0
-DEADLINE_S = 30.0
+DEADLINE_S = 65.0
 Object = dict[str, Any]
 
 
@@ -60,7 +60,7 @@ class Api:
 
     def watch(self, path: str, **query: str) -> Iterator[Object]:
         """Events until the server ends the watch, which `timeoutSeconds` asks it to."""
-        response = self._send("GET", path, None, "", {"watch": "1", "timeoutSeconds": "15", **query}, stream=True)
+        response = self._send("GET", path, None, "", {"watch": "1", "timeoutSeconds": "60", **query}, stream=True)
         try:
             rest = b""
             for chunk in response.stream(4096):

@@ -191,7 +191,7 @@ def test_a_watch_goes_on_from_where_a_list_ended(room: Room) -> None:
     room.create(*MAPS, config_map("unwatched"))
     room.patch(*MAPS, "a", {"data": {"k": "1"}})
     room.patch(*MAPS, "a", {"metadata": {"labels": {"watched": "no"}}})
-    follower.join(30)
+    follower.join(70)
     assert seen == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")], "leaving the selection looks like deletion"
 
 

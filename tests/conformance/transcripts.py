@@ -19,6 +19,8 @@ import aiohttp
 PROJECT = Path(__file__).resolve().parents[2]
 USER_AGENT = "conformance/1.0"
 WATCH_OPENS_S = 0.3
+WATCH_LASTS_S = 6
+WATCH_OPENS_AT_MOST_S = 60
 POLL_S = 0.2
 HEADERS = ("content-type", "warning", "location", "allow", "www-authenticate", "retry-after")
 _NUMBERED = r"\$(?:uid|rv|listrv|created|rand|hash|eventSuffix|continue|clusterIP|podIP|nodePort)\d+"
@@ -287,7 +289,16 @@ class Replay:
             await self._compact()
         elif "background" in step:
             request = self._bindings.substitute(step["request"])
-            self._background[step["background"]] = asyncio.create_task(self._send(request))
+            # it must not end before what it is to tell of has happened
+            lasts = max(int(request["query"]["timeoutSeconds"]), WATCH_LASTS_S)
+            request["query"]["timeoutSeconds"] = str(lasts)
+            opened = asyncio.Event()
+            task = asyncio.create_task(self._send(request, opened))
+            self._background[step["background"]] = task
+            # what comes next must find it open, however busy this machine is
+            task.add_done_callback(lambda _: opened.set())
+            async with asyncio.timeout(WATCH_OPENS_AT_MOST_S):
+                await opened.wait()
             await asyncio.sleep(WATCH_OPENS_S)
         elif "collect" in step:
             self._compare(step, await self._background.pop(step["collect"]), exact)
@@ -313,7 +324,8 @@ class Replay:
                 raise Mismatch(f"never came true: {step['until']}; last {', '.join(wrong)}")
             await asyncio.sleep(POLL_S)
 
-    async def _send(self, request: dict[str, Any]) -> Answer:
+    async def _send(self, request: dict[str, Any], opened: asyncio.Event | None = None) -> Answer:
+        """The whole answer; `opened` is set once its headers are here."""
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **request.get("headers", {})}
         token = self._tokens.get(request.get("user", "admin"))
         if token:
@@ -333,6 +345,8 @@ class Replay:
             data=data,
             skip_auto_headers=skip,
         ) as response:
+            if opened is not None:
+                opened.set()
             raw = await response.read()
             shown: dict[str, Any] = {}
             for name in HEADERS:

@@ -84,7 +84,7 @@ def test_a_person_logs_in_and_sees_the_pool_serve(tab: Tab, running_stack: Runni
     expect(
         page.get_by_role("group", name="Conditions").get_by_role("rowheader", name="Ready", exact=True)
     ).to_be_visible()
-    assert page.get_by_role("group", name="Events").get_by_role("row").count() > 1
+    expect(page.get_by_role("group", name="Events").get_by_role("row").nth(1)).to_be_visible()
     assert tab.complaints == []
 
 

@@ -34,7 +34,7 @@ def ask(address: str, model: str) -> dict[str, Any]:
 def test_a_public_name_reaches_the_pool_behind_it(running_stack: RunningStack) -> None:
     running_stack.lamp("apply", "-f", "-", stdin=ENDPOINT)
     try:
-        running_stack.lamp("wait", "--for=condition=Ready", "endpoint/front", "--timeout", "90s")
+        running_stack.lamp("wait", "--for=condition=Ready", "endpoint/front", "--timeout", "180s")
         address = running_stack.get("/api/v1/teams/default/endpoints/front")["status"]["endpoint"]
         answered = ask(address, "talk")
         assert answered["usage"]["completion_tokens"] == 4
@@ -42,4 +42,4 @@ def test_a_public_name_reaches_the_pool_behind_it(running_stack: RunningStack) -
             ask(address, "nobody")
         assert refused.value.code == 404
     finally:
-        running_stack.lamp("delete", "endpoint", "front", "--wait", "--timeout", "60s")
+        running_stack.lamp("delete", "endpoint", "front", "--wait", "--timeout", "180s")

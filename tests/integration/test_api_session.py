@@ -6,13 +6,16 @@ import asyncio
 import io
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from apps.accounts import throttle, tokens
@@ -240,7 +243,15 @@ def test_bootstrap_makes_what_is_missing_and_keeps_what_is_there(tmp_path: Path)
     assert Api(token_file.read_text().strip()).get("session")["user"]["username"] == "admin"
 
 
+@pytest_asyncio.fixture
+async def threads() -> AsyncIterator[None]:
+    """The threads of Django's asynchronous side live on, and with their connection no database can be dropped."""
+    yield
+    await sync_to_async(connections.close_all)()
+
+
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("threads")
 async def test_the_way_through_asgi_is_the_same() -> None:
     """The web process serves ASGI: request ids, sessions and records must come through its threads."""
     api = await sync_to_async(lambda: api_of(person("ada", default=Role.EDITOR)))()

@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
 import controlplane.celery  # noqa: F401  (tasks are sent through this app, as in the web process)
 from apps.benchmarks import running, services
+from apps.benchmarks.domain.asking import LoadBody
 from apps.benchmarks.models import LoadRun
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.core.domain.refusals import Clash
 from apps.pools.models import Pool
 from tests.support.engines import run_engine
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import cluster_document, declare, model_document, pool_document
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
+from tests.support.waiting import somebody_waits
 from tests.support.workers import Workers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey_server")]
@@ -84,7 +89,8 @@ def played(identity: str) -> None:
     assert not watcher.is_alive()
 
 
-def children_of(pid: int) -> list[int]:
+def children_of(pid: int, what: bytes = b"apps.benchmarks.child", *, dead: bool = False) -> list[int]:
+    """Children of a process by their command line; with `dead` also those that nobody has waited for."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -92,7 +98,7 @@ def children_of(pid: int) -> list[int]:
             command = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if stat[1] == str(pid) and stat[0] != "Z" and b"apps.benchmarks.child" in command:
+        if stat[1] == str(pid) and (what in command or (dead and stat[0] == "Z")):
             found.append(int(entry.name))
     return found
 
@@ -207,6 +213,42 @@ def test_what_cannot_be_loaded_says_why(api: Api) -> None:
     nowhere = f"{LOADS}/00000000-0000-0000-0000-000000000000"
     assert api.send("GET", nowhere).status_code == 404
     assert api.send("POST", f"{nowhere}/stop").status_code == 404
+
+
+def test_of_two_that_ask_at_the_same_moment_no_more_begin_than_may(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving("http://127.0.0.1:9")
+    declare(pool_document("other"))
+    Pool.objects.update(status={"endpoint": "http://127.0.0.1:9"})
+    monkeypatch.setattr(services, "MOST_UNFINISHED", 1)
+
+    def ask_for_another() -> str:
+        try:
+            services.ask(pool=Pool.objects.get(name="other"), body=body, actor="user:1", request_id="")
+        except Clash as refused:
+            return str(refused)
+        finally:
+            connection.close()
+        return "begun"
+
+    body = LoadBody.from_document(SHORT, at="")
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            services.ask(pool=Pool.objects.get(name="chat"), body=body, actor="user:1", request_id="")
+            other = threads.submit(ask_for_another)
+            wait_until(lambda: other.done() or somebody_waits(), message="the other one asks meanwhile")
+        assert "1 loads are under way in this installation" in other.result(timeout=60)
+    assert LoadRun.objects.count() == 1
+
+
+def test_a_process_that_does_not_take_its_order_is_not_left_behind(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving("http://127.0.0.1:9")
+    made = begin(api, SHORT)
+    # more than a pipe holds, so that whoever closes it is noticed
+    monkeypatch.setattr(running.Order, "to_line", lambda _: b"x" * 2**20)
+    monkeypatch.setattr(running, "_COMMAND", ["sh", "-c", "exec 0<&-; exec sleep 613"])
+    assert running.begin(UUID(made["id"])) is None
+    assert api.get(f"{LOADS}/{made['id']}")["status"] == "failed"
+    assert children_of(os.getpid(), b"sleep\x00613", dead=True) == []
 
 
 def test_what_nobody_takes_is_sent_again_and_then_given_up(api: Api) -> None:

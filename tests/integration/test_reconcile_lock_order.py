@@ -13,18 +13,9 @@ from apps.core import clock
 from apps.reconcile import services
 from apps.reconcile.domain.priority import Priority
 from tests.support.wait import wait_until
+from tests.support.waiting import somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees one snapshot of the statistics
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        (count,) = cursor.fetchone()
-    return bool(count)
 
 
 def test_an_edit_that_enqueues_and_a_status_write_that_holds_the_lease_do_not_deadlock():

@@ -156,7 +156,7 @@ def judged(stand: Stand, at: datetime, objectives: list[dict[str, Any]]) -> dict
 
 def compare(stand: Stand, outcomes: list[Outcome], last: datetime, window: str) -> dict[str, tuple[float, float]]:
     """Metric -> (share by the client's own timings, attainment from buckets); asserts that they agree."""
-    late = float(np.percentile([one.sent_at - one.planned_at for one in outcomes], 95))
+    late, later = np.percentile([one.sent_at - one.planned_at for one in outcomes], [95, 99])
     if late > MOST_LATE:
         pytest.skip(f"this machine is too busy: the load generator itself was {late * 1000:.0f} ms late")
     whole = [one for one in outcomes if one.error is None]
@@ -182,10 +182,16 @@ def compare(stand: Stand, outcomes: list[Outcome], last: datetime, window: str) 
     truth["itl"] = share(tokens, edges["itl"])
     truth["errors"] = len(whole) / len(outcomes)
     found = {metric: (truth[metric], float(figures[metric]["attained"])) for metric in truth}
+    # what is nearer to its edge than this machine is punctual may be seen on the other side of it from the picker
+    near = {
+        metric: float(np.mean(np.abs(np.asarray(values) - edges[metric]) <= later))
+        for metric, values in {**per_request, "itl": tokens}.items()
+    }
     print({metric: (edges.get(metric), *pair) for metric, pair in found.items()}, len(outcomes), failed)
     for metric, (client, buckets) in found.items():
         assert figures[metric]["exact"] is True, metric
-        assert buckets == pytest.approx(client, abs=TOLERANCE), (metric, edges.get(metric), len(outcomes), failed)
+        allowed = TOLERANCE + near.get(metric, 0.0)
+        assert buckets == pytest.approx(client, abs=allowed), (metric, edges.get(metric), len(outcomes), failed)
     assert figures["errors"]["events"] == len(outcomes)
     assert figures["errors"]["bad"] == failed
     return found

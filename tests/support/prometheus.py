@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from controlplane.supervisor.children import die_with_parent
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
@@ -89,6 +91,7 @@ def run_prometheus(
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "GOMAXPROCS": "2"},
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
     running = PrometheusProcess(f"http://127.0.0.1:{port}", process)
     try:

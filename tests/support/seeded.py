@@ -85,14 +85,14 @@ def _web(env: dict[str, str], port: int) -> Iterator[Web]:
     process = start_web(env, port)
     web = Web(f"http://127.0.0.1:{port}", process)
     try:
-        wait_until(lambda: up(web), message="the web process answers")
+        wait_until(lambda: process.poll() is not None or up(web), message="the web process answers")
+        assert process.poll() is None, f"the web process ended with {process.returncode}"
         yield web
     finally:
         stop_web(web)
 
 
 def up(web: Web) -> bool:
-    assert web.process.poll() is None, f"the web process ended with {web.process.returncode}"
     try:
         return web.status("/healthz") == 200
     except OSError:

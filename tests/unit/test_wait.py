@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.prometheus import prometheus_binary
+from tests.support.shared import ROOT
 from tests.support.wait import wait_until
 
 
@@ -39,6 +45,22 @@ def test_a_mistake_of_the_test_is_raised_at_once(mistake) -> None:
 def test_what_is_none_for_a_while_is_waited_for() -> None:
     answers = iter([None, {"measured": 1}])
     assert wait_until(lambda: next(answers)["measured"], timeout=5, step=0) == 1
+
+
+def test_a_killed_user_of_prometheus_leaves_none(tmp_path: Path) -> None:
+    """As when a benchmark is killed."""
+    prometheus_binary()
+    code = (
+        "import sys, time; from pathlib import Path; from tests.support.prometheus import run_prometheus\n"
+        "with run_prometheus(Path(sys.argv[1]), []) as running: print(running.process.pid, flush=True); time.sleep(600)"
+    )
+    user = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert user.stdout is not None
+    pid = int(user.stdout.readline())
+    user.kill()
+    user.wait(30)
+    user.stdout.close()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), message="its Prometheus is gone with it")
 
 
 def test_ports_differ_and_are_not_those_of_outgoing_connections() -> None:

@@ -151,7 +151,8 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     )
     # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
     # few sequences at once fill a replica whose steps have little to do
-    fits = seated * work / np.maximum(fixed + seated * work, _TINY)
+    taken = np.where(engines.decodes, seated, 0.0) * work
+    fits = taken / np.maximum(fixed + taken, _TINY)
     bound = (seated < limit) & (fits < _SHARES[-1])
     shares = np.where(bound[:, None], (_SHARES / _SHARES[-1])[None, :] * fits[:, None], _SHARES[None, :])
     u = np.minimum((fixed / work)[:, None] * (shares / (1 - shares)), np.minimum(limit, seated)[:, None])
