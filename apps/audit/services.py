@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from apps.audit.domain.chain import GENESIS, digest_of
 from apps.audit.domain.masking import masked
 from apps.audit.models import ChangeRecord, Event
-from apps.core import clock, outbox
+from apps.core import clock, outbox, prepared
 from apps.core.changes import Change
 
 # repeats of an event within this time are one line of the timeline
@@ -66,14 +66,7 @@ def keep_events(happenings: Sequence[Happening]) -> list[Event]:
     if not happenings:
         return []
     now = clock.now()
-    rows = Event.objects.select_for_update().filter(
-        uid__in={one.uid for one in happenings},
-        reason__in={one.reason for one in happenings},
-        last_at__gte=now - _COALESCE,
-    )
-    known: dict[tuple[object, ...], Event] = {}
-    for row in rows.order_by("last_at"):
-        known[(row.uid, row.type, row.reason, row.source, row.message)] = row
+    known = _repeatable(happenings, now)
     kept, new = [], []
     again: Counter[int] = Counter()
     for one in happenings:
@@ -81,34 +74,56 @@ def keep_events(happenings: Sequence[Happening]) -> list[Event]:
         key = (one.uid, one.type, one.reason, one.source, message)
         event = known.get(key)
         if event is None:
-            event = known[key] = Event(
-                kind=one.kind,
-                uid=one.uid,
-                team=one.team,
-                name=one.name,
-                type=one.type,
-                reason=one.reason,
-                message=message,
-                source=one.source,
-                first_at=now,
-                last_at=now,
-            )
+            named: dict[str, Any] = {
+                name: getattr(one, name) for name in ("kind", "uid", "team", "name", "type", "reason", "source")
+            }
+            event = known[key] = Event(**named, message=message, first_at=now, last_at=now)
             new.append(event)
         else:
             event.count, event.last_at = event.count + 1, now
             if event.pk is not None:
                 again[event.pk] += 1
         kept.append(event)
-    if again:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE audit_event e SET count = e.count + a.times, last_at = %s"
-                " FROM unnest(%s::bigint[], %s::int[]) AS a(id, times) WHERE e.id = a.id",
-                [now, list(again), list(again.values())],
-            )
-    if new:
-        Event.objects.bulk_create(new)
+    with prepared.cursor() as cursor:
+        if again:
+            cursor.execute(_COUNT, [now, list(again), list(again.values())])
+        if new:
+            columns: list[Any] = [[getattr(event, name) for event in new] for name in _COLUMNS]
+            cursor.execute(_INSERT, [now, now, *columns])
+            for event, (pk,) in zip(new, cursor.fetchall(), strict=True):
+                event.pk = pk
     return kept
+
+
+def _repeatable(happenings: Sequence[Happening], now: datetime) -> dict[tuple[object, ...], Event]:
+    """Lines that any of these may be a repeat of, locked; the newest of each."""
+    with prepared.cursor() as cursor:
+        uids, reasons = list({one.uid for one in happenings}), list({one.reason for one in happenings})
+        cursor.execute(_REPEATABLE, [uids, reasons, now - _COALESCE])
+        rows = [Event(*row) for row in cursor.fetchall()]
+    return {(row.uid, row.type, row.reason, row.source, row.message): row for row in rows}
+
+
+_REPEATABLE = f"""
+SELECT {", ".join(str(field.column) for field in Event._meta.concrete_fields)} FROM audit_event
+WHERE uid = ANY(%s) AND reason = ANY(%s) AND last_at >= %s ORDER BY last_at, id FOR UPDATE
+"""  # noqa: S608  (our own columns)
+
+_COUNT = """
+UPDATE audit_event e SET count = e.count + a.times, last_at = %s
+FROM unnest(%s::bigint[], %s::int[]) AS a(id, times) WHERE e.id = a.id
+"""
+
+_COLUMNS = ("kind", "uid", "team", "name", "type", "reason", "message", "source", "count")
+
+# in the order of the lines
+_INSERT = """
+INSERT INTO audit_event (first_at, last_at, kind, uid, team, name, type, reason, message, source, count)
+SELECT %s, %s, kind, uid, team, name, type, reason, message, source, count FROM unnest(
+    %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[]
+) WITH ORDINALITY AS l(kind, uid, team, name, type, reason, message, source, count, place) ORDER BY place
+RETURNING id
+"""
 
 
 def record_changes(changes: Sequence[Change]) -> None:

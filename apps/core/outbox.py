@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from apps.core import clock
+from apps.core import clock, prepared
 from apps.core.models import OutboxEvent
 
 CHANNEL = "lamplight_outbox"
@@ -59,7 +59,7 @@ def publish_all(lines: Sequence[Line]) -> int:
         raise transaction.TransactionManagementError("outbox lines must be published inside transaction.atomic()")
     if not lines:
         raise ValueError("there is no line to publish")
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute(
             _PUBLISH,

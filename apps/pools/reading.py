@@ -12,7 +12,7 @@ import orjson
 from django.db import connection, models
 
 from apps.clusters.models import Cluster
-from apps.core import kinds
+from apps.core import kinds, prepared
 from apps.core.domain.access import SHARED_TEAM
 from apps.pools import selectors
 from apps.pools.domain.spec import PoolSpec
@@ -78,7 +78,7 @@ def read_several(uids: Sequence[UUID]) -> dict[UUID, Known]:
     sql, tables = _statement()
     shared: _Shared = {}
     of_many: frozenset[type[models.Model]] = frozenset((Cluster, kinds.get("Model").model))
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(sql, [SHARED_TEAM, list(uids)])
         found = [_known(row, tables, of_many, shared) for row in cursor.fetchall()]
     return {known.pool.uid: known for known in found}

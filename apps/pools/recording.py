@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.audit.services import Happening, keep_events
-from apps.core import clock, outbox
+from apps.core import clock, outbox, prepared
 from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_conditions
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
 from apps.pools.models import Pool
@@ -131,7 +131,7 @@ class _Entry:
 
 
 def _store(entries: Sequence[_Entry]) -> None:
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             # one JSON document: quoting an array of documents for SQL costs more than making them
             "UPDATE pools_pool p SET conditions = s.conditions, status = s.status"
@@ -180,7 +180,7 @@ def _store_revisions(news: Sequence[Said]) -> None:
             rows.append((said.pool.uid, said.pool.generation, hash_, said.now if serves else None))
     if not rows:
         return
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "UPDATE pools_revision r SET rendered_hash = COALESCE(NULLIF(s.hash, ''), r.rendered_hash),"
             " healthy_at = COALESCE(r.healthy_at, s.healthy_at)"

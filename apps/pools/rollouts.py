@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import orjson
+
 from apps.audit.services import Happening
 from apps.clusters import selectors as clusters
 from apps.clusters.errors import KubeError
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
-from apps.core import clock
+from apps.core import clock, prepared
 from apps.pools import selectors
 from apps.pools.desired import Desired
 from apps.pools.domain import rollout
@@ -232,21 +234,37 @@ def _lines(kube: Kube, pool: Pool, pod: Replica) -> list[str]:
 def store_several(found: Sequence[tuple[Pool, Look]]) -> list[Happening]:
     """Keep what looks came to; within the transaction that records the rest. Returns what tells people of turns."""
     told: list[Happening] = []
-    same: list[Rollout] = []
-    another: list[Rollout] = []
+    rows: list[dict[str, Any]] = []
     for pool, look in found:
         if not look.news:
             continue
         kept = {name: getattr(look.after, name) for name in _KEPT}
-        (same if look.before.template == look.after.template else another).append(Rollout(pool_id=pool.uid, **kept))
+        rows.append({"pool": pool.uid, **kept})
         told += _turn(pool, look.before, look.after)
-    for rows, fields in ((same, _KEPT), (another, (*_KEPT, "paused_by", "paused_at"))):
-        if rows:
-            Rollout.objects.bulk_create(rows, update_conflicts=True, unique_fields=["pool"], update_fields=fields)
+    if rows:
+        with prepared.cursor() as cursor:
+            cursor.execute(_STORE, [orjson.dumps(rows).decode()])
     return told
 
 
 _KEPT = ("template", "generation", "state", "reason", "message", "started_at", "resumed_at", "finished_at")
+
+# who paused one does not hold for another one
+_STORE = """
+INSERT INTO pools_rollout AS r
+       (pool_id, template, generation, state, reason, message, started_at, resumed_at, finished_at,
+        paused_by, paused_at, strategies)
+SELECT s.pool, s.template, s.generation, s.state, s.reason, s.message, s.started_at, s.resumed_at, s.finished_at,
+       '', NULL, '{}'
+FROM jsonb_to_recordset(%s::jsonb) AS s(pool uuid, template text, generation bigint, state text,
+     reason text, message text, started_at timestamptz, resumed_at timestamptz, finished_at timestamptz)
+ON CONFLICT (pool_id) DO UPDATE SET
+    template = EXCLUDED.template, generation = EXCLUDED.generation, state = EXCLUDED.state, reason = EXCLUDED.reason,
+    message = EXCLUDED.message, started_at = EXCLUDED.started_at, resumed_at = EXCLUDED.resumed_at,
+    finished_at = EXCLUDED.finished_at,
+    paused_by = CASE WHEN r.template = EXCLUDED.template THEN r.paused_by ELSE '' END,
+    paused_at = CASE WHEN r.template = EXCLUDED.template THEN r.paused_at END
+"""
 
 
 def _turn(pool: Pool, before: Held, held: Held) -> list[Happening]:

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from apps.core import prepared
 from apps.reconcile.domain.dealing import LEAST_IN_HAND
 from apps.reconcile.domain.priority import Priority
 
@@ -179,7 +180,7 @@ def enqueue(
     With `replace` False a key that is queued already is left as it is.
     """
     statement = _ENQUEUE if replace else _ENQUEUE.split("ON CONFLICT")[0] + "ON CONFLICT (kind, uid) DO NOTHING"
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             statement,
             {
@@ -213,7 +214,7 @@ def claim(
     those that are not named there; `limit` is for those without a limit of their own. [] is nothing.
     """
     now = time.monotonic()
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), prepared.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])
         cursor.execute(
             _CLAIM,
@@ -248,14 +249,14 @@ def _key(lease: Lease) -> dict[str, Any]:
 
 def renew(lease: Lease, *, seconds: float = LEASE_SECONDS) -> bool:
     """Hold on for `seconds` from now; False: the lease is lost."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_RENEW, {**_key(lease), "lease": seconds})
         return bool(cursor.rowcount == 1)
 
 
 def hold(lease: Lease) -> bool:
     """Within a transaction: pin the lease until commit, so that nobody can claim the key; False: it is lost."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_HOLD, _key(lease))
         return cursor.fetchone() is not None
 
@@ -263,7 +264,7 @@ def hold(lease: Lease) -> bool:
 def hold_several(leases: Sequence[Lease]) -> set[int]:
     """As `hold`, of several keys; the fences of those that are held. One whose row somebody else has locked counts as
     not held: hold it alone to know."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_HELD.format(wait="SKIP LOCKED" if len(leases) > 1 else "") + _PIN, _keys(leases))
         return {leases[place - 1].fence for (place,) in cursor.fetchall()}
 
@@ -301,7 +302,7 @@ def release(releases: Sequence[Release]) -> list[bool]:
     """
     wait = "SKIP LOCKED" if len(releases) > 1 else ""
     done = [False] * len(releases)
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         for statement, drop in ((_DELETE_UNLESS_DIRTY, True), (_RELEASE, False)):
             # what was to be dropped and is still there has been asked for
             places = [i for i, one in enumerate(releases) if not done[i] and (one.drop or not drop)]

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection, models, transaction
 
+from apps.core import prepared
 from apps.reconcile import queue, wakeup
 from apps.reconcile.domain.backoff import full_jitter
 from apps.reconcile.domain.breaker import THRESHOLD, after_fault
@@ -140,7 +141,7 @@ def holding_several(leases: Sequence[Lease], of: type[models.Model], *columns: s
     """
     table, key, read = of._meta.db_table, of._meta.pk.column, ", ".join(columns)
     wait = "SKIP LOCKED" if len(leases) > 1 else ""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             f'SELECT "{key}", {read} FROM "{table}" WHERE "{key}" = ANY(%s) ORDER BY "{key}" FOR UPDATE {wait}',  # noqa: S608  (our own names)
             [[lease.uid for lease in leases]],
@@ -249,7 +250,7 @@ def shard_answers(shard: str) -> int:
 
 
 def _shards_answer(shards: Collection[str]) -> None:
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute("DELETE FROM reconcile_shard WHERE name = ANY(%s)", [sorted(shards)])
 
 

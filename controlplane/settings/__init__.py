@@ -98,7 +98,11 @@ _database.setdefault("OPTIONS", {})["pool"] = {
     "timeout": 10,
 }
 # a process that stands still in a transaction holds locks that all others wait for: the database ends it
-_database["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=60000")
+# what is prepared (apps/core/prepared.py) is planned once; anything else is planned each time as before
+_database["OPTIONS"].setdefault(
+    "options", "-c idle_in_transaction_session_timeout=60000 -c plan_cache_mode=force_generic_plan"
+)
+_database["OPTIONS"].setdefault("prepare_threshold", 0)
 DATABASES = {"default": _database}
 
 AUTH_USER_MODEL = "accounts.User"

@@ -1,0 +1,33 @@
+"""Statements that the database parses and plans once per connection: for the few that run again and again.
+
+Django binds parameters on its own side, so that every run of a statement is a new text to the server; planning a large
+one costs several times what running it does. Here parameters go beside the text, and the plan is kept. (Through a
+pooler that gives each transaction another connection this needs one that knows prepared statements.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor
+
+__all__ = ["cursor"]
+
+
+class _Prepared(Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        return super().execute(query, params, **{**more, "prepare": True})
+
+
+def cursor() -> CursorWrapper:
+    """As `connection.cursor()`: errors are Django's and wrappers see each statement. Texts must be constants."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        made = _Prepared(database.connection)
+    database.validate_thread_sharing()
+    wrapped: CursorWrapper = database.make_debug_cursor(made) if database.queries_logged else database.make_cursor(made)
+    return wrapped
