@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.catalog.domain.latency import latency_grid
+from apps.core import prepared
 from apps.core.kinds import Accepted
 from apps.endpoints.domain.spec import EndpointSpec
 from apps.endpoints.models import Endpoint
@@ -28,8 +29,10 @@ __all__ = ["endpoint_changed", "rules_of_pools", "slo_changed"]
 def rules_of_pools(pools: Sequence[Any]) -> Mapping[UUID, Iterable[Mapping[str, Any]]]:
     """Rule groups that stand with pools, one for each SLO, by name; by uid of the pool."""
     keys = [(pool.team, pool.name) for pool in pools]
-    found = {key: [(slo, spec, [key[1]]) for slo, spec in slos] for key, slos in slos_of_pools(keys).items()}
-    for endpoint, slos in slos_of_endpoints(naming=keys):
+    of_pools, of_endpoints = _any_about(keys)
+    slos_by_pool = slos_of_pools(keys) if of_pools else {}
+    found = {key: [(slo, spec, [key[1]]) for slo, spec in slos] for key, slos in slos_by_pool.items()}
+    for endpoint, slos in slos_of_endpoints(naming=keys) if of_endpoints else ():
         team = slos[0][0].team
         named = _living(team, endpoint)
         if named and (team, named[0]) in keys:
@@ -78,6 +81,22 @@ def endpoint_changed(change: Accepted) -> list[Any]:
         names = {name for spec in documents for name in EndpointSpec.from_document(spec).pools}
         _look_again(endpoint.team, sorted(names))
     return []
+
+
+def _any_about(pools: Sequence[tuple[str, str]]) -> tuple[bool, bool]:
+    """Whether there is an SLO about one of these pools, (team, name), and one about an endpoint of their teams: asked
+    with each hand of pools that is reconciled, and mostly there is none."""
+    with prepared.cursor() as cursor:
+        cursor.execute(_ANY_ABOUT, {"teams": list({team for team, _ in pools}), "names": [name for _, name in pools]})
+        row = cursor.fetchone()
+    return bool(row[0]), bool(row[1])
+
+
+_LIVING = f"SELECT 1 FROM {SLO._meta.db_table} WHERE team = ANY(%(teams)s) AND deletion_requested_at IS NULL"  # noqa: S608
+_ANY_ABOUT = f"""
+SELECT EXISTS ({_LIVING} AND spec #>> '{{targetRef,kind}}' = 'Pool' AND spec #>> '{{targetRef,name}}' = ANY(%(names)s)),
+       EXISTS ({_LIVING} AND spec #>> '{{targetRef,kind}}' = 'Endpoint')
+"""
 
 
 def _living(team: str, endpoint: EndpointSpec) -> list[str]:
