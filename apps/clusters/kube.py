@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 from django.conf import settings as django
@@ -108,6 +108,7 @@ class Kube:
         self._discovered: tuple[float, dict[str, Resource]] | None = None
         self._discovery_lock = threading.Lock()
         self._headers: tuple[float, dict[str, str]] | None = None
+        self._connections, self._base = _connections_to(self._client, self.server)
 
     @property
     def server(self) -> str:
@@ -315,15 +316,15 @@ class Kube:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
-        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        target = path + (f"?{urlencode(query)}" if query else "")
         with self._slot(path):
             try:
                 headers = self.headers()
                 if body is not None:
                     headers["Content-Type"] = content_type
-                answer = self._client.rest_client.pool_manager.request(
+                answer = self._connections.urlopen(
                     method,
-                    url,
+                    self._base + target,
                     body=None if body is None else orjson.dumps(body),
                     headers=headers,
                     timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, self._deadline), read=self._deadline),
@@ -385,6 +386,20 @@ def _api_client(credentials: Credentials) -> Any:
     return client.ApiClient(settings)
 
 
+def _connections_to(client: Any, server: str) -> tuple[Any, str]:
+    """What sends requests to a server, and what comes before their path there. Raises BadCredentials."""
+    from urllib3.exceptions import HTTPError
+
+    manager = client.rest_client.pool_manager
+    if manager.proxy is not None and not server.startswith("https:"):
+        return manager, server  # such a proxy is told the whole address
+    # found once: the manager would take the address apart and look for its connections with each request
+    try:
+        return manager.connection_from_url(server), urlsplit(server).path.rstrip("/")
+    except (HTTPError, ValueError) as error:
+        raise BadCredentials(f"the API server's address {server} cannot be used: {_short(error)}") from error
+
+
 def _short(error: BaseException) -> str:
     text = str(error).partition("): ")[2] if "object at 0x" in str(error) else str(error)
     # whoever quotes it ends the sentence
@@ -392,6 +407,7 @@ def _short(error: BaseException) -> str:
 
 
 _pool: dict[str, tuple[tuple[Any, ...], Kube]] = {}
+_making: dict[str, threading.Lock] = {}
 _pool_lock = threading.Lock()
 _MOST_CLIENTS = 64
 
@@ -406,9 +422,18 @@ def connect(key: str, credentials: Credentials, *, written: Written | None = Non
         held = _pool.get(key)
         if held is not None and held[0] == fingerprint:
             return held[1]
-    kube = Kube(credentials, written=written)
-    with _pool_lock:
-        _pool[key] = (fingerprint, kube)
-        while len(_pool) > _MOST_CLIENTS:
-            _pool.pop(next(iter(_pool)))
+        making = _making.setdefault(key, threading.Lock())
+    # one thread makes it, and asks what the cluster knows, for all; those of other clusters do not wait
+    with making:
+        with _pool_lock:
+            held = _pool.get(key)
+        if held is not None and held[0] == fingerprint:
+            return held[1]
+        kube = Kube(credentials, written=written)
+        with _pool_lock:
+            _pool[key] = (fingerprint, kube)
+            while len(_pool) > _MOST_CLIENTS:
+                gone = next(iter(_pool))
+                _pool.pop(gone)
+                _making.pop(gone, None)
     return kube
