@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from apps.clusters.domain.watching import Change, change_of, newest
 from apps.clusters.informers.owned import owned
+from apps.core import prepared
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 
@@ -104,7 +105,7 @@ def changed(cluster: UUID, holder: str, changes: Iterable[Change], positions: Ma
     _pin(cluster, holder)
     _lock(cluster, positions)
     owners = _store(cluster, newest(changes))
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         for (kind, namespace), revision in positions.items():
             cursor.execute(
                 "UPDATE clusters_watch SET revision = GREATEST(revision, %s), confirmed_at = clock_timestamp()"
@@ -177,7 +178,7 @@ WHERE o.revision < EXCLUDED.revision
 # one JSON document: quoting an array of documents for SQL costs more than making them
 _STORE = f"""
 INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
-SELECT %s, * FROM jsonb_to_recordset(%s::jsonb)
+SELECT %s::uuid, * FROM jsonb_to_recordset(%s::jsonb)
     AS c(kind text, namespace text, name text, uid text, owner uuid, revision bigint, body jsonb)
 {_UNLESS_NEWER}
 RETURNING owner
@@ -192,28 +193,44 @@ WHERE NOT EXISTS (SELECT 1 FROM clusters_cached_object o WHERE o.cluster = %s AN
 
 # the lock keeps the watch where it is: what it deletes later is newer than this, what it deleted is known
 _PUT = f"""
-WITH seen AS MATERIALIZED (
-    SELECT revision FROM clusters_watch
-    WHERE cluster = %(cluster)s AND kind = %(kind)s AND namespace IN ('', %(namespace)s) AND synced
-    ORDER BY id FOR SHARE
+WITH told AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS c(cluster uuid, kind text, namespace text, name text, uid text,
+                                                     owner uuid, revision bigint, body jsonb)
+), seen AS MATERIALIZED (
+    SELECT w.cluster, w.kind, w.namespace, w.revision FROM clusters_watch w
+    WHERE w.synced AND EXISTS (SELECT 1 FROM told t WHERE t.cluster = w.cluster AND t.kind = w.kind
+                               AND w.namespace IN ('', t.namespace))
+    ORDER BY w.id FOR SHARE OF w
 )
 INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
-SELECT %(cluster)s, %(kind)s, %(namespace)s, %(name)s, %(uid)s, %(owner)s, %(revision)s, %(body)s::jsonb
-WHERE (SELECT max(revision) FROM seen) < %(revision)s
+SELECT t.* FROM told t
+WHERE (SELECT max(s.revision) FROM seen s WHERE s.cluster = t.cluster AND s.kind = t.kind
+       AND s.namespace IN ('', t.namespace)) < t.revision
 {_UNLESS_NEWER}
 """  # noqa: S608  (constants only)
 
 
-def put(cluster: UUID, obj: Mapping[str, Any]) -> None:
-    """Keep the answer of a write of ours. Nothing happens where nobody watches, or the watch has seen more already."""
+def kept_change(obj: Mapping[str, Any]) -> Change | None:
+    """What the cache keeps of the answer of a write of ours; None where it keeps nothing of it."""
     group, _, _ = obj["apiVersion"].rpartition("/")
     kind = f"{obj['kind']}.{group}"
     entry = owned()
     if entry is None or kind not in entry.resources or entry.label not in (obj["metadata"].get("labels") or {}):
+        return None
+    return change_of(obj, kind, obj["apiVersion"], entry.label)
+
+
+def put_several(answers: Iterable[tuple[UUID, Change]]) -> None:
+    """Keep answers of writes of ours. Nothing happens where nobody watches, or the watch has seen more already."""
+    by_cluster: dict[UUID, list[Change]] = {}
+    for cluster, change in answers:
+        by_cluster.setdefault(cluster, []).append(change)
+    if not by_cluster:
         return
-    change = change_of(obj, kind, obj["apiVersion"], entry.label)
-    with connection.cursor() as cursor:
-        cursor.execute(_PUT, {**_row(change), "cluster": cluster, "body": orjson.dumps(change.body).decode()})
+    # rows are locked in the order in which informers lock them
+    rows = [{"cluster": one, **_row(change)} for one in sorted(by_cluster) for change in newest(by_cluster[one])]
+    with prepared.cursor() as cursor:
+        cursor.execute(_PUT, [orjson.dumps(rows).decode()])
 
 
 def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> list[dict[str, Any]] | None:
@@ -243,7 +260,7 @@ def read_several(
     cluster: UUID, owners: Mapping[UUID, str], kinds: Sequence[str]
 ) -> dict[UUID, list[dict[str, Any]] | None]:
     """As `read`, of several owners, each with its namespace."""
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             _READ,
             {
@@ -293,7 +310,7 @@ def unwatched(kind: str) -> set[UUID]:
 
 # --- inside -----------------------------------------------------------------------------------------------------
 def _pin(cluster: UUID, holder: str) -> None:
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM clusters_watch_set WHERE cluster = %s AND holder = %s AND lease_until > clock_timestamp()"
             " FOR UPDATE",
@@ -305,7 +322,7 @@ def _pin(cluster: UUID, holder: str) -> None:
 
 def _lock(cluster: UUID, scopes: Iterable[Scope]) -> None:
     wanted = list(scopes)
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "SELECT w.id FROM clusters_watch w JOIN unnest(%s::text[], %s::text[]) AS s(kind, namespace)"
             " ON w.kind = s.kind AND w.namespace = s.namespace WHERE w.cluster = %s ORDER BY w.id FOR UPDATE OF w",
@@ -319,7 +336,7 @@ def _store(cluster: UUID, changes: Sequence[Change]) -> set[UUID]:
     owners: set[UUID] = set()
     kept = _unknown(cluster, [change for change in changes if not change.gone])
     gone = [change for change in changes if change.gone]
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         if kept:
             cursor.execute(_STORE, [cluster, orjson.dumps([_row(change) for change in kept]).decode()])
             owners |= {row[0] for row in cursor.fetchall() if row[0]}
@@ -344,7 +361,7 @@ def _unknown(cluster: UUID, changes: Sequence[Change]) -> list[Change]:
     """Those that are news: of our own writes and of a list most are kept already, and need not be sent again."""
     if not changes:
         return []
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             _UNKNOWN,
             [

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from apps.clusters import cache
+from apps.clusters import answers
 from apps.clusters.domain.inventory import NodeAccelerators, count
 from apps.clusters.domain.spec import ClusterSpec
 from apps.clusters.kube import Credentials, Kube, connect
@@ -38,7 +38,7 @@ def kube_for(cluster: Cluster) -> Kube:
 
     Raises BadCredentials.
     """
-    return connect(str(cluster.uid), credentials_of(cluster), written=functools.partial(cache.put, cluster.uid))
+    return connect(str(cluster.uid), credentials_of(cluster), written=functools.partial(answers.put, cluster.uid))
 
 
 def credentials_of(cluster: Cluster) -> Credentials:

@@ -7,6 +7,7 @@ class PoolsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from apps.clusters import answers
         from apps.clusters.informers.owned import register_owned
         from apps.core import reasons
         from apps.core.kinds import register, register_referrers, register_watcher
@@ -23,7 +24,14 @@ class PoolsConfig(AppConfig):
         reasons.register_conditions(TYPES, REASONS)
         register_referrers("Cluster", selectors.pools_of_cluster)
         register_referrers("Model", selectors.pools_of_model)
-        register_controller("Pool", reconcile_pool, keys=selectors.queue_keys, prepare=prepare, recorder=record_several)
+        register_controller(
+            "Pool",
+            reconcile_pool,
+            keys=selectors.queue_keys,
+            prepare=prepare,
+            around=answers.gathered,
+            recorder=record_several,
+        )
         register_owned(kind="Pool", label=POOL_UID, resources=WATCHED_KINDS)
         register_watcher("Model", services.model_changed)
         register_watcher("Cluster", services.cluster_changed)

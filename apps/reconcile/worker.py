@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 Controller = Callable[[Lease], Outcome]
 # reads what is needed of several keys at once: a controller that has it at hand
 Prepare = Callable[[Sequence[Lease]], Controller]
+# what is opened before the keys of a hand are worked on, and closed before they are settled
+Around = Callable[[], AbstractContextManager[None]]
 # every key that must be in the queue, with its shard
 Keys = Callable[[], Iterable[tuple[UUID, str]]]
 
@@ -37,6 +39,7 @@ class _Registered:
     controller: Controller
     list_keys: Keys | None
     prepare: Prepare | None = None
+    around: Around = nullcontext
 
 
 _controllers: dict[str, _Registered] = {}
@@ -48,13 +51,15 @@ def register_controller(
     *,
     keys: Keys | None = None,
     prepare: Prepare | None = None,
+    around: Around = nullcontext,
     recorder: services.Recorder | None = None,
 ) -> None:
     """Let `controller` reconcile objects of `kind`; `keys` lists those that the resync must find in the queue.
 
-    `prepare` reads for several keys at once, `recorder` writes what controllers tell with their outcomes.
+    `prepare` reads for several keys at once, `recorder` writes what controllers tell with their outcomes. `around`: a
+    block around the work on the keys of a hand, which ends before they are settled.
     """
-    _controllers[kind] = _Registered(controller, keys, prepare)
+    _controllers[kind] = _Registered(controller, keys, prepare, around)
     if recorder is not None:
         services.register_recorder(kind, recorder)
 
@@ -104,7 +109,9 @@ def _work_off(hand: Sequence[Lease]) -> list[Finished]:
     """Work on the keys of a hand one after another; where that takes long, others may have the rest."""
     started = begun = time.monotonic()
     done: list[Finished] = []
-    with _keeper.keep(hand):
+    with _keeper.keep(hand), ExitStack() as around:
+        for kind in {lease.kind for lease in hand}:
+            around.enter_context(_controllers[kind].around())
         controllers = _prepared(hand)
         for lease in hand:
             if done and begun - started > PATIENCE_SECONDS:
@@ -137,8 +144,9 @@ def _prepared(hand: Sequence[Lease]) -> dict[str, Controller]:
 
 def reconcile(lease: Lease) -> Outcome:
     """Run the controller of one claimed key and settle it."""
-    with _keeper.keep([lease]):
-        outcome = _work(lease, _controllers[lease.kind].controller)
+    registered = _controllers[lease.kind]
+    with _keeper.keep([lease]), registered.around():
+        outcome = _work(lease, registered.controller)
     services.finish(lease, outcome)
     return outcome
 

@@ -10,6 +10,7 @@ one leaves what dying before it leaves.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.clusters import answers
 from apps.clusters import kube as kube_module
 from apps.pools.models import Pool
 from apps.reconcile import worker
@@ -153,6 +155,8 @@ def _armed(
         after("COMMIT")
         return answer
 
+    # how many answers are kept at once would be up to the clock: as many as can be
+    answers.PATIENCE_SECONDS = math.inf
     # a fresh process knows nothing of a cluster yet
     kube_module._pool.clear()
     kube_module.Kube._send = watched_send  # type: ignore[method-assign]
