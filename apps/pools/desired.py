@@ -137,6 +137,8 @@ def _strategies(spec: PoolSpec, row: Rollout | None) -> dict[str, tuple[int, int
     if shares(spec):
         # where others take turns there is no room for a second engine
         return {variant.name: (0, 1) for variant in spec.variants}
+    if spec.rollout.declared != (None, None):
+        return {variant.name: spec.rollout.first_strategy for variant in spec.variants}
     return {name: (pair[0], pair[1]) for name, pair in row.strategies.items()} if row else {}
 
 

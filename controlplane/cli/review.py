@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,13 @@ _WIDEST = 110
 _LONGEST = 24
 # every object of Lamplight carries these: they tell a reader of a new one nothing
 _USUAL_LABELS = ("app.kubernetes.io/", "lamplight.dev/", "llm-d.ai/")
+# rules and alerts are written out of an SLO, which the review shows as well
+_LONGEST_OF = {"PrometheusRule": 12}
+# a new pool has no uid yet
+_NO_UID = "00000000-0000-0000-0000-000000000000"
+# by it a pod is replaced when a file that it reads has changed
+_CONFIG_HASH = 'annotations["lamplight.dev/config-hash"]'
+_CHILD = re.compile(r"(.+)\.([A-Za-z][A-Za-z0-9_-]*)")
 _MARKS = {"created": "+", "changed": "~", "deleted": "-", "skipped": "!", "unchanged": "="}
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "@": "cyan"}
 
@@ -55,8 +64,7 @@ def of_item(item: dict[str, Any], *, full: bool = False) -> Iterator[Line]:
     number = f" (plan {plan['id']})" if plan and plan.get("id") else ""
     mark = {"created": "+", "updated": "~"}.get(item["action"], "")
     yield Line(f"{title} of team {item['team']} {verb}{because}{number}", mark, bold=True)
-    for field in item["spec"]:
-        yield from _field(field, indent="  ", effect=False, full=full)
+    yield from _fields(item["spec"], indent="  ", effect=False, full=full)
     if item.get("problem"):
         yield Line(f"  ! {item['problem'].get('detail') or item['problem'].get('title')}", "!")
     if plan is not None:
@@ -95,8 +103,7 @@ def of_revisions(found: dict[str, Any], *, full: bool = False) -> Iterator[Line]
         )
     if not found["spec"]:
         yield Line("  the specs are the same")
-    for field in found["spec"]:
-        yield from _field(field, indent="  ", effect=False, full=full)
+    yield from _fields(found["spec"], indent="  ", effect=False, full=full)
     if found["objects"] is None:
         yield Line(f"  ! {found['reason']}", "!")
         return
@@ -116,6 +123,9 @@ def _object(obj: dict[str, Any], full: bool) -> Iterator[Line]:
         notes.append(action if action == "deleted" else f"left alone: {obj['reason']}")
     else:
         notes.append("new")
+    fields = [field for field in obj["fields"] if full or not field["path"].endswith(_CONFIG_HASH)]
+    if len(fields) < len(obj["fields"]):
+        notes.append("for its changed configuration")
     if obj["immutable"]:
         notes.append(f"immutable: {', '.join(obj['immutable'])}")
     place = f" in {obj['namespace']}" if obj.get("namespace") else ""
@@ -127,31 +137,40 @@ def _object(obj: dict[str, Any], full: bool) -> Iterator[Line]:
         yield Line(f"      {conflict['manager']} wrote{when}: {', '.join(conflict['fields'])}", "!")
     if obj.get("manifest") is not None:
         manifest = obj["manifest"] if full else _telling(obj["manifest"])
-        text = [Line(f"    + {_cut(line, full)}", "+") for line in to_yaml(manifest).splitlines()]
+        written = to_yaml(manifest).replace(_NO_UID, "<uid of the new pool>") if manifest else ""
+        text = [Line(f"    + {_cut(line, full)}", "+") for line in written.splitlines()]
         yield from _folded(text, "    ", full)
-    for field in obj["fields"]:
-        yield from _field(field, indent="    ", effect=True, full=full)
+    longest = _LONGEST_OF.get(obj["kind"], _LONGEST)
+    yield from _fields(fields, indent="    ", effect=True, full=full, longest=longest)
     if obj.get("fieldsLeftOut"):
         yield Line(f"    … and {obj['fieldsLeftOut']} more fields")
 
 
 def _telling(manifest: dict[str, Any]) -> dict[str, Any]:
     """A new object without what its title says already (kind, name, namespace) and the labels that all carry."""
-    metadata = dict(manifest.get("metadata") or {})
+    rest = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
+    template = (rest.get("spec") or {}).get("template")
+    if isinstance(template, dict) and "metadata" in template:
+        pod = {key: value for key, value in template.items() if key != "metadata"}
+        rest["spec"] = {**rest["spec"], "template": {**_own_metadata(template), **pod}}
+    return {**_own_metadata(manifest), **rest}
+
+
+def _own_metadata(obj: dict[str, Any]) -> dict[str, Any]:
+    metadata = dict(obj.get("metadata") or {})
     labels = {k: v for k, v in (metadata.pop("labels", None) or {}).items() if not k.startswith(_USUAL_LABELS)}
     kept = {key: value for key, value in metadata.items() if key not in ("name", "namespace")}
     kept |= {"labels": labels} if labels else {}
-    rest = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
-    return {**({"metadata": kept} if kept else {}), **rest}
+    return {"metadata": kept} if kept else {}
 
 
-def _folded(lines: list[Line], indent: str, full: bool) -> Iterator[Line]:
+def _folded(lines: list[Line], indent: str, full: bool, longest: int = _LONGEST) -> Iterator[Line]:
     """The beginning of what is long, and how much is left out."""
-    if full or len(lines) <= _LONGEST + 4:
+    if full or len(lines) <= longest + 4:
         yield from lines
         return
-    yield from lines[:_LONGEST]
-    rest = lines[_LONGEST:]
+    yield from lines[:longest]
+    rest = lines[longest:]
     changed = sum(line.mark in ("+", "-") for line in rest)
     yield Line(f"{indent}… {changed} more changed lines (--full shows them)", "@")
 
@@ -160,18 +179,56 @@ def _cut(text: str, full: bool) -> str:
     return text if full or len(text) <= _WIDEST else text[:_WIDEST] + "…"
 
 
-def _field(field: dict[str, Any], *, indent: str, effect: bool, full: bool = False) -> Iterator[Line]:
+def _fields(
+    fields: Sequence[dict[str, Any]], *, indent: str, effect: bool, full: bool, longest: int = _LONGEST
+) -> Iterator[Line]:
+    """Changed fields; small neighbours of one parent stand together, as in the file that people wrote."""
+    for (parent, _), group in itertools.groupby(fields, lambda field: (_parent(field), _notes(field, effect))):
+        found = list(group)
+        if parent and len(found) > 1:
+            yield Line(f"{indent}@@ {parent} @@{_notes(found[0], effect)}", "@")
+            for field in found:
+                name = field["path"].rpartition(".")[2]
+                was, becomes = (
+                    to_yaml({name: field[side]}).splitlines() if side in field else [] for side in ("before", "after")
+                )
+                yield from (
+                    Line(f"{indent}{mark} {text}", mark.strip()) for mark, text in _compared(was, becomes, full)
+                )
+        else:
+            for field in found:
+                yield from _field(field, indent=indent, effect=effect, full=full, longest=longest)
+
+
+def _parent(field: dict[str, Any]) -> str:
+    """The path of the field that holds it; nothing where the value is a text or a list that is read on its own."""
+    split = _CHILD.fullmatch(field["path"])
+    values = [field[side] for side in ("before", "after") if side in field]
+    alone = any(
+        (isinstance(value, str) and ("\n" in value or len(value) > _WIDEST))
+        or (isinstance(value, list) and value and not isinstance(value[0], dict))
+        for value in values
+    )
+    return "" if split is None or alone or field["op"] == "reordered" else split[1]
+
+
+def _notes(field: dict[str, Any], effect: bool) -> str:
     notes = [{"restart": "restarts pods", "recreate": "immutable"}.get(field["effect"], "")] if effect else []
     for writer in field.get("writers") or []:
         notes.append(f"as {writer['manager']} wrote it" + (f" at {writer['at']}" if writer.get("at") else ""))
     if field["op"] == "reordered":
         notes.append("another order")
-    said = f"  ({'; '.join(note for note in notes if note)})" if any(notes) else ""
-    yield Line(f"{indent}@@ {field['path']} @@{said}", "@")
+    return f"  ({'; '.join(note for note in notes if note)})" if any(notes) else ""
+
+
+def _field(
+    field: dict[str, Any], *, indent: str, effect: bool, full: bool = False, longest: int = _LONGEST
+) -> Iterator[Line]:
+    yield Line(f"{indent}@@ {field['path']} @@{_notes(field, effect)}", "@")
     before = _text(field["before"]) if "before" in field else []
     after = _text(field["after"]) if "after" in field else []
     lines = [Line(f"{indent}{mark} {text}", mark.strip()) for mark, text in _compared(before, after, full)]
-    yield from _folded(lines, indent, full)
+    yield from _folded(lines, indent, full, longest)
 
 
 def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple[str, str]]:

@@ -68,7 +68,7 @@ class Masker:
 
     def value(self, value: Any, at: Path = (), *, secret: bool = False) -> Any:
         """A value (JSON) that stands at a place of an object; `secret`: of a Secret's data."""
-        if secret or _secret_place(at):
+        if secret or (_secret_place(at) and not _is_reference(at, value)):
             return _hidden(value)
         if isinstance(value, Mapping):
             named = _secret_entry(value)
@@ -140,6 +140,12 @@ def _secret_entry(value: Mapping[str, Any]) -> bool:
     return isinstance(value.get("name"), str) and "value" in value and _says_secret(value["name"])
 
 
+def _is_reference(at: Path, value: Any) -> bool:
+    """Whether a value only names a Secret and a key of it, as a Model's tokenSecret does."""
+    named = isinstance(value, Mapping) and "name" in value and value.keys() <= {"name", "key", "optional"}
+    return named and str(at[-1]).endswith("Secret")
+
+
 def _says_secret(name: str) -> bool:
     return bool(_NAME.search(name)) and not _REFERENCE.search(name)
 
@@ -158,7 +164,9 @@ def _collect(value: Any, at: Path, *, secret: bool, into: set[str]) -> None:
         named = _secret_entry(value)
         for name, item in value.items():
             place = (*at, str(name))
-            hidden = (secret and place[0] in ("data", "stringData")) or _secret_place(place)
+            hidden = (secret and place[0] in ("data", "stringData")) or (
+                _secret_place(place) and not _is_reference(place, item)
+            )
             if isinstance(item, str) and (hidden or (named and name == "value")):
                 into.add(item)
                 into.update(_decoded(item))

@@ -15,7 +15,7 @@ from apps.pools.domain.changes import ABSENT, FieldChange, declared_part, diff, 
 from apps.pools.domain.cost import CostDelta
 from apps.pools.domain.effects import Effect, effect_of, immutable_fields, worst
 from apps.pools.domain.engines import COMPONENT_ENGINE
-from apps.pools.domain.fieldpaths import shown
+from apps.pools.domain.fieldpaths import ItemKey, shown
 from apps.pools.domain.groups import group_size
 from apps.pools.domain.managers import Writer, newest, writers_of
 from apps.pools.domain.manifests import COMPONENT, VARIANT, WORKLOADS, Manifest
@@ -167,7 +167,10 @@ class Review:
         )
         parts = [f"{len(found)} to {verb}" for action, verb in verbs if (found := self.of(action))]
         restarts = {obj.variant or obj.name: obj.restarts for obj in self.objects if obj.restarts}
-        parts += [f"{_counted(count, 'replica')} of {name} restart" for name, count in restarts.items()]
+        parts += [
+            f"{_counted(count, 'replica')} of {name} restart{'s' if count == 1 else ''}"
+            for name, count in restarts.items()
+        ]
         recreated = [obj.title for obj in self.objects if obj.action == "changed" and obj.effect == "recreate"]
         if recreated:
             parts.append(f"{', '.join(recreated)} must be deleted and made anew, which needs consent")
@@ -206,7 +209,7 @@ def review_spec(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> t
     if before is None:
         return ()
     masker = Masker([before, after])
-    return tuple(ReviewedField(masker.change(change, ""), "inPlace") for change in diff(before, after))
+    return tuple(ReviewedField(masker.change(change, ""), "inPlace") for change in _telling(diff(before, after)))
 
 
 def digest_of(obj: Mapping[str, Any]) -> str:
@@ -231,9 +234,9 @@ def _reviewed(answer: Answered, masker: Masker, replicas: tuple[int, int] | None
             rendered, "skipped", reason=answer.reason or "Refused", message=masker.text(answer.refusal), live=live
         )
     kind = rendered["kind"]
-    changes = diff(declared_part(live), declared_part(answer.after or overlaid(live, rendered)))
+    changes = _telling(diff(declared_part(live), declared_part(answer.after or overlaid(live, rendered))))
     if replicas is not None and replicas[0] != replicas[1]:
-        changes.append(FieldChange(("spec", "replicas"), "changed", *replicas))
+        changes.insert(0, FieldChange(("spec", "replicas"), "changed", *replicas))
     fields = tuple(
         ReviewedField(masker.change(change, kind), effect_of(kind, change.path), _others(live, change))
         for change in changes
@@ -260,6 +263,20 @@ def _reviewed(answer: Answered, masker: Masker, replicas: tuple[int, int] | None
         conflicts=conflicts,
         live=live,
     )
+
+
+def _telling(changes: Sequence[FieldChange]) -> list[FieldChange]:
+    """Changes without another order that comes of new items alone: where a server puts them says nothing."""
+    new = {change.path for change in changes if change.op == "added"}
+
+    def of_others(change: FieldChange, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [row for row in rows if (*change.path, ItemKey(tuple(row.items()))) not in new]
+
+    return [
+        change
+        for change in changes
+        if change.op != "reordered" or of_others(change, change.before) != of_others(change, change.after)
+    ]
 
 
 def _object(obj: Manifest, action: Action, *, live: Manifest | None = None, **more: Any) -> ReviewedObject:

@@ -45,7 +45,8 @@ def warnings_of(
         free = around.free.get(name)
         if free is not None and delta.change > free:
             said = (
-                f"{int(delta.change)} more {name} are asked for and {free} are free in the cluster: the other replicas "
+                f"{int(delta.change)} more {name} {'is' if delta.change == 1 else 'are'} asked for and {free} "
+                f"{'is' if free == 1 else 'are'} free in the cluster: the other replicas "
             )
             if around.provisioning is None:
                 found.append(Warned("NotEnoughAccelerators", f"{said}will wait"))

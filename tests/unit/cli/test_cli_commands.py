@@ -465,19 +465,7 @@ pool/chat of team default is changed
     -   expr: ratio{objective='500ms'} >= 2
     +   expr: ratio{objective='400ms'} >= 2
         severity: page
-      - alert: Burn3
-    -   expr: ratio{objective='500ms'} >= 3
-    +   expr: ratio{objective='400ms'} >= 3
-        severity: page
-      - alert: Burn4
-    -   expr: ratio{objective='500ms'} >= 4
-    +   expr: ratio{objective='400ms'} >= 4
-        severity: page
-      - alert: Burn5
-    -   expr: ratio{objective='500ms'} >= 5
-    +   expr: ratio{objective='400ms'} >= 5
-        severity: page
-    … 12 more changed lines (--full shows them)
+    … 18 more changed lines (--full shows them)
 
   ~ Deployment chat-h200 in serving · restarts 2 of h200
     @@ spec.template.spec.containers[vllm].args @@  (restarts pods)
@@ -498,6 +486,63 @@ def test_a_long_review_shows_what_differs_and_how_much_more_there_is(server: Ser
     assert "expr: ratio{objective='400ms'} >= 11" in full
     assert "lamplight.dev/pool: chat" in full
     assert "…" not in full.replace("page\n", "")
+
+
+def test_neighbours_of_one_parent_stand_together_and_what_says_nothing_is_left_out(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("kind: Pool\n")
+
+    def field(path: str, **sides: Any) -> dict[str, Any]:
+        return {"path": path, "op": "changed", "effect": "restart", **sides}
+
+    spec = [
+        field("spec.variants[h200].replicas.min", before=0, after=2),
+        field("spec.variants[h200].replicas.max", before=4, after=6),
+        field("spec.offload.mode", before="off", after="fixed"),
+        field("spec.offload.tiers", before=[], after=[{"kind": "host", "bytes": "32Gi"}]),
+        field("spec.engine.args", before=["--a"], after=["--b"]),
+        field("spec.engine.image", before="a:1", after="b:2"),
+    ]
+    hashed = field('spec.template.metadata.annotations["lamplight.dev/config-hash"]', before="1", after="2")
+    picker = {**PLANNED["plan"]["objects"][0], "name": "chat-epp", "variant": None, "restarts": 1, "fields": [hashed]}
+    made = {**picker, "kind": "ServiceAccount", "action": "created", "restarts": 0, "fields": []}
+    made["manifest"] = {"kind": "ServiceAccount", "metadata": {"name": "x", "labels": {"lamplight.dev/pool-uid": "u"}}}
+    plan = {**PLANNED["plan"], "objects": [picker, made], "accelerators": [], "cost": [], "warnings": []}
+    item = {**PLANNED, "spec": spec, "plan": plan}
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [item]}), (200, {"items": [item]})]
+    assert (
+        lamp("diff", "-f", str(file)).stdout
+        == """\
+pool/chat of team default is changed (plan 7)
+  @@ spec.variants[h200].replicas @@
+  - min: 0
+  + min: 2
+  - max: 4
+  + max: 6
+  @@ spec.offload @@
+  - mode: 'off'
+  + mode: fixed
+  - tiers: []
+  + tiers:
+  + - kind: host
+  +   bytes: 32Gi
+  @@ spec.engine.args @@
+  - --a
+  + --b
+  @@ spec.engine.image @@
+  - a:1
+  + b:2
+
+  ~ Deployment chat-epp in serving · restarts 1 of its pods · for its changed configuration
+
+  + ServiceAccount chat-epp in serving · new
+
+  plan: 1 to change; 2 replicas of h200 restart
+"""
+    )
+    assert "config-hash" in lamp("diff", "-f", str(file), "--full").stdout
 
 
 def test_diff_that_cannot_tell_never_looks_like_a_change(server: Server, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from apps.pools.domain.fieldpaths import ItemKey, Path, _candidates, shown
 from apps.pools.domain.managers import writers_of
 from apps.pools.domain.masking import Masker
 from apps.pools.domain.paths import render
-from apps.pools.domain.review import Answered, review_objects
+from apps.pools.domain.review import Answered, review_objects, review_spec
 from tests.support.shared import shared_file
 from tests.unit.pools.rendering import EVERYTHING, MODEL, POOL, inputs_of, spec_of
 
@@ -226,6 +226,23 @@ def test_a_change_beside_a_secret_stays_readable() -> None:
 )
 def test_what_is_no_secret_stays(plain: str) -> None:
     assert Masker([]).value({"args": [plain], "name": plain}) == {"args": [plain], "name": plain}
+
+
+def test_which_secret_is_read_is_no_secret() -> None:
+    model: dict[str, Any] = {"spec": {"source": "hf://a/b"}}
+    named = {"spec": {"source": "hf://a/b", "tokenSecret": {"name": "hf-token-of-research", "key": "token"}}}
+    (field,) = review_spec(model, named)
+    assert field.to_json()["after"] == {"name": "hf-token-of-research", "key": "token"}
+    value = {"spec": {"tokenSecret": "hunter2hunter2", "password": {"name": "hunter2hunter2"}}}
+    assert "hunter2" not in json.dumps([f.to_json() for f in review_spec(model, value)])
+
+
+def test_where_a_new_item_stands_is_no_other_order() -> None:
+    def env(*names: str) -> dict[str, Any]:
+        return {"spec": {"env": [{"name": name, "value": name} for name in names]}}
+
+    assert [f.to_json()["path"] for f in review_spec(env("A", "B"), env("A", "C", "B"))] == ["spec.env[C]"]
+    assert [f.change.op for f in review_spec(env("A", "B"), env("B", "C", "A"))] == ["added", "reordered"]
 
 
 def test_the_rendered_objects_of_a_pool_lose_nothing_to_the_mask() -> None:
