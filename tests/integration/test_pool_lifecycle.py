@@ -9,6 +9,7 @@ import pytest
 
 from apps.audit.models import Event
 from apps.pools import services
+from apps.pools.domain.tiers.plan import Tier, TierPlan
 from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
     complete,
@@ -69,6 +70,27 @@ def test_from_declaration_to_answers_and_back_to_nothing(cluster: EmbeddedCluste
     assert kube.list(kube.resource("Pod"), NAMESPACE) == []
     assert kube.list(kube.resource("ReplicaSet", "apps"), NAMESPACE) == []
     assert kube.get(kube.resource("Namespace"), NAMESPACE)["status"]["phase"] == "Active"
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_replica_on_trial_is_counted_among_those_wanted_as_among_those_ready(cluster: EmbeddedCluster) -> None:
+    declare(pool_document(offload={"mode": "auto"}))
+    drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="two replicas serve")
+
+    def tiers(canary: str | None) -> None:
+        plan = TierPlan(tiers=(Tier("host", 2**30),), canary=canary, source="test", reason="tried")
+        services.set_tier_plan(pool=pool(), plan=plan, actor="system:test", generation=pool().generation)
+
+    tiers("h200")
+    drain_until(lambda: healthy(desired=3, ready=3), message="a third one is tried beside them")
+    assert pool().status["variants"][0]["onTrial"] == 1
+    assert condition("chat", "Ready")["message"] == "all 3 replicas are ready"
+    assert len(pods(cluster)) == 3, "routers find it by the same labels"
+
+    tiers(None)
+    drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="all have the tiers and none is on trial")
+    assert "onTrial" not in pool().status["variants"][0]
+    assert condition("chat", "Ready")["message"] == "all 2 replicas are ready"
 
 
 @pytest.mark.usefixtures("declared")

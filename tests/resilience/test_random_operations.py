@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from apps.clusters.errors import NotFound
+from apps.clusters.errors import KubeError
 from apps.pools import services
 from apps.pools.models import Pool, PoolRevision, ReplicaTarget
 from apps.reconcile.models import QueueItem
@@ -101,18 +102,16 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda self: self.spec is not None)
     @rule()
     def somebody_edits(self) -> None:
-        """Each time somebody else: who edits again and again is left alone in the end."""
+        """Each time somebody else: who edits again and again is left alone in the end. A fault may strike them too."""
         self.edits += 1
         kube = self.cluster.kube
         path = kube.resource("Deployment", "apps").path(self.name, f"{self.name}-h200")
         body = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 100 + self.edits}}}}
-        try:
+        with suppress(KubeError):
             kube._call(
                 "PATCH", path, {"fieldManager": f"hand-{self.edits}"}, body=body,
                 content_type="application/merge-patch+json",
             )  # fmt: skip
-        except NotFound:
-            return
 
     @precondition(lambda self: self.spec is not None)
     @rule(which=st.sampled_from(["Service.", "PodDisruptionBudget.policy", "Deployment.apps"]))
@@ -124,7 +123,8 @@ class Operations(RuleBasedStateMachine):
         kube = self.cluster.kube
         resource = kube.resources()[which]
         for obj in kube.list(resource, self.name)[:1]:
-            kube.delete(resource, obj["metadata"]["name"], self.name)
+            with suppress(KubeError):
+                kube.delete(resource, obj["metadata"]["name"], self.name)
 
     @rule(fault=st.sampled_from(FAULTS), skip=st.integers(0, 4))
     def the_server_fails(self, fault: str, skip: int) -> None:
