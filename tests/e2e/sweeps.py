@@ -78,7 +78,7 @@ def heard_again(page: Page) -> list[str]:
         expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
         again.evaluate_all("all => all.forEach((one) => { one.dataset.pressed = 'yes'; one.click(); })")
         try:
-            page.wait_for_function("() => !document.querySelector('main button[data-pressed]')", timeout=10_000)
+            page.wait_for_function("() => !document.querySelector('main button[data-pressed]')", timeout=45_000)
         except TimeoutError:
             return [f"trying again does not help: {main.get_by_role('alert').first.inner_text()}"]
     return main.get_by_role("alert").filter(has_text="locked").all_inner_texts()

@@ -98,7 +98,9 @@ def api() -> Api:
     return client
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(_documents)
 def test_an_exported_document_is_taken_back_unchanged(api: Api, declared: dict[str, Any]) -> None:
     first = api.send("POST", "apply", declared)
