@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -23,6 +25,8 @@ from apps.whatif.planning import plan_of
 from controlplane.celery import app
 from tests.support.people import Api, api_of, json_of, person, team
 from tests.support.signals import minutes, store_minutes
+from tests.support.wait import wait_until
+from tests.support.waiting import somebody_waits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey_server")]
 
@@ -148,6 +152,29 @@ def test_only_so_many_are_unfinished_and_only_so_many_are_kept(pool: Pool, api: 
     newest = ask(api, {})
     assert Simulation.objects.count() == 3
     assert newest["id"] in {str(row.id) for row in Simulation.objects.all()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_ask_at_the_same_moment_no_more_are_unfinished_than_may(pool: Pool, monkeypatch) -> None:
+    monkeypatch.setattr(services, "MOST_UNFINISHED", 1)
+    body = SimulateBody.from_document({}, at="")
+
+    def ask_too() -> str:
+        try:
+            services.ask(pool=pool, body=body, by="user:1")
+        except services.Busy as busy:
+            return str(busy)
+        finally:
+            connection.close()
+        return "queued"
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            services.ask(pool=pool, body=body, by="user:1")
+            other = threads.submit(ask_too)
+            wait_until(lambda: other.done() or somebody_waits(), message="the other one asks meanwhile")
+        assert "1 simulations of team default are unfinished" in other.result(timeout=60)
+    assert Simulation.objects.count() == 1
 
 
 def test_the_dead_are_given_up_and_the_lost_are_sent_again(pool: Pool, api: Api) -> None:

@@ -41,7 +41,7 @@ def live_of(revision: str) -> str:
 
 
 def page_of(evictor: EvictorProcess) -> str:
-    return requests.get(f"{evictor.url}/metrics", timeout=10).text
+    return requests.get(f"{evictor.url}/metrics", timeout=30).text
 
 
 def test_two_weights_on_one_volume_never_read_each_other_and_a_shared_directory_is_told(tmp_path: Path) -> None:

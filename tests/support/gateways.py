@@ -29,8 +29,9 @@ PODS = ("", "v1", "pods")
 
 
 def loopback_address() -> str:
-    """An address of this machine's own that nobody else is likely to use: 127.0.0.0/8 is all loopback on Linux."""
-    return f"127.{random.randint(64, 120)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
+    """An address of this machine's own that nobody else is likely to use: 127.0.0.0/8 is all loopback on Linux. Below
+    those of embedded clusters."""
+    return f"127.{random.randint(2, 60)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
 
 
 @dataclass
