@@ -113,7 +113,7 @@ def test_where_the_oldest_wait_for_their_disk_what_comes_goes_again(
 
     def wait_for_the_disk(path: str) -> None:
         if int(path[-20:-4], 16) < 80:
-            assert disk.wait(30)
+            assert disk.wait(300)
         unlink(path)
 
     monkeypatch.setattr(os, "unlink", wait_for_the_disk)
