@@ -15,6 +15,8 @@ from .settings import read_settings
 
 def main(argv: Sequence[str]) -> int:
     settings = read_settings(argv)
+    # hands that come back from the disk wait for whoever computes: not long
+    sys.setswitchinterval(0.001)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -106,16 +106,16 @@ class Hands:
     def _work(self) -> None:
         while True:
             chunks, row, size, reason, since = self._given.get()
-            outcome: Outcome = "kept" if self._stopped() else _unlink(chunks, row)
+            outcome: Outcome = "kept" if self._stopped() else _unlink(chunks, row, told=reason == "full")
             self._done.put(Done(chunks, row, size, reason, outcome, time.monotonic() - since))
 
 
-def _unlink(chunks: Chunks, row: int) -> Outcome:
+def _unlink(chunks: Chunks, row: int, *, told: bool) -> Outcome:
+    """`told`: it came just now, and nobody need look whether it was written anew since."""
     path = chunks.path(row)
     try:
-        status = os.stat(path, follow_symlinks=False)
         # marking its use moves the time by at most a rounding; a new file is newer by more
-        if status.st_mtime > chunks.used[row] + 1.0:
+        if not told and os.stat(path, follow_symlinks=False).st_mtime > chunks.used[row] + 1.0:
             return "kept"
         os.unlink(path)
     except FileNotFoundError:

@@ -31,6 +31,9 @@ FASTEST = 8 * 2**30
 HANDS, QUICK_HANDS = 64, 8
 # chunks that go between two turns where there is no hurry
 PART = 256
+# while engines write this share of the quota a second a look waits, for so many times as long as it would otherwise: it
+# takes from those who remove, and shows nothing that is not told
+RUSH, PATIENCE = 0.02, 10.0
 # the log tells of a quota that does not hold no more often
 SAY_SECONDS = 10.0
 
@@ -52,13 +55,14 @@ class Keeper:
         self._reuse, self._lock = reuse, lock
         self.watcher = Watcher(settings.root)
         self.pace = Pace(settings.rate)
-        self.room = Room(settings.quota, settings.high, settings.low)
+        self.room = Room(settings.quota, settings.high, settings.low, settings.fastest)
         self.queue = Queue(Chunks(), [])
         self.reuse_time: float | None = None
         self._hands, self._quick = Hands(HANDS, stop.is_set), Hands(QUICK_HANDS, stop.is_set)
         self._turned = time.monotonic()
         self._told = -SAY_SECONDS
-        self._slept = self._lag = 0.0
+        self._slept = self._lag = self._quick_lag = 0.0
+        self._size = 0
         self._foreign: float | None = None
 
     def know(self, chunks: Chunks, order: Iterable[int]) -> None:
@@ -99,10 +103,17 @@ class Keeper:
     def wait(self, seconds: float, *, took: float) -> None:
         """Turn after turn, until it is time for the next look; the last one `took` so many seconds."""
         begun = time.monotonic()
-        until = begun + seconds
-        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            room = self.room
-            soon = min(left, MOST_SECONDS, max(TURN_SECONDS, max(room.limit - room.held, 0.0) / FASTEST))
+        until, latest = begun + seconds, begun + PATIENCE * seconds
+        while not self._stop.is_set():
+            room, now = self.room, time.monotonic()
+            rushed = room.watched and room.growth > RUSH * room.quota and now < latest
+            if now >= until and not rushed:
+                return
+            soon = min(
+                max(until - now, TURN_SECONDS),
+                MOST_SECONDS,
+                max(TURN_SECONDS, max(room.limit - room.held, 0.0) / FASTEST),
+            )
             self.rest(soon)
             self.turn()
             if self.queue.empty and room.held > room.ceiling:
@@ -185,8 +196,16 @@ class Keeper:
         told = arrived if self.room.watched and self.watcher.complete else None
         if self.room.watched and told is None:
             self.room.watched = False
-        self.room.turn(self._turned, self._volume(), arrived=told, slept=self._slept, lag=self._lag)
-        self._slept = self._lag = 0.0
+        self.room.aside = len(self.watcher.aside) * self._size if told is not None else 0
+        self.room.turn(
+            self._turned,
+            self._volume(),
+            arrived=told,
+            slept=self._slept,
+            lag=self._lag,
+            quick=self._quick_lag,
+        )
+        self._slept = self._lag = self._quick_lag = 0.0
         if self._metrics.get("up"):
             self.show()
 
@@ -208,6 +227,7 @@ class Keeper:
             if row is not None:
                 self.queue.push(row)
                 size += status.st_size
+                self._size = status.st_size
         return size
 
     def remove(self, chunks: Chunks, rows: Sequence[int], reason: str) -> None:
@@ -227,7 +247,9 @@ class Keeper:
         """Count what went."""
         mine = self.queue.chunks
         for done in itertools.chain(self._quick.collect(), self._hands.collect()):
-            if done.reason != "full":
+            if done.reason == "full":
+                self._quick_lag = max(self._quick_lag, done.lag)
+            else:
                 self._lag = max(self._lag, done.lag)
             if done.outcome == "failed":
                 self._metrics.add("remove_failures_total", 1)

@@ -6,6 +6,15 @@ holds (statvfs), so the folder is taken to hold what the last look saw, less wha
 volume grew by: the share of it that is ours, learned from look to look and 0 until one has shown it, for others may
 write there too, and their growth must cost us nothing but a look. Free stays what is written in the time that it takes
 to notice and to remove: growth x latency.
+
+Why a quota Q holds where the kernel tells: let engines write at most `w` bytes a second, `n` be the longest time
+between two turns (`reaction`) and `q` the longest that a chunk takes to go that has just come (`quick`). After each
+turn all that lies past the brink, Q - w (n + q), is on its way; it is gone `q` later, and the next turn comes `n`
+later. So what is held beyond the brink is never more than what comes within n + q, which is w (n + q): together Q. What
+lies aside while it is written (`aside`) is taken from Q beforehand. It rests on three things that are measured and not
+known: that `w`, `n` and `q` are no more than they were lately (a burst that nobody has seen begin finds `fastest` x
+`latency` free), that chunks can go as fast as others come (else `q` grows, and the brink recedes with it), and that all
+of it is less than the share of the quota that may be kept free (else `least_quota` says so).
 """
 
 from __future__ import annotations
@@ -23,7 +32,11 @@ LATENCY_SECONDS = 10.0
 LEAST_TOLD = 0.25
 # a store of which more than this is kept free is none: then what comes goes again, and where nobody tells of chunks the
 # quota is not promised
-MOST_WATCHED, MOST_RESERVED = 0.15, 0.35
+MOST_WATCHED, MOST_RESERVED = 0.25, 0.35
+# the least that a chunk which has just come is taken to need until it is gone again
+LEAST_QUICK = 0.05
+# old chunks go so much before what comes does
+BEFORE = 1.2
 # a burst that nobody has seen begin finds so much free, of the quota
 LEAST_FREE = 0.03
 # between the ceiling and the floor, of the quota
@@ -35,17 +48,21 @@ DOUBTFUL = 0.05
 class Room:
     """`seen`: bytes of the chunks that are known; `unseen`: bytes written since, by the volume. `growth`: bytes a
     second that engines write now; `peak`: the most of it lately. `reaction`: seconds that noticing took at most lately,
-    `latency`: that noticing and removing did."""
+    `latency`: that noticing and removing did, `quick`: that removing what had just come did. `fastest`: bytes a second
+    that engines are taken to begin with. `aside`: bytes of what is being written and not in place yet."""
 
     quota: int
     high: float
     low: float
+    fastest: float = 0.0
     seen: int = 0
+    aside: int = 0
     unseen: float = 0.0
     growth: float = 0.0
     peak: float = 0.0
     latency: float = FIRST_LATENCY
     reaction: float = FIRST_LATENCY
+    quick: float = LEAST_QUICK
     share: float = 0.0
     told: bool = True
     """Whether the volume's growth says anything of the folder's."""
@@ -75,8 +92,9 @@ class Room:
 
     @property
     def reserve(self) -> float:
-        """Bytes that are written before they can be noticed and removed, at the fastest that was seen lately."""
-        return min(self._wanted, self._most)
+        """Bytes that are written before they can be noticed and removed, at the fastest that was seen lately or that a
+        burst may begin with."""
+        return min(max(self._wanted, self.fastest * self.latency), self._most)
 
     @property
     def least_quota(self) -> float:
@@ -86,8 +104,12 @@ class Room:
     @property
     def brink(self) -> float:
         """Above this what comes goes again."""
-        unnoticed = max(1.5 * max(self.growth, self.peak) * self.reaction, LEAST_FREE * self.quota)
-        return self.quota - min(unnoticed, self._most)
+        return self._room - min(max(self._unnoticed, LEAST_FREE * self.quota), self._most / BEFORE)
+
+    @property
+    def _room(self) -> float:
+        """What chunks that are in place may take."""
+        return max(self.quota - self.aside, 0.0)
 
     @property
     def _most(self) -> float:
@@ -95,30 +117,42 @@ class Room:
 
     @property
     def _wanted(self) -> float:
-        return max(self.growth, self.peak) * self.latency
+        return max(max(self.growth, self.peak) * self.latency, BEFORE * self._unnoticed)
+
+    @property
+    def _unnoticed(self) -> float:
+        """Bytes that come before what has just come can be gone again, and a fifth more."""
+        return 1.2 * max(self.growth, self.peak) * (self.reaction + self.quick)
 
     @property
     def limit(self) -> float:
         """Above this the quota itself forces chunks out, used or not."""
-        return self.quota - self.reserve
+        return self._room - self.reserve
 
     @property
     def ceiling(self) -> float:
         """Above this chunks go that nobody uses."""
-        return min(self.high * self.quota, self.quota - 1.25 * self.reserve)
+        return max(min(self.high * self.quota, self._room - 1.25 * self.reserve), 0.0)
 
     @property
     def floor(self) -> float:
         """Down to this, between two looks."""
-        return self.ceiling - STEP * self.quota
+        return max(self.ceiling - STEP * self.quota, 0.0)
 
     def turn(
-        self, at: float, volume: int | None, *, arrived: int | None = None, slept: float = 0.0, lag: float = 0.0
+        self,
+        at: float,
+        volume: int | None,
+        *,
+        arrived: int | None = None,
+        slept: float = 0.0,
+        lag: float = 0.0,
+        quick: float = 0.0,
     ) -> None:
         """One turn of the loop at `at` (seconds); `volume`: bytes held on the whole volume, None where not known;
         `arrived`: bytes of the chunks that came into place since the last turn, None where nobody tells; `slept`: so
         many of the seconds since the last turn were waited because there was room enough; `lag`: seconds that it took
-        to remove what was removed last."""
+        to remove what was removed last, `quick`: of what had just come."""
         if arrived is not None:
             self.seen += arrived
         if self._at is None or at <= self._at:
@@ -130,6 +164,7 @@ class Room:
         faded = math.exp(-since / LATENCY_SECONDS)
         self.reaction = max(LEAST_LATENCY, busy, self.reaction * faded)
         self.latency = max(LEAST_LATENCY, busy + lag, self.latency * (faded if lag else 1.0))
+        self.quick = max(LEAST_QUICK, quick, self.quick * faded)
         raw = None
         if volume is not None and self._volume is not None:
             raw = volume - self._volume + self._removed

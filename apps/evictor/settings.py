@@ -14,7 +14,8 @@ _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50
 class Settings:
     """`root`: the pool's folder on the volume; `quota`: its bytes. `live`: folders in it that engines use now; empty:
     all. `ttl`: seconds after which an unused chunk goes, 0 for never. `rate`: removals a second. `purge_after`: seconds
-    that a folder which is not live stays after the last write to it. `service`, `engines`: where KV events come from.
+    that a folder which is not live stays after the last write to it. `fastest`: bytes a second that engines are taken
+    to begin to write with, until it is measured. `service`, `engines`: where KV events come from.
     """
 
     root: str
@@ -24,6 +25,7 @@ class Settings:
     interval: float = 30.0
     rate: float = 2000.0
     purge_after: float = 900.0
+    fastest: float = 2.0 * 2**30
     high: float = 0.95
     low: float = 0.85
     dry_run: bool = False
@@ -47,6 +49,9 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument("--interval", type=float, default=30.0, help="seconds between two looks at the folder")
     parser.add_argument("--rate", type=float, default=2000.0, help="removals a second at most")
     parser.add_argument("--purge-after", type=float, default=900.0, help="seconds")
+    parser.add_argument(
+        "--fastest", type=size, default=2 * 2**30, help="bytes a second that a burst begins with, until it is measured"
+    )
     parser.add_argument("--high", type=float, default=0.95, help="share of the quota at which eviction begins")
     parser.add_argument("--low", type=float, default=0.85, help="share of the quota at which it ends")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, remove nothing")

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 
 from .chunks import LEAF
 
-CREATE, MOVED_TO, OVERFLOW, IGNORED, IS_DIR = 0x100, 0x80, 0x4000, 0x8000, 0x40000000
+CREATE, MOVED_FROM, MOVED_TO, DELETE = 0x100, 0x40, 0x80, 0x200
+OVERFLOW, IGNORED, IS_DIR = 0x4000, 0x8000, 0x40000000
 ONLY_DIR, DONT_FOLLOW = 0x01000000, 0x02000000
 _EVENT = struct.Struct("iIII")
 _READ = 2**20
@@ -27,6 +28,7 @@ LIMIT = "/proc/sys/fs/inotify/max_user_watches"
 
 class Watcher:
     """Watches a root and all folders that it is shown or told of. `complete`: nothing can have been missed so far.
+    `aside`: what is being written and not in place yet, by (number of its folder, name).
 
     Each folder costs about a kibibyte of the kernel's memory; of the folders that one user may watch it takes half."""
 
@@ -38,6 +40,7 @@ class Watcher:
         self._most = 0
         self._libc: ctypes.CDLL | None = None
         self.complete = False
+        self.aside: set[tuple[int, str]] = set()
 
     def start(self) -> bool:
         """Begin with the root; False where nothing can be watched."""
@@ -62,6 +65,7 @@ class Watcher:
         self._handle, self.complete = -1, False
         self._known.clear()
         self._folders.clear()
+        self.aside.clear()
 
     def follow(self, folder: str, depth: int) -> None:
         """Watch a folder, which must be done before it is read; `depth` below the root."""
@@ -71,7 +75,7 @@ class Watcher:
             self.stop()
             return
         assert self._libc is not None
-        mask = (MOVED_TO if depth == LEAF else CREATE | MOVED_TO) | ONLY_DIR | DONT_FOLLOW
+        mask = CREATE | MOVED_TO | (MOVED_FROM | DELETE if depth == LEAF else 0) | ONLY_DIR | DONT_FOLLOW
         number = self._libc.inotify_add_watch(self._handle, os.fsencode(folder), mask)
         if number >= 0:
             self._known[folder] = number
@@ -95,13 +99,23 @@ class Watcher:
                     return
                 if mask & IGNORED:
                     self._known.pop(self._folders.pop(number, ("", 0))[0], None)
+                    self.aside = {one for one in self.aside if one[0] != number}
                 elif number in self._folders:
                     folder, depth = self._folders[number]
                     name = os.fsdecode(told[at - length : at].rstrip(b"\0"))
                     if depth == LEAF:
-                        yield folder, name
+                        if mask & MOVED_TO:
+                            yield folder, name
+                        elif name.endswith(".tmp"):
+                            self._aside(number, name, mask & CREATE != 0)
                     elif mask & IS_DIR and not (depth == 0 and name.startswith(".")):
                         yield from self._enter(f"{folder}/{name}", depth + 1)
+
+    def _aside(self, number: int, name: str, begun: bool) -> None:
+        if begun:
+            self.aside.add((number, name))
+        else:
+            self.aside.discard((number, name))
 
     def _enter(self, folder: str, depth: int) -> Iterator[tuple[str, str]]:
         """A new folder may have got its first files before it was watched."""
@@ -109,6 +123,8 @@ class Watcher:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if depth == LEAF:
+                    if entry.name.endswith(".tmp") and folder in self._known:
+                        self._aside(self._known[folder], entry.name, True)
                     yield folder, entry.name
                 elif entry.is_dir(follow_symlinks=False):
                     yield from self._enter(entry.path, depth + 1)

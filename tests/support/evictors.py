@@ -40,7 +40,7 @@ def run_evictor(directory: Path, root: Path, quota: str, *arguments: str) -> Ite
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "apps.evictor", "--root", str(root), "--quota", quota,
-                "--metrics-port", str(port), "--interval", "0.2", *arguments,
+                "--metrics-port", str(port), "--interval", "0.2", "--fastest", "0", *arguments,
             ],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -41,7 +41,7 @@ def held(*rows: tuple[str, int, int, float], now: float = NOW) -> Chunks:
 
 
 def settings(**more: Any) -> Settings:
-    return Settings(**{"root": "/x", "quota": 1000, **more})
+    return Settings(**{"root": "/x", "quota": 1000, "fastest": 0.0, **more})
 
 
 def keys(chunks: Chunks, rows: list[int]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.evictor.chunks import Chunks
@@ -38,7 +38,8 @@ def test_the_faster_engines_write_the_more_is_kept_free() -> None:
         slow.turn(turn / 10, turn * 100)
         fast.turn(turn / 10, turn * 50_000)
     assert fast.growth == pytest.approx(500_000, rel=0.05)
-    assert fast.reserve == pytest.approx(fast.growth * fast.latency)
+    assert fast.reserve == pytest.approx(1.44 * fast.growth * (fast.reaction + fast.quick))
+    assert fast.reserve > fast.growth * fast.latency
     assert fast.ceiling < fast.limit < slow.limit <= QUOTA
     # a burst is remembered for the next one
     for turn in range(50, 100):
@@ -72,7 +73,7 @@ def test_what_is_told_is_held_whatever_others_write_to_the_volume() -> None:
     for turn in range(11, 40):
         room.turn(turn / 10, 900_000, arrived=30_000)
     assert room.growth == pytest.approx(300_000, rel=0.05)
-    assert room.least_quota == pytest.approx(room.peak * room.latency / 0.15)
+    assert room.least_quota == pytest.approx(1.44 * room.peak * (room.reaction + room.quick) / 0.25)
 
 
 def test_past_the_brink_is_no_more_room_than_is_written_before_it_is_noticed() -> None:
@@ -82,10 +83,68 @@ def test_past_the_brink_is_no_more_room_than_is_written_before_it_is_noticed() -
     for turn in range(6, 60):
         # removing an old one takes two seconds, noticing a tenth of one
         room.turn(turn / 10, 0, arrived=20_000, lag=2.0)
-    assert room.reserve == pytest.approx(0.15 * QUOTA), "no store is kept half empty by a slow disk"
-    assert room.brink == pytest.approx(QUOTA - 1.5 * room.peak * room.reaction)
+    assert room.reserve == pytest.approx(0.25 * QUOTA), "no store is kept half empty by a slow disk"
+    assert room.brink == pytest.approx(QUOTA - 1.2 * room.peak * (room.reaction + room.quick))
     assert room.ceiling < room.limit < room.brink < QUOTA
-    assert room.floor > 0.79 * QUOTA
+    assert room.floor > 0.67 * QUOTA
+    room.turn(6.1, 0, arrived=20_000, quick=0.4)
+    assert room.brink == pytest.approx(QUOTA - 1.2 * room.peak * (room.reaction + 0.4)), "what goes slowly goes sooner"
+    before = room.brink
+    room.aside = 50_000
+    assert room.brink == pytest.approx(before - 50_000)
+
+
+def test_a_burst_that_nobody_has_seen_begin_finds_room() -> None:
+    room = Room(QUOTA, 0.95, 0.85, fastest=500_000.0)
+    room.look_ends(0.0, 0, watched=True)
+    assert room.reserve == pytest.approx(500_000 * FIRST_LATENCY)
+    assert room.ceiling == pytest.approx(QUOTA - 1.25 * 500_000 * FIRST_LATENCY)
+    assert room.least_quota == 0, "what is only feared makes no quota too small"
+    large = Room(1000 * QUOTA, 0.95, 0.85, fastest=500_000.0)
+    assert large.ceiling == 950 * QUOTA, "of a large one it takes nothing"
+
+
+@given(
+    st.floats(1e3, 4e5), st.floats(0.01, 0.12), st.floats(0.0, 0.12), st.integers(0, 20_000),
+)  # fmt: skip
+def test_the_quota_holds_against_whoever_writes_no_faster_than_lately(
+    speed: float, turn: float, gone_after: float, aside: int
+) -> None:
+    """The bound of the module: writers that begin at full speed on a folder at its ceiling, turns as far apart as
+    lately, and what is turned away gone as late as lately."""
+    room = Room(QUOTA, 0.95, 0.85)
+    room.look_ends(0.0, 0, watched=True)
+    room.aside = aside
+    at = 0.0
+    # what was seen lately; old chunks went meanwhile
+    for _ in range(400):
+        at += turn
+        room.turn(at, 0, arrived=int(speed * turn), quick=gone_after)
+        room.removed(int(speed * turn), seen=int(speed * turn))
+    assume(room.least_quota <= QUOTA)
+    room.removed(0, seen=int(room.seen - room.brink))
+    # in steps of a tenth of a turn: what lies there, noticed or not
+    there, unnoticed, worst = room.held + aside, 0.0, 0.0
+    leaving: list[tuple[float, float]] = []
+    gone: list[float] = []
+    for step in range(1, 2000):
+        now = at + step * turn / 10
+        there, unnoticed = there + speed * turn / 10, unnoticed + speed * turn / 10
+        worst = max(worst, there)
+        for one in [one for one in leaving if one[0] <= now]:
+            leaving.remove(one)
+            there -= one[1]
+            gone.append(one[1])
+        if step % 10 == 0:
+            for size in gone:
+                room.removed(int(size), seen=int(size))
+            gone.clear()
+            room.turn(now, 0, arrived=int(unnoticed), quick=gone_after)
+            unnoticed = 0.0
+            over = room.held - sum(size for _, size in leaving) - room.brink
+            if over > 0:
+                leaving.append((now + gone_after, over))
+    assert worst <= QUOTA
 
 
 def test_a_look_sees_half_of_what_is_written_while_it_goes_on() -> None:

@@ -58,6 +58,38 @@ def test_every_chunk_is_told_in_old_folders_and_in_new_ones(tmp_path: Path) -> N
     watcher.stop()
 
 
+def test_what_lies_aside_is_known_until_it_is_in_place_or_given_up(tmp_path: Path) -> None:
+    old = put(tmp_path, 1)
+    watcher = Watcher(str(tmp_path))
+    assert watcher.start()
+    scan(str(tmp_path), entering=watcher.follow)
+    begun = [old.with_name(f"{'ab' * 24}{number:016x}.bin") for number in (2, 3)]
+    for path in begun:
+        Path(f"{path}_9.tmp").write_bytes(b"k")
+    # in a folder that is new as well
+    new = put(tmp_path, 4)
+    Path(f"{new}_5.tmp").write_bytes(b"k")
+    assert told(watcher) == {str(new)}
+    assert len(watcher.aside) == 3
+    Path(f"{begun[0]}_9.tmp").replace(begun[0])
+    Path(f"{begun[1]}_9.tmp").unlink()
+    assert told(watcher) == {str(begun[0])}
+    assert {name for _number, name in watcher.aside} == {f"{new.name}_5.tmp"}
+    watcher.stop()
+
+
+def test_what_is_being_written_takes_room_from_the_quota(tmp_path: Path) -> None:
+    put(tmp_path, 1)
+    it, _metrics = keeper(tmp_path, 10_000)
+    put(tmp_path, 2)
+    Path(f"{put(tmp_path, 3)}_8.tmp").write_bytes(b"k")
+    before = it.room.ceiling, it.room.brink
+    it.turn()
+    assert it.room.aside == 100
+    assert it.room.brink <= before[1] - 100
+    it.forget()
+
+
 def test_more_folders_than_may_be_watched_are_left_to_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = tmp_path / "limit"
     limit.write_text("20\n")
@@ -80,7 +112,7 @@ def test_a_volume_that_others_may_write_to_is_not_watched(tmp_path: Path, monkey
 
 def keeper(root: Path, quota: int) -> tuple[Keeper, Metrics]:
     metrics, stop = Metrics(), threading.Event()
-    settings = Settings(root=str(root), quota=quota)
+    settings = Settings(root=str(root), quota=quota, fastest=0.0)
     keeper = Keeper(settings, metrics, stop, lambda text: None, Reuse(), threading.Lock())
     assert keeper.watcher.start()
     found = scan(str(root), entering=keeper.watcher.follow)
