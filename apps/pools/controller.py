@@ -22,10 +22,10 @@ from apps.pools.deletion import delete_pool
 from apps.pools.desired import RULES_KIND, Desired, desired_of, gather
 from apps.pools.domain import weights
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
-from apps.pools.domain.manifests import VARIANT, WORKLOADS, PlanRefused
+from apps.pools.domain.manifests import VARIANT, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.plan import address_of, plan
-from apps.pools.domain.sharing import shares
+from apps.pools.domain.sharing import is_engine, shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import on_trial
 from apps.pools.models import Pool
@@ -154,7 +154,7 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _A
         external = spec.autoscaling.mode == "external"
         owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
         observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)
-        if share is not None and share.starts:
+        if share is not None:
             share.kept()
         stood = standby.settle(kube, pool, spec, observed, fence, share)
         notes += stood.notes
@@ -251,10 +251,16 @@ def _act(
         if changed is not None:
             live[name] = changed
             if int(changed["spec"].get("replicas", 1)) != was:
-                notes.append(Note("Normal", "Scaled", f"{variant or 'endpoint picker'}: {was} → {wanted} replicas"))
+                what = variant or _beside_variants(manifest)
+                notes.append(Note("Normal", "Scaled", f"{what}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
     left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
     return replace(observed, live=left), notes, in_the_way(pool, carried)
+
+
+def _beside_variants(manifest: Manifest) -> str:
+    """What people call a workload that is no variant's own."""
+    return manifest["metadata"]["name"] if is_engine(manifest) else "endpoint picker"
 
 
 def _report(
@@ -276,6 +282,8 @@ def _report(
     for variant in spec.variants:
         live = deployments.get(variant.name)
         wanted = selectors.pods_wanted(variant, targets.get(variant.name))
+        if shares(spec):
+            wanted = min(wanted, 1)
         theirs = owners is not None and live is not None and not owners.ours(live["metadata"]["name"])
         if (external or theirs) and live is not None:
             wanted = int(live["spec"].get("replicas", 1))
@@ -291,6 +299,9 @@ def _report(
                 asleep=asleep.get(variant.name, 0),
             )
         )
+    if shares(spec):
+        # sleepers on further sets of accelerators stand beside the one that is asked for
+        variants = [replace(state, desired=max(state.desired, state.ready)) for state in variants]
     health = health_of(variants, deployments, observed.picker(), observed.pods)
     found = rollouts.look(kube, pool, spec, desired, observed) if desired and deployments else None
     return Report(

@@ -25,10 +25,10 @@ from apps.pools.domain.manifests import (
 from apps.pools.domain.paths import render
 from apps.pools.domain.rollout import template_of
 from apps.pools.domain.sharing import shares
-from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.startup import slowest
 from apps.pools.domain.tiers.plan import NO_TIERS, TierPlan, plan_of
-from apps.pools.models import Pool, Rollout
+from apps.pools.models import Pool, ReplicaTarget, Rollout
 from apps.pools.rules import rules_of
 
 # what rules about a pool are rendered to
@@ -121,7 +121,7 @@ def gather(
         ),
         spec=spec,
         model=selectors.model_facts(model) if model is not None else None,
-        replicas={v.name: selectors.pods_wanted(v, targets.get(v.name)) for v in spec.variants},
+        replicas={v.name: _pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants},
         dialect=spec.dialect or cluster_spec(cluster).dialect,
         strategies=_strategies(spec, row),
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
@@ -131,6 +131,12 @@ def gather(
         start_up=slowest(pool.status.get("startUp") or {}),
         prometheus=_prometheus_of(cluster),
     )
+
+
+def _pods_wanted(spec: PoolSpec, variant: Variant, target: ReplicaTarget | None) -> int:
+    wanted = selectors.pods_wanted(variant, target)
+    # on each set of accelerators that pools take turns on there is one engine of each
+    return min(wanted, 1) if shares(spec) else wanted
 
 
 def _strategies(spec: PoolSpec, row: Rollout | None) -> dict[str, tuple[int, int]]:

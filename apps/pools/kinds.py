@@ -53,8 +53,8 @@ class PoolKind(KindHandler):
         if not shares(spec):
             return
         others = selectors.sharers(cluster, context.team, spec, but=context.before)
-        memory = selectors.node_memory(cluster, spec.variants[0].accelerator)
-        for at, sentence in faults_of_group(Sharer(context.name, spec), others, memory):
+        hosts = selectors.hosts_of(cluster, spec.variants[0].accelerator)
+        for at, sentence in faults_of_group(Sharer(context.name, spec), others, hosts):
             context.refuse(at, sentence)
 
     def _cluster(self, context: CheckContext) -> Cluster | None:
@@ -72,9 +72,10 @@ class PoolKind(KindHandler):
                 f"cluster {cluster.name} has no room for pools in namespace {spec.namespace}; "
                 f"they may live in {', '.join(allowed)}",
             )
-        names = object_names(context.name, [variant.name for variant in spec.variants])
+        names = object_names(context.name, [variant.name for variant in spec.variants], spec.autoscaling.sets)
         for other in selectors.neighbours(cluster, spec.namespace, but=context.before):
-            taken = names & object_names(other.name, [v["name"] for v in other.spec["variants"]])
+            sets = int((other.spec.get("autoscaling") or {}).get("sets", 1))
+            taken = names & object_names(other.name, [v["name"] for v in other.spec["variants"]], sets)
             if taken:
                 whose = other.name if other.team == context.team else "of another team"
                 context.refuse(

@@ -87,7 +87,7 @@ class TierPlanRow(models.Model):
 
 
 class SharedTurn(models.Model):
-    """Whose turn it is on the accelerators that pools of a team share; one row a group.
+    """Whose turn it is on the accelerators that pools of a team share; one row a set of a group (`place`, from 0).
 
     `turn`: domain Turn as JSON; `version`: bumped by each change of it. `wanting`: by pool uid, whether it last said
     that it wants the turn; `busy_at`: when the holder last had work (Unix seconds); `ended`: the requests that had
@@ -98,6 +98,7 @@ class SharedTurn(models.Model):
     cluster_uid = models.UUIDField()
     namespace = models.CharField(max_length=63)
     group = models.SlugField(max_length=50)
+    place = models.PositiveSmallIntegerField(default=0)
     turn = models.JSONField(default=dict)
     version = models.PositiveBigIntegerField(default=0)
     wanting = models.JSONField(default=dict)
@@ -108,7 +109,7 @@ class SharedTurn(models.Model):
         db_table = "pools_shared_turn"
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "cluster_uid", "namespace", "group"], name="pools_shared_turn_group"
+                fields=["team", "cluster_uid", "namespace", "group", "place"], name="pools_shared_turn_group"
             )
         ]
 

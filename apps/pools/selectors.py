@@ -16,7 +16,7 @@ from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.units import HourlyPrice
 from apps.core.kinds import find_reference
 from apps.pools.domain.manifests import AcceleratorFacts, AdapterFacts, ModelFacts
-from apps.pools.domain.sharing import Sharer
+from apps.pools.domain.sharing import Hosts, Sharer
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import TierPlan
 from apps.pools.domain.validation import Offer, Shape
@@ -176,18 +176,24 @@ def sharers(cluster: Cluster, team: str, spec: PoolSpec, *, but: Any | None) -> 
     return [Sharer(pool.name, spec_of(pool)) for pool in found.order_by("name")[:100]]
 
 
-def node_memory(cluster: Cluster, accelerator: str) -> int | None:
-    """Bytes of host memory of the biggest node with an accelerator, None where nobody has looked."""
+def hosts_of(cluster: Cluster, accelerator: str) -> Hosts | None:
+    """The nodes with an accelerator, None where nobody has looked."""
     facts = accelerators().get(accelerator)
     if facts is None or facts.resource is None:
         return None
     product = next(iter(facts.node_selector.values()), None)
     rows = [
-        int(row["nodeMemory"])
+        row
         for row in cluster.status.get("accelerators") or ()
         if row["resource"] == facts.resource and product in (None, row["product"]) and row.get("nodeMemory")
     ]
-    return max(rows, default=None)
+    if not rows:
+        return None
+    return Hosts(
+        nodes=sum(int(row["nodes"]) for row in rows),
+        accelerators=max(int(row["largestNode"]) for row in rows),
+        memory=max(int(row["nodeMemory"]) for row in rows),
+    )
 
 
 def rollout_of(pool: Pool) -> Rollout | None:

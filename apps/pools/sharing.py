@@ -9,7 +9,7 @@ killed in between leaves a word that lapses, and engines whose state the next lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,12 +25,13 @@ from apps.pools import selectors
 from apps.pools.actions import ensure_namespace
 from apps.pools.desired import Desired
 from apps.pools.domain.manifests import POOL_UID, VARIANT, Manifest, PlanRefused
+from apps.pools.domain.places import Need, asked, room_to_spare, serving
 from apps.pools.domain.plan import MANAGER, Plan, plan
-from apps.pools.domain.pods import read_pod
+from apps.pools.domain.pods import place_of, read_pod
 from apps.pools.domain.sharing import SHARES, claim_name, differs, is_engine, may_stand, shared_claim, shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.standby import LOST_SECONDS, EnginePod
-from apps.pools.domain.turns import Member, Turn, may_be_awake, moved, promised, ruled, stands
+from apps.pools.domain.turns import Member, Turn, all_stand, may_be_awake, moved, promised, ruled, set_named
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.observing import Observed
 from apps.pools.standby import SOON_SECONDS, held_requests, seen_pod
@@ -38,7 +39,7 @@ from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.services import Fence
 
-__all__ = ["Share", "ensure_claim", "forget_claim", "in_turn", "look"]
+__all__ = ["SetShare", "Share", "ensure_claim", "forget_claim", "in_turn", "look"]
 
 # a wake call ends within 21 s, a write of replicas sooner
 _WORD_SECONDS = 30.0
@@ -89,11 +90,11 @@ class _Sighting:
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a pool may do with the accelerators of its group. `mine`: it has the turn; `clear`: no engine of another
-    pool might be awake; `awake`: an engine of its own is. `again`: seconds until the next look, None: nothing is due.
-    `said`: how things stand, for people. `starts`: it has given its word to start engines; `late`: engines that are to
-    change wait for the turn."""
+class SetShare:
+    """What a pool may do with one set of its group's accelerators. `mine`: it has the turn; `clear`: no engine of
+    another pool might be awake; `awake`: an engine of its own is; `known`: each of its own is known to sleep or can be
+    put to sleep; `standing`: replicas that its Deployments ask for, by name; `serves`: of the sets that it has, this is
+    one on which its engine is to be awake."""
 
     row: int
     pool: UUID
@@ -102,34 +103,11 @@ class Share:
     awake: bool
     standing: Mapping[str, int]
     known: bool
-    again: float | None
-    said: str
-    starts: bool = False
-    late: bool = False
+    serves: bool = True
 
     @property
     def may_serve(self) -> bool:
         return self.mine and (self.clear or self.awake)
-
-    def allowed(self, desired: Desired) -> Desired:
-        """What the pool's Deployments may be now: no engine is started without the turn."""
-        replicas = may_stand(desired.replicas, self.standing, awake=self.may_serve, known=self.known)
-        objects = tuple(
-            {**obj, "spec": {**obj["spec"], "replicas": replicas[obj["metadata"]["labels"][VARIANT]]}}
-            if is_engine(obj) and obj["metadata"]["labels"].get(VARIANT) in replicas
-            else obj
-            for obj in desired.objects
-        )
-        return replace(desired, objects=objects, replicas=replicas)
-
-    def due(self, todo: Plan) -> Plan:
-        """The plan without what would start engines anew before it is the pool's turn."""
-        if self.may_serve or not any(self.standing.values()):
-            return todo
-        return replace(todo, writes=tuple(write for write in todo.writes if not is_engine(write.manifest)))
-
-    def grows(self, desired: Desired) -> bool:
-        return any(count > self.standing.get(name, 0) for name, count in desired.replicas.items())
 
     def promise(self) -> bool:
         """Give the word that an engine is about to wake or start; False: it is not this pool's turn any more."""
@@ -149,6 +127,60 @@ class Share:
                 _keep(row, replace(turn, promised=0.0))
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a pool may do with the accelerators of its group, by set. `again`: seconds until the next look, None:
+    nothing is due. `said`: how things stand, for people. `starts`: sets on which it has given its word to start
+    engines; `late`: engines that are to change wait for the turn."""
+
+    sets: tuple[SetShare, ...]
+    again: float | None
+    said: str
+    starts: tuple[SetShare, ...] = ()
+    late: bool = False
+
+    def allowed(self, desired: Desired) -> Desired:
+        """What the pool's Deployments may be now: no engine is started without the turn."""
+        replicas = dict(desired.replicas)
+        objects = []
+        for obj in desired.objects:
+            if not is_engine(obj):
+                objects.append(obj)
+                continue
+            name, labels = obj["metadata"]["name"], obj["metadata"]["labels"]
+            share = self.sets[place_of(labels)]
+            # a set that it has without wanting it is given up, not filled
+            wants = int(obj["spec"]["replicas"]) if share.serves or share.standing.get(name) else 0
+            (count,) = may_stand({name: wants}, share.standing, awake=share.may_serve, known=share.known).values()
+            objects.append({**obj, "spec": {**obj["spec"], "replicas": count}})
+            if labels.get(VARIANT) in replicas:
+                replicas[labels[VARIANT]] = count
+        return replace(desired, objects=tuple(objects), replicas=replicas)
+
+    def due(self, todo: Plan) -> Plan:
+        """The plan without what would start engines anew before it is the pool's turn."""
+        return replace(todo, writes=tuple(write for write in todo.writes if self._due(write.manifest)))
+
+    def _due(self, manifest: Manifest) -> bool:
+        if not is_engine(manifest):
+            return True
+        share = self.sets[place_of(manifest["metadata"]["labels"])]
+        return share.may_serve or not any(share.standing.values())
+
+    def grows(self, desired: Desired) -> tuple[int, ...]:
+        """The sets on which engines are to be started."""
+        engines = (obj for obj in desired.objects if is_engine(obj))
+        rows = ((place_of(obj["metadata"]["labels"]), obj) for obj in engines)
+        return tuple(
+            at for at, obj in rows if obj["spec"]["replicas"] > self.sets[at].standing.get(obj["metadata"]["name"], 0)
+        )
+
+    def kept(self) -> None:
+        """What was to be started has been, or has failed to."""
+        for share in self.starts:
+            share.kept()
+
+
 def in_turn(
     kube: Kube, pool: Pool, spec: PoolSpec, wanted: Desired, observed: Observed, fence: Fence
 ) -> tuple[Share, Desired, Plan]:
@@ -157,70 +189,117 @@ def in_turn(
     if differs(todo.writes):
         if not observed.live:
             ensure_namespace(kube, pool.namespace, fence)
-        ensure_claim(kube, pool, spec, fence)
+        for place in range(spec.autoscaling.sets):
+            ensure_claim(kube, pool, spec, fence, place)
     share = look(kube, pool, spec, todo)
     desired = share.allowed(wanted)
-    if share.grows(desired):
-        share = replace(share, starts=True) if share.promise() else replace(share, mine=False)
+    growing = share.grows(desired)
+    if growing:
+        promises = {at: share.sets[at].promise() for at in growing}
+        sets = tuple(one if promises.get(at, True) else replace(one, mine=False) for at, one in enumerate(share.sets))
+        share = replace(share, sets=sets, starts=tuple(sets[at] for at, kept in promises.items() if kept))
         desired = share.allowed(wanted)
     planned = plan(desired.objects, observed.live)
     due = share.due(planned)
     return replace(share, late=len(due.writes) < len(planned.writes)), desired, due
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """One set as it was read: its row, the turn there, and by pool uid what names its claim."""
+
+    row: SharedTurn
+    turn: Turn
+    pools: Mapping[str, _Sighting]
+    standing: Mapping[str, int]
+
+    def of(self, uid: str) -> _Sighting:
+        return self.pools.get(uid, _Sighting())
+
+    def clear(self, uid: str) -> bool:
+        """Whether no engine of another pool might be awake."""
+        return all(sighting.resting for other, sighting in self.pools.items() if other != uid)
+
+    def idle(self, now: float) -> float:
+        """Seconds that the holder has been without work."""
+        holder = self.of(self.turn.holder)
+        return max(0.0, now - self.row.busy_at) if holder.awake and holder.busy is False else 0.0
+
+
 def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
     """See the whole group, rule, and say what this pool may do. Raises KubeError."""
     uid = str(pool.uid)
     group = spec.autoscaling.group or ""
-    claim = claim_name(pool.team, group)
-    place: dict[str, Any] = {
+    key: dict[str, Any] = {
         "team": pool.team,
         "cluster_uid": pool.cluster_uid,
         "namespace": pool.namespace,
         "group": group,
     }
-    read, _ = SharedTurn.objects.get_or_create(**place)
-    seen, standing = _sightings(kube, pool, claim)
-    mine = seen.get(uid, _Sighting())
-    wants = _wants(kube, pool, spec, mine, outdated=differs(todo.writes) and any(standing.values()))
+    seen: list[_Seen] = []
+    for place in range(spec.autoscaling.sets):
+        row, _ = SharedTurn.objects.get_or_create(**key, place=place)
+        seen.append(_Seen(row, _turn(row), *_sightings(kube, pool, claim_name(pool.team, group, place))))
     now = clock.now().timestamp()
-    others = {other: sighting for other, sighting in seen.items() if other != uid}
-    clear = all(sighting.resting for sighting in others.values())
-    with transaction.atomic():
-        row = SharedTurn.objects.select_for_update().get(pk=read.pk)
-        before = _turn(row)
-        names = _names(row, uid)
-        if row.version != read.version:
-            # somebody has moved since: what was seen may be older than that
-            turn = before
-            clear = False
-        else:
-            row.wanting = {**{other: row.wanting.get(other, False) for other in names if other != uid}, uid: wants}
-            holds = seen.get(before.holder, _Sighting())
-            if holds.busy is not False or holds.ended != row.ended:
-                # what came and ended since the last look was work, too
-                row.busy_at = now
-            row.ended = holds.ended
-            members = {
-                other: _member(seen.get(other, _Sighting()), row.wanting.get(other, False), now - row.busy_at)
-                for other in {*names, *seen, before.holder} - {""}
-            }
-            turn = ruled(before, members, now)
-            _keep(row, turn)
-        if (turn.holder, turn.yielding) != (before.holder, before.yielding):
-            _tell(pool, group, before, turn, names)
-    has = may_be_awake(turn, uid)
-    return Share(
-        row=read.pk,
-        pool=pool.uid,
-        mine=has,
-        clear=clear,
-        awake=mine.awake,
-        standing=standing,
-        known=mine.known,
-        again=_again(turn, uid, clear=clear, alone=len(names) < 2),
-        said=stands(turn, uid, group, names),
+    need = _need(kube, pool, spec, seen, now)
+    turns = [one.turn for one in seen]
+    wants = asked(turns, uid, need) | _outdated(spec, seen, todo)
+    spare = room_to_spare(turns, [one.clear("") for one in seen])
+    names = _names(seen[0].row, uid)
+    after = [_rule(pool, one, at in wants, names, now, spare=spare, sets=len(seen)) for at, one in enumerate(seen)]
+    has = [may_be_awake(turn, uid) for turn, _ in after]
+    serves = serving(need.wanted, has, [one.of(uid).awake for one in seen])
+    fills = [at in wants and not need.there[at] for at in range(len(seen))]
+    sets = tuple(
+        SetShare(
+            row=one.row.pk,
+            pool=pool.uid,
+            mine=mine,
+            clear=fresh and one.clear(uid),
+            awake=one.of(uid).awake,
+            standing=one.standing,
+            known=one.of(uid).known,
+            serves=serve or fill,
+        )
+        for one, mine, (_, fresh), serve, fill in zip(seen, has, after, serves, fills, strict=True)
     )
+    moments = [
+        _again(turn, uid, clear=share.clear, alone=len(names) < 2) for (turn, _), share in zip(after, sets, strict=True)
+    ]
+    return Share(
+        sets=sets,
+        again=min((moment for moment in moments if moment is not None), default=None),
+        said=all_stand([turn for turn, _ in after], uid, group, names),
+    )
+
+
+def _rule(
+    pool: Pool, seen: _Seen, wants: bool, names: Mapping[str, str], now: float, *, spare: bool, sets: int
+) -> tuple[Turn, bool]:
+    """The turn on a set after this look; False where somebody has moved since: what was seen may be older than that."""
+    uid, group = str(pool.uid), seen.row.group
+    with transaction.atomic():
+        row = SharedTurn.objects.select_for_update().get(pk=seen.row.pk)
+        before = _turn(row)
+        if row.version != seen.row.version:
+            return before, False
+        row.wanting = {**{other: row.wanting.get(other, False) for other in names if other != uid}, uid: wants}
+        holds = seen.of(before.holder)
+        if holds.busy is not False or holds.ended != row.ended:
+            # what came and ended since the last look was work, too
+            row.busy_at = now
+        row.ended = holds.ended
+        # whoever is asked next finds a set that is free: nobody need fall asleep for that
+        quiet = None if spare and not before.waiting else now - row.busy_at
+        members = {
+            other: _member(seen.of(other), row.wanting.get(other, False), quiet)
+            for other in {*names, *seen.pools, before.holder} - {""}
+        }
+        turn = ruled(before, members, now)
+        _keep(row, turn)
+        if (turn.holder, turn.yielding) != (before.holder, before.yielding):
+            _tell(pool, set_named(group, row.place, sets), before, turn, names)
+    return turn, True
 
 
 def _again(turn: Turn, uid: str, *, clear: bool, alone: bool) -> float | None:
@@ -231,7 +310,7 @@ def _again(turn: Turn, uid: str, *, clear: bool, alone: bool) -> float | None:
 
 
 def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting], dict[str, int]]:
-    """By pool uid; and the replicas that this pool's Deployments ask for, by variant."""
+    """By pool uid; and the replicas that this pool's Deployments ask for, by name."""
     marked = {SHARES: claim}
     deployments = kube.list(kube.resource("Deployment", "apps"), pool.namespace, labels=marked)
     pods = kube.list(kube.resource("Pod"), pool.namespace, labels=marked)
@@ -242,7 +321,7 @@ def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting]
         count = int(deployment["spec"].get("replicas", 1))
         asked[labels.get(POOL_UID, "")] = asked.get(labels.get(POOL_UID, ""), 0) + count
         if labels.get(POOL_UID) == str(pool.uid):
-            standing[labels.get(VARIANT, "")] = count
+            standing[deployment["metadata"]["name"]] = count
     live = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
     engines: dict[str, list[EnginePod]] = {}
     ready: dict[str, int] = {}
@@ -259,22 +338,34 @@ def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting]
     return found, standing
 
 
-def _wants(kube: Kube, pool: Pool, spec: PoolSpec, mine: _Sighting, *, outdated: bool) -> bool:
-    """Whether the pool is to have an engine awake: while it serves, as long as its target says so; else when requests
-    wait for it. What cannot be read may be a request."""
+def _need(kube: Kube, pool: Pool, spec: PoolSpec, seen: Sequence[_Seen], now: float) -> Need:
+    """What the pool needs: while it serves, as long as its target says so; else when requests wait for it. What cannot
+    be read may be a request."""
+    uid = str(pool.uid)
     targets = selectors.replica_targets(pool)
     wanted = sum(selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants)
-    if outdated:
-        return True
-    if not wanted:
-        return False
-    if mine.awake:
-        return True
-    held = held_requests(kube, pool)
-    return held is None or held.requests > 0
+    mine = [one.of(uid) for one in seen]
+    waits = False
+    if wanted and not any(sighting.awake for sighting in mine):
+        held = held_requests(kube, pool)
+        waits = held is None or held.requests > 0
+    return Need(
+        wanted=wanted,
+        waits=waits,
+        engines=[_member(sighting, False, one.idle(now)) for sighting, one in zip(mine, seen, strict=True)],
+        there=[sighting.asked > 0 for sighting in mine],
+        clear=[one.clear(uid) for one in seen],
+        idle=[one.idle(now) for one in seen],
+    )
 
 
-def _member(sighting: _Sighting, wants: bool, quiet: float) -> Member:
+def _outdated(spec: PoolSpec, seen: Sequence[_Seen], todo: Plan) -> frozenset[int]:
+    """The sets on which engines that stand are to be changed."""
+    changed = {place_of(write.manifest["metadata"]["labels"]) for write in todo.writes if is_engine(write.manifest)}
+    return frozenset(at for at in changed if at < spec.autoscaling.sets and any(seen[at].standing.values()))
+
+
+def _member(sighting: _Sighting, wants: bool, quiet: float | None) -> Member:
     return Member(
         wants=wants,
         quiet=quiet if sighting.awake and sighting.busy is False else None,
@@ -329,15 +420,15 @@ def _tell(pool: Pool, group: str, before: Turn, turn: Turn, names: Mapping[str, 
         )
 
 
-def ensure_claim(kube: Kube, pool: Pool, spec: PoolSpec, fence: Fence) -> None:
-    """Make the group's claim if it is missing. Raises PlanRefused where another one has its name, KubeError."""
+def ensure_claim(kube: Kube, pool: Pool, spec: PoolSpec, fence: Fence, place: int = 0) -> None:
+    """Make the claim of a set if it is missing. Raises PlanRefused where another one has its name, KubeError."""
     facts = selectors.accelerators()[spec.variants[0].accelerator]
     if facts.device_class is None:
         raise PlanRefused(
             "NotShareable",
             f"{facts.title} has no device class, by which pools could be given the same ones: write standby: reserved",
         )
-    wanted = shared_claim(pool.team, spec, facts.device_class)
+    wanted = shared_claim(pool.team, spec, facts.device_class, place)
     resource = kube.resource_of(wanted)
     name = wanted["metadata"]["name"]
     try:
@@ -358,28 +449,31 @@ def ensure_claim(kube: Kube, pool: Pool, spec: PoolSpec, fence: Fence) -> None:
 
 
 def forget_claim(kube: Kube, pool: Pool) -> None:
-    """Delete the claim of the group when its last pool goes. Raises KubeError."""
+    """Delete the claims of the group when its last pool goes. Raises KubeError."""
     spec = selectors.spec_of(pool)
     if not shares(spec):
         return
+    group = spec.autoscaling.group or ""
     left = Pool.objects.filter(
         team=pool.team,
         cluster_uid=pool.cluster_uid,
         namespace=pool.namespace,
         spec__autoscaling__standby="shared",
-        spec__autoscaling__group=spec.autoscaling.group,
+        spec__autoscaling__group=group,
     ).exclude(uid=pool.uid)
     resource = kube.resources().get("ResourceClaim.resource.k8s.io")
     if resource is None or left.exists():
         return
-    try:
-        held = kube.get(resource, claim_name(pool.team, spec.autoscaling.group or ""), pool.namespace)
-        if held["metadata"].get("labels", {}).get(SHARES) == held["metadata"]["name"]:
-            kube.delete(resource, held["metadata"]["name"], pool.namespace, uid=held["metadata"]["uid"])
-    except (NotFound, Conflict):
-        return
-    place: dict[str, Any] = {"team": pool.team, "cluster_uid": pool.cluster_uid, "namespace": pool.namespace}
-    SharedTurn.objects.filter(**place, group=spec.autoscaling.group or "").delete()
+    key: dict[str, Any] = {"team": pool.team, "cluster_uid": pool.cluster_uid, "namespace": pool.namespace}
+    rows = SharedTurn.objects.filter(**key, group=group)
+    for place in sorted({0, *rows.values_list("place", flat=True)}):
+        try:
+            held = kube.get(resource, claim_name(pool.team, group, place), pool.namespace)
+            if held["metadata"].get("labels", {}).get(SHARES) == held["metadata"]["name"]:
+                kube.delete(resource, held["metadata"]["name"], pool.namespace, uid=held["metadata"]["uid"])
+        except (NotFound, Conflict):
+            continue
+    rows.delete()
 
 
 def _asked_of(claim: Manifest) -> Any:

@@ -8,7 +8,7 @@ the routing, an engine that sleeps. An engine that cannot be woken is started an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,9 +25,9 @@ from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.picker import COMPONENT_PICKER, METRICS_PORT
 from apps.pools.domain.pods import SERVING, UNROUTED_AT, Replica, read_pod
-from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.standby import EnginePod, Page, Step, condition, page_of, steps
-from apps.pools.models import Pool
+from apps.pools.models import Pool, ReplicaTarget
 from apps.pools.observing import Observed, everything
 from apps.pools.recording import Note
 from apps.reconcile.services import Fence
@@ -65,21 +65,31 @@ class Stood:
 NOTHING = Stood()
 
 
-class Allowed(Protocol):
-    """What a pool that shares its accelerators may do now (apps/pools/sharing)."""
+class AllowedSet(Protocol):
+    """What a pool may do with one set of the accelerators that it shares (apps/pools/sharing)."""
 
     @property
     def may_serve(self) -> bool: ...
+
+    @property
+    def serves(self) -> bool: ...
+
+    def promise(self) -> bool: ...
+
+    def kept(self) -> None: ...
+
+
+class Allowed(Protocol):
+    """What a pool that shares its accelerators may do now."""
+
+    @property
+    def sets(self) -> Sequence[AllowedSet]: ...
 
     @property
     def again(self) -> float | None: ...
 
     @property
     def said(self) -> str: ...
-
-    def promise(self) -> bool: ...
-
-    def kept(self) -> None: ...
 
 
 def settle(
@@ -90,37 +100,59 @@ def settle(
     if not sleeps(spec):
         return NOTHING
     targets = selectors.replica_targets(pool)
+    patience = spec.rollout.shutdown_timeout.total_seconds()
     notes: list[Note] = []
     seen: list[EnginePod] = []
     sleepers: dict[str, int] = {}
     moving = False
     awake = asleep = 0
     for variant in spec.variants:
-        target = targets.get(variant.name)
-        wanted = selectors.effective_replicas(variant, target)
-        resting = min(selectors.asleep_wanted(target), max(variant.replicas.max - wanted, 0))
         mine = [pod for pod in observed.pods if pod.variant == variant.name and _serves(pod)]
-        if turn is not None:
-            wanted = wanted if turn.may_serve else 0
-            resting = max(len(mine) - wanted, 0)
-        awake, asleep = awake + wanted, asleep + resting
-        if not resting and all(pod.routed for pod in mine):
-            # whoever is routed is awake: a sleeper has left the routing before it slept
-            continue
-        pods = _look(mine)
-        patience = spec.rollout.shutdown_timeout.total_seconds()
-        todo = steps(pods, awake=wanted, asleep=resting, patience=patience)
-        for step in todo:
-            fence.check()
-            pod = next(pod for pod in mine if pod.name == step.pod)
-            notes += _take(kube, pool, pod, step) if turn is None else _in_turn(kube, pool, pod, step, turn)
-        seen += pods
-        sleepers[variant.name] = sum(pod.state == "asleep" for pod in pods)
-        moving = moving or bool(todo) or _on_the_way(pods)
+        for group in _groups(variant, targets.get(variant.name), mine, turn):
+            awake, asleep = awake + group.awake, asleep + group.asleep
+            if not group.asleep and all(pod.routed for pod in group.pods):
+                # whoever is routed is awake: a sleeper has left the routing before it slept
+                continue
+            pods = _look(group.pods)
+            todo = steps(pods, awake=group.awake, asleep=group.asleep, patience=patience)
+            for step in todo:
+                fence.check()
+                pod = next(pod for pod in group.pods if pod.name == step.pod)
+                if group.share is None:
+                    notes += _take(kube, pool, pod, step)
+                else:
+                    notes += _in_turn(kube, pool, pod, step, group.share)
+            seen += pods
+            sleepers[variant.name] = sleepers.get(variant.name, 0) + sum(pod.state == "asleep" for pod in pods)
+            moving = moving or bool(todo) or _on_the_way(pods)
     sharing = turn.said if turn is not None else ""
     said = condition(seen, awake=awake, asleep=asleep, generation=pool.generation, sharing=sharing)
     again = SOON_SECONDS if moving else turn.again if turn is not None else None
     return Stood(tuple(notes), said, again, sleepers)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Engines of a variant of which so many are to serve and so many to sleep: all of them, or where the pool shares
+    its accelerators those on one set, and what it may do there."""
+
+    pods: list[Replica]
+    awake: int
+    asleep: int
+    share: AllowedSet | None = None
+
+
+def _groups(
+    variant: Variant, target: ReplicaTarget | None, pods: list[Replica], turn: Allowed | None
+) -> Iterable[_Group]:
+    wanted = selectors.effective_replicas(variant, target)
+    if turn is None:
+        yield _Group(pods, wanted, min(selectors.asleep_wanted(target), max(variant.replicas.max - wanted, 0)))
+        return
+    for place, share in enumerate(turn.sets):
+        mine = [pod for pod in pods if pod.place == place]
+        serving = min(wanted, 1) if share.may_serve and share.serves else 0
+        yield _Group(mine, serving, max(len(mine) - serving, 0), share)
 
 
 def _serves(pod: Replica) -> bool:
@@ -215,7 +247,7 @@ def _leaves(kube: Kube, pool: Pool, pod: Replica) -> bool:
     return metadata.get("uid") != pod.uid or "deletionTimestamp" in metadata
 
 
-def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: Allowed) -> list[Note]:
+def _in_turn(kube: Kube, pool: Pool, pod: Replica, step: Step, turn: AllowedSet) -> list[Note]:
     """A step of a pool that shares: nothing wakes, or is started anew, without the word that it is its turn."""
     if step.verb not in ("wake", "restart"):
         return _take(kube, pool, pod, step)

@@ -9,9 +9,9 @@
 For each arrangement: hours of accelerators and joint attainment with the production `decide()` and rule of turns; what
 the best schedule of turns found with all requests known beforehand attains, played; and a bound that no schedule
 exceeds. One replica always awake meets 80 % here, however long a first token may take: bursts slow its steps beyond
-60 ms a token; half of the requests it meets to 96 %, and all of them to 99 % within 30 s and 200 ms. A group of
-Lamplight has one accelerator set, that is "two pools on each"; what groups with several would gain, with a sleeper of
-every pool on each of them, stands beside it. `ok`: half the hours at an attainment within a point.
+60 ms a token; half of the requests it meets to 96 %, and all of them to 99 % within 30 s and 200 ms. Groups
+of several accelerators are played as they are declared (`sets`), with a sleeper of every pool on each. `ok`: half the
+hours at an attainment within a point.
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from apps.physics.fleet.fleet import Fleet, FleetVariant, Observation, Phase, Re
 from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import Arrival
 from apps.pools.domain.facts import latency_grid
+from apps.pools.domain.places import Need, asked, room_to_spare
 from apps.pools.domain.turns import Member, Turn, may_be_awake, ruled
 from bench.autoscaling import traces
 from bench.autoscaling.scenarios import variant
 from bench.standby.clairvoyant import STEP, best, met_by_step
-from bench.standby.places import Need, asked
 
 __all__ = ["ALWAYS", "POOLS", "Arrangement", "Result", "arrangements", "compare", "copies", "shared", "table"]
 
@@ -239,32 +239,63 @@ def _deciding(pool: _Pool, limits: Limits = LIMITS) -> _Pool:
 
 def _play(pools: Sequence[_Pool], places: int, span: float) -> int:
     """Turns taken until everything is answered."""
-    turns = [Turn() for _ in range(places)]
+    group = _Group([Turn() for _ in range(places)])
     wakes, now = 0, 0.0
     while now <= span + 300.0 and (now <= span or any(pool.fleet.busy for pool in pools)):
         now += LOOK
         for pool in pools:
             pool.advance(now)
             pool.decide(now)
-        engines = {pool.name: [pool.member(place, now) for place in range(places)] for pool in pools}
-        for pool in pools:
+            group.engines[pool.name] = [pool.member(place, now) for place in range(places)]
             pool.seen = pool.sent
-        needs = {pool.name: Need(pool.wanted, pool.waits, engines[pool.name]) for pool in pools}
-        spare = any(all(mine[place].resting for mine in engines.values()) for place in range(places))
-        for place, wants in enumerate(asked(turns, needs)):
-            # whoever is asked next finds a place that is free: nobody need go to sleep for that
-            members = {
-                name: replace(mine[place], wants=name in wants, quiet=None if spare else mine[place].quiet)
-                for name, mine in engines.items()
-            }
-            before, turns[place] = turns[place], ruled(turns[place], members, now)
-            wakes += turns[place].holder not in ("", before.holder)
-            for pool in pools:
-                pool.set(place, awake=pool.name in wants and may_be_awake(turns[place], pool.name))
+        for pool in pools:
+            wakes += group.look(pool, now)
         _alone(pools, places, now)
     for pool in pools:
         pool.fleet.close()
     return wakes
+
+
+@dataclass
+class _Group:
+    """The turns of a group, and what each pool last said: that of its engines, and which places it wants."""
+
+    turns: list[Turn]
+    engines: dict[str, list[Member]] = field(default_factory=dict)
+    wants: dict[str, frozenset[int]] = field(default_factory=dict)
+
+    def look(self, pool: _Pool, now: float) -> int:
+        """One pool looks at its group, as in production (apps/pools/sharing); turns that were taken."""
+        every = range(len(self.turns))
+        others = [mine for name, mine in self.engines.items() if name != pool.name]
+        clear = [all(mine[place].resting for mine in others) for place in every]
+        mine = self.engines[pool.name]
+        idle = [self._idle(place) for place in every]
+        need = Need(pool.wanted, pool.waits, mine, [True for _ in every], clear, idle)
+        self.wants[pool.name] = asked(self.turns, pool.name, need)
+        spare = room_to_spare(self.turns, [clear[place] and mine[place].resting for place in every])
+        taken = 0
+        for place in every:
+            before = self.turns[place]
+            # whoever is asked next finds a place that is free: nobody need go to sleep for that
+            stays = spare and not before.waiting
+            members = {
+                name: replace(
+                    told[place],
+                    wants=place in self.wants.get(name, ()),
+                    quiet=None if stays else told[place].quiet,
+                )
+                for name, told in self.engines.items()
+            }
+            self.turns[place] = ruled(before, members, now)
+            taken += self.turns[place].holder not in ("", before.holder)
+        for place in every:
+            pool.set(place, awake=place in self.wants[pool.name] and may_be_awake(self.turns[place], pool.name))
+        return taken
+
+    def _idle(self, place: int) -> float:
+        holder = self.engines.get(self.turns[place].holder)
+        return (holder[place].quiet or 0.0) if holder is not None else 0.0
 
 
 def _scheduled(

@@ -46,11 +46,11 @@ NAMES = ("chat", "code")
 cluster = shared_cluster(nodes=True)
 
 
-def sharer(name: str, **more: Any) -> dict[str, Any]:
+def sharer(name: str, sets: int = 1, **more: Any) -> dict[str, Any]:
     return pool_document(
         name,
         variants=[variant_document(replicas={"min": 0, "max": 1}, resources={"cpu": "2", "memory": "48Gi"})],
-        autoscaling={"mode": "active", "idle": "standby", "standby": "shared", "group": "evening"},
+        autoscaling={"mode": "active", "idle": "standby", "standby": "shared", "group": "evening", "sets": sets},
         engine={"env": {"LAMPLIGHT_TIME_SCALE": "20"}},
         rollout={"drainDelay": "0s", "shutdownTimeout": "10s"},
         **more,
@@ -65,12 +65,21 @@ def _awake_until_another_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pair(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
-    declare_on(cluster, *(sharer(name) for name in NAMES))
+    yield from declared(cluster, NAMES)
+
+
+@pytest.fixture
+def three_on_two_sets(cluster: EmbeddedCluster) -> Iterator[EmbeddedCluster]:
+    yield from declared(cluster, (*NAMES, "mail"), sets=2)
+
+
+def declared(cluster: EmbeddedCluster, names: tuple[str, ...], sets: int = 1) -> Iterator[EmbeddedCluster]:
+    declare_on(cluster, *(sharer(name, sets) for name in names))
     drain_until(
-        lambda: all(condition(name, "RoutingReady")["status"] == "True" for name in NAMES), message="both have a picker"
+        lambda: all(condition(name, "RoutingReady")["status"] == "True" for name in names), message="all have a picker"
     )
     yield cluster
-    for name in NAMES:
+    for name in names:
         delete("Pool", name)
     drain_until(lambda: not Pool.objects.exists(), message="the pools are gone")
     claims = cluster.kube.resource("ResourceClaim", "resource.k8s.io")
@@ -101,7 +110,7 @@ def served(name: str) -> bool:
 
 @contextmanager
 def watched(cluster: EmbeddedCluster) -> Iterator[list[set[str]]]:
-    """Which pools have an engine that says it is awake, asked again and again."""
+    """Which pools have an engine that says it is awake, asked again and again; `name@2`: on the second set."""
     seen: list[set[str]] = []
     stop = threading.Event()
 
@@ -115,7 +124,8 @@ def watched(cluster: EmbeddedCluster) -> Iterator[list[set[str]]]:
                     except (requests.RequestException, KeyError):
                         continue
                     if any('sleep_state="awake"' in line and line.endswith(" 1.0") for line in page.splitlines()):
-                        awake.add(name)
+                        number = pod["metadata"]["labels"].get("lamplight.dev/shared-set")
+                        awake.add(f"{name}@{number}" if number else name)
             seen.append(awake)
 
     thread = threading.Thread(target=watch)
@@ -174,6 +184,37 @@ def test_an_engine_without_work_falls_asleep_before_anybody_asks(
     assert served("chat"), "its target stands, and the next request wakes it"
 
 
+def test_three_pools_take_turns_on_two_accelerators_and_two_are_awake_at_once(
+    three_on_two_sets: EmbeddedCluster,
+) -> None:
+    cluster = three_on_two_sets
+    of = cluster_of(pool("chat"))
+    assert of is not None
+    before = sum(row.used for row in inventory(of))
+    with watched(cluster) as seen:
+        assert served("chat"), "the first start"
+        assert served("code"), "on the other accelerator"
+        drain_until(lambda: any(len(one) == 2 for one in seen), message="both are awake")
+        assert sum(row.used for row in inventory(of)) == before + 2
+        assert served("mail"), "one of them gives way, once it has nothing to do"
+        for name in ("chat", "code", "mail"):
+            assert served(name)
+    on = [[{name for name in one if ("@" in name) is second} for one in seen] for second in (False, True)]
+    assert all(len(names) <= 1 for names in (*on[0], *on[1])), "at most one on each"
+    assert {name.partition("@")[0] for one in seen for name in one} == {"chat", "code", "mail"}
+    restarts = [
+        status["restartCount"]
+        for found in engines(cluster).values()
+        for pod in found
+        for status in pod["status"]["containerStatuses"]
+    ]
+    assert not any(restarts), "none met memory that another one had"
+    assert not Event.objects.filter(reason="WakeFailed").exists()
+    assert {row.place for row in SharedTurn.objects.all()} == {0, 1}
+    told = condition("mail", "Standby")["message"]
+    assert "set 1" in told and "set 2" in told
+
+
 class Killed(LeaseLost):
     """The worker ends here."""
 
@@ -202,8 +243,8 @@ def test_a_worker_killed_in_the_middle_of_a_hand_over(
             return die()
 
         broken = {
-            "promise": (sharing.Share, "promise", die),
-            "kept": (sharing.Share, "kept", die),
+            "promise": (sharing.SetShare, "promise", die),
+            "kept": (sharing.SetShare, "kept", die),
             "wake": (standby, "_wake", wakes_and_dies),
             "sleep": (standby, "_put_to_sleep", sleeps_and_dies),
         }[at]
@@ -233,7 +274,7 @@ def test_a_look_that_is_older_than_a_word_rules_nothing(pair: EmbeddedCluster, m
         slow.setattr(sharing, "_sightings", meanwhile)
         of, kube = pool("code"), pair.kube
         share = sharing.look(kube, of, spec_of(of), Plan((), ()))
-    assert not share.may_serve
+    assert not share.sets[0].may_serve
     assert SharedTurn.objects.get().turn["holder"] == str(pool("chat").uid)
 
 

@@ -26,6 +26,8 @@ UNSCHEDULABLE = "Unschedulable"
 # the label that routers select by, and since when we have taken it from a pod
 SERVING = "llm-d.ai/inference-serving"
 UNROUTED_AT = "lamplight.dev/unrouted-at"
+# the number of the set of accelerators on which a pod takes turns, from 2: the first has no such label
+SET = "lamplight.dev/shared-set"
 # what a LeaderWorkerSet's controller puts on its pods
 GROUP_LABELS = "leaderworkerset.sigs.k8s.io"
 
@@ -55,6 +57,8 @@ class Replica:
     unrouted_at: str = ""
     # the replica that it is a part of, where a replica is a group of pods
     group: str = ""
+    # of the sets of accelerators on which its pool takes turns, the number of its own, from 0
+    place: int = 0
 
     @property
     def bad(self) -> bool:
@@ -107,7 +111,14 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
         routed=labels.get(SERVING, "true") == "true",
         unrouted_at=(metadata.get("annotations") or {}).get(UNROUTED_AT, ""),
         group=labels.get(f"{GROUP_LABELS}/group-index", ""),
+        place=place_of(labels),
     )
+
+
+def place_of(labels: Mapping[str, str]) -> int:
+    """The set of accelerators, from 0, that labels of a pod or of a Deployment name."""
+    number = labels.get(SET, "1")
+    return max(int(number) - 1, 0) if number.isdecimal() else 0
 
 
 def _why(status: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
 """Shared standby as it is rendered and checked: pools of a group name one resource claim, and so have the same devices.
 
 A claim that several pods name is allocated once, on one node: Kubernetes puts all of them there and counts their memory
-against that node. Which of the engines is awake is ruled in domain/turns.
+against that node. Which of the engines is awake is ruled in domain/turns. A group may have several sets of
+accelerators: each has a claim, and each pool a Deployment of one engine for each set on which it sleeps.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.core.domain.units import format_bytes
-from apps.pools.domain.engines import CLAIM, COMPONENT_ENGINE
+from apps.pools.domain.engines import CLAIM, COMPONENT_ENGINE, deployment_name
 from apps.pools.domain.guarded import sleeps
-from apps.pools.domain.manifests import COMPONENT, Inputs, Manifest, PlanRefused, PoolIdentity
+from apps.pools.domain.manifests import COMPONENT, VARIANT, Inputs, Manifest, PlanRefused, PoolIdentity
+from apps.pools.domain.pods import SET
 from apps.pools.domain.spec import PoolSpec, Variant
 
 __all__ = [
     "MOST_SHARERS",
     "SHARES",
+    "Hosts",
     "Sharer",
     "claim_name",
     "differs",
     "faults_of_group",
+    "fitting",
     "is_engine",
     "may_stand",
+    "set_names",
     "shared_claim",
     "shares",
     "sharing_sentence",
@@ -48,20 +53,40 @@ class Sharer:
     def variant(self) -> Variant:
         return self.spec.variants[0]
 
+    @property
+    def sets(self) -> int:
+        return self.spec.autoscaling.sets
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The nodes with an accelerator: how many there are, and of the biggest its accelerators and bytes of memory."""
+
+    nodes: int
+    accelerators: int
+    memory: int
+
 
 def shares(spec: PoolSpec) -> bool:
     """Whether a pool takes turns on its accelerators with others."""
     return sleeps(spec) and spec.autoscaling.standby == "shared"
 
 
-def claim_name(team: str, group: str) -> str:
-    return f"{team}-{group}-shared"
+def claim_name(team: str, group: str, place: int = 0) -> str:
+    """Of a set of the group's accelerators, from 0."""
+    return f"{team}-{group}-shared" + (f"-{place + 1}" if place else "")
 
 
-def shared_claim(team: str, spec: PoolSpec, device_class: str) -> Manifest:
-    """The claim of a group. It belongs to no single pool: it is made when missing, and goes with the last of them."""
+def set_names(pool: str, spec: PoolSpec) -> tuple[str, ...]:
+    """Names of the Deployments of a pool that shares, by set."""
+    name = deployment_name(pool, spec.variants[0].name)
+    return tuple(name + (f"-{place + 1}" if place else "") for place in range(spec.autoscaling.sets))
+
+
+def shared_claim(team: str, spec: PoolSpec, device_class: str, place: int = 0) -> Manifest:
+    """The claim of a set. It belongs to no single pool: it is made when missing, and goes with the last of them."""
     group = spec.autoscaling.group or ""
-    name = claim_name(team, group)
+    name = claim_name(team, group, place)
     exactly = {
         "deviceClassName": device_class,
         "allocationMode": "ExactCount",
@@ -92,12 +117,42 @@ def with_shared_claim(
             "know that kind: enable dynamic resource allocation there (Kubernetes 1.34 and the vendor's driver), or "
             "write standby: reserved",
         )
-    name = claim_name(pool.team, spec.autoscaling.group or "")
-    return tuple(_naming(obj, name, inputs) if is_engine(obj) else obj for obj in objects)
+    group, sets = spec.autoscaling.group or "", spec.autoscaling.sets
+    found: list[Manifest] = []
+    for obj in objects:
+        if is_engine(obj):
+            found += (_on_set(_naming(obj, claim_name(pool.team, group, at), inputs), at) for at in range(sets))
+        else:
+            found.append(obj)
+    return tuple(found)
 
 
 def is_engine(obj: Manifest) -> bool:
     return obj["kind"] == "Deployment" and obj["metadata"]["labels"].get(COMPONENT) == COMPONENT_ENGINE
+
+
+def _on_set(deployment: Manifest, place: int) -> Manifest:
+    """The Deployment of a further set. Its pods keep the variant's labels, so that routers and telemetry take them; the
+    Deployment does not, so that nobody takes it for the variant's own."""
+    if not place:
+        return deployment
+    mark = {SET: str(place + 1)}
+    spec, metadata = deployment["spec"], deployment["metadata"]
+    template = spec["template"]
+    marked = {**template["metadata"], "labels": {**template["metadata"]["labels"], **mark}}
+    return {
+        **deployment,
+        "metadata": {
+            **metadata,
+            "name": f"{metadata['name']}-{place + 1}",
+            "labels": {**{key: value for key, value in metadata["labels"].items() if key != VARIANT}, **mark},
+        },
+        "spec": {
+            **spec,
+            "selector": {"matchLabels": {**spec["selector"]["matchLabels"], **mark}},
+            "template": {**template, "metadata": marked},
+        },
+    }
 
 
 def _naming(deployment: Manifest, claim: str, inputs: Inputs) -> Manifest:
@@ -122,9 +177,9 @@ def _naming(deployment: Manifest, claim: str, inputs: Inputs) -> Manifest:
     }
 
 
-def faults_of_group(mine: Sharer, others: Sequence[Sharer], node_memory: int | None) -> list[tuple[str, str]]:
-    """What a pool cannot share, as (pointer, sentence). `others`: the pools of its group; `node_memory`: bytes of the
-    biggest node with its accelerator, None where nobody has looked."""
+def faults_of_group(mine: Sharer, others: Sequence[Sharer], hosts: Hosts | None) -> list[tuple[str, str]]:
+    """What a pool cannot share, as (pointer, sentence). `others`: the pools of its group; `hosts`: the nodes with its
+    accelerator, None where nobody has looked."""
     spec = mine.spec
     if not shares(spec):
         return []
@@ -137,11 +192,14 @@ def faults_of_group(mine: Sharer, others: Sequence[Sharer], node_memory: int | N
         return found
     variant = mine.variant
     first = f"{at}/0"
-    if (variant.replicas.min, variant.replicas.max) != (0, 1):
+    most = mine.sets
+    if variant.replicas.min != 0 or not 1 <= variant.replicas.max <= most:
+        upto = "" if most == 1 else f" (or a max of up to {most}, one on each of its sets)"
         found.append(
             (
                 f"{first}/replicas",
-                "of the pools that take turns one is awake, with one replica: set replicas to {min: 0, max: 1}",
+                "of the pools that take turns one is awake on a set of accelerators, with one replica: set replicas "
+                f"to {{min: 0, max: 1}}{upto}",
             )
         )
     if variant.group_size != 1 or variant.role != "both":
@@ -157,7 +215,7 @@ def faults_of_group(mine: Sharer, others: Sequence[Sharer], node_memory: int | N
             )
         )
     found += _unlike(mine, others)
-    found += _host_memory(mine, others, node_memory)
+    found += _host_memory(mine, others, hosts)
     if len(others) >= MOST_SHARERS:
         found.append(
             (
@@ -189,35 +247,68 @@ def _unlike(mine: Sharer, others: Iterable[Sharer]) -> Iterable[tuple[str, str]]
             return
 
 
-def _host_memory(mine: Sharer, others: Sequence[Sharer], node_memory: int | None) -> Iterable[tuple[str, str]]:
-    if node_memory is None:
+def _host_memory(mine: Sharer, others: Sequence[Sharer], hosts: Hosts | None) -> Iterable[tuple[str, str]]:
+    """The weights of all that sleep on a set lie on the node that holds its accelerators, beside those of other sets
+    there. What is refused fits nowhere even if all nodes were as big as the biggest; the scheduler counts the rest."""
+    if hosts is None:
         return
-    asked = {each.name: each.variant.resources.memory for each in (*others, mine)}
-    together = sum(asked.values())
-    if together > node_memory:
-        rows = ", ".join(f"{name} {format_bytes(size)}" for name, size in sorted(asked.items()))
+    asked = [_asked((*others, mine), at) for at in range(mine.sets)]
+    first = asked[0]
+    rows = ", ".join(f"{name} {format_bytes(size)}" for name, size in sorted(first.items()))
+    group, accelerator = mine.spec.autoscaling.group, mine.variant.accelerator
+    together = sum(first.values())
+    where = "/spec/variants/0/resources/memory"
+    if together > hosts.memory:
         yield (
-            "/spec/variants/0/resources/memory",
+            where,
             f"engines that sleep keep their weights in the memory of the one node that holds the accelerators: group "
-            f"{mine.spec.autoscaling.group} needs {format_bytes(together)} ({rows}), and the biggest node with "
-            f"{mine.variant.accelerator} has {format_bytes(node_memory)}: lower resources.memory, or name another "
-            "group",
+            f"{group} needs {format_bytes(together)} ({rows}), and the biggest node with {accelerator} has "
+            f"{format_bytes(hosts.memory)}: lower resources.memory, or name another group",
         )
+        return
+    fit = fitting([sum(each.values()) for each in asked], mine.variant.accelerators_per_pod, hosts)
+    if fit < mine.sets:
+        yield (
+            "/spec/autoscaling/sets",
+            f"group {group} needs {format_bytes(together)} ({rows}) of one node's memory and "
+            f"{mine.variant.accelerators_per_pod} {accelerator} for each set, and the {hosts.nodes} nodes with "
+            f"{accelerator} (the biggest has {hosts.accelerators}, and {format_bytes(hosts.memory)}) have room for "
+            f"{fit} such sets, not {mine.sets}: lower sets or resources.memory, or name another group",
+        )
+
+
+def _asked(sharers: Iterable[Sharer], place: int) -> dict[str, int]:
+    """Bytes of host memory on a set, by pool that sleeps there."""
+    return {each.name: each.variant.resources.memory for each in sharers if each.sets > place}
+
+
+def fitting(sets: Sequence[int], accelerators: int, hosts: Hosts) -> int:
+    """How many sets, from the first, nodes like the biggest have room for. `sets`: bytes of host memory of each, none
+    smaller than the one after it; `accelerators`: of each."""
+    left = [(hosts.accelerators, hosts.memory)] * min(hosts.nodes, len(sets))
+    for placed, size in enumerate(sets):
+        at = next((i for i, (free, room) in enumerate(left) if free >= accelerators and room >= size), None)
+        if at is None:
+            return placed
+        left[at] = (left[at][0] - accelerators, left[at][1] - size)
+    return len(sets)
 
 
 def sharing_sentence(mine: Sharer, others: Iterable[str]) -> str:
     """What shares with what, for people who look at a plan."""
     count = mine.variant.accelerators_per_pod
     devices = f"{count} {mine.variant.accelerator}"
+    where = devices if mine.sets == 1 else f"{mine.sets} sets of {devices}"
     names = sorted(others)
     if not names:
         return (
-            f"group {mine.spec.autoscaling.group}: {mine.name} is alone on {devices} so far; pools of the team that "
+            f"group {mine.spec.autoscaling.group}: {mine.name} is alone on {where} so far; pools of the team that "
             "name this group will take turns with it"
         )
+    awake = "of them is awake" if mine.sets == 1 else "is awake on each set, any of them on any"
     return (
-        f"group {mine.spec.autoscaling.group}: {mine.name} takes turns with {_listed(names)} on the same {devices}; at "
-        "most one of them is awake, and requests for the others wait at their pickers"
+        f"group {mine.spec.autoscaling.group}: {mine.name} takes turns with {_listed(names)} on the same {where}; at "
+        f"most one {awake}, and requests for the others wait at their pickers"
     )
 
 

@@ -252,8 +252,9 @@ class Autoscaling(Spec):
     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
     its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `group`: the pools that
-    take turns on the same accelerators name the same one. `handover`: in mode external, the scaler that Lamplight
-    renders and that follows its decisions.
+    take turns on the same accelerators name the same one. `sets`: on so many sets of the group's accelerators the
+    pool's engines sleep, and it may be awake on any of them; on each set at most one pool is. `handover`: in mode
+    external, the scaler that Lamplight renders and that follows its decisions.
     """
 
     mode: Literal["off", "active", "advisory", "external"] = "off"
@@ -261,6 +262,7 @@ class Autoscaling(Spec):
     idle: Literal["keep", "standby", "zero"] = "keep"
     standby: Literal["reserved", "shared"] = "reserved"
     group: Name | None = None
+    sets: Annotated[int, Field(ge=1, le=8)] = 1
     handover: Literal["none", "hpa", "keda"] = "none"
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=32)] = ()
     freezes: Annotated[tuple[Freeze, ...], Field(max_length=32)] = ()
@@ -271,6 +273,11 @@ class Autoscaling(Spec):
             raise ValueError(
                 "standby: shared and group belong together: pools that name the same group take turns on the same "
                 "accelerators; write both or neither"
+            )
+        if self.sets > 1 and self.group is None:
+            raise ValueError(
+                f"sets is {self.sets} and belongs to a group of pools that take turns: write standby: shared and a "
+                "group, or leave sets out"
             )
         if self.standby == "shared" and self.idle != "standby":
             raise ValueError(f"standby is shared, and idle is {self.idle}: set idle to standby, or leave standby out")

@@ -10,7 +10,7 @@ waits for a wake (a second) and not for a fall asleep as well (seven).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 __all__ = [
@@ -19,11 +19,13 @@ __all__ = [
     "SLICE",
     "Member",
     "Turn",
+    "all_stand",
     "longest_wait",
     "may_be_awake",
     "moved",
     "promised",
     "ruled",
+    "set_named",
     "stands",
 ]
 
@@ -130,3 +132,13 @@ def stands(turn: Turn, pool: str, group: str, names: Mapping[str, str]) -> str:
         return f"it has the accelerators of group {group}" + (" and gives way" if turn.yielding else "")
     holder = names.get(turn.holder, "another pool") if turn.holder else "nobody"
     return f"{holder} has the accelerators of group {group}"
+
+
+def set_named(group: str, place: int, sets: int) -> str:
+    """A set of a group for people; just the group where it has one."""
+    return group if sets < 2 else f"{group}, set {place + 1}"
+
+
+def all_stand(turns: Sequence[Turn], pool: str, group: str, names: Mapping[str, str]) -> str:
+    """Whose turn it is on each of the group's sets, for who looks at `pool`."""
+    return "; ".join(stands(turn, pool, set_named(group, at, len(turns)), names) for at, turn in enumerate(turns))

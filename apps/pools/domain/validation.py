@@ -77,9 +77,12 @@ def unknown_accelerators(spec: PoolSpec, known: Collection[str]) -> list[Fault]:
     return found
 
 
-def object_names(pool: str, variants: Iterable[str]) -> frozenset[str]:
-    """Names that a pool's objects take in its namespace, whatever their kind."""
-    return frozenset({pool, f"{pool}-engines", f"{pool}-epp", *(deployment_name(pool, v) for v in variants)})
+def object_names(pool: str, variants: Iterable[str], sets: int = 1) -> frozenset[str]:
+    """Names that a pool's objects take in its namespace, whatever their kind. `sets`: of accelerators that it shares,
+    on each of which it has a Deployment."""
+    engines = {deployment_name(pool, v) for v in variants}
+    further = {f"{name}-{number}" for name in engines for number in range(2, sets + 1)}
+    return frozenset({pool, f"{pool}-engines", f"{pool}-epp", *engines, *further})
 
 
 def _names(name: str, spec: PoolSpec) -> list[Fault]:

@@ -9,11 +9,9 @@ import pytest
 
 from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import Arrival
-from apps.pools.domain.turns import Member, Turn
 from bench.autoscaling import traces
 from bench.autoscaling.scenarios import variant
 from bench.standby.clairvoyant import best, met_by_step
-from bench.standby.places import Need, asked
 from bench.standby.sharing import LIMITS, Arrangement, Result, _with_bounds, copies, shared, table
 
 KIND = variant("nvidia-h200", 90.0)
@@ -70,26 +68,6 @@ def test_requests_are_counted_by_the_second_they_came_in() -> None:
     assert counts.shape == (3, 21)
     assert counts[1].nonzero()[0].tolist() == [3, 4]
     assert counts[0].sum() == 0
-
-
-SLEEPS = Member(False, None, True)
-
-
-def test_who_has_no_place_asks_for_the_one_that_is_given_up_soonest() -> None:
-    awake = Member(False, 0.0, False)
-    idle = Member(False, 1.0, False)
-    needs = {
-        "a": Need(1, False, (awake, SLEEPS)),
-        "b": Need(1, False, (SLEEPS, idle)),
-        "c": Need(1, True, (SLEEPS, SLEEPS)),
-    }
-    assert asked([Turn("a"), Turn("b")], needs) == [{"a"}, {"b", "c"}]
-    assert asked([Turn("a"), Turn("")], {**needs, "b": Need(0, False, (SLEEPS, SLEEPS))}) == [{"a"}, {"c"}]
-    waiting = Turn("a", waiting=(("c", 1.0),))
-    assert asked([waiting, Turn("b")], needs) == [{"a", "c"}, {"b"}], "it goes on asking for the same"
-    both = {"a": Need(2, False, (awake, awake)), "c": needs["c"]}
-    given_up = asked([Turn("a"), Turn("a")], both)
-    assert sorted(map(sorted, given_up)) == [["a"], ["c"]], "a second replica goes first"
 
 
 def test_the_table_says_what_is_saved_and_lost() -> None:
