@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Callable
 
 from playwright.sync_api import Page, Route, TimeoutError, expect
 
+from tests.e2e.browsing import DEADLINE_MS
 from tests.support.stack import PROJECT
 
 _ROUTER = PROJECT / "frontend" / "src" / "app" / "router.tsx"
@@ -66,7 +69,7 @@ def empty(page: Page) -> None:
 
 def deaf(page: Page, detail: str = "") -> list[str]:
     """Charts, tables and frames that show neither figures nor words; with `detail` those that hide that it happened."""
-    return list(page.evaluate(_DEAF, detail))
+    return _lasting(page, lambda: list(page.evaluate(_DEAF, detail)))
 
 
 def heard_again(page: Page) -> list[str]:
@@ -78,10 +81,18 @@ def heard_again(page: Page) -> list[str]:
         expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
         again.evaluate_all("all => all.forEach((one) => { one.dataset.pressed = 'yes'; one.click(); })")
         try:
-            page.wait_for_function("() => !document.querySelector('main button[data-pressed]')", timeout=45_000)
+            page.wait_for_function("() => !document.querySelector('main button[data-pressed]')", timeout=DEADLINE_MS)
         except TimeoutError:
             return [f"trying again does not help: {main.get_by_role('alert').first.inner_text()}"]
-    return main.get_by_role("alert").filter(has_text="locked").all_inner_texts()
+    return _lasting(page, lambda: main.get_by_role("alert").filter(has_text="locked").all_inner_texts())
+
+
+def _lasting(page: Page, find: Callable[[], list[str]]) -> list[str]:
+    """What is still found after a while: on a slow machine a part may be between two states when it is looked at."""
+    end = time.monotonic() + DEADLINE_MS / 1000
+    while (found := find()) and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    return found
 
 
 # a frame is what a Section draws; what is in it comes from the answer that failed, or from what the page has anyway
