@@ -14,7 +14,7 @@ from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
 
 # the first test also waits for the whole instance
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 POOL_PAGE = "/teams/default/pools/chat"
 DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")

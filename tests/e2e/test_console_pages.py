@@ -20,7 +20,7 @@ from tests.support.seeded import SeededConsole, seeded_console, start_web, up
 from tests.support.wait import wait_until
 
 # the first test also waits for the week
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 POOL = "/teams/search/pools/summaries"
 CHAT = "/teams/default/pools/chat"

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.e2e.browsing import DEADLINE_MS, chart, chromium, log_in, settled
 from tests.support.seeded import seeded_console
 
-pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(900)]
 
 KEPT = Path(__file__).parent / "snapshots"
 MADE_WITH = KEPT / "made-with.json"

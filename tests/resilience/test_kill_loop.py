@@ -38,7 +38,7 @@ def stack() -> Iterator[RunningStack]:
         yield running
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_minute_of_kills_loses_no_change(stack: RunningStack) -> None:
     kill_and_change(stack, seconds=40, seed=1)
 

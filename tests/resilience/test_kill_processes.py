@@ -37,7 +37,7 @@ def serves(stack: RunningStack) -> bool:
         return bool(answer.status == 200)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name", ["web", "worker", "beat", "informers", "valkey", "postgres", "apiserver", "controllers", "kubelet"]
 )
@@ -64,7 +64,7 @@ def test_a_killed_process_is_replaced_and_the_pool_is_healthy_again(stack: Runni
     assert pool["metadata"]["generation"] == target
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mark", ["apps.embedded.engine", "apps.embedded.gateway"])
 def test_a_killed_container_is_started_again(stack: RunningStack, mark: str):
     def containers() -> set[int]:
@@ -86,7 +86,7 @@ def test_a_killed_container_is_started_again(stack: RunningStack, mark: str):
     wait_until(lambda: serves(stack), message="the pool serves", step=0.5)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_work_goes_on_when_the_broker_forgets_everything(stack: RunningStack):
     socket = stack.data / "valkey" / "valkey.sock"
     with redis.Redis(unix_socket_path=str(socket)) as client:
@@ -99,7 +99,7 @@ def test_work_goes_on_when_the_broker_forgets_everything(stack: RunningStack):
     stack.wait_healthy(timeout=90, desired=2, ready=2)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_sessions_that_postgres_drops_are_opened_again(stack: RunningStack):
     with psycopg.connect(host=str(stack.data / "pg"), user="postgres", dbname="lamplight", autocommit=True) as conn:
         conn.execute(
@@ -109,7 +109,7 @@ def test_sessions_that_postgres_drops_are_opened_again(stack: RunningStack):
     stack.wait_healthy(timeout=60, ready=2)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_goes_on(stack: RunningStack, data: Path):
     uid = stack.pool()["metadata"]["uid"]
     below = stack.descendants()
