@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -148,8 +149,10 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
     """How far the roll-out is, judged by what the cluster shows. Reads logs only of replicas that are in trouble."""
     row = selectors.rollout_of(pool)
     deployments = observed.engine_deployments()
+    begins = row is None or row.template != desired.template
+    since = row.started_at if row is not None and not begins else None
     variants = tuple(
-        _progress(v.name, deployments.get(v.name), observed, _wanted(spec, desired, deployments, v.name))
+        _progress(v.name, deployments.get(v.name), observed, _wanted(spec, desired, deployments, v.name), begins, since)
         for v in spec.variants
     )
     stored = row.strategies if row else {}
@@ -202,12 +205,21 @@ def _wanted(spec: PoolSpec, desired: Desired, deployments: Mapping[str, Any], va
     return desired.replicas[variant]
 
 
-def _progress(name: str, live: Any | None, observed: Observed, desired: int) -> VariantProgress:
+def _progress(
+    name: str,
+    live: Any | None,
+    observed: Observed,
+    desired: int,
+    begins: bool = False,
+    since: datetime | None = None,
+) -> VariantProgress:
+    """`begins`: another template has just been written. `since`: when the roll-out began, where it has."""
     status = (live or {}).get("status") or {}
     mine = [pod for pod in observed.pods if pod.variant == name]
-    hash_ = rollout.newest_template(live, observed.replica_sets, mine) if live else None
+    hash_ = rollout.newest_template(live, observed.replica_sets, mine, since) if live else None
     newest = tuple(pod for pod in mine if pod.template == hash_ and hash_)
-    updated = int(status.get("updatedReplicas") or 0)
+    # as another template begins, what the status counts is of the one before
+    updated = 0 if live and begins and rollout.unseen(live) else int(status.get("updatedReplicas") or 0)
     return VariantProgress(
         name=name,
         desired=desired,

@@ -210,6 +210,25 @@ def test_a_missing_image_stops_it_and_a_corrected_spec_goes_on_by_itself(
     assert rollout(editor)["lastHealthyGeneration"] == 3
 
 
+def test_the_replicas_of_a_spec_that_is_given_up_do_not_stop_the_way_back(
+    cluster: EmbeddedCluster, declared: None, editor: Api
+) -> None:
+    declare(argument("--max-model-len=8192", image="nobody/nothing:v0.33.0"))
+    drain_until(is_in("Stopped", "ImagePull"), message="it stops by itself")
+    # however late the cluster's controllers look, the failed replica is of the spec that is given up
+    cluster.processes["controllers"].send_signal(signal.SIGSTOP)
+    try:
+        done = editor.send("POST", f"{POOL}/rollout", {"action": "abort", "reason": "typo"})
+        assert done.status_code == 200, done.content
+        for _ in range(3):
+            drain()
+            assert rollout(editor)["state"] == "Progressing"
+            assert "nobody/nothing" not in rollout(editor)["message"]
+    finally:
+        cluster.processes["controllers"].send_signal(signal.SIGCONT)
+    drain_until(lambda: healthy() and is_in("Complete")(), message="the older spec serves")
+
+
 def test_pause_and_resume(cluster: EmbeddedCluster, declared: None, editor: Api) -> None:
     declare(argument("--max-model-len=4096"))
     drain_until(is_in("Progressing"), message="it is on its way")

@@ -132,7 +132,13 @@ def template_of(objects: Iterable[Manifest]) -> str:
 
 
 def newest_set(live: Deployment, replica_sets: Iterable[Mapping[str, Any]]) -> str | None:
-    """Hash of the pod template that a Deployment rolls to, by its newest ReplicaSet; None before there is one."""
+    """Hash of the pod template that a Deployment rolls to, by its newest ReplicaSet; None before there is one.
+
+    Nor is there one while its controller has not seen the newest spec: until then the newest set is that of the spec
+    before, whose replicas may be the very ones that a person wants to be rid of.
+    """
+    if unseen(live):
+        return None
     mine = [
         rs
         for rs in replica_sets
@@ -140,18 +146,41 @@ def newest_set(live: Deployment, replica_sets: Iterable[Mapping[str, Any]]) -> s
     ]
     if not mine:
         return None
-    newest = max(mine, key=lambda rs: _number((rs["metadata"].get("annotations") or {}).get(REVISION)))
+    newest = max(mine, key=_revision)
+    if (told := _revision(live)) and told != _revision(newest):
+        return None  # the two were read at different moments
     found = (newest["metadata"].get("labels") or {}).get(TEMPLATE_HASH)
     return str(found) if found else None
 
 
-def newest_template(live: Deployment, replica_sets: Iterable[Mapping[str, Any]], pods: Iterable[Replica]) -> str | None:
+def newest_template(
+    live: Deployment,
+    replica_sets: Iterable[Mapping[str, Any]],
+    pods: Iterable[Replica],
+    since: datetime | None = None,
+) -> str | None:
     """Hash of the pod template that a workload rolls to. Of a LeaderWorkerSet it is that of its youngest pod, since its
-    own list of revisions is not watched; None before there is one."""
+    own list of revisions is not watched; None before there is one, made after `since`: as the roll-out began."""
     if not is_group(live):
         return newest_set(live, replica_sets)
     youngest = max(pods, key=lambda pod: pod.created_at or "", default=None)
-    return youngest.template or None if youngest is not None else None
+    if youngest is None or unseen(live):
+        return None
+    if since is not None and (youngest.created_at or "") < since.strftime("%Y-%m-%dT%H:%M:%SZ"):
+        return None
+    return youngest.template or None
+
+
+def unseen(live: Deployment) -> bool:
+    """Whether the workload's controller has not yet looked at its newest spec; older LeaderWorkerSets do not say."""
+    seen = (live.get("status") or {}).get("observedGeneration")
+    if seen is None and is_group(live):
+        return False
+    return int(seen or 0) < int(live["metadata"].get("generation") or 0)
+
+
+def _revision(obj: Mapping[str, Any]) -> int:
+    return _number((obj["metadata"].get("annotations") or {}).get(REVISION))
 
 
 def _number(text: object) -> int:

@@ -24,6 +24,7 @@ from apps.pools.domain.rollout import (
     blame,
     choose,
     newest_set,
+    newest_template,
     step,
     suspect,
 )
@@ -230,6 +231,25 @@ def test_the_newest_set_is_that_of_the_highest_revision() -> None:
     sets = [replica_set("9", "old"), replica_set("10", "new"), replica_set("11", "foreign", "other")]
     assert newest_set(live, sets) == "new"
     assert newest_set(live, []) is None
+    # after a roll-back the set of the failed spec is the newest until the controller has looked
+    told = {"uid": "d", "generation": 3, "annotations": {"deployment.kubernetes.io/revision": "10"}}
+    assert newest_set({"metadata": told, "status": {"observedGeneration": 2}}, sets) is None
+    assert newest_set({"metadata": told, "status": {"observedGeneration": 3}}, sets) == "new"
+    ahead = {**told, "annotations": {"deployment.kubernetes.io/revision": "12"}}
+    assert newest_set({"metadata": ahead, "status": {"observedGeneration": 3}}, sets) is None, (
+        "its set was not read yet"
+    )
+
+
+def test_of_groups_a_pod_of_before_the_roll_out_is_none_of_the_newest() -> None:
+    began = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+    live = {"kind": "LeaderWorkerSet", "metadata": {"uid": "d", "generation": 3}, "status": {"observedGeneration": 3}}
+    failed = replace(pod("Crashing"), created_at="2026-11-26T11:59:00Z", template="bad")
+    fresh = replace(pod("Crashing"), created_at="2026-11-26T12:00:01Z", template="good")
+    assert newest_template(live, [], [failed], began) is None
+    assert newest_template(live, [], [failed, fresh], began) == "good"
+    assert newest_template(live, [], [failed]) == "bad"
+    assert newest_template({**live, "status": {"observedGeneration": 2}}, [], [fresh], began) is None
 
 
 def test_a_strategy_says_why() -> None:
