@@ -6,6 +6,7 @@ used: they drop fields that they do not know.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -402,6 +403,7 @@ def _connections_to(client: Any, server: str) -> tuple[Any, str]:
 
 def _short(error: BaseException) -> str:
     text = str(error).partition("): ")[2] if "object at 0x" in str(error) else str(error)
+    text = re.sub(r"^\w*Connection(Pool)?\([^)]*\): ", "", text)
     # whoever quotes it ends the sentence
     return (text or type(error).__name__).replace("\n", " ")[:300].rstrip(".")
 

@@ -61,7 +61,8 @@ def owners_of(
         name, variant = manifest["metadata"]["name"], manifest["metadata"]["labels"].get(VARIANT)
         wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
         before = memory.get(name) or {}
-        if scalers is None and _must_ask(present, before, wanted, external=external):
+        target = targets.get(variant or "")
+        if scalers is None and _must_ask(present, before, wanted, external=external, target=target):
             scalers = list_scalers(kube, pool.namespace)
         known = scalers if scalers is not None else _known(before, name)
         owner = replicas.owner_of(
@@ -72,7 +73,7 @@ def owners_of(
         )
         seen_at = _seen_at(owner, before)
         declared = owner.owner == "external" or (before.get("declared") and before.get("manager") == owner.manager)
-        asked = replicas.taken_back(owner, seen_at, _asked_at(targets.get(variant or "")))
+        asked = replicas.taken_back(owner, seen_at, _asked_at(target))
         kept = {**owner.to_json(), **({"declared": True} if declared else {})}
         if asked or (declared and not owner.ours and owner.owner != "external" and not owner.scaler):
             # a scaler that the pool declared, and does not any more, has nothing to say
@@ -98,7 +99,9 @@ def list_scalers(kube: Kube, namespace: str) -> list[Scaler]:
     return found
 
 
-def _must_ask(live: Manifest, before: Mapping[str, Any], wanted: int, *, external: bool) -> bool:
+def _must_ask(
+    live: Manifest, before: Mapping[str, Any], wanted: int, *, external: bool, target: ReplicaTarget | None
+) -> bool:
     """Before replicas are written, and when somebody new has written them or what wrote them may be gone."""
     writer = replicas.foreign_writer(live)
     differs = int((live.get("spec") or {}).get("replicas", 1)) != wanted
@@ -106,6 +109,9 @@ def _must_ask(live: Manifest, before: Mapping[str, Any], wanted: int, *, externa
         return differs
     if not external and before.get("object") and (differs or before.get("declared")):
         return True
+    asked, seen = _asked_at(target), before.get("seenAt")
+    if asked is not None and seen and asked > datetime.fromisoformat(seen):
+        return True  # they are about to be taken back from a person: a scaler may have come since
     return (before.get("manager"), before.get("at")) != (writer.manager, writer.at) or bool(before.get("takenBack"))
 
 

@@ -54,6 +54,7 @@ class Prospect:
     `base` None: it is a new pool; a base with an empty declaration: nothing of it has gone live yet.
 
     `spec_before`: what its cluster is to hold now. `sharing`: with whom it shares accelerators, as a sentence.
+    `theirs`: workloads whose replicas somebody else writes, as the pool's condition says.
     """
 
     pool: Pool
@@ -64,6 +65,7 @@ class Prospect:
     spec_before: PoolSpec | None
     external: bool
     sharing: str = ""
+    theirs: frozenset[str] = frozenset()
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -93,6 +95,11 @@ def prospect_of(pool: Pool, spec: PoolSpec, base: Base | None) -> Prospect:
         spec_before=PoolSpec.from_document(base.declaration["spec"]) if base is not None and base.declaration else None,
         external=spec.autoscaling.mode == "external",
         sharing=_sharing(pool, spec, cluster),
+        theirs=frozenset(
+            name
+            for name, row in (pool.status.get("replicasOwner") or {}).items()
+            if row and row.get("owner") != "lamplight" and not row.get("takenBack")
+        ),
     )
 
 
@@ -189,7 +196,8 @@ def _review(
     for variant in spec.variants:
         wanted = desired.replicas[variant.name]
         if variant.name in held:
-            wanted = held[variant.name] if prospect.external else wanted
+            theirs = prospect.external or deployments[variant.name]["metadata"]["name"] in prospect.theirs
+            wanted = held[variant.name] if theirs else wanted
             replicas[address_of(deployments[variant.name])] = (held[variant.name], wanted)
         after.append(_demand(spec, variant.name, wanted))
         for resource, needed in added_by(deployments[variant.name], wanted - held.get(variant.name, 0)).items():

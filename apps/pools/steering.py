@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.accounts.selectors import names_of_actors
 from apps.audit.services import record_event
 from apps.core import changes, clock, outbox
 from apps.core.domain.conditions import format_time
@@ -45,7 +46,9 @@ def describe(pool: Pool) -> dict[str, Any]:
         "startedAt": _time(held.started_at),
         "finishedAt": _time(held.finished_at),
         "deadline": _time(deadline),
-        "pausedBy": (row.paused_by or None) if row else None,
+        "pausedBy": names_of_actors([row.paused_by]).get(row.paused_by, row.paused_by)
+        if row and row.paused_by
+        else None,
         "pausedAt": _time(row.paused_at) if row else None,
         "lastHealthyGeneration": healthy.generation if healthy else None,
         "abortsTo": target.generation if target else None,

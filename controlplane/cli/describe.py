@@ -57,13 +57,22 @@ def _describe(client: Client, path: str, document: dict[str, Any]) -> None:
         click.echo("  " + line)
 
 
+_LONG = 40
+
+
 def _conditions(conditions: list[dict[str, Any]], generation: int | None) -> None:
     if not conditions:
         return
     click.echo("\nConditions:")
     rows = []
+    said: dict[str, str] = {}
     for condition in conditions:
         observed = condition.get("observedGeneration")
+        message = str(condition.get("message") or "")
+        # the parts of what went wrong say it in the same words: those are read once
+        first = said.setdefault(message, str(condition.get("type")))
+        if len(message) > _LONG and first != condition.get("type"):
+            message = f"as {first} says"
         behind = f" (of generation {observed}, now {generation})" if observed not in (None, generation) else ""
         since = age(condition.get("lastTransitionTime"))
         rows.append(
@@ -72,7 +81,7 @@ def _conditions(conditions: list[dict[str, Any]], generation: int | None) -> Non
                 condition.get("status"),
                 condition.get("reason"),
                 since,
-                f"{condition.get('message', '')}{behind}",
+                f"{message}{behind}",
             )
         )
     print_table(("TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"), rows)

@@ -32,7 +32,7 @@ def explain(target: Target, decision: int | None, moves: bool, output: str | Non
     if output == "json":
         print_json(found)
         return
-    _explain(found, standing)
+    _explain(found, standing, document)
     if moves:
         rows = client.get(f"{path}/decisions", verb="moves", limit=10)["items"]
         click.echo("\nLast moves:")
@@ -48,12 +48,19 @@ def _nothing(document: dict[str, Any], standing: dict[str, Any]) -> str:
     return f"Nothing has been decided for pool {name} yet: the first decision follows the first signals, within 30 s."
 
 
-def _explain(found: dict[str, Any], standing: dict[str, Any]) -> None:
+def _writer(document: dict[str, Any], standing: dict[str, Any]) -> str:
+    """Who writes the replicas: as it was seen in the cluster where it is not as the mode has it."""
+    conditions = (document.get("status") or {}).get("conditions") or []
+    seen = next((c for c in conditions if c["type"] == "ReplicasOwner" and c["status"] == "False"), None)
+    return str(seen["message"]) + "." if seen is not None else str(standing["owner"])
+
+
+def _explain(found: dict[str, Any], standing: dict[str, Any], document: dict[str, Any]) -> None:
     click.echo(clean(found["sentence"]))
     run = f", {found['count']} times until {age(found['lastAt'])} ago" if found["count"] > 1 else ""
     click.echo(f"\nDecision {found['id']}, {age(found['firstAt'])} ago{run}; mode {found['mode']}.", nl=False)
     click.echo(f" {clean(found['actuation'])}" if found.get("actuation") else "")
-    click.echo(clean(standing["owner"]))
+    click.echo(clean(_writer(document, standing)))
     cost = found["costPerHour"]
     click.echo(f"Cost: {cost['amount']:.2f} {cost['currency']}/h.", nl=False)
     if attained := found.get("attainment"):

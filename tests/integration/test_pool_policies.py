@@ -339,6 +339,40 @@ def test_a_scaled_object_is_seen_before_replicas_are_written(cluster: EmbeddedCl
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "ours again once it is gone"
 
 
+def test_a_scaler_that_came_after_a_person_is_seen_before_replicas_are_taken_back(
+    cluster: EmbeddedCluster, kube: Kube, api: Api
+) -> None:
+    declare(chat())
+    drain()
+    scale(kube, 3, "kubectl")
+    drain()
+    assert condition("chat", "ReplicasOwner")["reason"] == "ScaledByHand"
+    plan = json_of(api.send("POST", "teams/default/pools/chat/plan"))
+    assert plan["summary"]["empty"], "replicas that somebody else writes are none of a plan's"
+    kube.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "by-cpu", "namespace": NAMESPACE},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat-h200"},
+                "maxReplicas": 4,
+            },
+        },
+        manager="kubectl",
+    )
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 4, "person")], actor="user:1")
+    with counted_calls() as calls:
+        drain()
+    assert writes(calls) == []
+    owner = condition("chat", "ReplicasOwner")
+    assert (owner["status"], owner["reason"]) == ("False", "HorizontalPodAutoscaler")
+    assert "HorizontalPodAutoscaler by-cpu" in owner["message"]
+    kube.delete(kube.resource("HorizontalPodAutoscaler", "autoscaling"), "by-cpu", NAMESPACE)
+    drain()
+    assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "ours again once it is gone"
+
+
 def test_a_declared_other_scaler_is_no_surprise(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
     declare(chat(autoscaling={"mode": "external"}))
     drain()

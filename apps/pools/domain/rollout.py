@@ -132,23 +132,21 @@ def template_of(objects: Iterable[Manifest]) -> str:
 
 
 def newest_set(live: Deployment, replica_sets: Iterable[Mapping[str, Any]]) -> str | None:
-    """Hash of the pod template that a Deployment rolls to, by its newest ReplicaSet; None before there is one.
+    """Hash of the pod template that a Deployment rolls to, by the ReplicaSet that has it; None before there is one.
 
-    Nor is there one while its controller has not seen the newest spec: until then the newest set is that of the spec
+    Until the Deployment's controller has seen the newest spec, the set of the highest revision is that of the spec
     before, whose replicas may be the very ones that a person wants to be rid of.
     """
-    if unseen(live):
-        return None
     mine = [
         rs
         for rs in replica_sets
         if any(o.get("uid") == live["metadata"]["uid"] for o in rs["metadata"].get("ownerReferences") or [])
     ]
+    wanted = _bare_template(live)
+    mine = [rs for rs in mine if _bare_template(rs) == wanted]
     if not mine:
         return None
     newest = max(mine, key=_revision)
-    if (told := _revision(live)) and told != _revision(newest):
-        return None  # the two were read at different moments
     found = (newest["metadata"].get("labels") or {}).get(TEMPLATE_HASH)
     return str(found) if found else None
 
@@ -177,6 +175,14 @@ def unseen(live: Deployment) -> bool:
     if seen is None and is_group(live):
         return False
     return int(seen or 0) < int(live["metadata"].get("generation") or 0)
+
+
+def _bare_template(obj: Mapping[str, Any]) -> Manifest:
+    """The pod template as its Deployment has it: a ReplicaSet's own has one label more."""
+    template: Manifest = (obj.get("spec") or {}).get("template") or {}
+    metadata = template.get("metadata") or {}
+    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name != TEMPLATE_HASH}
+    return {**template, "metadata": {**metadata, "labels": labels}}
 
 
 def _revision(obj: Mapping[str, Any]) -> int:

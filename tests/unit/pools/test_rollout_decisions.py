@@ -220,25 +220,29 @@ def test_one_crash_is_no_verdict_and_a_bad_image_is() -> None:
     assert suspect(variant(newest=(pod("Unschedulable", restarts=0),))) is None
 
 
-def test_the_newest_set_is_that_of_the_highest_revision() -> None:
-    live = {"metadata": {"uid": "d"}}
+def test_the_newest_set_is_the_one_that_has_the_deployments_template() -> None:
+    def template(image: str, **labels: str) -> dict[str, Any]:
+        return {"metadata": {"labels": {"app": "x", **labels}}, "spec": {"containers": [{"image": image}]}}
 
-    def replica_set(revision: str, hash_: str, owner: str = "d") -> dict[str, Any]:
-        annotations = {"deployment.kubernetes.io/revision": revision}
+    def replica_set(revision: str, hash_: str, image: str, owner: str = "d") -> dict[str, Any]:
         labels = {"pod-template-hash": hash_}
-        return {"metadata": {"annotations": annotations, "labels": labels, "ownerReferences": [{"uid": owner}]}}
+        metadata = {"annotations": {"deployment.kubernetes.io/revision": revision}, "labels": labels}
+        return {
+            "metadata": {**metadata, "ownerReferences": [{"uid": owner}]},
+            "spec": {"template": template(image, **labels)},
+        }
 
-    sets = [replica_set("9", "old"), replica_set("10", "new"), replica_set("11", "foreign", "other")]
-    assert newest_set(live, sets) == "new"
-    assert newest_set(live, []) is None
-    # after a roll-back the set of the failed spec is the newest until the controller has looked
-    told = {"uid": "d", "generation": 3, "annotations": {"deployment.kubernetes.io/revision": "10"}}
-    assert newest_set({"metadata": told, "status": {"observedGeneration": 2}}, sets) is None
-    assert newest_set({"metadata": told, "status": {"observedGeneration": 3}}, sets) == "new"
-    ahead = {**told, "annotations": {"deployment.kubernetes.io/revision": "12"}}
-    assert newest_set({"metadata": ahead, "status": {"observedGeneration": 3}}, sets) is None, (
-        "its set was not read yet"
-    )
+    def live(image: str) -> dict[str, Any]:
+        return {"metadata": {"uid": "d"}, "spec": {"template": template(image)}}
+
+    sets = [
+        replica_set("8", "older", "b"), replica_set("9", "old", "a"), replica_set("10", "new", "b"),
+        replica_set("11", "foreign", "a", "other"),
+    ]  # fmt: skip
+    assert newest_set(live("b"), sets) == "new"
+    assert newest_set(live("a"), sets) == "old", "a roll-back, before its controller has looked"
+    assert newest_set(live("c"), sets) is None, "its set is not made yet"
+    assert newest_set(live("a"), []) is None
 
 
 def test_of_groups_a_pod_of_before_the_roll_out_is_none_of_the_newest() -> None:
