@@ -1,6 +1,7 @@
 """Answers of our own writes on their way to the cache: of a process that writes much, many in one statement.
 
-They are written well before the watch tells of them, and before anything is settled that rests on them.
+They are written well before the watch tells of them, and before anything is settled that rests on them. Where answers
+come seldom, because the cluster or the machine is slow, each is written at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from apps.clusters.domain.watching import Change
 
 __all__ = ["gathered", "put"]
 
-# less than informers gather what watches tell: what is kept by then is no news to them
+# between two statements; less than informers gather what watches tell: what is kept by then is no news to them
 PATIENCE_SECONDS = 0.025
 
 _this = threading.local()
@@ -30,22 +31,20 @@ class _Gathering:
         self._changed = threading.Lock()
         self._writing = threading.Lock()
         self._waiting: list[tuple[UUID, Change]] = []
-        self._since = 0.0
+        self._written_at = float("-inf")
 
     def add(self, cluster: UUID, change: Change) -> bool:
         """Whether it is time to write."""
-        now = time.monotonic()
         with self._changed:
-            if not self._waiting:
-                self._since = now
             self._waiting.append((cluster, change))
-            return now - self._since > PATIENCE_SECONDS
+            return time.monotonic() - self._written_at > PATIENCE_SECONDS
 
     def write(self) -> None:
         """When it returns, all that was added before is written. Raises DatabaseError: then it may not be."""
         with self._writing:
             with self._changed:
                 batch, self._waiting = self._waiting, []
+                self._written_at = time.monotonic()
             cache.put_several(batch)
 
 
