@@ -55,7 +55,7 @@ REAL_RATES: tuple[tuple[tuple[str, ...], float], ...] = (
     ((), 320.0),
 )
 CONNECTIONS = 8  # that a server can use; our workers have a part of them each
-THREADS = 16  # of a worker: one cluster may hold half of them
+THREADS = int(os.environ.get("THREADS", "8"))  # of a worker, as it is installed: one cluster may hold half of them
 # resyncs until each thread of each worker has had a full hand, and the allocator what that takes
 WARM_UP = 10
 

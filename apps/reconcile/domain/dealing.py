@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-MOST_IN_HAND = 32
+# what a hand costs is nothing beside sixteen keys, and the last hands of many end nearly together
+MOST_IN_HAND = 16
 # quick keys are dealt at least so many together where there are as many: what a hand costs is shared by its keys
-LEAST_IN_HAND = 4
+LEAST_IN_HAND = 8
 # what is told of a key waits for the others of its hand, and an urgent key for a hand that ends
 HAND_SECONDS = 1.0
 # after so long the rest of a hand is left to others

@@ -222,9 +222,9 @@ def test_slow_keys_go_to_one_worker_each_quick_ones_a_few_together_and_many_in_h
     for _ in range(3):
         ask(shard="slow")
     assert [len(hand) for hand in deal(4, slow=1)] == [1, 1, 1]
-    for _ in range(6):
+    for _ in range(12):
         ask(shard="quick")
-    assert [len(hand) for hand in deal(4, quick=16)] == [3, 3]
+    assert [len(hand) for hand in deal(4, quick=16)] == [6, 6]
     urgent = ask(shard="many", priority=Priority.PERSON)
     for _ in range(40):
         ask(shard="many", priority=Priority.RESYNC)
