@@ -283,6 +283,18 @@ def read_several(
     return found
 
 
+def of_others(cluster: UUID, owner: UUID, namespace: str, names: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Objects of these kinds and names that another owner has, as the informers last saw them."""
+    with prepared.cursor() as cursor:
+        cursor.execute(
+            "SELECT o.body::text FROM unnest(%s::text[], %s::text[]) AS n(kind, name) JOIN clusters_cached_object o"
+            " ON o.cluster = %s AND o.kind = n.kind AND o.namespace = %s AND o.name = n.name"
+            " WHERE o.owner IS DISTINCT FROM %s::uuid",
+            [[kind for kind, _ in names], [name for _, name in names], cluster, namespace, owner],
+        )
+        return [_read_json(row[0]) for row in cursor.fetchall()]
+
+
 def heads(cluster: UUID, scope: Scope) -> dict[tuple[str, str], tuple[str, int]]:
     """Uid and version of all that is kept of a scope, by namespace and name."""
     kind, namespace = scope

@@ -164,17 +164,20 @@ class Kube:
         namespace: str | None = None,
         *,
         labels: Mapping[str, str] | None = None,
+        without: str | None = None,
         fields: str | None = None,
         most_pages: int = MOST_PAGES,
     ) -> list[dict[str, Any]]:
         """All objects (at most 20,000, or `most_pages` of 500), page by page.
 
-        Items carry apiVersion and kind, whatever the server sends.
+        Items carry apiVersion and kind, whatever the server sends. `without`: a label that they do not carry.
         """
         items: list[dict[str, Any]] = []
         query: dict[str, str] = {"limit": str(PAGE)}
-        if labels:
-            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        terms = [f"{key}={value}" for key, value in sorted((labels or {}).items())]
+        terms += [f"!{without}"] if without else []
+        if terms:
+            query["labelSelector"] = ",".join(terms)
         if fields:
             query["fieldSelector"] = fields
         api_version = f"{resource.group}/{resource.version}" if resource.group else resource.version

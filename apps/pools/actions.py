@@ -16,6 +16,7 @@ from apps.pools.domain.plan import (
     SCALER,
     Plan,
     Write,
+    address_of,
     must_hand_over,
     owners_of_replicas,
     replicas_claim,
@@ -25,6 +26,7 @@ from apps.pools.domain.plan import (
 )
 from apps.pools.domain.replicas import foreign_writer
 from apps.pools.models import Pool
+from apps.pools.strangers import Strangers, foreign
 from apps.reconcile.services import Fence
 
 # a person allows it, by naming the managers whose fields may be taken over (comma separated)
@@ -58,33 +60,23 @@ def ensure_namespace(kube: Kube, namespace: str, fence: Fence) -> None:
         return  # credentials of one namespace only: then it exists, or the first apply says that it does not
 
 
-def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write]) -> list[Manifest]:
+def refuse_foreign(kube: Kube, pool: Pool, writes: Sequence[Write], strangers: Strangers | None) -> list[Manifest]:
     """Before anything is written: no name that we are about to create may be taken by an object that is not ours.
 
-    Returns objects that are to be adopted instead, as a person allows by naming their managers. Raises PlanRefused.
+    `strangers`: where they can be found for several pools at once. Returns objects that are to be adopted instead, as a
+    person allows by naming their managers. Raises PlanRefused.
     """
-    adopted: list[Manifest] = []
-    for write in writes:
-        if write.why != "create":
-            continue
-        held = foreign(kube, pool, write.manifest)
-        if held is None:
-            continue
-        if adoptable(held, allowed_managers(pool.annotations)):
-            adopted.append(held)
-        else:
-            raise PlanRefused("NameClash", name_clash(write.manifest))
-    return adopted
-
-
-def foreign(kube: Kube, pool: Pool, manifest: Manifest) -> Manifest | None:
-    """An object that has the manifest's name and is not of this pool, None where there is none. Raises KubeError."""
-    metadata = manifest["metadata"]
-    try:
-        held = kube.get(kube.resource_of(manifest), metadata["name"], metadata["namespace"])
-    except NotFound:
-        return None
-    return held if (held["metadata"].get("labels") or {}).get(POOL_UID) != str(pool.uid) else None
+    made = [write.manifest for write in writes if write.why == "create"]
+    if strangers is not None:
+        held = strangers.among(pool, made) if made else {}
+    else:
+        asked = ((address_of(manifest), foreign(kube, pool, manifest)) for manifest in made)
+        held = {name: obj for name, obj in asked if obj is not None}
+    for manifest in made:
+        present = held.get(address_of(manifest))
+        if present is not None and not adoptable(present, allowed_managers(pool.annotations)):
+            raise PlanRefused("NameClash", name_clash(manifest))
+    return list(held.values())
 
 
 def name_clash(manifest: Manifest) -> str:
@@ -130,7 +122,7 @@ def carry_out(
         name = f"{write.manifest['kind']}/{write.manifest['metadata']['name']}"
         fence.check()
         try:
-            written[name] = _apply(kube, pool, sendable(write.manifest, live.get(name)), live.get(name), hands=hands)
+            written[name] = _apply(kube, pool, write.manifest, live.get(name), fence, hands=hands)
         except FieldManagerConflict as conflict:
             for manager, fields in conflict.owned.items():
                 owned.setdefault(manager, []).extend(f"{name} {field}" for field in fields)
@@ -198,8 +190,15 @@ def settle_replicas(
     raise refused
 
 
-def _apply(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, *, hands: bool) -> Manifest:
+def _apply(kube: Kube, pool: Pool, rendered: Manifest, live: Manifest | None, fence: Fence, *, hands: bool) -> Manifest:
+    manifest = sendable(rendered, live)
     try:
+        return kube.apply(manifest, manager=MANAGER)
+    except NotFound:
+        if live is not None:
+            raise
+        # the first object of a namespace that nobody has made yet: mostly it is there, and need not be asked for
+        ensure_namespace(kube, pool.namespace, fence)
         return kube.apply(manifest, manager=MANAGER)
     except FieldManagerConflict as conflict:
         edited = hands and live is not None and hand_edited(live, conflict.owned)

@@ -17,7 +17,7 @@ from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
 from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, sharing, standby, victims
-from apps.pools.actions import carry_out, ensure_namespace, refuse_foreign, settle_replicas
+from apps.pools.actions import carry_out, refuse_foreign, settle_replicas
 from apps.pools.deletion import delete_pool
 from apps.pools.desired import RULES_KIND, Desired, desired_of, gather
 from apps.pools.domain import weights
@@ -34,6 +34,7 @@ from apps.pools.ownership import Owners, owners_of
 from apps.pools.reading import Known, read, read_several
 from apps.pools.recording import Note, Report, news, record
 from apps.pools.rules import rules_of
+from apps.pools.strangers import Strangers
 from apps.pools.telling import in_the_way, notes_of, read_only, refused_by
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Told
@@ -59,6 +60,7 @@ class _AtHand:
     known: Known | None
     observed: Observed | None = None
     rules: tuple[Mapping[str, Any], ...] | None = None
+    strangers: Strangers | None = None
 
 
 def prepare(leases: Sequence[Lease]) -> Callable[[Lease], Outcome]:
@@ -90,8 +92,9 @@ def _read_ahead(uids: Sequence[UUID]) -> dict[UUID, _AtHand]:
             rules = rules_of(pools) if RULES_KIND in kube.resources() else {}
         except KubeError:
             continue  # each pool is told so by itself
+        strangers = Strangers(kube, cluster.uid)
         for pool in pools:
-            found[pool.uid] = _AtHand(known[pool.uid], observed.get(pool.uid), rules.get(pool.uid, ()))
+            found[pool.uid] = _AtHand(known[pool.uid], observed.get(pool.uid), rules.get(pool.uid, ()), strangers)
     return found
 
 
@@ -146,9 +149,7 @@ def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _A
         if prefetch.weights.holds:
             drift = replace(drift, todo=weights.waiting(drift.todo))
         if drift.todo.writes:
-            if not observed.live:
-                ensure_namespace(kube, pool.namespace, fence)
-            adopted = refuse_foreign(kube, pool, drift.todo.writes)
+            adopted = refuse_foreign(kube, pool, drift.todo.writes, at_hand.strangers if observed.cached else None)
             observed = replace(observed, live=[*observed.live, *adopted])
             live |= {address_of(obj): obj for obj in adopted}
         external = spec.autoscaling.mode == "external"

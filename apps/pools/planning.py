@@ -26,7 +26,7 @@ from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.representation import declaration
 from apps.core.writes import Base
 from apps.pools import selectors
-from apps.pools.actions import allowed_managers, foreign, name_clash
+from apps.pools.actions import allowed_managers, name_clash
 from apps.pools.desired import Declared, Desired, desired_of, gather
 from apps.pools.domain.adoption import adoptable
 from apps.pools.domain.cost import Demand, cost_delta
@@ -42,6 +42,7 @@ from apps.pools.domain.warnings import Surroundings, warnings_of
 from apps.pools.models import Pool
 from apps.pools.observing import owned_resources
 from apps.pools.selecting import selected
+from apps.pools.strangers import foreign
 
 # a plan is made while somebody waits for it
 DEADLINE_SECONDS = 25.0

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from apps.clusters import cache, services
 from apps.clusters.errors import NotFound
 from apps.clusters.kube import Kube
-from apps.clusters.models import Cluster, Watch, WatchSet
+from apps.clusters.models import CachedObject, Cluster, Watch, WatchSet
+from apps.pools import controller
 from apps.pools.models import Pool
 from apps.pools.observing import WATCHED_KINDS, observe
+from apps.reconcile import services as reconcile
 from apps.reconcile import worker
+from apps.reconcile.domain.fairness import Share
 from apps.reconcile.models import QueueItem
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.informers import cluster_uid, in_sync, run_informers, wait_in_sync, watching
 from tests.support.kube_proxy import KubeProxy, run_proxy
 from tests.support.pools import (
     cluster_document,
+    condition,
     counted_calls,
     declare,
     drain,
@@ -165,6 +170,37 @@ def test_our_own_writes_are_known_at_once_and_wake_nobody(cluster: EmbeddedClust
     with counted_calls() as calls:
         worker.drain(5)
     assert writes(calls) == []
+
+
+def test_pools_that_are_made_together_look_for_strangers_once_a_kind(
+    cluster: EmbeddedCluster, kube: Kube, informers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "FRESH_SECONDS", 600.0)
+    meta = {"namespace": NAMESPACE, "labels": {"lamplight.dev/pool-uid": str(uuid4())}}
+    theirs: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}
+    kube.create({**theirs, "metadata": {"name": "one-engines", "namespace": NAMESPACE}}, manager="somebody")
+    kube.create({**theirs, "metadata": {**meta, "name": "two-engines"}}, manager="another-lamplight")
+    wait_until(
+        lambda: CachedObject.objects.filter(name="two-engines").exists(), message="the watch tells of what has a label"
+    )
+    QueueItem.objects.update(due_at="2099-01-01T00:00:00Z")
+    named = ("one", "two", "three", "four")
+    declare(*(pool_document(name, namespace=NAMESPACE, routing={"picker": False}) for name in named))
+    shard = str(cluster_uid())
+    leases = reconcile.claim_several(kinds=["Pool"], holder="test", share=Share(1, 1, {}), sizes={shard: 32})
+    assert len(leases) == len(named)
+    with counted_calls() as calls:
+        look = controller.prepare(leases)
+        assert all(reconcile.finish_several([(lease, look(lease)) for lease in leases]))
+    for name in named:
+        held = {"one": "NameClash", "two": "NameClash"}.get(name, "Applied")
+        assert condition(name, "Synced")["reason"] == held, name
+    made = cluster.objects(NAMESPACE)
+    assert {f"Deployment/{name}-h200" in made for name in ("three", "four")} == {True}
+    assert not {"Deployment/one-h200", "Deployment/two-h200"} & made.keys(), "nothing of a pool whose name is taken"
+    reads = [path for method, path in calls if method == "GET" and f"/namespaces/{NAMESPACE}" in path]
+    assert len(reads) == len(set(reads)), "each kind is listed once for all of them"
+    assert not [path for path in reads if path.endswith(("-engines", "-h200", *named))], "no name is asked for"
 
 
 def its_kube() -> Kube:
