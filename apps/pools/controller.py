@@ -16,27 +16,25 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core.domain.conditions import Condition
-from apps.pools import approvals, drifting, prefetching, rollouts, selectors, services, sharing, standby, victims
-from apps.pools.actions import carry_out, refuse_foreign, settle_replicas
+from apps.pools import approvals, bringing, rollouts, selectors, services
+from apps.pools.bringing import Brought
 from apps.pools.deletion import delete_pool
-from apps.pools.desired import RULES_KIND, Desired, desired_of, gather
-from apps.pools.domain import weights
+from apps.pools.desired import RULES_KIND, Desired
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
-from apps.pools.domain.manifests import VARIANT, WORKLOADS, Manifest, PlanRefused
+from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
-from apps.pools.domain.plan import address_of, plan
-from apps.pools.domain.sharing import is_engine, shares
+from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import on_trial
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, observe, observe_cached
-from apps.pools.ownership import Owners, owners_of
+from apps.pools.ownership import Owners
 from apps.pools.reading import Known, read, read_several
 from apps.pools.recording import Note, Report, news, record
 from apps.pools.rules import rules_of
+from apps.pools.selectors import Standing
 from apps.pools.strangers import Strangers
-from apps.pools.telling import in_the_way, notes_of, read_only, refused_by
-from apps.reconcile import services as reconcile
+from apps.pools.telling import read_only, refused_by
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Told
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.queue import Lease
@@ -118,150 +116,80 @@ def _reconcile(lease: Lease, at_hand: _AtHand) -> Outcome:
 
 def _bring(lease: Lease, known: Known, cluster: Cluster, kube: Kube, at_hand: _AtHand) -> Outcome:
     pool, standing = known.pool, known.standing
-    fence = reconcile.Fence(lease)
     observed = at_hand.observed or observe(kube, pool)
     if standing.spec is None:
         nothing_yet = approvals.waits(lease, pool, standing, cluster, kube, observed)
         report = _report(kube, pool, selectors.spec_of(pool), None, observed, nothing_yet, [])
         approved = approvals.condition(pool, standing, nothing_yet)
         return _settle(lease, known, replace(report, conditions=_present(approved)), observed)
-    spec = standing.spec
     try:
-        desired = _desired(known, spec, cluster, kube, at_hand.rules)
-        todo = plan(desired.objects, observed.live)
-        # what somebody else rolls out is drift, and no roll-out of ours to steer
-        ours = not any(write.why == "drift" and write.manifest["kind"] in WORKLOADS for write in todo.writes)
-        steers = ours and not cluster_spec(cluster).read_only and not shares(spec)
-        if steers and rollouts.steered(pool, spec, cluster, desired, observed):
-            desired = _desired(known, spec, cluster, kube, at_hand.rules)
-            todo = plan(desired.objects, observed.live)
+        desired, todo = bringing.compare(known, standing.spec, cluster, kube, observed, at_hand.rules)
         if cluster_spec(cluster).read_only:
-            report = _report(kube, pool, spec, desired, observed, read_only(todo), [])
+            report = _report(kube, pool, standing.spec, desired, observed, read_only(todo), [])
             return _settle(lease, known, report, observed)
-        share = None
-        if shares(spec):
-            share, desired, todo = sharing.in_turn(kube, pool, spec, desired, observed, fence)
-        consents = known.consents
-        live = {address_of(obj): obj for obj in observed.live}
-        drift = drifting.look(pool, spec, desired, todo, live, consents)
-        drifting.remember(lease, pool, drift)
-        prefetch = prefetching.look(kube, pool, desired, observed, fence)
-        if prefetch.weights.holds:
-            drift = replace(drift, todo=weights.waiting(drift.todo))
-        if drift.todo.writes:
-            adopted = refuse_foreign(kube, pool, drift.todo.writes, at_hand.strangers if observed.cached else None)
-            observed = replace(observed, live=[*observed.live, *adopted])
-            live |= {address_of(obj): obj for obj in adopted}
-        external = spec.autoscaling.mode == "external"
-        owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
-        observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, consents, owners)
-        if share is not None:
-            share.kept()
-        stood = standby.settle(kube, pool, spec, observed, fence, share)
-        notes += stood.notes
+        strangers = at_hand.strangers if observed.cached else None
+        brought = bringing.carry(lease, known, standing.spec, kube, desired, todo, observed, strangers)
     except PlanRefused as refused:
         sync = Sync("OutOfSync", refused.reason, str(refused))
-        report = _report(kube, pool, spec, None, observed, sync, [])
-        record(lease, pool, report)
+        record(lease, pool, _report(kube, pool, standing.spec, None, observed, sync, []))
         return Done(requeue_after=REFUSED_SECONDS)
-    waits = approvals.waits(lease, pool, standing, cluster, kube, observed) if standing.waiting else None
-    drifted = drift.sync()
-    held = prefetch.sync
-    if share is not None and share.late and waits is None:
-        waits = Sync("OutOfSync", "WaitsForItsTurn", "engines change when it is the pool's turn on shared accelerators")
-    beside = _beside(pool, desired, drift, owners, applied=blocked is None and held is None)
-    if prefetch.weights.ready is not None:
-        beside["weights"] = prefetch.weights.to_json()
-    conditions = _present(approvals.condition(pool, standing, waits), drift.condition(pool), owners.condition(pool))
-    conditions += _present(stood.condition, prefetch.condition(pool))
-    sync = (
-        blocked
-        or waits
-        or held
-        or drifted
-        or Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
-    )
-    report = _report(kube, pool, spec, desired, observed, sync, notes, owners, stood.asleep)
-    report = replace(report, conditions=conditions, status=beside)
-    if held is not None:
-        report = replace(report, rollout=None)  # none has begun: what runs is of the spec before
-    if waits is not None:
-        report = replace(report, rendered_hash="")  # of the spec that is live, not of the one that waits
-    if blocked is not None:
+    waits = approvals.waits(lease, pool, standing, cluster, kube, brought.observed) if standing.waiting else None
+    report = _report_of(kube, pool, standing, brought, waits)
+    if brought.blocked is not None:
         record(lease, pool, report)
-        return Retry(blocked.message)
-    if consents is not None:
+        return Retry(brought.blocked.message)
+    if known.consents is not None:
         # that a plan is carried out is said after what came of it
         if not record(lease, pool, report, known.stored):
             return Superseded()
         services.plan_carried_out(lease, pool)
-    return _settle(lease, known, report, observed, drift.look_again(), stood.again, prefetch.again)
+    return _settle(lease, known, report, brought.observed, *brought.again)
 
 
-def _desired(
-    known: Known, spec: PoolSpec, cluster: Cluster, kube: Kube, rules: tuple[Mapping[str, Any], ...] | None
-) -> Desired:
-    kinds = kube.resources()
-    generation = known.standing.generation
-    found = gather(known.pool, spec, cluster, generation=generation, model=known.model, kinds=kinds, rules=rules)
-    return desired_of(found, kinds)
+def _report_of(kube: Kube, pool: Pool, standing: Standing, brought: Brought, waits: Sync | None) -> Report:
+    """What is to be said after a look that came to its end. `waits`: for whose word the newest spec waits."""
+    assert standing.spec is not None
+    desired, held = brought.desired, brought.prefetch.sync
+    if waits is None and brought.late:
+        waits = Sync("OutOfSync", "WaitsForItsTurn", "engines change when it is the pool's turn on shared accelerators")
+    as_declared = Sync("Synced", "Applied", f"{len(desired.objects)} objects are as declared")
+    sync = brought.blocked or waits or held or brought.drift.sync() or as_declared
+    report = _report(
+        kube, pool, standing.spec, desired, brought.observed, sync, brought.notes, brought.owners, brought.stood.asleep
+    )
+    conditions = _present(
+        approvals.condition(pool, standing, waits),
+        brought.drift.condition(pool),
+        brought.owners.condition(pool),
+        brought.stood.condition,
+        brought.prefetch.condition(pool),
+    )
+    return replace(
+        report,
+        conditions=conditions,
+        status=_beside(pool, brought),
+        # while weights are fetched none has begun: what runs is of the spec before
+        rollout=report.rollout if held is None else None,
+        # of the spec that is live, not of the one that waits
+        rendered_hash=report.rendered_hash if waits is None else "",
+    )
 
 
-def _beside(pool: Pool, desired: Desired, drift: drifting.Look, owners: Owners, *, applied: bool) -> dict[str, Any]:
-    """What the status keeps beside sync and health: what was applied, drift, owners of replicas."""
-    kept: dict[str, Any] = {"appliedHash": desired.rendered_hash} if applied else {}
-    for name, value in (("drift", drift.status()), ("replicasOwner", dict(owners.remembered))):
+def _beside(pool: Pool, brought: Brought) -> dict[str, Any]:
+    """What the status keeps beside sync and health: what was applied, drift, owners of replicas, weights."""
+    prefetch = brought.prefetch
+    applied = brought.blocked is None and prefetch.sync is None
+    kept: dict[str, Any] = {"appliedHash": brought.desired.rendered_hash} if applied else {}
+    for name, value in (("drift", brought.drift.status()), ("replicasOwner", dict(brought.owners.remembered))):
         if value or name in pool.status:
             kept[name] = value
+    if prefetch.weights.ready is not None:
+        kept["weights"] = prefetch.weights.to_json()
     return kept
 
 
 def _present(*conditions: Condition | None) -> tuple[Condition, ...]:
     return tuple(condition for condition in conditions if condition is not None)
-
-
-def _act(
-    kube: Kube,
-    pool: Pool,
-    desired: Desired,
-    drift: drifting.Look,
-    observed: Observed,
-    fence: reconcile.Fence,
-    consents: frozenset[str] | None,
-    owners: Owners,
-) -> tuple[Observed, list[Note], Sync | None]:
-    """Write what differs. Returns the objects as they are then, what to put on the timeline, and what is in the way."""
-    todo = drift.todo
-    live = {address_of(obj): obj for obj in observed.live}
-    recreate = "recreate" in (consents or ())
-    carried = carry_out(kube, pool, todo, live, fence, hands=drift.hands, recreate=recreate)
-    live |= carried.written
-    notes = notes_of(todo, drift.right, carried)
-    for manifest in desired.objects:
-        variant = manifest["metadata"]["labels"].get(VARIANT)
-        name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-        if manifest["kind"] not in WORKLOADS or name not in live or name in carried.immutable:
-            continue
-        wanted = desired.replicas[variant] if variant else int(manifest["spec"]["replicas"])
-        was = int(live[name]["spec"].get("replicas", 1))
-        theirs = not owners.ours(manifest["metadata"]["name"])
-        # which group of a LeaderWorkerSet goes is not ours to say: it is always the last one
-        if variant and not theirs and wanted < was and manifest["kind"] == "Deployment":
-            victims.mark(kube, pool, [pod for pod in observed.pods if pod.variant == variant], fence)
-        changed = settle_replicas(kube, manifest, live[name], wanted, fence, external=theirs)
-        if changed is not None:
-            live[name] = changed
-            if int(changed["spec"].get("replicas", 1)) != was:
-                what = variant or _beside_variants(manifest)
-                notes.append(Note("Normal", "Scaled", f"{what}: {was} → {wanted} replicas"))
-    gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
-    left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
-    return replace(observed, live=left), notes, in_the_way(pool, carried)
-
-
-def _beside_variants(manifest: Manifest) -> str:
-    """What people call a workload that is no variant's own."""
-    return manifest["metadata"]["name"] if is_engine(manifest) else "endpoint picker"
 
 
 def _report(
