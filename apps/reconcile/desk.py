@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from django.db import InterfaceError, OperationalError, transaction
 
 from apps.reconcile import services
-from apps.reconcile.domain.dealing import hand_size, smoothed
+from apps.reconcile.domain.dealing import full, hand_size, smoothed
 from apps.reconcile.domain.fairness import share
 from apps.reconcile.domain.outcomes import Outcome, Retry
 from apps.reconcile.queue import Lease
@@ -80,6 +80,12 @@ class Desk:
             self._seconds[shard] = smoothed(self._seconds.pop(shard, None), seconds)
             while len(self._seconds) > _MOST_SHARDS:
                 self._seconds.pop(next(iter(self._seconds)))
+
+    def full(self, hand: Sequence[Lease]) -> bool:
+        """Whether it holds so many keys that there are more of them, mostly."""
+        with self._changed:
+            size = hand_size(self._seconds.get(hand[0].shard))
+        return full(len(hand), size)
 
     def _lead(self, mine: _Ticket) -> None:
         """Go to the database for everybody who waits, until one's own ticket is settled."""

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from apps.core import instruments, logs, tracing
-from apps.reconcile import services
+from apps.reconcile import services, wakeup
 from apps.reconcile.desk import Desk, Finished
 from apps.reconcile.domain.dealing import PATIENCE_SECONDS
 from apps.reconcile.domain.outcomes import Outcome, Retry, Superseded, Told, Untouched
@@ -81,6 +81,9 @@ def drain(budget: float = 10.0) -> int:
             hand = _exchange(done, wants=time.monotonic() < end)
             if not hand:
                 break
+            if _desk.full(hand):
+                # whoever has nothing to do takes the next one, and wakes another in turn
+                wakeup.request()
             try:
                 done = _work_off(hand)
             except BaseException:

@@ -1,19 +1,22 @@
-"""A worker process as in production, woken without the broker: eight threads that drain the queue.
+"""A worker process as in production, woken without the broker: threads that drain the queue.
 
 Counts its calls of the API server and its looks at objects.
 
-Where production is woken by a task one more thread asks for due keys 50 times a second, and wakes the others.
+A wake-up that goes through the broker in production wakes a thread of this process. For those of other processes, while
+none of its threads works, one more thread asks for due keys 50 times a second.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ def main() -> None:
 
     import controlplane.celery  # noqa: F401  (wake-ups are sent through this app)
     from apps.clusters import kube
-    from apps.reconcile import worker
+    from apps.reconcile import wakeup, worker
 
     counts: Counter[str] = Counter()
     plain = kube.Kube._send
@@ -48,23 +51,38 @@ def main() -> None:
 
     worker._work = counted
     stop = threading.Event()
-    awake = threading.Event()
+    size = int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"))
+    wake_ups: queue.Queue[None] = queue.Queue(size)
+    working = 0
+    changed = threading.Lock()
+
+    def request() -> None:
+        with suppress(queue.Full):
+            wake_ups.put_nowait(None)
+
+    wakeup.request = request
 
     def work() -> None:
+        nonlocal working
         while not stop.is_set():
-            if awake.wait(0.5) and not worker.drain(budget=5):
-                awake.clear()
+            with suppress(queue.Empty):
+                wake_ups.get(timeout=0.5)
+                with changed:
+                    working += 1
+                worker.drain(budget=5)
+                with changed:
+                    working -= 1
                 connection.close()
 
     def wake() -> None:
         while not stop.is_set():
-            if not awake.is_set() and _anything_due():
-                awake.set()
+            if not working and _anything_due():
+                request()
             time.sleep(0.02)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threads = [threading.Thread(target=work) for _ in range(int(os.environ.get("LAMPLIGHT_WORKER_THREADS", "8")))]
+    threads = [threading.Thread(target=work) for _ in range(size)]
     threads.append(threading.Thread(target=wake))
     gc.freeze()
     for thread in threads:

@@ -23,3 +23,8 @@ def hand_size(seconds: float | None) -> int:
     if seconds is None:
         return 1
     return max(1, min(MOST_IN_HAND, int(HAND_SECONDS / max(seconds, 1e-6))))
+
+
+def full(keys: int, size: int) -> bool:
+    """Whether a hand of so many keys was dealt beside others, or may have been; `size`: the most it might hold."""
+    return size > 1 and 2 * keys > min(size, LEAST_IN_HAND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis.extra.django import TestCase
 
 from apps.clusters.models import Cluster
 from apps.reconcile import queue, services, worker
+from apps.reconcile.domain.dealing import MOST_IN_HAND
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Terminal, Told, Untouched
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import QueueItem, Shard
@@ -414,6 +416,48 @@ def test_threads_draining_together_work_on_each_key_once(registered: Callable[..
     assert sorted(seen) == sorted(uids), "each key exactly once"
     assert max(at_once) == 4, "they ran side by side"
     assert not QueueItem.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hand_of_many_keys_wakes_somebody_for_the_others_and_a_small_one_nobody(
+    registered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(lambda _: Done())
+    worker._desk.took("quick", 0.001)
+    asked: list[None] = []
+    for _ in range(3):
+        ask(shard="quick")
+    monkeypatch.setattr(worker.wakeup, "request", lambda: asked.append(None))
+    assert worker.drain(budget=20) == 3
+    assert asked == []
+    for _ in range(MOST_IN_HAND + 3):
+        ask(shard="quick")
+    del asked[:]
+    assert worker.drain(budget=20) == MOST_IN_HAND + 3
+    assert asked
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_block_around_a_hand_ends_before_its_keys_are_settled(registered: Callable[..., None]) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        seen.append("opened")
+        yield
+        held = QueueItem.objects.filter(kind=KIND, lease_until__isnull=False).count()
+        seen.append(f"closed while {held} were held")
+
+    def controller(_: Lease) -> Outcome:
+        seen.append("worked")
+        return Done()
+
+    worker._desk.took("around", 0.001)
+    registered(controller, around=around)
+    for _ in range(2):
+        ask(shard="around")
+    assert worker.drain(budget=20) == 2
+    assert seen == ["opened", "worked", "worked", "closed while 2 were held"]
 
 
 @pytest.mark.django_db(transaction=True)
