@@ -75,6 +75,11 @@ def settle(settled: Callable[[], bool]) -> None:
     raise AssertionError(f"not at its end after {MOST_ROUNDS} rounds: {list(QueueItem.objects.values())}")
 
 
+def synced(name: str) -> bool:
+    found = pool(name).condition("Synced")
+    return found is not None and found.status == "True"
+
+
 def names(prefix: str, boundaries: list[str]) -> list[str]:
     """One pool for each boundary, and one for dying before the first."""
     return [f"{prefix}-{number:03}" for number in range(len(boundaries) + 1)]
@@ -95,7 +100,7 @@ def kill_each(pools: list[str], boundaries: list[str], floor: int, *, lasting: b
 
 
 def all_as_declared(cluster: EmbeddedCluster, pools: list[str], flag: str, replicas: int) -> None:
-    settle(lambda: all(condition(name, "Synced")["status"] == "True" for name in pools))
+    settle(lambda: all(synced(name) for name in pools))
     objects = objects_of(cluster, pools[0].partition("-")[0])
     wanted = {f"{kind}/{name}{more}" for name in pools for kind, more in OBJECTS}
     assert set(objects) == wanted, "one of each, and nothing else"
@@ -150,7 +155,7 @@ def test_killed_at_each_boundary_of_a_change_and_a_new_scale(cluster: EmbeddedCl
     boundaries = recorded(work_on(pool("update").uid), lasting=True)
     pools = names("update", boundaries)
     declare(*(document(name) for name in pools))
-    settle(lambda: all(condition(name, "Synced")["status"] == "True" for name in pools))
+    settle(lambda: all(synced(name) for name in pools))
     before = {name: obj["metadata"]["uid"] for name, obj in objects_of(cluster, "update").items()}
     change(*pools)
     kill_each(pools, boundaries, floor=1, lasting=True)
@@ -171,7 +176,7 @@ def test_killed_at_each_boundary_of_deleting(cluster: EmbeddedCluster) -> None:
     boundaries = recorded(work_on(Pool.objects.get(name="delete").uid), lasting=True)
     pools = names("delete", boundaries)
     declare(*(document(name) for name in pools), document("delete-stays"))
-    settle(lambda: all(condition(name, "Synced")["status"] == "True" for name in [*pools, "delete-stays"]))
+    settle(lambda: all(synced(name) for name in [*pools, "delete-stays"]))
     uids = {name: pool(name).uid for name in pools}
     for name in pools:
         delete("Pool", name)
@@ -195,7 +200,7 @@ def test_a_worker_that_slept_through_its_lease_changes_no_row(cluster: EmbeddedC
     # before the first one nothing is claimed, and after the last one nothing is left to do
     pools = names("sleep", boundaries)[1:-1]
     declare(*(document(name) for name in pools))
-    settle(lambda: all(condition(name, "Synced")["status"] == "True" for name in pools))
+    settle(lambda: all(synced(name) for name in pools))
     declare(*(document(name, NEW_FLAG) for name in pools))
     all_wait()
     asleep = []
