@@ -37,8 +37,11 @@ from apps.pools.selectors import effective_replicas, replica_targets, spec_of
 from apps.slos import ticking as slos
 from apps.telemetry import rollups, summaries
 from apps.telemetry import services as telemetry
+from apps.telemetry.domain.deltas import Delta
+from apps.telemetry.domain.readings import PageReading
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.domain.tracks import TRACK
+from apps.telemetry.services import ReplicaReading
 
 __all__ = ["seed"]
 
@@ -125,6 +128,7 @@ class _Week:
             slos.run_tick()
             for one in self.pools:
                 self.status(one)
+            self.beside_its_peers("chat")
 
     def script(self) -> Iterator[tuple[datetime, Callable[[], None]]]:
         """What happened when; moments that lie before the week are left out."""
@@ -226,6 +230,23 @@ class _Week:
             share = replace(story, peak=story.peak * ready / max(2, one.ready))
             made = row(share, at.timestamp(), seconds, end=self.end.timestamp(), ready=ready, desired=ready)
             yield one.pool.uid, f"{TRACK}{track}", made
+
+    def beside_its_peers(self, name: str) -> None:
+        """What the last ticks kept of each replica: they share the load, and one takes four times as long to begin."""
+        one, end = self.one(name), self.end.timestamp()
+        for before in (3, 2, 1, 0):
+            at, readings = self.end - before * _MINUTE, {}
+            for nth in range(one.ready):
+                share = replace(
+                    one.story, peak=one.story.peak / one.ready, ttft=one.story.ttft * (4 if nth == 0 else 1)
+                )
+                found = row(share, at.timestamp(), 60.0, end=end, ready=1, desired=1)
+                pod = f"{name}-{one.story.variant}-{nth}"
+                readings[f"{one.pool.uid}/{pod}"] = ReplicaReading(
+                    pool=one.pool.uid, variant=one.story.variant, name=pod,
+                    reading=PageReading(gauges=dict(found.gauges)), change=Delta(60.0, found.counts, found.histograms),
+                )  # fmt: skip
+            telemetry.keep_replicas(at, readings)
 
     def as_asked(self) -> None:
         """Where the autoscaler acts, its last word is what runs."""

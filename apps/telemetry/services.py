@@ -100,7 +100,7 @@ def record_tick(tick: Tick) -> None:
             ],
             key=("target",),
         )
-        _keep_replicas(tick)
+        keep_replicas(tick.at, tick.replicas)
         progress, _ = Progress.objects.select_for_update().get_or_create(id=1)
         rolled = roll_up(progress.minutes_until, tick.at)
         summarise(tick.at, tick.rows, rolled)
@@ -162,11 +162,11 @@ def retire() -> None:
     Outage.objects.filter(until__lt=now - partitions.MINUTES.kept).delete()
 
 
-def _keep_replicas(tick: Tick) -> None:
-    """Bring the last minutes of every engine up to this tick."""
-    before = {row.target: row for row in ReplicaWindow.objects.filter(target__in=list(tick.replicas))}
+def keep_replicas(at: datetime, readings: Mapping[str, ReplicaReading]) -> None:
+    """Bring the last minutes of every engine, by the key of its target, up to the tick at `at`."""
+    before = {row.target: row for row in ReplicaWindow.objects.filter(target__in=list(readings))}
     windows = []
-    for target, one in tick.replicas.items():
+    for target, one in readings.items():
         old = before.get(target)
         stretches = [replicas.Stretch.from_json(stored) for stored in old.stretches] if old is not None else []
         read = one.reading is not None
@@ -177,10 +177,10 @@ def _keep_replicas(tick: Tick) -> None:
                 "pool": one.pool,
                 "variant": one.variant,
                 "name": one.name,
-                "at": tick.at,
-                "read_at": tick.at if read else old.read_at if old is not None else None,
+                "at": at,
+                "read_at": at if read else old.read_at if old is not None else None,
                 "reason": one.reason,
-                "stretches": [s.to_json() for s in replicas.moved_on(stretches, tick.at.timestamp(), one.change)],
+                "stretches": [s.to_json() for s in replicas.moved_on(stretches, at.timestamp(), one.change)],
                 "gauges": {name: gauges[name] for name in replicas.GAUGES if name in gauges},
             }
         )

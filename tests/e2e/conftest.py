@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.seeded import SeededConsole, seeded_console
 from tests.support.stack import RunningStack, run_stack
 
 
@@ -12,3 +13,10 @@ def running_stack() -> Iterator[RunningStack]:
     """One whole instance for all end-to-end tests of a run: a healthy pool of two replicas, even traffic."""
     with run_stack(demo=True) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def week() -> Iterator[SeededConsole]:
+    """A console on a seeded week, of which two days are enough, for all browser tests of a run."""
+    with seeded_console("--days", "2") as console:
+        yield console

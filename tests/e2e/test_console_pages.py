@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, shifted, violations
 from tests.e2e.hands import by_colour_alone, moving, unseen
 from tests.e2e.sweeps import deaf, empty, heard_again, refuse, templates
-from tests.support.seeded import SeededConsole, seeded_console, start_web, up
+from tests.support.seeded import SeededConsole, start_web, up
 from tests.support.wait import wait_until
 
 # the first test also waits for the week
@@ -65,12 +65,6 @@ MOVES = 0.25
 MOVES_MORE = {f"{POOL}/load": 0.5}
 # the address of each part of the console, once
 EACH = tuple(address for address in ROUTES if address not in ("/?group=team", "/new", "/nowhere"))
-
-
-@pytest.fixture(scope="module")
-def week() -> Iterator[SeededConsole]:
-    with seeded_console("--days", "2") as console:
-        yield console
 
 
 @pytest.fixture(scope="module")

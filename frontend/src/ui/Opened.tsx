@@ -1,4 +1,5 @@
 import { useLayoutEffect, useRef, type ReactNode } from "react";
+import styles from "./Page.module.css";
 
 interface Props {
   children: ReactNode;
@@ -23,7 +24,7 @@ export function Opened({ children, takesFocus = false }: Props) {
     };
   }, []);
   return (
-    <div ref={around} tabIndex={-1}>
+    <div ref={around} tabIndex={-1} className={styles.stack}>
       {children}
     </div>
   );

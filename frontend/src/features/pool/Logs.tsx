@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useLayoutEffect, useRef, useState } from "react";
 import { logsQuery } from "../../api/rollout";
 import { Button } from "../../ui/Button";
+import { Icon } from "../../ui/Icon";
 import { Segmented } from "../../ui/Segmented";
 import { Section } from "../../ui/Section";
 import styles from "./Pool.module.css";
@@ -18,18 +19,18 @@ const RUNS = [
   { value: "before", label: "The run before" },
 ] as const;
 
-/** The newest lines, read anew every few seconds; the view stays at the end while the reader is there. */
+/** The newest lines, read anew every few seconds while the reader is at their end; whoever looks back is left in peace. */
 export function Logs({ team, name, pod, onClose }: Props) {
   const [container, setContainer] = useState<string>();
+  const [follows, setFollows] = useState(true);
   const [run, setRun] = useState<"now" | "before">("now");
-  const read = useQuery(logsQuery(team, name, pod, container, run === "before"));
+  const read = useQuery({ ...logsQuery(team, name, pod, container, run === "before"), ...(follows ? {} : { refetchInterval: false }) });
   const { data } = read;
   const place = useRef<HTMLPreElement>(null);
-  const atEnd = useRef(true);
   useLayoutEffect(() => {
     const box = place.current;
-    if (box !== null && atEnd.current) box.scrollTop = box.scrollHeight;
-  }, [data]);
+    if (box !== null && follows) box.scrollTop = box.scrollHeight;
+  }, [data, follows]);
   const containers = data?.containers ?? [];
 
   return (
@@ -47,6 +48,11 @@ export function Logs({ team, name, pod, onClose }: Props) {
             />
           )}
           <Segmented label="Run" value={run} choices={RUNS} onChange={setRun} />
+          {run === "now" && (
+            <Button onClick={() => setFollows(!follows)}>
+              <Icon name={follows ? "pause" : "down"} /> {follows ? "Stop" : "Follow"}
+            </Button>
+          )}
           <Button onClick={onClose}>Close</Button>
         </div>
       }
@@ -60,7 +66,7 @@ export function Logs({ team, name, pod, onClose }: Props) {
           tabIndex={0}
           aria-label={`Log lines of ${pod}`}
           onScroll={({ currentTarget: box }) => {
-            atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+            setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < 24);
           }}
         >
           {lines.length === 0 ? "It has written nothing." : lines.join("\n")}

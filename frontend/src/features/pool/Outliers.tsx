@@ -28,7 +28,7 @@ const FIGURES = [
 export function Outliers({ team, name }: { team: string; name: string }) {
   const read = useQuery(replicaSignalsQuery(team, name));
   const { data } = read;
-  const note = data === undefined ? undefined : `each beside the median of its peers; ${data.summary.outliers} outliers, ${data.summary.silent} silent`;
+  const note = data === undefined ? undefined : `each beside the median of its peers; ${data.summary.outliers} ${data.summary.outliers === 1 ? "outlier" : "outliers"}, ${data.summary.silent} silent`;
   return (
     <Section title="Replicas beside their peers" note={note} data={data?.items} read={read}>
       {(rows) =>

@@ -7,6 +7,7 @@ import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { Opened } from "../../ui/Opened";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { Status, type Tone } from "../../ui/Status";
@@ -70,7 +71,11 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
       <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} read={declared}>
         {({ spec }) => <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />}
       </Section>
-      {view.a !== undefined && <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} zone={zone} />}
+      {view.a !== undefined && (
+        <Opened key={`${view.a} ${view.b ?? ""}`}>
+          <Compared team={team} name={name} ids={[view.a, ...(view.b === undefined ? [] : [view.b])]} zone={zone} />
+        </Opened>
+      )}
       <Section title="Simulations" note="the newest 50 are kept" data={data?.items} read={read}>
         {(rows) =>
           rows.length === 0 ? (

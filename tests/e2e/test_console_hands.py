@@ -1,0 +1,344 @@
+"""Every flow of the console without a mouse, on a seeded week; and what is told to those who hear the page.
+
+At each press of Tab it is asked whether the focus is seen: tests/e2e/hands.js.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.e2e.browsing import DEADLINE_MS, chart, chromium, log_in, settled
+from tests.e2e.hands import choose, heard, listen, press, tab_to, write
+from tests.support.seeded import SeededConsole
+from tests.support.wait import wait_until
+
+# the first test may also wait for the week
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+CHAT = "/teams/default/pools/chat"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def logged_in(browser: Browser, week: SeededConsole) -> Iterator[Page]:
+    # the page's own policy would refuse the questions that are asked of it
+    context = browser.new_context(base_url=week.url, bypass_csp=True, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(DEADLINE_MS)
+    page = context.new_page()
+    page.goto("/")
+    log_in(page, week)
+    page.get_by_role("navigation", name="Main").wait_for()
+    yield page
+    context.close()
+
+
+@pytest.fixture()
+def page(logged_in: Page) -> Iterator[Page]:
+    yield logged_in
+    logged_in.unroute_all(behavior="ignoreErrors")
+    logged_in.context.set_offline(False)
+
+
+def test_a_token_is_made_copied_and_revoked(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    settled(page, "/settings")
+    listen(page)
+    tokens = page.get_by_role("region", name="Your API tokens")
+    write(page, tokens.get_by_label("What it is for"), "night shift")
+    choose(page, tokens.get_by_label("Good for"), "a week")
+    tab_to(page, tokens.get_by_label("may only read"))
+    page.keyboard.press("Space")
+    press(page, tokens.get_by_role("button", name="Make a token"))
+    row = tokens.get_by_role("row").filter(has_text="night shift")
+    expect(row).to_contain_text("read-only")
+
+    press(page, tokens.get_by_role("button", name="Copy the token"))
+    expect(tokens.get_by_text("Copied")).to_be_visible()
+    assert heard(page).count("Copied") == 1
+    assert page.evaluate("navigator.clipboard.readText()").startswith("lamp_")
+
+    delete = row.get_by_role("button")
+    press(page, delete)
+    sure = row.get_by_role("button", name="Delete it now")
+    expect(sure).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(sure).to_have_count(0)
+    expect(delete).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("group", name=re.compile("^Your API tokens"))).to_be_focused()
+
+
+def test_a_team_is_made_and_its_members_changed(page: Page) -> None:
+    settled(page, "/settings")
+    write(page, page.get_by_label("New team"), "on-call")
+    page.keyboard.press("Enter")
+    members = page.get_by_role("region", name="Members of on-call")
+    row = members.get_by_role("row").filter(has_text="admin").last
+    write(page, members.get_by_label("User name"), "nobody-of-that-name")
+    page.keyboard.press("Enter")
+    expect(members.get_by_role("alert")).not_to_be_empty()
+    write(page, members.get_by_label("User name"), "admin")
+    choose(page, members.get_by_label("Role"), "ed")
+    press(page, members.get_by_role("button", name="Add or change"))
+    expect(row).to_contain_text("editor")
+    press(page, row.get_by_role("button", name="Remove admin from on-call"))
+    page.keyboard.press("Enter")
+    expect(members.get_by_text("Nobody is in this team.")).to_be_visible()
+    expect(page.get_by_role("group", name="Members of on-call")).to_be_focused()
+
+
+def test_a_webhook_is_made_looked_into_and_deleted(page: Page) -> None:
+    settled(page, "/settings")
+    hooks = page.get_by_role("region", name="Webhooks")
+    write(page, hooks.get_by_label("Name"), "by-keys")
+    write(page, hooks.get_by_label("Address"), "https://hooks.example.com/by-keys")
+    page.keyboard.press("Enter")
+    opener = page.get_by_role("button", name="Messages to default/by-keys")
+    press(page, opener)
+    messages = page.get_by_role("group", name="Messages to default/by-keys")
+    expect(messages).to_be_focused()
+    press(page, opener, most=120)
+    expect(messages).to_have_count(0)
+    expect(opener).to_be_focused()
+    press(page, page.get_by_role("button", name="Delete default/by-keys"))
+    page.keyboard.press("Enter")
+    expect(opener).to_have_count(0)
+    expect(page.get_by_role("group", name=re.compile("^Webhooks"))).to_be_focused()
+
+
+def test_what_if_is_asked_and_two_are_laid_side_by_side(page: Page) -> None:
+    settled(page, "/whatif?pool=default/code")
+    for label in ("first", "second"):
+        write(page, page.get_by_label("Times as many requests"), "0.05")
+        write(page, page.get_by_label("Name of the simulation"), label)
+        write(page, page.get_by_label("Fixed fleets of up to"), "1")
+        press(page, page.get_by_role("button", name="Simulate"))
+        expect(page.get_by_role("button", name=f"Show {label}", exact=True)).to_be_visible()
+        expect(page.get_by_role("region", name=label, exact=True)).to_contain_text("Waits for a worker.")
+    press(page, page.get_by_role("button", name="Show first", exact=True))
+    page.wait_for_url(re.compile(r"a=[0-9a-f-]{36}$"))
+    press(page, page.get_by_role("button", name="Beside the other: second"))
+    page.wait_for_url(re.compile(r"b=[0-9a-f-]{36}"))
+    for label in ("first", "second"):
+        expect(page.get_by_role("region", name=label, exact=True)).to_be_visible()
+
+
+def test_the_timeline_is_filtered(page: Page) -> None:
+    settled(page, "/timeline?range=24h")
+    tab_to(page, page.get_by_role("radio", name="Everything"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("source=change"))
+    choose(page, page.get_by_label("Kind"), "Pool")
+    page.wait_for_url(re.compile("kind=Pool"))
+    write(page, page.get_by_label("Name"), "chat")
+    page.wait_for_url(re.compile("name=chat"))
+    lines = page.get_by_role("main").get_by_role("listitem")
+    expect(lines.filter(has_text="chat").first).to_be_visible()
+    expect(lines.filter(has_text="summaries")).to_have_count(0)
+
+    between = page.get_by_text("Between…")
+    press(page, between, most=120)
+    tab_to(page, page.get_by_label("From"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("From")).to_be_hidden()
+    expect(between).to_be_focused()
+
+
+def test_a_decision_is_opened_made_again_and_exported(page: Page) -> None:
+    settled(page, "/decisions")
+    choose(page, page.get_by_label("Decision", exact=True), "up")
+    page.wait_for_url(re.compile("verb=up"))
+    first = page.locator("main details > summary").first
+    press(page, first)
+    again = page.get_by_role("button", name="Make it again from its inputs")
+    listen(page)
+    press(page, again)
+    wait_until(
+        lambda: "The same inputs give the same decision." in heard(page),
+        timeout=30, message="the decision is made again", step=0.2,
+    )  # fmt: skip
+    expect(again).to_be_focused()
+    export = page.get_by_role("link", name="Export as JSON")
+    with page.expect_download() as coming:
+        press(page, export)
+    kept = json.loads(Path(coming.value.path()).read_text())
+    assert kept["verb"] == "up" and kept["inputs"] and kept["counterfactuals"]
+    expect(export).to_be_focused()
+
+
+def test_the_editor_is_written_in_and_left(page: Page) -> None:
+    settled(page, f"{CHAT}/edit?view=yaml")
+    editor = page.get_by_role("textbox", name="Declaration as YAML")
+    expect(page.get_by_text("Escape, then Tab leaves the editor.")).to_be_visible()
+    tab_to(page, editor)
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\nspec2: 1")
+    wrong = page.get_by_role("list", name="What is wrong").get_by_role("listitem")
+    expect(wrong).to_contain_text(re.compile(r"line \d+ .*spec2", re.S))
+    line = int(re.findall(r"line (\d+)", wrong.inner_text())[0])
+    rows = editor.locator(".cm-line").all_inner_texts()
+    # the very line that the server means is marked in the margin
+    assert rows[line - 1] == "spec2: 1"
+    marked = page.locator(".cm-gutter-lint .cm-gutterElement:has(.cm-lint-marker-error)")
+    expect(marked).to_have_count(1)
+    box, row = marked.bounding_box(), editor.locator(".cm-line").nth(line - 1).bounding_box()
+    assert box is not None and row is not None and abs(box["y"] - row["y"]) < 4
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(editor).not_to_be_focused()
+    tab_to(page, page.get_by_label("Why"), most=5)
+    press(page, page.get_by_role("button", name="Discard the draft"))
+    expect(wrong).to_have_count(0)
+
+
+def test_the_declaration_is_shown_as_lamp_takes_it(page: Page) -> None:
+    settled(page, f"{CHAT}/yaml")
+    declared = page.get_by_role("region", name=re.compile("^Declaration")).locator("pre")
+    answered = page.request.get(f"/api/v1{CHAT}?format=yaml")
+    assert declared.inner_text().strip() == answered.text().strip()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    listen(page)
+    press(page, page.get_by_role("button", name="Copy the YAML"))
+    wait_until(lambda: heard(page) == ["Copied"], timeout=10, message="copying is told once")
+    assert page.evaluate("navigator.clipboard.readText()") == answered.text()
+
+
+def test_an_slo_leads_to_what_it_is_of(page: Page) -> None:
+    settled(page, "/slos")
+    press(page, page.get_by_role("main").get_by_role("link", name="assistant-errors"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("assistant-errors")
+    expect(page.get_by_role("main")).to_be_focused()
+    press(page, page.get_by_role("button", name="As a table").first)
+    expect(page.get_by_role("group", name="Calendar as a table").first).to_be_visible()
+    press(page, page.get_by_role("main").get_by_role("link", name="assistant", exact=True))
+    page.wait_for_url(re.compile("/teams/default/endpoints/assistant$"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("assistant")
+
+
+def test_the_playground_is_asked_and_keeps_the_focus(page: Page) -> None:
+    settled(page, "/playground?pool=default/chat")
+    write(page, page.get_by_label("Message"), "Is anybody there?")
+    page.keyboard.press("Enter")
+    # nobody is behind the week
+    expect(page.get_by_role("main").get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Message")).to_be_focused()
+    press(page, page.get_by_role("button", name="Send"))
+
+
+def test_a_mark_on_a_chart_takes_the_focus_to_its_decision_and_gives_it_back(page: Page) -> None:
+    settled(page, f"{CHAT}/scaling?range=1h")
+    mark = chart(page, "Replicas").get_by_role("list", name="Decisions").get_by_role("link").first
+    press(page, mark)
+    expect(page.get_by_role("group", name=re.compile(r"^Decision \d+"))).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    close = page.get_by_role("link", name="Close the decision")
+    expect(close).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(mark).to_be_focused()
+
+
+def test_a_replica_that_is_not_as_its_peers_is_told_from_them(page: Page) -> None:
+    settled(page, f"{CHAT}/latency?range=1h")
+    beside = page.get_by_role("region", name=re.compile("^Replicas beside their peers"))
+    expect(beside.get_by_role("heading")).to_contain_text("1 outlier, 0 silent")
+    slow = beside.get_by_role("row").filter(has_text="State: Outlier")
+    expect(slow).to_have_count(1)
+    expect(slow).to_contain_text(re.compile(r"\d m?s \(peers \d+(\.\d+)? m?s\)"))
+    expect(slow).to_contain_text(re.compile(r"Time to first token \(p95\) is .*; its \d peers have"))
+    expect(beside.get_by_role("row").filter(has_text="State: As its peers")).not_to_have_count(0)
+
+
+def test_a_lost_connection_is_told_once_and_so_is_its_return(page: Page) -> None:
+    settled(page, "/")
+    expect(page.get_by_text("Updates: Live")).to_be_visible()
+    tab_to(page, page.get_by_role("searchbox", name="Filter"))
+    listen(page)
+    page.context.set_offline(True)
+    expect(page.get_by_text("This computer is offline.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("Updates: Live")).to_be_visible()
+    expect(page.get_by_text("This computer is offline.")).to_have_count(0)
+    told = [line for line in heard(page) if "onnect" in line]
+    assert told == [
+        "Connection lost. What is shown is the last that was known.",
+        "Connected again. What is shown is new.",
+    ]
+    expect(page.get_by_role("searchbox", name="Filter")).to_be_focused()
+
+
+def test_skeletons_stand_still_where_motion_is_not_wanted(page: Page) -> None:
+    page.route(re.compile(r"/panels/"), lambda route: None)
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        page.emulate_media(reduced_motion=motion)
+        page.goto(f"{CHAT}/latency")
+        expect(chart(page, "Time to first token")).to_have_attribute("data-state", "loading")
+        assert page.evaluate("document.getAnimations().length > 0") is moves
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def test_logs_follow_stop_and_say_that_their_pod_is_gone(page: Page) -> None:
+    """What the cluster answers is made up: a line more each time, one of them longer than any window."""
+    asked = 0
+    gone = {"title": "Not found", "status": 404, "detail": "The pool has no pod chat-0.", "errors": []}
+
+    def answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        lines = [f"line {n}" for n in range(60)] + ["long " + "x" * 3000] + [f"new {n}" for n in range(asked)]
+        facts = {"pod": "chat-0", "container": "vllm", "containers": ["vllm"], "previous": False, "truncated": True}
+        route.fulfill(json={**facts, "lines": lines})
+
+    logs = re.compile(r"/pods/chat-0/logs")
+    page.route(logs, answer)
+    settled(page, f"{CHAT}/objects?pod=chat-0")
+    box = page.get_by_label("Log lines of chat-0")
+    end = "box => box.scrollHeight - box.scrollTop - box.clientHeight < 2"
+    expect(box).to_contain_text("new 1")
+    assert box.evaluate(end), "the newest line is in sight"
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), "a long line is broken"
+    tab_to(page, box, most=80)
+    page.keyboard.press("Home")
+    follow = page.get_by_role("button", name="Follow", exact=True)
+    expect(follow).to_be_visible()
+    assert not box.evaluate(end)
+    seen = asked
+    for _ in range(3):
+        page.keyboard.press("Shift+Tab")
+    expect(follow).to_be_focused()
+    assert asked <= seen + 1, "whoever looks back is left in peace"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_focused()
+    wait_until(lambda: box.evaluate(end), timeout=10, message="it follows again")
+    page.unroute(logs)
+    page.route(logs, lambda route: route.fulfill(status=404, json=gone))
+    lost = page.get_by_role("region", name=re.compile("^Logs of chat-0")).get_by_text("The pool has no pod chat-0.")
+    expect(lost).to_be_visible()
+    expect(box).to_contain_text("new 1")
+
+
+def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    settled(page, f"{CHAT}/latency?range=1h")
+    framed = "one => getComputedStyle(one).outlineStyle !== 'none'"
+    parts = page.get_by_role("navigation", name="Parts of the pool")
+    main = page.get_by_role("navigation", name="Main")
+    for chosen, other in (
+        (parts.get_by_role("link", name="Latency"), parts.get_by_role("link", name="Cache")),
+        (main.get_by_role("link", name="Fleet"), main.get_by_role("link", name="SLOs")),
+        (page.locator("label", has_text="1h"), page.locator("label", has_text="6h")),
+    ):
+        assert chosen.evaluate(framed) and not other.evaluate(framed)
+    page.emulate_media(forced_colors="none")
