@@ -130,12 +130,14 @@ def _rental(scenario: Scenario, rows: Sequence[Row]) -> dict[str, float]:
     """A pool that goes to zero beside the ski-rental optimum of one replica, means over seeds."""
     ours = [row for row in rows if (row.policy, row.knob) == (OURS, 0.95)]
     start = scenario.variants[0].startup.p50
-    found = [rental(scenario.arrivals(row.seed), start=start, work=1.0, seconds=scenario.seconds) for row in ours]
+    how = {"start": start, "work": 1.0, "seconds": scenario.seconds, "patience": scenario.ttft}
+    found = [rental(scenario.arrivals(row.seed), **how) for row in ours]
     if not found:
         return {}
     always = [row for row in rows if (row.policy, row.knob) == ("static", 1)]
     return {
         "attainment": _mean([row.attainment for row in ours]),
+        "reachable_attainment": _mean([each.reachable for each in found]),
         "hours": _mean([row.hours for row in ours]),
         "present_hours": _mean([row.present for row in ours]),
         "optimum_hours": _mean([each.optimum for each in found]),

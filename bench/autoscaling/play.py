@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from apps.autoscaling.domain.types import Objective, Policy
-from apps.autoscaling.domain.whatif import Driver, variant_policy
+from apps.autoscaling.domain.whatif import ASK, Driver, variant_policy
 from apps.physics.fleet.fleet import Fleet, Observation
 from apps.physics.fleet.run import Limits, Outcome, run
 from apps.physics.fleet.types import Arrival
@@ -19,7 +19,8 @@ from bench.autoscaling.scenarios import Scenario
 
 
 class Steering(Protocol):
-    """A controller with its own period, seconds."""
+    """A controller with its own period, seconds; `ask`, where it has one: between looks at who waits while it has no
+    replica."""
 
     tick: float
 
@@ -37,6 +38,8 @@ class Played:
 
 class Production:
     """`apps.autoscaling.domain.decide.decide`, as it runs in production."""
+
+    ask = ASK
 
     def __init__(self, scenario: Scenario, fraction: float = 0.95, tick: float = 10.0) -> None:
         self.tick = tick
@@ -80,6 +83,7 @@ def play(scenario: Scenario, trace: list[Arrival], controller: Steering | None, 
         timed if controller is not None else None,
         Limits(scenario.ttft, scenario.tpot),
         tick=controller.tick if controller is not None else 60.0,
+        ask=getattr(controller, "ask", None),
         horizon=scenario.seconds,
     )
     return Played(outcome, time.perf_counter() - start, deciding)

@@ -17,15 +17,19 @@ __all__ = ["Rental", "rental"]
 @dataclass(frozen=True)
 class Rental:
     """Hours that at least one replica holds its accelerators. `always`: kept all the time; `break_even`: the rule that
-    keeps for as long as a start costs; `optimum`: known beforehand."""
+    keeps for as long as a start costs; `optimum`: known beforehand. `reachable`: share of requests that come while a
+    replica of the break-even rule is there, or so late in its start that it is in time: whoever knows nothing
+    beforehand, and starts at the first request as many as are needed, meets no more."""
 
     always: float
     break_even: float
     optimum: float
+    reachable: float = 1.0
 
 
-def rental(trace: Sequence[Arrival], *, start: float, work: float, seconds: float) -> Rental:
-    """`start`: seconds of a start-up; `work`: seconds that a request keeps a replica busy."""
+def rental(trace: Sequence[Arrival], *, start: float, work: float, seconds: float, patience: float = 0.0) -> Rental:
+    """`start`: seconds of a start-up; `work`: that a request keeps a replica busy; `patience`: that it may wait for its
+    first token."""
     edges = [0.0, *(each.time for each in trace), seconds]
     busy = 0.0
     best = ruled = 0.0
@@ -37,4 +41,17 @@ def rental(trace: Sequence[Arrival], *, start: float, work: float, seconds: floa
         ruled += gap if gap <= start else 2 * start
         busy += max(0.0, min(at + work, seconds) - max(at, until)) if at < seconds else 0.0
         until = max(until, at + work)
-    return Rental(seconds / 3600, (busy + ruled) / 3600, (busy + best) / 3600)
+    reachable = _reachable(trace, start, work, patience)
+    return Rental(seconds / 3600, (busy + ruled) / 3600, (busy + best) / 3600, reachable)
+
+
+def _reachable(trace: Sequence[Arrival], start: float, work: float, patience: float) -> float:
+    """A replica is there at the beginning."""
+    until = ready = 0.0
+    met = 0
+    for each in trace:
+        if each.time - until > start:
+            ready = each.time + start
+        met += each.time >= ready - patience
+        until = max(until, ready, each.time + work)
+    return met / max(len(trace), 1)

@@ -99,7 +99,8 @@ def _summary(summary: Mapping[str, Any]) -> str:
 
 def _rental(name: str, found: Mapping[str, float]) -> str:
     return (
-        f"{html.escape(name)}, to zero: {_percent(found['attainment'])} with {found['hours']:.2f} GPU-hours, "
+        f"{html.escape(name)}, to zero: {_percent(found['attainment'])} with {found['hours']:.2f} GPU-hours "
+        f"(who knows nothing beforehand at most {_percent(found['reachable_attainment'])}), "
         f"at least one replica there for {found['present_hours']:.2f} h; "
         f"the ski-rental optimum of one replica {found['optimum_hours']:.2f}, "
         f"the break-even rule {found['break_even_hours']:.2f}, always on {found['always_on_hours']:.2f} "

@@ -29,11 +29,13 @@ from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import GAP_BOUNDS
 from apps.telemetry.domain.histogram import Histogram
 
-__all__ = ["TOKEN_EDGES", "Driver", "limits_of", "signals_of", "variant_policy"]
+__all__ = ["ASK", "TOKEN_EDGES", "Driver", "limits_of", "signals_of", "variant_policy"]
 
 TOKEN_EDGES = tuple(float(step * 10**power) for power in range(6) for step in (1, 2, 5))
 """vLLM's bucket edges of prompt and output lengths."""
 AWAKE = (Phase.READY, Phase.DRAINING)
+ASK = 1.0
+"""Seconds between looks at who waits while a pool has no replica (apps/autoscaling/waking)."""
 
 
 @dataclass(slots=True)

@@ -78,10 +78,12 @@ def run(
     limits: Limits,
     *,
     tick: float = 10.0,
+    ask: float | None = None,
     horizon: float | None = None,
     grace: float = 300.0,
 ) -> Outcome:
     """Play `trace` (sorted by time) to `horizon` seconds (default: its last arrival), a tick every `tick` seconds.
+    `ask`: seconds between looks at who waits while no replica is to be there, at which the controller decides at once.
 
     Accelerators are counted to the horizon. Ticks go on for up to `grace` seconds after it while requests are in
     flight; then they are played to their end on what is there.
@@ -90,12 +92,17 @@ def run(
     fleet.stop_charging(end)
     curve: list[Moment] = []
     changes: list[tuple[float, int]] = []
-    position, at = 0, tick
+    position, at, last = 0, tick, 0.0
     while at <= end + grace and (at <= end or fleet.busy):
-        while position < len(trace) and trace[position].time < at:
+        empty = controller is not None and ask is not None and not sum(fleet.desired.values())
+        now = min(at, last + ask) if empty and ask is not None else at
+        while position < len(trace) and trace[position].time < now:
             fleet.send(trace[position])
             position += 1
-        fleet.advance(at)
+        fleet.advance(now)
+        last = now
+        if now < at and not fleet.held:
+            continue
         observation = fleet.observe()
         before = sum(fleet.desired.values())
         if controller is not None:
@@ -103,11 +110,12 @@ def run(
                 if (replicas, asleep) != (fleet.desired[variant], fleet.asleep[variant]):
                     fleet.scale(variant, replicas, asleep)
         after = sum(fleet.desired.values())
-        if after != before and at <= end:
-            changes.append((at, 1 if after > before else -1))
+        if after != before and now <= end:
+            changes.append((now, 1 if after > before else -1))
         ready = observation.count(Phase.READY)
-        curve.append(Moment(at, after, ready, observation.held, len(observation.arrived)))
-        at += tick
+        curve.append(Moment(now, after, ready, observation.held, len(observation.arrived)))
+        if now >= at:
+            at += tick
     for arrival in trace[position:]:
         fleet.send(arrival)
     fleet.advance(max(at, end))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from apps.autoscaling.domain.types import Objective, Policy
-from apps.autoscaling.domain.whatif import Driver
+from apps.autoscaling.domain.whatif import ASK, Driver
 from apps.physics import EngineConfig
 from apps.physics.fleet.fleet import Fleet, FleetVariant, Observation, Phase, StartUp
 from apps.physics.fleet.run import Limits, Moment, Outcome, run
@@ -79,7 +79,9 @@ def simulate(plan: Plan, told: Told) -> dict[str, Any]:
             told((done + min(seen.now / max(plan.seconds, 1.0), 1.0)) / len(plan.policies))
             return inner(seen)
 
-        outcome = run(fleet, plan.arrivals, watched, limits, tick=tick, horizon=plan.seconds)
+        # a pool of ours without a replica is asked each second who waits, as in production
+        ask = ASK if driver is not None else None
+        outcome = run(fleet, plan.arrivals, watched, limits, tick=tick, ask=ask, horizon=plan.seconds)
         runs.append(_told(title, plan, outcome, driver))
     return {
         "requests": len(plan.arrivals),

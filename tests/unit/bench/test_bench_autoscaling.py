@@ -171,6 +171,13 @@ def test_the_ski_rental_optimum_keeps_short_gaps_and_leaves_long_ones():
     assert found.always * 3600 == pytest.approx(1100.0)
 
 
+def test_who_knows_nothing_beforehand_misses_what_comes_before_a_start_is_done():
+    stretch = [Arrival(i, 1000.0 + 10.0 * i, 100, 10) for i in range(20)]
+    found = rental([Arrival(99, 10.0, 100, 10), *stretch], start=90.0, work=1.0, seconds=1300.0, patience=2.0)
+    # of 1000 to 1190 s those before 1088 s: nine; the one of the beginning finds the first replica
+    assert found.reachable == pytest.approx(12 / 21)
+
+
 NOTHING = (0.0, 0.0, 0.0)
 
 

@@ -54,6 +54,23 @@ def test_from_zero_requests_wait_for_the_start_and_then_are_answered():
     assert f.seen[0].ttft == pytest.approx(61.0, abs=0.1)
 
 
+@pytest.mark.parametrize(("ask", "first"), [(None, 20.0), (1.0, 13.0)])
+def test_who_comes_to_an_empty_fleet_is_seen_at_the_next_look_or_else_at_the_next_tick(ask, first):
+    decided = []
+
+    def controller(seen):
+        decided.append((seen.now, len(seen.arrived)))
+        return {"a": (1, 0)} if seen.held else None
+
+    arrivals = [Arrival(i, 12.3 + i, 500, 20) for i in range(30)]
+    found = run(fleet(0), arrivals, controller, Limits(60.0, 1.0), ask=ask, horizon=100.0)
+    assert next(at for at, count in decided if count) == pytest.approx(first)
+    assert sum(count for _, count in decided) == 30, "each is told of once"
+    regular = [at for at, _ in decided if at != first or ask is None]
+    assert regular == [10.0 * k for k in range(1, len(regular) + 1)], "ticks stay where they are"
+    assert [moment.at for moment in found.curve] == [at for at, _ in decided]
+
+
 def test_at_the_gateway_patience_ends():
     f = fleet(0, hold=30.0)
     f.send(Arrival(0, 0.0, 500, 20))
