@@ -277,6 +277,34 @@ def test_who_edits_again_and_again_is_answered_three_times_and_then_left(
     assert condition("chat", "Drifted")["status"] == "False"
 
 
+def test_who_owns_what_is_written_down_once_however_often_it_changes(
+    cluster: EmbeddedCluster, kube: Kube, api: Api
+) -> None:
+    """Bookkeeping of a Deployment that is changed, edited, healed and scaled all day long stays as long as it was."""
+
+    def turn(number: int) -> None:
+        declare(chat(engine={"args": [f"--max-model-len={4096 + 16 * number}"]}))
+        edit(kube, f"tool-{number % 2}", terminationGracePeriodSeconds=100 + number)
+        wanted = [services.Wanted("h200", 2 + number % 3, "person")]
+        services.set_replica_targets(pool=pool(), wanted=wanted, actor="user:1")
+        drain()
+
+    def kept() -> list[tuple[str, str, str]]:
+        entries = cluster.objects(NAMESPACE)["Deployment/chat-h200"]["metadata"]["managedFields"]
+        return [(e["manager"], e["operation"], e.get("subresource", "")) for e in entries]
+
+    declare(chat())
+    drain()
+    for number in range(3):
+        turn(number)
+    first = kept()
+    assert len(first) == len(set(first))
+    for number in range(3, 12):
+        turn(number)
+    assert set(kept()) <= {*first, ("tool-0", "Update", ""), ("tool-1", "Update", "")}
+    assert len(kept()) == len(set(kept()))
+
+
 # --- replicas ------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.faults import script, struck
 from tests.support.pools import (
     condition,
+    counted_calls,
     declare,
     declare_on,
     drain,
@@ -84,3 +85,31 @@ def test_after_each_fault_it_converges(cluster: EmbeddedCluster) -> None:
         containers = objects["Deployment/chat-h200"]["spec"]["template"]["spec"]["containers"]
         assert f"--max-model-len={length}" in containers[0]["args"]
         assert f"weight: {number + 3}" in objects["ConfigMap/chat-epp"]["data"]["config.yaml"]
+
+
+READS = [
+    {"fault": "gone", "resources": ["services"]},
+    {"fault": "gone", "resources": ["deployments"]},
+    {"fault": "throttled", "resources": ["pods"]},
+    {"fault": "internal", "resources": ["configmaps"]},
+    {"fault": "forbidden", "resources": ["deployments"]},
+    {"fault": "reset", "resources": ["services"]},
+]
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_list_that_comes_apart_takes_nothing_away(cluster: EmbeddedCluster) -> None:
+    """What could not be read is not gone: nothing is deleted, made anew or scaled because of it."""
+    drain_until(synced, message="the pool is written")
+    before = {name: obj["metadata"]["uid"] for name, obj in cluster.objects(NAMESPACE).items()}
+    for number, fault in enumerate(READS):
+        script(cluster, {"verbs": ["list"], **fault})
+        declare(pool_document(engine={"args": [f"--max-model-len={8192 + 16 * number}"]}))
+        with counted_calls() as calls:
+            drain()
+        assert struck(cluster) >= 1, f"{fault} was met"
+        assert not [path for method, path in calls if method in ("DELETE", "POST") and "accessreviews" not in path]
+        drain_until(synced, message=f"{fault} is got over")
+        objects = cluster.objects(NAMESPACE)
+        assert {name: obj["metadata"]["uid"] for name, obj in objects.items()} == before
+        assert objects["Deployment/chat-h200"]["spec"]["replicas"] == 2
