@@ -17,8 +17,9 @@ from bench.offload.workloads import BLOCK
 
 FADE = 3600.0
 STARTUP = 120.0
-# a tick each minute at first and while something is tried; else, to save time, each half hour
-_EVERY, _LATER = 60.0, 1800.0
+# a tick each minute at first, each half minute while something is tried; else, to save time, each half hour
+_TRYING, _EVERY, _LATER = 30.0, 60.0, 1800.0
+_FIRST = 7200.0
 # by then the sketches repeat themselves
 _OBSERVED = 4 * 3600.0
 _KEYS = 1 << 40
@@ -52,7 +53,7 @@ def observe(played: Played, passes: int, most: int) -> list[Seen]:
                 )  # fmt: skip
                 settled = now
                 seen.append(Seen(now, _signals(reuse, played, window, hits, wanted, requests)))
-                next_tick += _EVERY if next_tick < 3600 else _LATER
+                next_tick += _EVERY if next_tick < _FIRST else _LATER
             hits += float(on_device[index])
             wanted += float(played.blocks[index]) * BLOCK
             requests += 1
@@ -134,13 +135,15 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         state = decision.state
         if (decision.plan, decision.canary) != (standing, canaried):
             moves.append(decision)
-            # one more replica starts; or all do, with empty tiers
-            charged += STARTUP * (1 if decision.canary else played.replicas)
-            begun = ready_at = now + STARTUP
+            # one more replica starts; or all do, with empty tiers; or the one goes, and the others never stopped
+            gone = canaried and not decision.plan.tiers
+            charged += STARTUP * (1 if decision.canary else 0 if gone else played.replicas)
+            begun = ready_at = now + (0.0 if gone else STARTUP)
             canary, control = [0.0] * 6, [0.0] * 6
             standing, canaried = decision.plan, decision.canary
-        busy = canaried or state.agreed or state.phase in ("canary", "watching") or now < 3600.0
-        later = min(now + (_EVERY if busy else _LATER), whole)
+        trying = canaried or state.phase in ("canary", "watching")
+        busy = state.agreed or now < _FIRST
+        later = min(now + (_TRYING if trying else _EVERY if busy else _LATER), whole)
         span, now = (now, later), later
         if not standing.tiers:
             continue

@@ -105,7 +105,7 @@ class Stack:
             "LAMPLIGHT_SERVER": self.web_url,
             "LAMPLIGHT_WORKER_THREADS": os.environ.get("LAMPLIGHT_WORKER_THREADS", "8"),
             # who tries it on a laptop should not wait for quarters of an hour
-            "LAMPLIGHT_OFFLOAD_PACE": os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "0.1"),
+            "LAMPLIGHT_OFFLOAD_PACE": os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "0.05"),
             "PYTHONUNBUFFERED": "1",
             # glibc's arenas multiply the memory of threaded workers
             "MALLOC_ARENA_MAX": "2",

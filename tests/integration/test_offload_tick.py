@@ -285,13 +285,15 @@ def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused
     assert (found["canary"]["state"], found["phase"]) == ("none", "steady")
     proof = found["proof"]
     assert (proof["kept"], [t["kind"] for t in proof["tiers"]]) == (True, ["host"])
-    # of 100,000 prompt tokens a minute the others compute 60 %, the warm canary 10 %: its cold time is not counted
+    # of 100,000 prompt tokens a minute the others compute 60 %, the warm canary 10 %; it may have shown what it has to
+    # before it was warm
     assert proof["without"]["hitRate"] == pytest.approx(0.4)
-    assert proof["with"]["hitRate"] == pytest.approx(0.9)
+    assert 0.5 < proof["with"]["hitRate"] < 0.91
     assert 0 < proof["with"]["gpuSecondsPerKtok"] < proof["without"]["gpuSecondsPerKtok"]
-    # half of its tokens came from the tier instead of being computed: 5/6 of what the others took (60 %), less the time
-    # of loading and what the connector does for each prompt
-    assert 0.6 < proof["measured"] / proof["without"]["gpuSecondsPerKtok"] < 5 / 6
+    # what came from the tier by then (hits beyond the 40 % of the device) was not computed, of what the others took
+    # (60 %), less the time of loading and what the connector does for each prompt
+    most = (proof["with"]["hitRate"] - 0.4) / 0.6
+    assert 0.5 * most < proof["measured"] / proof["without"]["gpuSecondsPerKtok"] < most
     plan = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
     assert (plan.canary, [tier.kind for tier in plan.tiers]) == (None, ["host"])
     told = {event.reason: event.message for event in Event.objects.filter(uid=world.pool.uid, source="offload")}

@@ -33,9 +33,15 @@ __all__ = ["decide", "kinds_of", "name_of"]
 _AGREE = 2
 # a canary has to show this share of what it should save
 _SHOWN = 0.25
-# when it shows this share of what it can before it is warm, in so many prompt tokens, nobody waits until it is; a tier
-# to which less than the last comes again by then tells nothing yet
-_CLEAR, _CLEAR_TOKENS, _FILLED = 0.5, 500_000.0, 0.15
+# nobody waits until a canary is warm that has shown before what it has to: after this share of the shortest watch, in
+# so many prompt tokens
+_FIRST, _CLEAR_TOKENS = 0.2, 500_000.0
+# or this share of what it can by then; a tier to which less than the last comes again by then tells nothing yet
+_CLEAR, _FILLED = 0.5, 0.15
+# what a trial takes has to come back so many times: near break-even estimates are off by as much as they promise
+_MARGIN = 1.5
+# tiers that stand make room for others that bring this much more: estimates of both are as far from each other
+_BETTER = 0.05
 # its TTFT may be worse by this much
 _SLOWER = 1.05
 # starts that take longer than this many expected restarts have failed
@@ -257,11 +263,13 @@ def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
     money = more / (policy.price * max(signals.replicas, 1.0)) if policy.price > 0 else work
     if hits < policy.least_hit and max(work, money) < policy.least_work:
         return "minimum-gain"
+    if best.configuration.tiers and more < _BETTER * present.net:
+        return "minimum-gain"
     # every replica serves nothing while it restarts; a canary is paid for from its start until it is judged
     taken = max(signals.replicas, 1.0) * policy.restart
     if policy.spare and not draft.everywhere.tiers:
         taken += policy.restart + _watch_seconds(draft)
-    if more * policy.pay_back < taken * policy.price:
+    if more * policy.pay_back < _MARGIN * taken * policy.price:
         return "pay-back"
     return ""
 
@@ -295,7 +303,7 @@ def _watch(draft: _Draft) -> Decision:
     control = signals.control if state.phase == "canary" else state.before
     need = _watch_seconds(draft)
     enough = signals.canary.prompt >= 1000.0 and (control is None or control.prompt >= 1000.0)
-    clear = watched >= policy.watch[0] / 2 and _clear(draft, signals.canary, control, watched)
+    clear = watched >= _FIRST * policy.watch[0] and _clear(draft, signals.canary, control, watched)
     if state.warm_at is None and watched >= need / 2 and not clear:
         # what it did while its tiers were filling is not counted
         return draft.hold("canary", why="its tiers are warm now", ready_at=ready_at, warm_at=now)
@@ -310,6 +318,8 @@ def _watch(draft: _Draft) -> Decision:
     told = sentences.trial_text(policy, signals.canary, control, state.each)
     if not clear and _shown_by(draft, signals.canary, control) < _SHOWN * state.expected:
         return _back(draft, f"{told}; {state.expected * 1000:.1f} ms less were expected")
+    if not clear and not _pays(draft, trial, _shown_by(draft, signals.canary, control)):
+        return _back(draft, f"{told}, which does not pay for the tiers and the restarts within a day")
     if (slower := _slower(policy, signals.canary, control)) is not None:
         return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with it, and {slower[1] * 1000:.0f} ms without")
     why = told
@@ -336,13 +346,29 @@ def _shown_by(draft: _Draft, canary: Window, control: Window) -> float:
 
 
 def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float) -> bool:
-    """Whether a canary that is not warm yet shows half of what it can by now: it only gets better. What comes again
-    after `t` seconds finds a tier that has been filling for longer than that."""
+    """Whether a canary that is not warm yet shows what it has to when it is, or half of what it can by now: it only
+    gets better. What comes again after `t` seconds finds a tier that has been filling for longer than that."""
     if control is None or min(canary.prompt, control.prompt) < _CLEAR_TOKENS:
         return False
+    expected, trial = draft.state.expected, draft.state.trial or draft.signals.standing
     share = draft.measured.replica.time_share(watched / 2)
     shown = _shown_by(draft, canary, control)
-    return share >= _FILLED and shown >= max(_CLEAR * share, _FILLED * _SHOWN) * draft.state.expected
+    by_now = share >= _FILLED and shown >= max(_CLEAR * share, _FILLED * _SHOWN) * expected
+    if not by_now and shown < _SHOWN * expected:
+        return False
+    warm = min(shown / max(share, _FILLED), max(shown, expected))
+    return _pays(draft, trial, warm) and _slower(draft.policy, canary, control) is None
+
+
+def _pays(draft: _Draft, trial: Configuration, saved: float) -> bool:
+    """Whether tiers that save so many seconds per 1,000 prompt tokens are worth their price, and the restarts that are
+    still to come: those of all replicas after a canary, none where all have the tiers already."""
+    policy, signals = draft.policy, draft.signals
+    rent = draft.gain_of(trial).cost - draft.gain_of(draft.state.previous or Configuration()).cost
+    tokens = signals.wanted / signals.window if signals.window > 0 else 0.0
+    net = saved / 1000.0 * tokens - (rent / policy.price if policy.price > 0 else 0.0)
+    restarts = max(signals.replicas, 1.0) * policy.restart if draft.state.phase == "canary" else 0.0
+    return net * policy.pay_back >= restarts
 
 
 def _slower(policy: Policy, canary: Window, control: Window) -> tuple[float, float] | None:

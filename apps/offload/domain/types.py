@@ -40,7 +40,9 @@ Verb: TypeAlias = Literal["hold", "canary", "keep", "roll-back", "retire", "advi
 Phase: TypeAlias = Literal["learning", "steady", "canary", "watching"]
 
 
-EVIDENCE, WATCH, COOL_DOWN = 900.0, (300.0, 3600.0), 1800.0
+# Evidence is faded by half in an hour: 2,600 s of it are there after an hour of events. Whatever a trial costs,
+# a pool that is gone before that has paid nothing for it
+EVIDENCE, WATCH, COOL_DOWN = 2600.0, (300.0, 3600.0), 1800.0
 
 # --- policy: what is declared, and the facts of the pool ------------------------------------------------------------
 

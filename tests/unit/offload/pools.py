@@ -24,6 +24,7 @@ POLICY = Policy(
     price=3.2,
     tiers=(TierPolicy("host", 256 * GIB), TierPolicy("filesystem", 1024 * GIB, claim="kv")),
     variant="h200",
+    evidence=900.0,
 )
 
 

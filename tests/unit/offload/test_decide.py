@@ -25,7 +25,7 @@ from apps.offload.domain.decide import decide
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.sentences import saved_of
 from apps.offload.domain.sketch import Sketch
-from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State
+from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, TierPolicy
 from tests.unit.offload.pools import GIB, HOST, POLICY, SLOW, signals, window
 
 NOW = 1_000_000.0
@@ -188,14 +188,43 @@ def test_tiers_that_replaced_others_and_bring_no_more_make_room_for_them_again()
     assert (kept.state.phase, kept.state.proof.kept) == ("steady", True)
 
 
-def test_a_canary_that_shows_what_it_can_by_then_is_not_watched_longer() -> None:
+def test_a_canary_that_shows_what_it_has_to_is_not_watched_longer() -> None:
     start = begun()
     seen = signals(standing=start.plan, canaried=True, canary=window(0.3), control=window(0.0))
-    # all comes again after 225 s
-    assert judged(POLICY, seen, start.state, 200, 200 + 400).verb == "hold"
-    assert judged(POLICY, seen, start.state, 200, 200 + 448).verb == "keep"
+    assert judged(POLICY, seen, start.state, 200, 200 + 50).verb == "hold"
+    assert judged(POLICY, seen, start.state, 200, 200 + 61).verb == "keep"
+    few = replace(seen, canary=window(0.3, prompt=4e5))
+    assert judged(POLICY, few, start.state, 200, 200 + 61).verb == "hold"
     cold = replace(seen, canary=window(0.01))
     assert judged(POLICY, cold, start.state, 200, 200 + 448).verb == "hold"
+    slow = replace(seen, canary=window(0.3, ttft_sum=100.0))
+    assert judged(POLICY, slow, start.state, 200, 200 + 448).verb == "hold"
+
+
+def test_a_tier_that_saves_less_than_its_price_is_taken_back_whatever_it_saves() -> None:
+    # a volume at 30 GB/s for some 0.1 USD/h is expected to bring more than that
+    policy = replace(POLICY, tiers=(TierPolicy("filesystem", 512 * GIB, gib_hour=0.0002, claim="kv"),))
+    start = settled(policy, signals({"filesystem": Bandwidth(30e9, 30e9, 0.02, "probe")}))
+    assert (start.verb, start.gain.cost > 0) == ("canary", True)
+    seen = signals(
+        {"filesystem": Bandwidth(30e9, 30e9, 0.02, "probe")},
+        standing=start.plan, canaried=True, canary=window(0.7, bandwidth=30e9), control=window(0.0),
+    )  # fmt: skip
+    assert judged(policy, seen, start.state, 200, 4100, 4300).verb == "keep"
+    # a hundredth of the requests: it saves as much of each, and not what it costs
+    rare = replace(seen, wanted=seen.wanted / 100)
+    back = judged(policy, rare, start.state, 200, 4100, 4300)
+    assert back.verb == "roll-back"
+    assert "does not pay for the tiers and the restarts" in back.sentence
+
+
+def test_tiers_that_stand_do_not_make_room_for_a_little_more() -> None:
+    best = begun().plan
+    smaller = {share: Configuration((Placed("host", int(best.bytes_of("host") * share)),), best.chunk)
+               for share in (0.97, 0.4)}  # fmt: skip
+    stays = settled(POLICY, signals(standing=smaller[0.97], control=window(0.5)))
+    assert (stays.verb, stays.plan) == ("hold", smaller[0.97])
+    assert settled(POLICY, signals(standing=smaller[0.4], control=window(0.2))).verb == "keep"
 
 
 def test_a_canary_is_compared_from_when_its_tiers_are_warm() -> None:
@@ -328,3 +357,14 @@ def test_a_canary_is_judged_by_what_its_loaded_tokens_would_have_cost() -> None:
     assert deeper > saved_of(POLICY, seen)
     assert deeper == pytest.approx(1000 * (0.5 * 2 * POLICY.token - 0.5 * 131_072 / 41.6e9 - HANDLING / 1000))
     assert begun().state.each > POLICY.token
+
+
+def test_of_long_prompts_storing_costs_no_more_than_of_the_longest_that_it_was_seen_with() -> None:
+    seen = signals()
+    tier = Configuration((Placed("host", 256 * GIB),))
+    stored = Measured.of(seen).replica.stored
+    few = replace(seen, requests=stored / 65_536)
+    more = evaluate(POLICY, few, Measured.of(few), tier).gpu_seconds
+    none = evaluate(POLICY, replace(few, requests=0.0), Measured.of(few), tier).gpu_seconds
+    spent = few.requests * (STORING * 8192 * POLICY.kv_bytes + HANDLING)
+    assert (none - more) * seen.window / 3600 == pytest.approx(spent, rel=0.2)
