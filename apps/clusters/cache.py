@@ -179,7 +179,7 @@ WHERE o.revision < EXCLUDED.revision
 _STORE = f"""
 INSERT INTO clusters_cached_object AS o (cluster, kind, namespace, name, uid, owner, revision, body)
 SELECT %s::uuid, * FROM jsonb_to_recordset(%s::jsonb)
-    AS c(kind text, namespace text, name text, uid text, owner uuid, revision bigint, body jsonb)
+    AS c(kind text, namespace text, name text, uid text, owner uuid, revision bigint, body text)
 {_UNLESS_NEWER}
 RETURNING owner
 """  # noqa: S608  (constants only)
@@ -195,7 +195,7 @@ WHERE NOT EXISTS (SELECT 1 FROM clusters_cached_object o WHERE o.cluster = %s AN
 _PUT = f"""
 WITH told AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS c(cluster uuid, kind text, namespace text, name text, uid text,
-                                                     owner uuid, revision bigint, body jsonb)
+                                                     owner uuid, revision bigint, body text)
 ), seen AS MATERIALIZED (
     SELECT w.cluster, w.kind, w.namespace, w.revision FROM clusters_watch w
     WHERE w.synced AND EXISTS (SELECT 1 FROM told t WHERE t.cluster = w.cluster AND t.kind = w.kind
@@ -247,7 +247,7 @@ insync AS (
      AND w.synced AND w.confirmed_at > clock_timestamp() - %(stale)s * interval '1 second'
     GROUP BY n.namespace
 )
-SELECT w.owner, COALESCE(s.kinds, 0), o.body::text
+SELECT w.owner, COALESCE(s.kinds, 0), o.body
 FROM wanted w
 LEFT JOIN insync s ON s.namespace = w.namespace
 LEFT JOIN clusters_cached_object o ON o.owner = w.owner AND o.cluster = %(cluster)s AND o.kind = ANY(%(kinds)s)
@@ -287,7 +287,7 @@ def of_others(cluster: UUID, owner: UUID, namespace: str, names: Sequence[tuple[
     """Objects of these kinds and names that another owner has, as the informers last saw them."""
     with prepared.cursor() as cursor:
         cursor.execute(
-            "SELECT o.body::text FROM unnest(%s::text[], %s::text[]) AS n(kind, name) JOIN clusters_cached_object o"
+            "SELECT o.body FROM unnest(%s::text[], %s::text[]) AS n(kind, name) JOIN clusters_cached_object o"
             " ON o.cluster = %s AND o.kind = n.kind AND o.namespace = %s AND o.name = n.name"
             " WHERE o.owner IS DISTINCT FROM %s::uuid",
             [[kind for kind, _ in names], [name for _, name in names], cluster, namespace, owner],
@@ -395,7 +395,7 @@ def _row(change: Change) -> dict[str, Any]:
         "uid": change.uid,
         "owner": change.owner,
         "revision": change.revision,
-        "body": change.body,
+        "body": orjson.dumps(change.body).decode(),
     }
 
 
