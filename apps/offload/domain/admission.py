@@ -1,9 +1,11 @@
 """Which classes of blocks are worth a place in a tier: adapters, tenants, and how deep in a prompt they lie.
 
-It ends in advice, since no engine can be told: vLLM 0.32 and 0.33 admit by whole chunks (which is how a shortest prefix
-is rendered), by prompt or generated (`offload_prompt_only`), and, where host memory is the only tier, by how often a
-block was looked for (`store_threshold`; TieringOffloadingSpec refuses it). They have no rule by adapter, tenant or
-depth.
+It ends in advice, since nobody who declares a pool can have it enforced: vLLM 0.32 and 0.33 admit by whole chunks
+(which is how a shortest prefix is rendered), by prompt or generated (`offload_prompt_only`), and, where host memory
+is the only tier, by how often a block was looked for (`store_threshold`; TieringOffloadingSpec refuses it). They have
+no rule by adapter, tenant or depth. What a request says of itself they heed: `kv_transfer_params.max_offload_tokens`
+caps how many of its leading tokens are stored, 0 for none (experimental; the connector's scheduler has it from 0.25
+on).
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ def advice(classes: Mapping[str, ClassUse], stored: float) -> tuple[str, ...]:
             share, again = 100 * use.stored / stored, 100 * use.again / use.stored
             found.append(
                 f"{share:.0f} % of what is stored is {name}, and {again:.1f} % of that is wanted again: vLLM admits "
-                "all classes alike, so a pool of its own, without tiers, would leave the room to others."
+                "all classes alike unless a request says otherwise (kv_transfer_params.max_offload_tokens: 0), so such "
+                "requests, or a pool of their own without tiers, would leave the room to others."
             )
     return tuple(found[:_MOST])
