@@ -21,6 +21,8 @@ export const keys = {
   object: (plural: string, team: string, name: string) => ["kind", plural, team, name] as const,
   accelerators: ["accelerators"] as const,
   decisions: ["decisions"] as const,
+  alerts: ["alerts"] as const,
+  loads: (team: string, name: string) => ["loads", team, name] as const,
   tokens: ["tokens"] as const,
   teams: ["teams"] as const,
   members: (team: string) => ["teams", team, "members"] as const,

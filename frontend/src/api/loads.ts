@@ -2,6 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query";
 import { path, request } from "./client";
+import { keys } from "./keys";
 import type { operations } from "./schema";
 
 type Answer<O extends keyof operations> = operations[O] extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : never;
@@ -14,7 +15,7 @@ export type Comparison = Answer<"pools_loads_compare">;
 const at = (team: string, name: string, ...rest: string[]) => path("teams", team, "pools", name, "loads", ...rest);
 const POLL_MS = 1000;
 
-export const loadsKey = (team: string, name: string) => ["loads", team, name] as const;
+export const loadsKey = keys.loads;
 export const isUnderWay = (load: Pick<Load, "status"> | undefined) => load?.status === "queued" || load?.status === "running";
 
 /** Newest first, without how each went over time. */

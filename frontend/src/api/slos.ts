@@ -127,7 +127,7 @@ export const budgetQuery = (team: string, name: string, view: TimeView) =>
 
 export const alertsQuery = (filter: { team?: string; slo?: string; pool?: string; state?: "firing" }) =>
   queryOptions({
-    queryKey: ["alerts", filter],
+    queryKey: [...keys.alerts, filter],
     queryFn: ({ signal }) => request<Page<Alert>>("/alerts", { signal, query: { ...filter, limit: 50 } }),
     refetchInterval: 30_000,
   });

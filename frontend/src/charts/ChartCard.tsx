@@ -13,6 +13,7 @@ import type { Read } from "../ui/read";
 import { columns, type Columns } from "./data";
 import { DataTable } from "./DataTable";
 import { Heatmap, HeatScale } from "./Heatmap";
+import { Instead } from "./Instead";
 import { inWords, peaks } from "./heat";
 import { Legend, valueAt } from "./Legend";
 import { Marks, type Mark } from "./Marks";
@@ -40,25 +41,6 @@ function speak(panel: Panel, points: Columns, at: number | null, zone: Zone): st
   if (time === undefined) return "no points";
   const values = panel.series.map(({ label }, series) => `${label} ${format(valueAt(points, series, index), panel.unit)}`);
   return `${absolute(time * 1000, zone)}: ${values.join(", ")}`;
-}
-
-interface InsteadProps {
-  word: string;
-  reason: string | null;
-  /** The server did not answer: said aloud as well. */
-  isAlert?: boolean;
-  onRetry?: () => void;
-}
-
-/** In the place of the drawing: its state in a word, why, and what to do. */
-function Instead({ word, reason, isAlert = false, onRetry }: InsteadProps) {
-  return (
-    <div className={styles.empty} role={isAlert ? "alert" : undefined}>
-      <b>{word}</b>
-      <span>{reason}</span>
-      {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
-    </div>
-  );
 }
 
 /** One chart in its five states; every state has the size of the drawn chart, so that nothing jumps. */

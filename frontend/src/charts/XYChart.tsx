@@ -1,8 +1,13 @@
 import { useEffect, useId, useState } from "react";
+import { sentenceOf } from "../api/problem";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
+import { Skeleton } from "../ui/Message";
+import { NotRefreshed } from "../ui/NotRefreshed";
+import type { Read } from "../ui/read";
 import { Table } from "../ui/Table";
 import styles from "./Chart.module.css";
+import { Instead } from "./Instead";
 import { strokeOf } from "./palette";
 import { extent, ticks, type Extent } from "./xy";
 
@@ -38,6 +43,10 @@ interface Props {
   /** Level lines, such as what was promised. */
   level?: readonly { y: number; label: string }[];
   note?: string;
+  /** What was asked for the points; absent where the page has them anyway. */
+  read?: Read;
+  /** The points are on their way. */
+  isLoading?: boolean;
 }
 
 const HEIGHT = 200;
@@ -46,7 +55,7 @@ const [USUAL, LEAST] = [560, 340];
 const [LEFT, RIGHT, TOP, BOTTOM] = [62, 14, 12, 34];
 
 /** One quantity over another, where time is neither; the same as a table. */
-export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: Props) {
+export function XYChart({ title, x, y, series, at = NONE, level = NONE, note, read, isLoading = false }: Props) {
   const [asTable, setAsTable] = useState(false);
   const id = useId();
   const [box, setBox] = useState<HTMLDivElement | null>(null);
@@ -56,8 +65,14 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
   const up = extent([...all.map((one) => one.y), ...level.map((one) => one.y)], y.from);
   const px = (value: number) => LEFT + place(value, across) * (width - LEFT - RIGHT);
   const py = (value: number) => HEIGHT - BOTTOM - place(value, up) * (HEIGHT - TOP - BOTTOM);
+  const isEmpty = all.length === 0;
+  const error = read?.error ?? null;
+  // what was read once and had no points has none; what was never read may have some
+  const isUnread = error !== null && read?.dataUpdatedAt === 0;
+  const instead = isUnread ? "error" : isLoading ? "loading" : "no_data";
+  const state = isEmpty ? instead : error !== null ? "stale" : "ok";
   return (
-    <figure className={styles.card} aria-labelledby={id} data-state={all.length === 0 ? "no_data" : "ok"}>
+    <figure className={styles.card} aria-labelledby={id} data-state={state}>
       <header>
         <h3 id={id}>{title}</h3>
         <Button look="quiet" aria-pressed={asTable} aria-label={`${title} as a table`} onClick={() => setAsTable(!asTable)}>
@@ -65,13 +80,11 @@ export function XYChart({ title, x, y, series, at = NONE, level = NONE, note }: 
         </Button>
       </header>
       <div className={styles.room}>
+        {read !== undefined && <NotRefreshed read={read} isSmall />}
         <div className={styles.body}>
-          {all.length === 0 && (
-            <div className={styles.empty}>
-              <b>No data</b>
-              <span>{note}</span>
-            </div>
-          )}
+          {state === "error" && <Instead word="Not loaded" reason={sentenceOf(error)} isAlert onRetry={() => void read?.refetch()} />}
+          {state === "loading" && <Skeleton height="100%" label={`Loading ${title}`} />}
+          {state === "no_data" && <Instead word="No data" reason={note ?? null} />}
           {all.length > 0 && asTable && <Twin title={title} x={x} y={y} series={series} />}
           {all.length > 0 && !asTable && (
             <div className={styles.xy} ref={setBox}>

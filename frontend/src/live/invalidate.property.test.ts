@@ -10,12 +10,13 @@ import { QueryClient, QueryObserver, type QueryKey } from "@tanstack/react-query
 import { array, assert, asyncProperty, boolean, constant, constantFrom, integer, oneof, record, subarray } from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { decisionsQuery } from "../api/decisions";
+import { loadsQuery } from "../api/loads";
 import {
   clustersQuery, endpointQuery, endpointsQuery, eventsQuery, fleetQuery, fleetRowQuery, modelsQuery, objectsQuery, poolQuery,
   poolYamlQuery, replicasQuery, revisionsQuery, slosQuery, timelineQuery,
 } from "../api/queries";
 import { rolloutQuery, treeQuery } from "../api/rollout";
-import { sloQuery } from "../api/slos";
+import { alertsQuery, sloQuery } from "../api/slos";
 import { webhooksQuery } from "../api/webhooks";
 import { Invalidator } from "./invalidate";
 import type { StreamEvent } from "./protocol";
@@ -49,6 +50,8 @@ class ModelServer {
     const { pathname, searchParams } = new URL(address, "http://console");
     const [, , , first, , plural, name, part] = pathname.split("/");
     if (first !== "teams") return { items: this.list(first ?? "", searchParams), next: null };
+    // a load is told of by an event of its pool when it begins and ends
+    if (part === "loads") return { items: this.told.filter((line) => line.startsWith("event") && line.includes(`Pool/${name ?? ""} `)), next: null };
     const parts: unknown[] = [this.of(KIND_OF[plural ?? ""] ?? "", name ?? "")];
     // a pool's page also tells of the model that it serves and the cluster that it lives in
     if (plural === "pools") parts.push(this.all("Model"), this.all("Cluster"), part ?? "object");
@@ -60,6 +63,7 @@ class ModelServer {
     if (plural === "timeline") return [...this.told];
     if (plural === "events") return this.told.filter((line) => line.includes(`Pool/${query.get("name") ?? ""} `));
     if (plural === "decisions") return [this.all("Pool")];
+    if (plural === "alerts") return [this.all("SLO")];
     return [this.all(KIND_OF[plural] ?? "")];
   }
 
@@ -76,14 +80,14 @@ const KIND_OF: Record<string, Kind> = {
   pools: "Pool", slos: "SLO", models: "Model", endpoints: "Endpoint", clusters: "Cluster", webhooks: "Webhook",
 };
 
-/** Every read that the stream is to keep true. Charts, alerts, loads and accelerators poll: they move without events. */
+/** Every read that the stream is to keep true. Charts poll: they move without events. Accelerators and the list of charts are the server's own data files. */
 const READS = [
   fleetQuery, modelsQuery, clustersQuery, slosQuery, endpointsQuery, webhooksQuery,
-  timelineQuery({}, {}, "1h"), decisionsQuery({}),
+  timelineQuery({}, {}, "1h"), decisionsQuery({}), alertsQuery({}),
   ...NAMES.flatMap((name) => [
     fleetRowQuery("a", name), poolQuery("a", name), poolYamlQuery("a", name), replicasQuery("a", name), eventsQuery("a", name),
     objectsQuery("a", name), revisionsQuery("a", name), rolloutQuery("a", name), treeQuery("a", name), sloQuery("a", name),
-    endpointQuery("a", name),
+    endpointQuery("a", name), loadsQuery("a", name),
   ]),
 ] as unknown as { queryKey: QueryKey }[];
 

@@ -9,10 +9,10 @@ const GATHER_MS = 250;
 export function staleKeys(event: StreamEvent): QueryKey[] {
   switch (event.kind) {
     case "Pool":
-      if (event.verb === "event") return [keys.events(event.team, event.name), keys.timeline];
+      if (event.verb === "event") return [keys.events(event.team, event.name), keys.loads(event.team, event.name), keys.timeline];
       return [keys.fleet, keys.pool(event.team, event.name), keys.timeline, keys.decisions];
     case "SLO":
-      return [keys.fleet, keys.panels, keys.kind("slos"), keys.timeline];
+      return [keys.fleet, keys.panels, keys.kind("slos"), keys.alerts, keys.timeline];
     case "Model":
       return [keys.fleet, keys.pools, keys.kind("models"), keys.timeline];
     case "Endpoint":

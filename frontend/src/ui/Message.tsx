@@ -4,11 +4,19 @@ import { Button } from "./Button";
 import { Icon } from "./Icon";
 import styles from "./Message.module.css";
 
-/** Nothing to show, and what to do next. `isPage`: it is all that the page says, so its title is the page's. */
-export function EmptyState({ title, isPage = false, children }: { title: string; isPage?: boolean; children?: ReactNode }) {
+interface EmptyProps {
+  title: string;
+  /** It is all that the page says, so its title is the page's. */
+  isPage?: boolean;
+  /** What to do next: a link, a button or a command, with the words that it needs. */
+  children: ReactNode;
+}
+
+/** Nothing to show, and what to do next. */
+export function EmptyState({ title, isPage = false, children }: EmptyProps) {
   const Title = isPage ? "h1" : "p";
   return (
-    <div className={styles.message}>
+    <div className={styles.message} data-empty>
       <Title className={styles.title}>{title}</Title>
       {children}
     </div>

@@ -12,7 +12,7 @@ import type { Read } from "./read";
  */
 export function NotRefreshed({ read: { error, dataUpdatedAt, refetch }, isSmall = false }: { read: Read; isSmall?: boolean }) {
   return (
-    <div className={styles.old} data-small={isSmall} role="status">
+    <div className={styles.old} data-small={isSmall} data-says="age" role="status">
       {error !== null && dataUpdatedAt > 0 && (
         <>
           <Icon name="triangle" />

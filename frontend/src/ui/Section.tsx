@@ -1,4 +1,5 @@
 import { useId, type ReactNode } from "react";
+import { useLastHeight } from "./lastHeight";
 import { ErrorPanel, Skeleton } from "./Message";
 import { NotRefreshed } from "./NotRefreshed";
 import type { Read } from "./read";
@@ -19,7 +20,9 @@ interface Props<T> {
 /** A titled frame with a table, or the reason why there is none. */
 export function Section<T>({ title, note, tools, data, read, children }: Props<T>) {
   const id = useId();
+  const { box, last } = useLastHeight<HTMLDivElement>(title, data !== undefined && (read === undefined || read.error === null));
   const failed = data === undefined && read !== undefined && read.error !== null;
+  const isLoading = data === undefined && !failed;
   return (
     <section aria-labelledby={id} className={styles.section}>
       <div className={styles.head}>
@@ -28,10 +31,10 @@ export function Section<T>({ title, note, tools, data, read, children }: Props<T
         </h2>
         {tools}
       </div>
-      <div className={styles.frame} tabIndex={0} role="group" aria-labelledby={id}>
+      <div ref={box} className={styles.frame} style={isLoading ? { height: last } : undefined} tabIndex={0} role="group" aria-labelledby={id}>
         {read !== undefined && <NotRefreshed read={read} />}
         {data !== undefined && children(data)}
-        {data === undefined && !failed && <Skeleton height="8rem" label={`Loading: ${title}`} />}
+        {isLoading && <Skeleton height={last === undefined ? "8rem" : "100%"} label={`Loading: ${title}`} />}
         {failed && <ErrorPanel error={read.error} what={`${title} could not be loaded.`} onRetry={() => void read.refetch()} />}
       </div>
     </section>

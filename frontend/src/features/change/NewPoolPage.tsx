@@ -8,8 +8,10 @@ import type { Model } from "../../api/types";
 import { bytes, compact, money, UNKNOWN } from "../../lib/units";
 import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
@@ -102,7 +104,8 @@ export function NewPoolPage() {
 }
 
 function Models({ wish, onChoose }: { wish: Wish; onChoose: (model: string) => void }) {
-  const { data, error, refetch } = useQuery(modelsQuery);
+  const read = useQuery(modelsQuery);
+  const { data, error, refetch } = read;
   if (data === undefined) {
     if (error !== null) return <ErrorPanel error={error} what="The models could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="12rem" label="Loading the models" />;
@@ -110,25 +113,29 @@ function Models({ wish, onChoose }: { wish: Wish; onChoose: (model: string) => v
   if (data.items.length === 0)
     return (
       <EmptyState title="The catalogue is empty.">
-        <p>Declare a model first, with lamp apply -f examples/quickstart/model.yaml or your own file.</p>
+        <p>Declare a model first, from the examples or your own file:</p>
+        <Command>lamp apply -f examples/quickstart/model.yaml</Command>
       </EmptyState>
     );
   return (
-    <ul className={styles.cards}>
-      {data.items.map(({ metadata, spec }) => (
-        <li key={metadata.uid}>
-          <h2>{metadata.name}</h2>
-          <p className="mono">{spec.source}</p>
-          <p className="muted">
-            {spec.shape?.parameters == null ? "size not declared" : `${compact(spec.shape.parameters)} parameters`}
-            {spec.shape?.dtype != null && `, ${spec.shape.dtype}`}
-          </p>
-          <Button look={metadata.name === wish.model ? "primary" : "plain"} onClick={() => onChoose(metadata.name)}>
-            Serve {metadata.name}
-          </Button>
-        </li>
-      ))}
-    </ul>
+    <>
+      <NotRefreshed read={read} />
+      <ul className={styles.cards}>
+        {data.items.map(({ metadata, spec }) => (
+          <li key={metadata.uid}>
+            <h2>{metadata.name}</h2>
+            <p className="mono">{spec.source}</p>
+            <p className="muted">
+              {spec.shape?.parameters == null ? "size not declared" : `${compact(spec.shape.parameters)} parameters`}
+              {spec.shape?.dtype != null && `, ${spec.shape.dtype}`}
+            </p>
+            <Button look={metadata.name === wish.model ? "primary" : "plain"} onClick={() => onChoose(metadata.name)}>
+              Serve {metadata.name}
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
@@ -154,6 +161,7 @@ function Hardware({ wish, set, onChoose }: StepProps & { onChoose: (offer: Offer
   const rows = shape == null ? [] : offers(shape as Parameters<typeof offers>[0], accelerators.data.items ?? [], wish.context);
   return (
     <>
+      <NotRefreshed read={models} />
       <div className={styles.narrow}>
         <Field label="Longest request" hint="tokens of prompt and answer together">
           <input type="number" min={256} step={1024} value={wish.context} onChange={({ target }) => set({ context: Number(target.value) || wish.context })} />

@@ -10,6 +10,7 @@ import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Status } from "../../ui/Status";
 import { useTimeView } from "../../ui/TimeControl";
 import { useTitle } from "../../ui/useTitle";
@@ -29,7 +30,8 @@ const STATES = {
 export function PlanPage() {
   const { team, name, plan: id } = route.useParams();
   useTitle(`Plan ${id} of ${name}`);
-  const { data, error, refetch } = useQuery(planQuery(team, name, id));
+  const read = useQuery(planQuery(team, name, id));
+  const { data, error, refetch } = read;
   const zone = zoneOf(useTimeView()[0]);
   if (data === undefined) {
     if (error !== null) return <ErrorPanel isPage error={error} what="The plan could not be loaded." onRetry={() => void refetch()} />;
@@ -37,6 +39,7 @@ export function PlanPage() {
   }
   return (
     <>
+      <NotRefreshed read={read} />
       <header className={styles.head}>
         <h1>
           Plan {data.id} of {data.pool}

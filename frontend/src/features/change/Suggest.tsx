@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "@tanstack/react-router";
 import { suggestionsQuery, type LoadAndPromise, type Suggestion } from "../../api/suggestions";
 import { percent, UNKNOWN } from "../../lib/units";
 import { Button } from "../../ui/Button";
@@ -64,7 +65,9 @@ export function Suggest({ wish, onTake }: Props) {
         <Section title="Suggestions" note="from step times of the catalogue; nothing is measured yet" data={data?.items} read={read}>
           {(rows) =>
             rows.length === 0 ? (
-              <EmptyState title="This model fits on no accelerator that step times are known of." />
+              <EmptyState title="This model fits on no accelerator that step times are known of.">
+                <Link to="/new">Choose another model</Link>
+              </EmptyState>
             ) : (
               <Table
                 rows={rows}

@@ -3,6 +3,7 @@ import { clustersQuery, inventoryQuery } from "../../api/queries";
 import type { Cluster } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
 import { Age } from "../../ui/Age";
+import { Command } from "../../ui/Command";
 import { EmptyState } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { ReadyStatus, readySentence } from "../../ui/ReadyStatus";
@@ -23,7 +24,8 @@ export function ClustersPage() {
         {(clusters) =>
           clusters.length === 0 ? (
             <EmptyState title="No cluster is declared yet.">
-              <p>A Cluster document names a kubeconfig file, or the service account that Lamplight runs with.</p>
+              <p>A Cluster document names a kubeconfig file, or the service account that Lamplight runs with. Write one, then declare it:</p>
+              <Command>lamp apply -f cluster.yaml</Command>
             </EmptyState>
           ) : (
             <Table
@@ -61,7 +63,10 @@ function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
       <Section title={title("Accelerators")} note="read from its nodes and pods now" data={data?.accelerators} {...section}>
         {(rows) =>
           rows.length === 0 ? (
-            <EmptyState title="No node of this cluster offers accelerators." />
+            <EmptyState title="No node of this cluster offers accelerators.">
+              <p>The device plugin of their vendor offers them. What nodes offer now:</p>
+              <Command>kubectl describe nodes</Command>
+            </EmptyState>
           ) : (
             <Table
               rows={rows}
@@ -81,7 +86,9 @@ function Stock({ cluster, alone }: { cluster: Cluster; alone: boolean }) {
       {data !== undefined && <Section title={title("Nodes")} data={data.nodes} {...section}>
         {(nodes) =>
           nodes.length === 0 ? (
-            <EmptyState title="There is no node with accelerators." />
+            <EmptyState title="There is no node with accelerators.">
+              <Command>kubectl get nodes</Command>
+            </EmptyState>
           ) : (
             <Table
               rows={nodes}

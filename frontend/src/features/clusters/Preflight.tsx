@@ -22,22 +22,23 @@ export function Preflight({ cluster, title }: { cluster: Cluster; title: string 
   const { team, name } = cluster.metadata;
   const asked = useMutation({ mutationFn: () => preflight(team, name) });
   const seen = asked.data?.checks ?? (cluster.status.checks as Check[] | undefined) ?? [];
+  const check = (
+    <Button onClick={() => asked.mutate()} disabled={asked.isPending} aria-label={`Check now: ${name}`}>
+      {asked.isPending ? "Checking…" : "Check now"}
+    </Button>
+  );
   return (
     <Section
       title={title}
       note={asked.isSuccess ? "asked of it just now" : "as it was last seen"}
-      tools={
-        <Button onClick={() => asked.mutate()} disabled={asked.isPending} aria-label={`Check now: ${name}`}>
-          {asked.isPending ? "Checking…" : "Check now"}
-        </Button>
-      }
+      tools={check}
       data={seen}
     >
       {(checks) => (
         <>
           <div role="status">{asked.isError && <p className={styles.trouble}>{sentenceOf(asked.error)}</p>}</div>
           {checks.length === 0 ? (
-            <EmptyState title="It was not looked at yet." />
+            <EmptyState title="It was not looked at yet.">{check}</EmptyState>
           ) : (
             <Table
               rows={checks}

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { Link } from "@tanstack/react-router";
 import { decisionsQuery, type DecisionFilter } from "../../api/decisions";
 import { byDay, type Zone } from "../../lib/time";
 import { Button } from "../../ui/Button";
@@ -17,10 +18,21 @@ export function Decisions({ filter, zone, tools }: { filter: DecisionFilter; zon
     <Section title="Decisions" note="open one for its inputs, rules and clamps" tools={tools} data={entries} read={read}>
       {(rows) => (
         <>
-          {rows.length === 0 && filter.verb !== undefined && <EmptyState title="No decision was like this." />}
+          {rows.length === 0 && filter.verb !== undefined && (
+            <EmptyState title="No decision was like this.">
+              <Link to="/decisions">All decisions of all pools</Link>
+            </EmptyState>
+          )}
           {rows.length === 0 && filter.verb === undefined && (
             <EmptyState title="The autoscaler has decided nothing here yet.">
               <p>It decides for pools whose spec.autoscaling.mode is active or advisory.</p>
+              {filter.team !== undefined && filter.pool !== undefined ? (
+                <Link to="/teams/$team/pools/$name/edit" params={{ team: filter.team, name: filter.pool }}>
+                  Change this pool
+                </Link>
+              ) : (
+                <Link to="/">Choose a pool</Link>
+              )}
             </EmptyState>
           )}
           {byDay(rows, ({ firstAt }) => firstAt, zone).map(({ day, items }) => (

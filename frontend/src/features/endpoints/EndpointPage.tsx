@@ -6,6 +6,7 @@ import type { Endpoint } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
 import { percent, UNKNOWN, whole } from "../../lib/units";
 import { Age } from "../../ui/Age";
+import { Command } from "../../ui/Command";
 import { CopyButton } from "../../ui/CopyButton";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
@@ -100,7 +101,8 @@ export function EndpointPage() {
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="Nothing is promised of this Endpoint.">
-              <p>Declare an SLO whose spec.targetRef is kind Endpoint, name {name}.</p>
+              <p>Declare an SLO whose spec.targetRef is kind Endpoint, name {name}:</p>
+              <Command>lamp apply -f slo.yaml</Command>
             </EmptyState>
           ) : (
             <SloTable slos={rows} />

@@ -2,7 +2,8 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue, useEffect, useEffectEvent, useId, useMemo, useState } from "react";
 import { fleetQuery } from "../../api/queries";
-import { buttonLook } from "../../ui/Button";
+import { Button, buttonLook } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { Icon } from "../../ui/Icon";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
@@ -57,7 +58,7 @@ export function FleetPage() {
         <div className={styles.frame}>
           <EmptyState title="No pool is declared yet.">
             <p>Declare one from the examples, or from your own file:</p>
-            <pre className={styles.command}>lamp apply -f examples/quickstart</pre>
+            <Command>lamp apply -f examples/quickstart</Command>
             <p>It appears here while it starts; no reload is needed.</p>
           </EmptyState>
         </div>
@@ -89,6 +90,7 @@ export function FleetPage() {
             {shown === 0 ? (
               <EmptyState title="No pool matches the filter.">
                 <p>Every word must appear in the pool’s name, team, model, cluster or status.</p>
+                <Button onClick={() => show({ ...view, q: undefined })}>Clear the filter</Button>
               </EmptyState>
             ) : (
               <FleetTable groups={groups} view={view} onView={show} />

@@ -9,7 +9,7 @@ interface Side {
 }
 
 /** Time to first token over the time of a load, or of two beside each other, with what is promised. */
-export function Course({ sides }: { sides: readonly Side[] }) {
+export function Course({ sides, isLoading = false }: { sides: readonly Side[]; isLoading?: boolean }) {
   const isOne = sides.length === 1;
   const series = sides.flatMap(({ load, measured }): XYSeries[] => {
     const line = (key: "ttftP95" | "ttftP50", label: string): XYSeries => ({
@@ -32,6 +32,7 @@ export function Course({ sides }: { sides: readonly Side[] }) {
       y={{ title: "TTFT", format: (value) => (value === 0 ? "0" : seconds(value)) }}
       series={series}
       level={[...promised].map(([y, label]) => ({ y, label }))}
+      isLoading={isLoading}
       note={series.every(({ points }) => points.length === 0) ? "No answer has come yet." : undefined}
     />
   );

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { isUnderWay, loadsQuery, type Load } from "../../api/loads";
 import { sessionQuery } from "../../api/session";
@@ -7,8 +7,10 @@ import { zoneOf } from "../../lib/timeRange";
 import { format, percent } from "../../lib/units";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { EmptyState } from "../../ui/Message";
 import { Opened } from "../../ui/Opened";
+import type { Read } from "../../ui/read";
 import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
@@ -24,19 +26,28 @@ const route = getRouteApi("/shell/teams/$team/pools/$name/load");
 
 /** Sends requests to the pool as its users would, and shows what they would have seen; before and after a change. */
 export function LoadTab() {
+  const { team, name } = usePool().metadata;
+  const read = useQuery(loadsQuery(team, name));
+  if (read.data !== undefined) return <Loads team={team} name={name} loads={read.data.items} read={read} />;
+  // which load stands above the others is not known yet: what would come in above them would push them down
+  return (
+    <Section title="Loads" data={undefined} read={read}>
+      {() => null}
+    </Section>
+  );
+}
+
+function Loads({ team, name, loads, read }: { team: string; name: string; loads: Load[]; read: Read }) {
   const pool = usePool();
-  const { team, name } = pool.metadata;
   const asked = route.useSearch();
   const navigate = route.useNavigate();
   const zone = zoneOf(useTimeView()[0]);
-  const read = useQuery(loadsQuery(team, name));
-  const { data } = read;
   const mayWrite = useMayWrite(team);
   const [begun, setBegun] = useState<string>();
-  const loads = data?.items ?? [];
   const underWay = loads.find(isUnderWay);
   const shown = asked.load ?? underWay?.id ?? loads[0]?.id;
-  const finished = loads.find(({ id, status, measured }) => id === shown && status !== "queued" && status !== "running" && measured !== null);
+  const listed = loads.find(({ id }) => id === shown);
+  const finished = listed !== undefined && !isUnderWay(listed) && listed.measured !== null ? listed : undefined;
   const before = asked.beside ?? (finished === undefined ? undefined : earlierThan(finished, loads)?.id);
   const show = (view: LoadView) => void navigate({ search: (now) => ({ ...now, load: undefined, beside: undefined, ...view }), resetScroll: false });
   const begin = (load: string) => {
@@ -48,7 +59,7 @@ export function LoadTab() {
     <div className={styles.stack}>
       {shown !== undefined && (
         <Opened key={shown} takesFocus={shown === begun}>
-          <Shown team={team} name={name} id={shown} zone={zone} mayStop={mayWrite} />
+          <Shown team={team} name={name} id={shown} listed={listed} zone={zone} mayStop={mayWrite} />
         </Opened>
       )}
       {finished !== undefined && before !== undefined && before !== shown && (
@@ -62,12 +73,12 @@ export function LoadTab() {
         />
       )}
       {underWay === undefined && (
-        <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={data} read={read}>
-          {() =>
+        <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={loads}>
+          {([newest]) =>
             mayWrite && hasAddress ? (
-              <LoadForm key={loads[0]?.id} team={team} name={name} start={loads[0] === undefined ? START : formOf({ ...loads[0], label: "" })} onBegun={begin} />
+              <LoadForm key={newest?.id} team={team} name={name} start={newest === undefined ? START : formOf({ ...newest, label: "" })} onBegun={begin} />
             ) : (
-              <EmptyState title={mayWrite ? "The pool has no address yet: it appears when its service exists." : "Viewers may look at loads, but not send any: an admin of the team can make you an editor."} />
+              <NoForm team={team} name={name} mayWrite={mayWrite} />
             )
           }
         </Section>
@@ -77,11 +88,12 @@ export function LoadTab() {
           A load is under way: <Button onClick={() => show({ load: underWay.id })}>Show {nameOf(underWay)}</Button>
         </p>
       )}
-      <Section title="Loads" note="the newest 50 are kept" data={data} read={read}>
-        {({ items }) =>
+      <Section title="Loads" note="the newest 50 are kept" data={loads} read={read}>
+        {(items) =>
           items.length === 0 ? (
             <EmptyState title="No load was sent to this pool yet.">
-              <p>Send one above: left as it is, the form sends five chat requests a second for two minutes.</p>
+              <p>Left as it is, the form above sends five chat requests a second for two minutes. The same from a terminal:</p>
+              <Command>{`lamp load pool/${name} --team ${team}`}</Command>
             </EmptyState>
           ) : (
             <List loads={items} shown={shown} zone={zone} onShow={(load) => show({ load })} />
@@ -89,6 +101,20 @@ export function LoadTab() {
         }
       </Section>
     </div>
+  );
+}
+
+function NoForm({ team, name, mayWrite }: { team: string; name: string; mayWrite: boolean }) {
+  return mayWrite ? (
+    <EmptyState title="The pool has no address yet: it appears when its service exists.">
+      <Link to="/teams/$team/pools/$name/objects" params={{ team, name }}>
+        See its objects
+      </Link>
+    </EmptyState>
+  ) : (
+    <EmptyState title="Viewers may look at loads, but not send any: an admin of the team can make you an editor.">
+      <Link to="/settings">See your roles</Link>
+    </EmptyState>
   );
 }
 

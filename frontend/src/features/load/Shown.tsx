@@ -19,13 +19,15 @@ interface Props {
   team: string;
   name: string;
   id: string;
+  /** The same load as the list has it, without how it went over time; until that is read, it says the most. */
+  listed: Load | undefined;
   zone: Zone;
   mayStop: boolean;
 }
 
 /** One load as it goes on, and what came of it. */
-export function Shown({ team, name, id, zone, mayStop }: Props) {
-  const read = useQuery(loadQuery(team, name, id));
+export function Shown({ team, name, id, listed, zone, mayStop }: Props) {
+  const read = useQuery({ ...loadQuery(team, name, id), placeholderData: listed });
   const { data } = read;
   const client = useQueryClient();
   const stop = useMutation({
@@ -69,7 +71,7 @@ export function Shown({ team, name, id, zone, mayStop }: Props) {
           {load.measured === null ? (
             <p className="muted">{goesOn ? "Nothing was sent yet." : "Nothing was measured."}</p>
           ) : (
-            <Results load={load} measured={load.measured} />
+            <Results load={load} measured={load.measured} isPartial={read.isPlaceholderData} />
           )}
           {goesOn && (
             <p>
@@ -121,7 +123,7 @@ function Head({ load, zone }: { load: Load; zone: Zone }) {
   );
 }
 
-function Results({ load, measured }: { load: Load; measured: Measured }) {
+function Results({ load, measured, isPartial }: { load: Load; measured: Measured; isPartial: boolean }) {
   const { sent, ok, failed, shed, inFlight, cutOff, sentRate, okRate, outputTokenRate, promptTokens, cachedTokens, late } = measured;
   const facts: [string, ReactNode][] = [
     ["Sent", whole(sent)],
@@ -184,7 +186,7 @@ function Results({ load, measured }: { load: Load; measured: Measured }) {
           ]}
         />
       )}
-      <Course sides={[{ load, measured }]} />
+      <Course sides={[{ load, measured }]} isLoading={isPartial} />
     </>
   );
 }

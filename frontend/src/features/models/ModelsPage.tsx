@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { acceleratorsQuery, endpointsQuery, fleetQuery, modelsQuery } from "../../api/queries";
 import { bytes, counted, UNKNOWN } from "../../lib/units";
+import { Command } from "../../ui/Command";
 import { EmptyState } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { ReadyStatus } from "../../ui/ReadyStatus";
@@ -22,7 +23,8 @@ export function ModelsPage() {
         {(models) =>
           models.length === 0 ? (
             <EmptyState title="No model is declared yet.">
-              <p>A model says where its weights are; examples/quickstart/model.yaml is one to start from.</p>
+              <p>A model says where its weights are. Declare one from the examples, or from your own file:</p>
+              <Command>lamp apply -f examples/quickstart/model.yaml</Command>
             </EmptyState>
           ) : (
             <Table
@@ -82,7 +84,8 @@ export function ModelsPage() {
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="No Endpoint is declared yet.">
-              <p>Every pool has an address of its own; an Endpoint puts one address with weights and fail-over in front of several (docs/api/endpoints.md).</p>
+              <p>Every pool has an address of its own; an Endpoint puts one address with weights and fail-over in front of several (docs/api/endpoints.md). Write one, then declare it:</p>
+              <Command>lamp apply -f endpoint.yaml</Command>
             </EmptyState>
           ) : (
             <Table

@@ -13,9 +13,15 @@ export function proposedBytes({ tiers }: Standing, present: number | undefined):
 
 /** The curve alone, for the page about the cache; nothing where the pool measures no curve. */
 export function CacheCurve({ team, name }: { team: string; name: string }) {
-  const { data } = useQuery(offloadQuery(team, name));
-  if (data === undefined || data.mode === "off") return null;
-  return <MissRatio of={data} team={team} name={name} />;
+  const read = useQuery(offloadQuery(team, name));
+  const { data } = read;
+  if (data?.mode === "off" || read.isPending) return null;
+  if (data !== undefined) return <MissRatio of={data} team={team} name={name} />;
+  return (
+    <Section title="Hit rate by size of the cache" data={undefined} read={read}>
+      {() => null}
+    </Section>
+  );
 }
 
 /** How much of the prompts a cache of any size would find, with the sizes that there are and that pay. */
@@ -38,13 +44,6 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
           ...(main.knee === null ? [] : [{ x: main.knee.bytes, label: `knee: ${bytes(main.knee.bytes)}` }]),
           ...(proposed === null ? [] : [{ x: proposed, label: `proposed: ${bytes(proposed)}` }]),
         ];
-  if (replica.error !== null && main === undefined) {
-    return (
-      <Section title="Hit rate by size" data={undefined} read={replica}>
-        {() => null}
-      </Section>
-    );
-  }
   return (
     <XYChart
       title="Hit rate by size of the cache"
@@ -56,6 +55,8 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
       at={marks}
       level={ceilings.length === 0 ? [] : [{ y: Math.max(...ceilings), label: `no cache finds more than ${percent(Math.max(...ceilings))}` }]}
       note={note}
+      read={replica}
+      isLoading={replica.isPending}
     />
   );
 }

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { offloadDecisionsQuery, replayOffload } from "../../api/offload";
 import { sentenceOf } from "../../api/problem";
 import { zoneOf } from "../../lib/timeRange";
@@ -20,7 +21,15 @@ export function OffloadDecisions({ team, name }: { team: string; name: string })
     <Section title="Decisions on tiers" data={data?.pages.flatMap(({ items }) => items)} read={read}>
       {(rows) =>
         rows.length === 0 ? (
-          <EmptyState title="Nothing was decided yet." />
+          <EmptyState title="Nothing was decided yet.">
+            <p>
+              What each tier would bring is weighed once a minute; whether the figures for it come in is said in{" "}
+              <Link to="/teams/$team/pools/$name" params={{ team, name }}>
+                the overview
+              </Link>
+              .
+            </p>
+          </EmptyState>
         ) : (
           <>
             <Table

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { offloadQuery, type Standing } from "../../api/offload";
 import { zoneOf, type TimeView } from "../../lib/timeRange";
 import { bytes, compact, format, UNKNOWN } from "../../lib/units";
@@ -25,7 +26,7 @@ export function OffloadTab() {
   return (
     <div className={poolStyles.stack}>
       <Section title="Offload of KV blocks" data={data} read={read}>
-        {(standing) => <HowItStands of={standing} view={view} />}
+        {(standing) => <HowItStands of={standing} view={view} team={team} name={name} />}
       </Section>
       {data !== undefined && data.mode !== "off" && (
         <>
@@ -41,12 +42,15 @@ export function OffloadTab() {
   );
 }
 
-function HowItStands({ of, view }: { of: Standing; view: TimeView }) {
+function HowItStands({ of, view, team, name }: { of: Standing; view: TimeView; team: string; name: string }) {
   if (of.mode === "off") {
     return (
       <EmptyState title="This pool offloads nothing.">
         <p>{of.owner}</p>
         <p>Declare spec.offload with mode advisory to see what host memory or a volume would be worth; auto lets Lamplight put it in force.</p>
+        <Link to="/teams/$team/pools/$name/edit" params={{ team, name }} search={{ view: "yaml" }}>
+          Change the pool
+        </Link>
       </EmptyState>
     );
   }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { sizesQuery } from "../../api/offload";
 import { bytes, compact, format, money, UNKNOWN } from "../../lib/units";
+import { Button } from "../../ui/Button";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
 import { Table } from "../../ui/Table";
@@ -15,6 +16,7 @@ export function Sizes({ team, name }: { team: string; name: string }) {
         rows.length === 0 ? (
           <EmptyState title="There are no sizes to compare yet.">
             <p>{reason}</p>
+            <Button onClick={() => void read.refetch()}>Look again</Button>
           </EmptyState>
         ) : (
           <Table

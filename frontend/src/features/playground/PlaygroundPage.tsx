@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { fleetQuery } from "../../api/queries";
 import { sentenceOf } from "../../api/problem";
@@ -7,6 +7,7 @@ import { compact, percent, seconds, UNKNOWN } from "../../lib/units";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { chat, EMPTY, speed, type Message, type Turn } from "./chat";
 import { Why } from "./Why";
@@ -24,16 +25,22 @@ interface Exchange {
 export function PlaygroundPage() {
   const { pool: chosen } = route.useSearch();
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery(fleetQuery);
+  const read = useQuery(fleetQuery);
+  const { data, error, refetch } = read;
   const pools = data?.items.map(({ team, name }) => `${team}/${name}`) ?? [];
   const pool = chosen !== undefined && pools.includes(chosen) ? chosen : pools[0];
   return (
     <Page title="Playground">
+      <NotRefreshed read={read} />
       {data === undefined && error !== null && (
         <ErrorPanel error={error} what="The pools could not be loaded." onRetry={() => void refetch()} />
       )}
       {data === undefined && error === null && <Skeleton height="12rem" label="Loading the pools" />}
-      {data !== undefined && pool === undefined && <EmptyState title="There is no pool to talk to." />}
+      {data !== undefined && pool === undefined && (
+        <EmptyState title="There is no pool to talk to.">
+          <Link to="/new">Make a pool</Link>
+        </EmptyState>
+      )}
       {pool !== undefined && (
         <>
           <div className={styles.choose}>

@@ -5,9 +5,10 @@ import type { Panel, PanelEntry } from "../../api/types";
 import type { Mark } from "../../charts/Marks";
 import { ChartCard } from "../../charts/ChartCard";
 import { fixedWindow, zoneOf } from "../../lib/timeRange";
+import { Button } from "../../ui/Button";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { TimeControl, useTimeView } from "../../ui/TimeControl";
-import { groupsOf, withSleepers, type Part } from "./charts";
+import { groupsOf, usual, withSleepers, type Part } from "./charts";
 import styles from "./Pool.module.css";
 import { useTracks } from "./tracks";
 import { POOL_RANGE } from "./view";
@@ -48,6 +49,20 @@ function Chart({ entry, team, name, dress, marks }: { entry: PanelEntry } & Omit
   );
 }
 
+/** As many empty cards as the part usually has charts, so that what stands below is where it stays. */
+function Coming({ part }: { part: Part }) {
+  return usual(part).map(({ title, panels }, nth) => (
+    <div key={title} className={styles.group}>
+      {title !== "" && <h3>{title}</h3>}
+      <div className={styles.charts}>
+        {panels.map(({ name }, at) => (
+          <Skeleton key={name} height="16.5rem" label={nth + at === 0 ? "Loading the charts" : ""} />
+        ))}
+      </div>
+    </div>
+  ));
+}
+
 /** The charts of one part of a pool's pages, below the control of what stretch of time they show. */
 export function Charts({ team, name, part, without = NOTHING, dress, marks }: Props) {
   const { data, error, refetch } = useQuery(panelsQuery(team, name));
@@ -62,8 +77,12 @@ export function Charts({ team, name, part, without = NOTHING, dress, marks }: Pr
       {groups === undefined && error !== null && (
         <ErrorPanel error={error} what="The charts could not be loaded." onRetry={() => void refetch()} />
       )}
-      {groups === undefined && error === null && <Skeleton height="16rem" label="Loading the charts" />}
-      {groups !== undefined && groups.every(({ panels }) => panels.length === 0) && <EmptyState title="This server has no charts for this part." />}
+      {groups === undefined && error === null && <Coming part={part} />}
+      {groups !== undefined && groups.every(({ panels }) => panels.length === 0) && (
+        <EmptyState title="This server has no charts for this part.">
+          <Button onClick={() => void refetch()}>Look again</Button>
+        </EmptyState>
+      )}
       {groups?.map(({ title, panels }) => (
         <div key={title} className={styles.group}>
           {title !== "" && <h3>{title}</h3>}

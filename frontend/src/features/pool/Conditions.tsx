@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import type { Condition, Pool } from "../../api/types";
 import type { Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
@@ -5,28 +6,17 @@ import { EmptyState } from "../../ui/Message";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
 import { Section } from "../../ui/Section";
+import { isAsHoped, lookOf } from "./conditions";
 import styles from "./Pool.module.css";
 
-/** Conditions that are good news when false. */
-const GOOD_WHEN_FALSE = new Set(["Progressing", "Degraded", "Stalled", "Drifted", "Suspended"]);
-
-function ConditionStatus({ type, status }: Condition) {
-  if (status === "Unknown") return <Status icon="question" tone="none" word="Unknown" label="Status" />;
-  const good = (status === "True") !== GOOD_WHEN_FALSE.has(type);
-  if (good) return <Status icon="check" tone="ok" word={status} label="Status" />;
-  if (type === "Progressing") return <Status icon="half" tone="info" word={status} label="Status" />;
-  return <Status icon="triangle" tone="warn" word={status} label="Status" />;
-}
-
-/** Whether a condition says what one hopes for. */
-function isGood({ type, status }: Condition): boolean {
-  return status !== "Unknown" && (status === "True") !== GOOD_WHEN_FALSE.has(type);
+function ConditionStatus(condition: Condition) {
+  return <Status {...lookOf(condition)} word={condition.status} label="Status" />;
 }
 
 export function Conditions({ pool, zone }: { pool: Pool; zone: Zone }) {
   const { generation } = pool.metadata;
   const isStale = ({ observedGeneration }: Condition) => observedGeneration < generation;
-  const isKept = (condition: Condition) => condition.type !== "Ready" && isGood(condition) && !isStale(condition);
+  const isKept = (condition: Condition) => condition.type !== "Ready" && isAsHoped(condition) && !isStale(condition);
   const table = (conditions: Condition[]) => (
     <Table
       rows={conditions}
@@ -57,7 +47,16 @@ export function Conditions({ pool, zone }: { pool: Pool; zone: Zone }) {
   return (
     <Section title="Conditions" data={pool.status.conditions ?? []}>
       {(conditions) => {
-        if (conditions.length === 0) return <EmptyState title="No condition has been reported yet." />;
+        if (conditions.length === 0) {
+          return (
+            <EmptyState title="No condition has been reported yet.">
+              <p>The first reconcile reports them within seconds.</p>
+              <Link to="/teams/$team/pools/$name/objects" params={pool.metadata}>
+                See what is there of its objects
+              </Link>
+            </EmptyState>
+          );
+        }
         const kept = conditions.filter(isKept);
         return (
           <>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { eventsQuery } from "../../api/queries";
 import type { TimelineEvent } from "../../api/types";
 import type { Zone } from "../../lib/time";
@@ -26,7 +27,11 @@ export function Events({ team, name, zone }: Props) {
     <Section title="Events" note={note} data={data?.items} read={read}>
       {(events) =>
         events.length === 0 ? (
-          <EmptyState title="Nothing has happened to this pool yet." />
+          <EmptyState title="Nothing has happened to this pool yet.">
+            <Link to="/timeline" search={{ team, kind: "Pool", name, range: "7d" }}>
+              Who changed it, in the timeline
+            </Link>
+          </EmptyState>
         ) : (
           <Table
             rows={events}

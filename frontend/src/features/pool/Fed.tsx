@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { integrityQuery, type Integrity } from "../../api/integrity";
 import { absolute, type Zone } from "../../lib/time";
 import { Age } from "../../ui/Age";
+import { Button } from "../../ui/Button";
 import type { IconName } from "../../ui/Icon";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
@@ -30,6 +31,7 @@ export function Fed({ team, name, zone }: { team: string; name: string; zone: Zo
         checkedAt === null ? (
           <EmptyState title="Nothing was probed yet.">
             <p>Once a minute Lamplight asks whether every loop of this pool gets the signals that it reads.</p>
+            <Button onClick={() => void read.refetch()}>Look again</Button>
           </EmptyState>
         ) : (
           <>

@@ -5,6 +5,7 @@ import type { Zone } from "../../lib/time";
 import { zoneOf } from "../../lib/timeRange";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { EmptyState } from "../../ui/Message";
 import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
@@ -20,7 +21,8 @@ const route = getRouteApi("/shell/teams/$team/pools/$name/objects");
 
 /** The pool and everything that follows from it, down to containers and their logs. */
 export function Objects() {
-  const { team, name } = usePool().metadata;
+  const pool = usePool();
+  const { team, name } = pool.metadata;
   const zone = zoneOf(useTimeView()[0]);
   const { pod } = route.useSearch();
   const navigate = route.useNavigate();
@@ -42,7 +44,7 @@ export function Objects() {
           <Logs team={team} name={name} pod={pod} onClose={() => show(undefined)} />
         </Opened>
       )}
-      {data !== undefined && <ClusterEvents tree={data} zone={zone} />}
+      {data !== undefined && <ClusterEvents tree={data} zone={zone} namespace={pool.spec.namespace} />}
       <Events team={team} name={name} zone={zone} />
     </div>
   );
@@ -100,12 +102,15 @@ function TreeTable({ tree, zone, onLogs }: { tree: Tree; zone: Zone; onLogs: (po
   );
 }
 
-function ClusterEvents({ tree, zone }: { tree: Tree; zone: Zone }) {
+function ClusterEvents({ tree, zone, namespace }: { tree: Tree; zone: Zone; namespace: string }) {
   return (
     <Section title="Cluster events" note="about these objects" data={tree.events}>
       {(events) =>
         events.length === 0 ? (
-          <EmptyState title="The cluster has reported nothing about these objects lately." />
+          <EmptyState title="The cluster has reported nothing about these objects lately.">
+            <p>It forgets its events after an hour or so. What it still knows of the whole namespace:</p>
+            <Command>{`kubectl get events -n ${namespace}`}</Command>
+          </EmptyState>
         ) : (
           <Table
             rows={events}

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { replicaSignalsQuery, type ReplicaSignals } from "../../api/outliers";
 import { format, UNKNOWN } from "../../lib/units";
 import type { IconName } from "../../ui/Icon";
@@ -33,7 +34,11 @@ export function Outliers({ team, name }: { team: string; name: string }) {
     <Section title="Replicas beside their peers" note={note} data={data?.items} read={read}>
       {(rows) =>
         rows.length === 0 ? (
-          <EmptyState title="No replica was read in the last minutes." />
+          <EmptyState title="No replica was read in the last minutes.">
+            <Link to="/teams/$team/pools/$name" params={{ team, name }}>
+              See which replicas there are, and whether they answer
+            </Link>
+          </EmptyState>
         ) : (
           <Table
             rows={rows}

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { replicasQuery } from "../../api/queries";
 import type { Replica } from "../../api/types";
 import type { Zone } from "../../lib/time";
@@ -59,7 +60,11 @@ export function Replicas({ team, name, zone }: Props) {
       <Section title="Replicas" data={engines} {...section}>
         {(pods) =>
           pods.length === 0 ? (
-            <EmptyState title="No replica is running." />
+            <EmptyState title="No replica is running.">
+              <Link to="/teams/$team/pools/$name/scaling" params={{ team, name }}>
+                See what was decided about their number
+              </Link>
+            </EmptyState>
           ) : (
             <Pods pods={pods} zone={zone} part={{ title: "Variant", cell: ({ variant }) => variant }} />
           )

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { keys } from "../../api/keys";
 import { revisionDiffQuery, rollBack } from "../../api/plans";
@@ -40,7 +40,11 @@ export function Revisions() {
       <Section title="Revisions" note={note} data={data?.items} read={read}>
         {(revisions) =>
           revisions.length === 0 ? (
-            <EmptyState title="No declaration of this pool is kept." />
+            <EmptyState title="No declaration of this pool is kept.">
+              <Link to="/teams/$team/pools/$name/yaml" params={{ team, name }}>
+                See what is declared now
+              </Link>
+            </EmptyState>
           ) : (
           <Table
             rows={revisions}
@@ -127,7 +131,13 @@ function Difference({ team, name, from, to, revisions, onChoose }: DifferencePro
     >
       {({ spec, objects, reason }) => (
         <div className={styles.difference}>
-          {spec.length === 0 ? <EmptyState title={`Generations ${from} and ${to} declare the same.`} /> : <Fields fields={spec} />}
+          {spec.length === 0 ? (
+            <EmptyState title={`Generations ${from} and ${to} declare the same.`}>
+              <Link to="/teams/$team/pools/$name/yaml" params={{ team, name }}>
+                See what is declared now
+              </Link>
+            </EmptyState>
+          ) : <Fields fields={spec} />}
           {(objects ?? [])
             .filter(({ fields }) => fields.length > 0)
             .map(({ kind, name: object, fields }) => (

@@ -52,6 +52,11 @@ export function groupsOf(part: Part, panels: readonly PanelEntry[]): ChartGroup[
   return groups.filter(({ panels: held }) => held.length > 0);
 }
 
+/** What a part shows as far as it is known before the server has said which charts it has. */
+export function usual(part: Part): ChartGroup[] {
+  return groupsOf(part, PARTS[part].map((name) => ({ name, title: name, unit: "", kind: "line" })));
+}
+
 /** Replicas that sleep are ready for the cluster: where some do, "ready" says so; where none does, their line is left out. */
 export function withSleepers<P extends Panel>(panel: P): P {
   if (panel.name !== "replicas") return panel;

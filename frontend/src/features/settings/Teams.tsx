@@ -31,7 +31,8 @@ export function Teams() {
             {mayAll && <NewTeam />}
             {teams.length === 0 ? (
               <EmptyState title="You are in no team.">
-                <p>An administrator of the installation can add you to one.</p>
+                <p>An administrator of the installation can add you to one; then look again.</p>
+                <Button onClick={() => void read.refetch()}>Look again</Button>
               </EmptyState>
             ) : (
               <Table
@@ -113,7 +114,9 @@ function Members({ team }: { team: Team }) {
             </p>
           </form>
           {members.length === 0 ? (
-            <EmptyState title="Nobody is in this team." />
+            <EmptyState title="Nobody is in this team.">
+              <p>The form above adds people by their user names.</p>
+            </EmptyState>
           ) : (
             <Table
               rows={members}

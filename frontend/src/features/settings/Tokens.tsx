@@ -6,6 +6,7 @@ import { tokensQuery } from "../../api/queries";
 import { deleteToken, makeToken } from "../../api/settings";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { CopyButton } from "../../ui/CopyButton";
 import { Field, fieldRow } from "../../ui/Field";
 import { EmptyState } from "../../ui/Message";
@@ -38,7 +39,10 @@ export function Tokens() {
             </p>
           )}
           {tokens.length === 0 ? (
-            <EmptyState title="You have no token." />
+            <EmptyState title="You have no token.">
+              <p>The form above makes one; with it, a terminal logs in:</p>
+              <Command>{`lamp login --server ${location.origin}`}</Command>
+            </EmptyState>
           ) : (
             <Table
               rows={tokens}

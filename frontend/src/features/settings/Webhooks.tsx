@@ -57,7 +57,7 @@ export function Webhooks() {
             </div>
             {hooks.length === 0 ? (
               <EmptyState title="No team has a webhook.">
-                <p>Without one, alerts are seen in this console and on the event stream only.</p>
+                <p>Without one, alerts are seen in this console and on the event stream only. The form above makes one.</p>
               </EmptyState>
             ) : (
               <Table
@@ -96,21 +96,23 @@ export function Webhooks() {
       </Section>
       {shown !== undefined && (
         <Opened key={named(shown)}>
-          <Deliveries hook={shown} />
+          <Deliveries hook={shown} onTest={() => test.mutate(shown)} />
         </Opened>
       )}
     </>
   );
 }
 
-function Deliveries({ hook }: { hook: Webhook }) {
+function Deliveries({ hook, onTest }: { hook: Webhook; onTest: () => void }) {
   const read = useQuery(deliveriesQuery(hook.metadata.team, hook.metadata.name));
   const { data } = read;
   return (
     <Section title={`Messages to ${named(hook)}`} note="newest first; sent until they are taken, for a day" data={data?.items} read={read}>
       {(rows) =>
         rows.length === 0 ? (
-          <EmptyState title="Nothing was sent to it yet." />
+          <EmptyState title="Nothing was sent to it yet.">
+            <Button onClick={onTest}>Send a test</Button>
+          </EmptyState>
         ) : (
           <Table
             rows={rows}

@@ -16,7 +16,9 @@ export function Alerts({ filter, zone }: { filter: { team?: string; slo?: string
     <Section title="Alerts" note="of burn rates" data={data?.items} read={read}>
       {(alerts) =>
         alerts.length === 0 ? (
-          <EmptyState title="No alert has fired." />
+          <EmptyState title="No alert has fired.">
+            <Link to="/settings">Be told by a webhook when one does</Link>
+          </EmptyState>
         ) : (
           <Table
             rows={alerts}

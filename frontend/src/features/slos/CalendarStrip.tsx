@@ -42,7 +42,11 @@ export function CalendarStrip({ steps, read, zone }: Props) {
           <Icon name={asTable ? "chart" : "table"} /> {asTable ? "As cells" : "As a table"}
         </Button>
       </div>
-      {steps.length === 0 && <EmptyState title="No day of this objective has been judged yet." />}
+      {steps.length === 0 && (
+        <EmptyState title="No day of this objective has been judged yet.">
+          <Button onClick={() => void read.refetch()}>Look again</Button>
+        </EmptyState>
+      )}
       {steps.length === 0 ? null : asTable ? (
         <div className={styles.frame} tabIndex={0} role="group" aria-label="Calendar as a table">
           <Table

@@ -50,7 +50,13 @@ export function SloPage() {
         )}
         .
       </p>
-      {objectives.length === 0 && <EmptyState title="No tick has judged this SLO yet." />}
+      {objectives.length === 0 && (
+        <EmptyState title="No tick has judged this SLO yet.">
+          <p>
+            Whether the figures for it come in is said on the page of <SloTarget slo={slo} />.
+          </p>
+        </EmptyState>
+      )}
       {objectives.map((objective) => (
         <section key={objective.key} className={styles.objective} aria-label={objective.promise}>
           <div className={styles.title}>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { slosQuery } from "../../api/queries";
 import { zoneOf } from "../../lib/timeRange";
+import { Command } from "../../ui/Command";
 import { EmptyState } from "../../ui/Message";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
@@ -18,7 +19,8 @@ export function SlosPage() {
         {(slos) =>
           slos.length === 0 ? (
             <EmptyState title="No SLO is declared yet.">
-              <p>An SLO says what a pool’s users may expect; examples/quickstart/slo.yaml is one to start from.</p>
+              <p>An SLO says what a pool’s users may expect. Declare one from the examples, or from your own file:</p>
+              <Command>lamp apply -f examples/quickstart/slo.yaml</Command>
             </EmptyState>
           ) : (
             <SloTable slos={slos} />

@@ -83,6 +83,7 @@ export function TimelinePage() {
         {lines !== undefined && lines.length === 0 && (
           <EmptyState title="Nothing happened in this stretch of time.">
             <p>Choose a longer one, or fewer filters.</p>
+            <Button onClick={() => void navigate({ search: { range: "7d", tz: view.tz }, replace: true })}>Show everything of the last week</Button>
           </EmptyState>
         )}
         {lines !== undefined && <Lines lines={lines} zone={zone} />}

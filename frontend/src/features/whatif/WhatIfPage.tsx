@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { fleetQuery, poolQuery } from "../../api/queries";
 import { simulationsQuery, type Simulation } from "../../api/whatif";
 import { zoneOf } from "../../lib/timeRange";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
+import { Command } from "../../ui/Command";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
+import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Opened } from "../../ui/Opened";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
@@ -39,9 +41,14 @@ export function WhatIfPage() {
   const show = (change: WhatIfView) => void navigate({ search: { pool: chosen, a: view.a, b: view.b, ...change } });
   return (
     <Page title="What if">
+      <NotRefreshed read={read} />
       {data === undefined && error !== null && <ErrorPanel error={error} what="The pools could not be loaded." onRetry={() => void refetch()} />}
       {data === undefined && error === null && <Skeleton height="12rem" label="Loading the pools" />}
-      {data !== undefined && chosen === undefined && <EmptyState title="There is no pool whose past could be played." />}
+      {data !== undefined && chosen === undefined && (
+        <EmptyState title="There is no pool whose past could be played.">
+          <Link to="/new">Make a pool</Link>
+        </EmptyState>
+      )}
       {chosen !== undefined && data !== undefined && (
         <>
           <div className={styles.choose}>
@@ -80,7 +87,8 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="Nothing was simulated for this pool yet.">
-              <p>Ask above: left as it is, the form plays the last hour under the pool’s own policy and under fixed fleets.</p>
+              <p>Left as it is, the form above plays the last hour under the pool’s own policy and under fixed fleets. From a terminal:</p>
+              <Command>{`lamp simulate pool/${name} --team ${team}`}</Command>
             </EmptyState>
           ) : (
             <Table
