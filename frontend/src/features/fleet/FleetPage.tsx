@@ -107,21 +107,25 @@ const PAUSE_MS = 120;
 /** What is typed is seen at once; the address and the list follow when the fingers pause. */
 function Search({ id, value, onChange }: { id: string; value: string; onChange: (value: string) => void }) {
   const [typed, setTyped] = useState(value);
-  const [known, setKnown] = useState(value);
-  if (value !== known) {
-    // the address changed by another hand: a link, the history
-    setKnown(value);
-    setTyped(value);
+  const [seen, setSeen] = useState(value);
+  const [sent, setSent] = useState(value);
+  if (value !== seen) {
+    setSeen(value);
+    // the address changed by another hand, a link or the history; what was sent from here only arrives late
+    if (value !== sent) {
+      setSent(value);
+      setTyped(value);
+    }
   }
   const tell = useEffectEvent((text: string) => {
-    setKnown(text);
+    setSent(text);
     onChange(text);
   });
   useEffect(() => {
-    if (typed === known) return undefined;
+    if (typed === sent) return undefined;
     const timer = setTimeout(() => tell(typed), PAUSE_MS);
     return () => clearTimeout(timer);
-  }, [typed, known]);
+  }, [typed, sent]);
   return (
     <input
       id={id}
