@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,22 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, shifted, violations
 from tests.e2e.hands import by_colour_alone, moving, unseen
-from tests.e2e.sweeps import deaf, empty, heard_again, refuse, templates
+from tests.e2e.sweeps import (
+    ageless,
+    anew,
+    charts,
+    cut_off,
+    deaf,
+    empty,
+    heard_again,
+    heights,
+    helpless,
+    painted,
+    refuse,
+    shown,
+    slowly,
+    templates,
+)
 from tests.support.seeded import SeededConsole, start_web, up
 from tests.support.wait import wait_until
 
@@ -61,8 +77,8 @@ ROUTES = (
 )
 # the browser's measure of what moves while a page loads; above 0.25 it is called poor
 MOVES = 0.25
-# the newest load comes in above the form, and pushes it down: known, and to be mended
-MOVES_MORE = {f"{POOL}/load": 0.5}
+# a line more or less in a legend or a row that came or went in between; anything else is another size
+MORE_OR_LESS = 40
 # the address of each part of the console, once
 EACH = tuple(address for address in ROUTES if address not in ("/?group=team", "/new", "/nowhere"))
 
@@ -119,7 +135,7 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(page: Page, address: 
     else:
         settled(page, address)
     picture(page, address)
-    assert shifted(page) < MOVES_MORE.get(address, MOVES), "what is loaded moves what is read"
+    assert shifted(page) < MOVES, "what is loaded moves what is read"
     assert violations(page) == []
     assert unseen(page) == [], "the focus is seen wherever Tab leads"
     assert moving(page) == [], "nothing moves where motion is not wanted"
@@ -305,50 +321,136 @@ def test_whatever_cannot_be_read_says_why_and_is_read_again_when_asked(page: Pag
     assert silent == {}
 
 
-def test_whatever_is_empty_says_so_in_words(page: Page) -> None:
-    """No table of headings alone, no blank frame."""
+def test_whatever_is_empty_says_so_and_what_to_do(page: Page) -> None:
+    """No table of headings alone, no blank frame; a link, a button or a command."""
     mute = {}
     for address in EACH:
         empty(page)
         page.route(PLAN, lambda route: route.fulfill(json=plan()))
         settled(page, address)
-        if found := deaf(page):
+        if found := deaf(page) + helpless(page):
             mute[address] = found
         page.unroute_all(behavior="ignoreErrors")
     assert mute == {}
 
 
-def test_what_was_read_stays_and_is_said_to_be_stale(page: Page) -> None:
+def test_what_was_read_stays_and_says_how_old_it_is(page: Page) -> None:
+    """Every chart and table of every page whose server refuses to answer for a minute; then what comes on a slow
+    network has the size that it had."""
     tab = page.context.new_page()
     tab.clock.install()
-    settled(tab, "/models")
-    tab.route("**/api/v1/models?*", lambda route: route.fulfill(status=403, json=_problem("The archive is locked.")))
-    # lists are read anew once a minute
-    tab.clock.fast_forward(61_000)
-    models = tab.get_by_role("region", name="Declared models")
-    stale = models.get_by_role("status")
-    expect(stale).to_contain_text(re.compile(r"Stale: not refreshed for \d+ \w+\. The archive is locked"))
-    expect(models.get_by_role("row").filter(has_text="llama-3-1-8b")).to_have_count(1)
-    tab.unroute_all(behavior="ignoreErrors")
-    stale.get_by_role("button", name="Try again").click()
-    expect(stale).to_be_empty()
+    lost, moved = {}, {}
+    for address in EACH:
+        tab.route(PLAN, lambda route: route.fulfill(json=plan()))
+        settled(tab, address)
+        painted(tab)
+        had, high = shown(tab), heights(tab, loading=False)
+        cut_off(tab, "The archive is locked.")
+        # lists are read anew once a minute; what waits for an event is asked for by hand
+        tab.clock.fast_forward(61_000)
+        anew(tab)
+        if not OWN.search(address) and (silent := ageless(tab)):
+            lost[address] = silent
+        if (has := shown(tab)) != had:
+            lost[f"{address}, content"] = [f"{had} became {has}"]
+        tab.unroute_all(behavior="ignoreErrors")
+        tab.route(PLAN, lambda route: route.fulfill(json=plan()))
+        loading = slowly(tab, address)
+        if jumps := {
+            title: (height, high[title])
+            for title, height in loading.items()
+            if title in high and not UNLIKE.match(title) and abs(height - high[title]) > MORE_OR_LESS
+        }:
+            moved[address] = jumps
+        if (shift := shifted(tab)) >= MOVES:
+            moved[f"{address}, shift"] = {"all": (shift, MOVES)}
+        tab.unroute_all(behavior="ignoreErrors")
     tab.close()
+    assert (lost, moved) == ({}, {})
 
 
-def test_a_slow_network_keeps_the_size_of_what_is_to_come(page: Page) -> None:
+# what is written there is the writer's own; what changed meanwhile is said when it is sent (412)
+OWN = re.compile(r"/edit(\?|$)")
+# known to grow: what a decision was made of is read inside its frame
+UNLIKE = re.compile(r"Decision \d+$")
+
+
+# how the server words it, and what the chart must say
+TOLD = {
+    "no_traffic": "No traffic",
+    "no_data": "No data",
+    "stale": "Stale",
+    "error": "Error",
+}
+
+
+# between them they draw every panel that there is; the overview has some of the same
+@pytest.mark.parametrize("tab", ["/latency", "/cache", "/scaling"])
+def test_every_chart_tells_its_states_apart_in_words(page: Page, tab: str) -> None:
+    """As a chart and as its table: loading at its final size, then each state that the server knows."""
+    known: dict[str, dict[str, object]] = {}
     held: list[Route] = []
-    page.route(re.compile(r"/panels/ttft\?(?!.*track=)"), lambda route: held.append(route))
-    page.goto(f"{CHAT}/latency")
-    ttft = chart(page, "Time to first token")
-    expect(ttft).to_have_attribute("data-state", "loading")
-    before = ttft.bounding_box()
-    wait_until(lambda: bool(held), message="the chart is asked for")
+    page.route(PANEL, lambda route: held.append(route))
+    page.goto(f"{CHAT}{tab}")
+    wait_until(lambda: _all(page, "loading"), timeout=30, message="all charts are loading")
+    titles = {one["title"] for one in charts(page)}
+    before = {title: high for title, high in heights(page, loading=True).items() if title in titles}
+    assert len(before) > 3
     for route in held:
-        route.continue_()
-    expect(ttft).to_have_attribute("data-state", "ok")
-    after = ttft.bounding_box()
-    assert before is not None and after is not None
-    assert abs(before["height"] - after["height"]) < 30, "what was loaded moves nothing"
+        route.fallback()
+    page.unroute(PANEL)
+    wait_until(lambda: not _any(page, "loading"), timeout=30, message="all charts are there")
+    after = heights(page, loading=False)
+    assert {
+        title: (high, after[title]) for title, high in before.items() if abs(high - after[title]) > MORE_OR_LESS
+    } == {}
+    state = ""
+
+    def answer(route: Route) -> None:
+        url = re.sub(r"[?&](from|to)=[^&]*", "", route.request.url)
+        if url not in known:
+            known[url] = route.fetch().json()
+        told = {**known[url], "state": state, "reason": f"Because of {state}.", "cause": None}
+        route.fulfill(json={**told, "series": []} if state.startswith("no_") else told)
+
+    page.route(PANEL, answer)
+    wrong: dict[str, object] = {}
+    for state, word in TOLD.items():
+        anew(page)
+        wait_until(partial(_all, page, state), timeout=30, message=f"all charts are {state}")
+        as_chart = charts(page)
+        _turn(page)
+        as_table = charts(page)
+        _turn(page)
+        for one, twin in zip(as_chart, as_table, strict=True):
+            said = [f"{word}. Because of {state}." if twin["table"] else f"Because of {state}.", word]
+            if not all(words in both["said"] for words in said for both in (one, twin)):
+                wrong[f"{one['title']}, {state}"] = (one["said"], twin["said"])
+            if twin["table"] and said[0] != twin["caption"]:
+                wrong[f"{one['title']}, {state}, table"] = twin["caption"]
+            if twin["table"] and state in ("no_traffic", "no_data"):
+                wrong[f"{one['title']}, {state}, rows"] = "a table of nothing"
+    assert wrong == {}
+
+
+PANEL = re.compile(r"/panels/[a-z0-9_]+\?")
+
+
+def _all(page: Page, state: str) -> bool:
+    found = charts(page)
+    return len(found) > 3 and all(one["state"] == state for one in found)
+
+
+def _any(page: Page, state: str) -> bool:
+    return any(one["state"] == state for one in charts(page))
+
+
+def _turn(page: Page) -> None:
+    """Every chart to its table, or back."""
+    page.evaluate(
+        "() => document.querySelectorAll('main figure[aria-label] > header button').forEach((one) => one.click())"
+    )
+    painted(page)
 
 
 def test_offline_is_said_and_ends_by_itself(page: Page) -> None:
