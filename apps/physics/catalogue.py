@@ -97,7 +97,7 @@ def step_time_for(size: ModelSize, accelerator: str, tensor_parallel: int = 1) -
 
 
 def scaled(row: _Row, size: ModelSize, accelerator: str, tensor_parallel: int) -> Timing:
-    """The times of `row` carried over to another pair."""
+    """The times of `row` carried over to another pair. No step is shorter than the accelerator's shortest."""
     known = read("accelerators.json")["accelerators"]
     bandwidth = known[row.accelerator]["bandwidth"] / known[accelerator]["bandwidth"]
     throughput = known[row.accelerator]["bf16"] / known[accelerator]["bf16"]
@@ -108,7 +108,7 @@ def scaled(row: _Row, size: ModelSize, accelerator: str, tensor_parallel: int) -
     reading = size.kv_bytes_per_token / row.size.kv_bytes_per_token * share * bandwidth
     base = row.step_time
     model = StepTimeModel(
-        read=base.read * weights,
+        read=max(base.read * weights, known[accelerator].get("step", 0.0)),
         read_token=base.read_token * work,
         compute=base.compute * work,
         compute_token=base.compute_token * work,

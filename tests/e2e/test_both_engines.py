@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.draining import SERVED_BY, deleted_replica_drains
 from tests.support.kv_events import subscribe
 from tests.support.stack import PROJECT, RunningStack, run_stack
 from tests.support.wait import wait_until
@@ -25,7 +26,6 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 EXAMPLES = PROJECT / "examples"
 # a real engine is ready in half a minute, on a busy machine in several
 START_SECONDS = {"simulated": 90.0, "real": 600.0}
-SERVED_BY = "x-gateway-destination-endpoint-served"
 CACHED = "vllm:prompt_tokens_cached_by_source_total"
 
 
@@ -52,6 +52,10 @@ class Pods:
     def engine(self, pool: str) -> str:
         [address] = self.engines(pool).values()
         return address
+
+    def self_tested(self, pool: str) -> None:
+        """Returns when the self-test after the roll-out is over, which has requests of its own."""
+        self.stack.lamp("wait", "--for=condition=Verified", f"pool/{pool}", "--timeout", "120s", timeout=150)
 
     def ask(self, pool: str, prompt: object, **more: Any) -> requests.Response:
         body = {"model": "tiny", "prompt": prompt, "max_tokens": 3, "ignore_eos": True, "temperature": 0, **more}
@@ -84,6 +88,7 @@ def numbers(seed: int, count: int) -> list[int]:
 
 
 def test_a_prefix_is_found_where_it_was_computed(pods: Pods) -> None:
+    pods.self_tested("tiny")
     engines = pods.engines("tiny").values()
     hits = lambda: sum(value for url in engines for _, value in scenario.series(url, "vllm:prefix_cache_hits_total"))  # noqa: E731
     before, served = hits(), {}
@@ -149,8 +154,7 @@ def _adapters(url: str) -> list[tuple[dict[str, str], float]]:
 
 
 def test_blocks_come_back_from_host_and_volume(pods: Pods) -> None:
-    # the self-test after a roll-out has requests of its own
-    pods.stack.lamp("wait", "--for=condition=Verified", "pool/tiny-tiers", "--timeout", "120s", timeout=150)
+    pods.self_tested("tiny-tiers")
     url = pods.engine("tiny-tiers")
 
     def gained(seed: int) -> dict[str, int]:
@@ -202,3 +206,10 @@ def test_lamplight_reads_its_pages(pods: Pods) -> None:
         return pods.stack.get("/api/v1/teams/default/pools/tiny/panels/ttft?step=10")
 
     wait_until(lambda: panel()["state"] == "ok", message="the first tokens are in a chart", step=0.5)
+
+
+def test_a_replica_that_is_deleted_completes_what_it_streams(pods: Pods) -> None:
+    delete = lambda name: pods.stack.kubectl("-n", "serving", "delete", "pod", name, "--wait=false")  # noqa: E731
+    deleted_replica_drains(pods.gateway("tiny"), pods.engines("tiny"), delete, tokens=1400)
+    # the next test finds two replicas again
+    pods.stack.wait_healthy("tiny", timeout=START_SECONDS[pods.kind], ready=2)

@@ -16,6 +16,7 @@ from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
 from apps.pools.domain.picker import COMPONENT_PICKER, DATA_PORT, METRICS_PORT
 from tests.support.cluster import EmbeddedCluster, shared_cluster
+from tests.support.draining import deleted_replica_drains
 from tests.support.pools import (
     cluster_document,
     declare,
@@ -36,6 +37,7 @@ POOLS: dict[str, dict[str, Any]] = {
         "path": "precise-prefix-cache",
         "routing": {"precise": {"blockSize": 64}, "pickerReplicas": 2},
         "variants": [variant_document(replicas={"min": 2, "max": 2})],
+        "rollout": {"drainDelay": "1s", "shutdownTimeout": "30s"},
     },
     "disagg": {
         "path": "pd-disaggregation",
@@ -113,9 +115,16 @@ def post(url: str, body: Any) -> Any:
 
 def engines(cluster: EmbeddedCluster, name: str) -> list[str]:
     """Addresses of a pool's engines."""
+    return list(engines_by_name(cluster, name).values())
+
+
+def engines_by_name(cluster: EmbeddedCluster, name: str) -> dict[str, str]:
+    """The same, by the names of their pods."""
     labels = {POOL_UID: str(pool(name).uid), COMPONENT: COMPONENT_ENGINE}
     pods = cluster.kube.list(cluster.kube.resource("Pod", ""), "serving", labels=labels)
-    return [f"http://{pod['status']['podIP']}:8000" for pod in pods if pod["status"].get("podIP")]
+    return {
+        pod["metadata"]["name"]: f"http://{pod['status']['podIP']}:8000" for pod in pods if pod["status"].get("podIP")
+    }
 
 
 def total(cluster: EmbeddedCluster, name: str, metric: str, **labels: str) -> float:
@@ -143,6 +152,7 @@ def test_pools_of_every_path_serve_and_do_what_they_are_for(cluster: EmbeddedClu
     prefixes_come_back_from_the_tiers(cluster)
     adapters_are_loaded_while_it_runs(cluster)
     guesses_are_accepted(cluster)
+    a_deleted_replica_completes_what_it_streams(cluster)
 
 
 def pickers_side_by_side_know_the_same(cluster: EmbeddedCluster) -> None:
@@ -228,3 +238,11 @@ def guesses_are_accepted(cluster: EmbeddedCluster) -> None:
         ),
         message="some of what was guessed is accepted",
     )
+
+
+def a_deleted_replica_completes_what_it_streams(cluster: EmbeddedCluster) -> None:
+    """As tests/e2e/test_both_engines.py shows it of a real vLLM too."""
+    delete = lambda name: cluster.kube.delete(cluster.kube.resource("Pod"), name, "serving")  # noqa: E731
+    gateway = str(pool("precise").status["endpoint"])
+    # at the 7 ms a token of its accelerator some five seconds
+    deleted_replica_drains(gateway, engines_by_name(cluster, "precise"), delete, tokens=700)

@@ -35,8 +35,7 @@ ARGUMENTS = (
     "--max-loras=2", "--max-lora-rank=8", "--shutdown-timeout=60",
 )  # fmt: skip
 DEVELOPMENT = {"VLLM_SERVER_DEV_MODE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
-# slow enough to be asked something while two thousand tokens are generated
-SIMULATED = {"LAMPLIGHT_ACCELERATOR": "cpu", "LAMPLIGHT_ENGINE_VERSION": f"{VERSION}.0", "LAMPLIGHT_TIME_SCALE": "0.1"}
+SIMULATED = {"LAMPLIGHT_ACCELERATOR": "cpu", "LAMPLIGHT_ENGINE_VERSION": f"{VERSION}.0"}
 
 
 @dataclass

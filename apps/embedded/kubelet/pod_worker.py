@@ -161,7 +161,9 @@ class PodWorker:
             "TMPDIR": str(self._directory / "tmp"),
         }
         accelerator = (self.node["metadata"].get("labels") or {}).get(ACCELERATOR_LABEL)
-        if accelerator and _asks_for_accelerators(self.pod):
+        if not _asks_for_accelerators(self.pod):
+            environment["LAMPLIGHT_ACCELERATOR"] = "cpu"
+        elif accelerator:
             environment["LAMPLIGHT_ACCELERATOR"] = accelerator
         claimed = next((row["resourceClaimName"] for row in named_claims(self.pod)), None)
         if claimed is not None:
@@ -368,7 +370,7 @@ def named_claims(pod: Object) -> list[Object]:
 
 
 def _asks_for_accelerators(pod: Object) -> bool:
-    return bool(named_claims(pod)) or any(
+    return bool(pod["spec"].get("resourceClaims")) or any(
         "/" in resource
         for container in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
         for amounts in (container.get("resources") or {}).values()

@@ -51,6 +51,14 @@ def test_scaling_reproduces_each_known_pair_from_another():
     assert worst < 1.6
 
 
+def test_the_smallest_model_takes_as_long_as_any_step_does():
+    tiny = ModelSize(213_312, 2, 426_624, 512)
+    one = StepLoad(decode_requests=1, kv_tokens=100)
+    assert step_time_for(tiny, "cpu").step_time.seconds(one) == pytest.approx(4.3e-3, rel=0.05)
+    # reading its weights takes longer than that
+    assert step_time_for(LLAMA_8B, "cpu").step_time.seconds(one) > 0.08
+
+
 def test_an_unknown_accelerator_is_named():
     with pytest.raises(ValueError, match=r"'tpu-v9'; known are .*nvidia-h200"):
         step_time_for(LLAMA_8B, "tpu-v9")
