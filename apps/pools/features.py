@@ -40,6 +40,7 @@ _KINDS = frozenset(
         "Job.batch",
         "LeaderWorkerSet.leaderworkerset.x-k8s.io",
         "ResourceClaimTemplate.resource.k8s.io",
+        "ComputeDomain.resource.nvidia.com",
         *(f"{kind}.{group}" for kind in ("InferenceObjective", "InferenceModelRewrite")
           for group in ("llm-d.ai", "inference.networking.x-k8s.io")),
     }

@@ -36,6 +36,7 @@ OWNED_KINDS = (
     "HorizontalPodAutoscaler.autoscaling",
     "ScaledObject.keda.sh",
     "ResourceClaimTemplate.resource.k8s.io",
+    "ComputeDomain.resource.nvidia.com",
     "LeaderWorkerSet.leaderworkerset.x-k8s.io",
     "InferenceObjective.llm-d.ai",
     "InferenceModelRewrite.llm-d.ai",

@@ -26,6 +26,25 @@ Manifest = Mapping[str, Any]
 KUBERNETES = "1.36"
 # the library reads a megabyte of schemas for each object that it looks at
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+# what ../shared has no CRD of: fields and types of NVIDIA's DRA driver (its Helm chart's computedomains, as of 2026-11)
+_TEMPLATE = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+_CHANNEL = {
+    "type": "object",
+    "required": ["resourceClaimTemplate"],
+    "properties": {"allocationMode": {"enum": ["All", "Single"]}, "resourceClaimTemplate": _TEMPLATE},
+}
+_COMPUTE_DOMAIN = {
+    "type": "object",
+    "properties": {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "spec": {
+            "type": "object",
+            "required": ["channel"],
+            "properties": {"numNodes": {"type": "integer", "minimum": 0}, "channel": _CHANNEL},
+        },
+    },
+}
 # metadata is the API server's own: a CRD says nothing of it
 _METADATA = {"type": "object"}
 
@@ -120,7 +139,7 @@ def _builtin(text: str) -> tuple[str, ...]:
 @functools.cache
 def _crds() -> dict[tuple[str, str], dict[str, Any]]:
     """Schemas of custom kinds by apiVersion and kind."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {("resource.nvidia.com/v1beta1", "ComputeDomain"): _COMPUTE_DOMAIN}
     for path in sorted(shared_file("k8s/crds").glob("*/*.yaml")):
         for crd in yaml.load_all(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if not crd or crd["kind"] != "CustomResourceDefinition":

@@ -34,7 +34,8 @@ class Accelerator:
     labels of the nodes that have it; `topologies`: their topology by accelerators of one pod, where nodes are of that
     shape only. `env`, `args`: what the guides set for its engines. `fabrics`: best first. `sleep`: its engines can
     sleep. `taints`: keys of taints that its nodes have beside one of the resource's name. `price`: of one accelerator,
-    None where unknown; `priced_on` says when (`2026-05`), `price_source` where it was read.
+    None where unknown; `priced_on` says when (`2026-05`), `price_source` where it was read, or why it is unknown.
+    `multi_node_nvlink`: NVLink goes from machine to machine in a rack.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Accelerator:
     taints: tuple[str, ...] = ()
     architecture: str = "amd64"
     price_source: str = ""
+    multi_node_nvlink: bool = False
 
 
 @functools.cache
@@ -95,7 +97,8 @@ def _read(name: str, row: Mapping[str, Any], family: Mapping[str, Any]) -> Accel
         node_selector=row["nodeSelector"],
         price=parse_price(row["price"]) if row["price"] else None,
         priced_on=row["pricedOn"],
-        price_source=row.get("priceSource", _table()["priceSource"] if row["price"] else ""),
+        price_source=row.get("priceSource", _table()["priceSource"]),
+        multi_node_nvlink=row.get("multiNodeNvlink", False),
         family=row["family"],
         variant=family["variant"],
         device_class=family["deviceClass"],

@@ -149,8 +149,10 @@ def engine_template(
             *(dict(volume) for volume in parts.volumes),
         ],
     }
-    if variant.devices == "claim":
-        pod["resourceClaims"] = [{"name": CLAIM, "resourceClaimTemplateName": deployment_name(pool.name, variant.name)}]
+    claims = [(CLAIM, deployment_name(pool.name, variant.name))] if variant.devices == "claim" else []
+    claims += parts.claims
+    if claims:
+        pod["resourceClaims"] = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims]
     if accelerator.node_selector:
         topology = accelerator.topologies.get(str(variant.accelerators_per_pod))
         shape = {TPU_TOPOLOGY: topology} if topology else {}
@@ -199,7 +201,8 @@ def _container(
         requests[accelerator.resource] = limits[accelerator.resource] = str(variant.accelerators_per_pod)
     for resource in parts.resources:
         requests[resource] = limits[resource] = "1"
-    claims = {"claims": [{"name": CLAIM}]} if variant.devices == "claim" else {}
+    names = [*([CLAIM] if variant.devices == "claim" else []), *(name for name, _ in parts.claims)]
+    claims = {"claims": [{"name": name} for name in names]} if names else {}
     # behind a routing sidecar the engine has a port of its own, and probes ask the engine, not the sidecar
     port_name = dialect.model_server_port_name if parts.port is None else "engine"
     models = {"path": "/v1/models", "port": port_name}

@@ -24,7 +24,8 @@ class EngineParts:
     `first_rank` of them in a pod, as a shell expression over its environment.
     `resources`: extended resources of which each pod gets one. `capabilities`: of Linux, added to the engine's.
     `supervisor`: where a process answers for all ranks of the pod (/health, /readyz): probes ask there.
-    `affinity`: podAffinity terms that a node must meet.
+    `affinity`: podAffinity terms that a node must meet. `claims`: devices of which each pod gets one, by a name in the
+    pod and the ResourceClaimTemplate.
     """
 
     args: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class EngineParts:
     capabilities: tuple[str, ...] = ()
     supervisor: int | None = None
     affinity: tuple[Item, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: EngineParts) -> EngineParts:
         return EngineParts(
@@ -65,6 +67,7 @@ class EngineParts:
             capabilities=self.capabilities + other.capabilities,
             supervisor=self.supervisor if other.supervisor is None else other.supervisor,
             affinity=self.affinity + other.affinity,
+            claims=self.claims + other.claims,
             own_data_parallelism=self.own_data_parallelism or other.own_data_parallelism,
         )
 

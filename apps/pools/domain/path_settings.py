@@ -74,20 +74,30 @@ class Placement(Spec):
         return self
 
 
+# what --moe-backend takes in every vLLM from 0.25 on
+MoeBackend = Literal[
+    "aiter", "cutlass", "deep_gemm", "deep_gemm_mega_moe", "flashinfer_cutedsl", "flashinfer_cutlass",
+    "flashinfer_trtllm", "marlin", "triton",
+]  # fmt: skip
+
+
 class ExpertParallel(Spec):
     """A mixture of experts over many accelerators: attention by data parallelism, experts by expert parallelism.
 
-    `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill. `balance`:
-    experts are copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap
-    communication and computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left
-    out: wherever there is room. `restart`: a pod that restarts takes its group with it always (left out), or only once
+    `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill; deepep_v2 is
+    that for prefill and for groups that do both, and low latency for decode, as llm-d's newest guide has it.
+    `moe_backend`: kernels of the experts; left out: vLLM's choice (that guide: deep_gemm). `balance`: experts are
+    copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap communication and
+    computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left out: wherever there is
+    room. `restart`: a pod that restarts takes its group with it always (left out), or only once
     the group has been up (after-start: slow pulls and crashes of a first start do not begin it anew). `subdomain`: one
     headless Service for all groups (left out), or one a group, for sets of very many.
     """
 
     backend: Literal[
-        "auto", "deepep_low_latency", "deepep_high_throughput", "allgather_reducescatter", "naive", "pplx"
+        "auto", "deepep_low_latency", "deepep_high_throughput", "deepep_v2", "allgather_reducescatter", "naive", "pplx"
     ] = "auto"
+    moe_backend: MoeBackend | None = None
     balance: bool = True
     redundant_experts: Annotated[int, Field(ge=0, le=1024)] = 32
     dual_batch: bool = True

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from apps.catalog.domain.accelerators import accelerators as catalogue
 from apps.core.domain.units import format_duration
 from apps.pools.domain.cost import CostDelta
+from apps.pools.domain.options.compute_domain import spans_machines
 from apps.pools.domain.paths.holding import nobody_holds
 from apps.pools.domain.review import ReviewedObject, Warned
 from apps.pools.domain.spec import PoolSpec
@@ -60,12 +62,32 @@ def warnings_of(
     if around.selection:
         found.append(Warned("SelectorCatches", around.selection))
     for name in cost.unpriced:
-        found.append(Warned("PriceUnknown", f"nobody has given a price for {name}: the cost leaves it out"))
+        found.append(Warned("PriceUnknown", _unpriced(name)))
+    if any(spans_machines(spec, variant) for variant in spec.variants) and not any(
+        o.kind == "ComputeDomain" for o in held
+    ):
+        found.append(
+            Warned(
+                "NoComputeDomain",
+                "pods on several machines share memory over NVLink through an IMEX channel, and the cluster has no "
+                "kind ComputeDomain to make one: install NVIDIA's DRA driver there, or see that the machines' own IMEX "
+                "service gives pods a channel",
+            )
+        )
     if around.sharing:
         found.append(Warned("SharesAccelerators", around.sharing))
     if around.namespace_missing:
         found.append(Warned("NamespaceMissing", f"namespace {spec.namespace} is not there yet: it will be created"))
     return tuple(found)
+
+
+def _unpriced(name: str) -> str:
+    row = catalogue().get(name)
+    why = f" ({row.price_source})" if row is not None and row.price is None else ""
+    return (
+        f"nobody has given a price for {name}{why}: the cost leaves it out; set it in prices of the Cluster, "
+        f"as {name}: 2.50 USD/h"
+    )
 
 
 def _rolling(spec: PoolSpec, objects: list[ReviewedObject], around: Surroundings) -> Iterable[Warned]:

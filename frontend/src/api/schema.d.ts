@@ -2409,8 +2409,9 @@ export interface components {
          *     `budget`: most that the pool may cost. `idle`: what becomes of a pool that nobody asks, where its variants' minimum
          *     is 0: `keep` one replica, `standby` (asleep, woken in about a second), `zero`. `standby`: what a sleeper does with
          *     its accelerator: keep it (reserved) or take turns with other pools of the team (shared). `group`: the pools that
-         *     take turns on the same accelerators name the same one. `handover`: in mode external, the scaler that Lamplight
-         *     renders and that follows its decisions.
+         *     take turns on the same accelerators name the same one. `sets`: on so many sets of the group's accelerators the
+         *     pool's engines sleep, and it may be awake on any of them; on each set at most one pool is. `handover`: in mode
+         *     external, the scaler that Lamplight renders and that follows its decisions.
          */
         PoolAutoscaling: {
             /**
@@ -2451,6 +2452,11 @@ export interface components {
              * @default []
              */
             schedules?: components["schemas"]["PoolSchedule"][];
+            /**
+             * Sets
+             * @default 1
+             */
+            sets?: number;
             /**
              * Standby
              * @default reserved
@@ -2606,10 +2612,12 @@ export interface components {
          * ExpertParallel
          * @description A mixture of experts over many accelerators: attention by data parallelism, experts by expert parallelism.
          *
-         *     `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill. `balance`:
-         *     experts are copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap
-         *     communication and computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left
-         *     out: wherever there is room. `restart`: a pod that restarts takes its group with it always (left out), or only once
+         *     `backend`: of the all-to-all exchange; auto is low latency for decode, high throughput for prefill; deepep_v2 is
+         *     that for prefill and for groups that do both, and low latency for decode, as llm-d's newest guide has it.
+         *     `moe_backend`: kernels of the experts; left out: vLLM's choice (that guide: deep_gemm). `balance`: experts are
+         *     copied and moved by load (`redundant_experts` copies). `dual_batch`: two half batches overlap communication and
+         *     computation, from `dual_batch_tokens` decode tokens on. `placement`: where a group runs; left out: wherever there is
+         *     room. `restart`: a pod that restarts takes its group with it always (left out), or only once
          *     the group has been up (after-start: slow pulls and crashes of a first start do not begin it anew). `subdomain`: one
          *     headless Service for all groups (left out), or one a group, for sets of very many.
          */
@@ -2619,7 +2627,7 @@ export interface components {
              * @default auto
              * @enum {string}
              */
-            backend?: "auto" | "deepep_low_latency" | "deepep_high_throughput" | "allgather_reducescatter" | "naive" | "pplx";
+            backend?: "auto" | "deepep_low_latency" | "deepep_high_throughput" | "deepep_v2" | "allgather_reducescatter" | "naive" | "pplx";
             /**
              * Balance
              * @default true
@@ -2635,6 +2643,11 @@ export interface components {
              * @default 32
              */
             dualBatchTokens?: number;
+            /**
+             * Moebackend
+             * @default null
+             */
+            moeBackend?: ("aiter" | "cutlass" | "deep_gemm" | "deep_gemm_mega_moe" | "flashinfer_cutedsl" | "flashinfer_cutlass" | "flashinfer_trtllm" | "marlin" | "triton") | null;
             /** @default null */
             placement?: components["schemas"]["PoolPlacement"] | null;
             /**
@@ -3200,6 +3213,7 @@ export interface components {
              *       "mode": "off",
              *       "idle": "keep",
              *       "standby": "reserved",
+             *       "sets": 1,
              *       "handover": "none",
              *       "schedules": [],
              *       "freezes": []

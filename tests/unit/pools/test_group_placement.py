@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from apps.catalog.domain.dialects import dialect
+from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.paths import render
 from apps.pools.domain.spec import PoolSpec
 from tests.support.proof import command_faults, faults
@@ -135,3 +136,23 @@ def test_gb200_nodes_are_tolerated_and_their_nvlink_is_used() -> None:
     pod = lws["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]
     assert {toleration["key"] for toleration in pod["tolerations"]} == {"nvidia.com/gpu", "kubernetes.io/arch"}
     assert {"name": "NCCL_MNNVL_ENABLE", "value": "1"} in engine(lws)["env"]
+
+
+def test_experts_are_exchanged_and_computed_as_the_newest_guide_has_it() -> None:
+    found = sets(backend="deepep_v2", moeBackend="deep_gemm")
+    said = {name: engine(lws)["args"] for name, lws in found.items()}
+    assert "--all2all-backend=deepep_v2" in said["LeaderWorkerSet/chat-prefill"]
+    assert "--all2all-backend=deepep_low_latency" in said["LeaderWorkerSet/chat-decode"]
+    assert all("--moe-backend=deep_gemm" in args for args in said.values())
+    shared_memory = {
+        name: any(e["name"].startswith("NVSHMEM") for e in engine(lws)["env"]) for name, lws in found.items()
+    }
+    assert shared_memory == {"LeaderWorkerSet/chat-prefill": False, "LeaderWorkerSet/chat-decode": True}
+
+
+@pytest.mark.parametrize("experts", [{"backend": "deepep_v2"}, {"moeBackend": "deep_gemm"}])
+def test_older_engines_know_neither(experts: dict[str, Any]) -> None:
+    with pytest.raises(PlanRefused) as refused:
+        sets("0.5", **experts)
+    assert refused.value.reason == "KernelsNotInRelease"
+    assert next(iter(experts)) in str(refused.value)

@@ -131,6 +131,7 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("wide-ep", "RanksDiffer", roles(WIDE, {"parallelism": {"tensor": 1, "data": 8}, "groupSize": 4}), {}),
     ("wide-ep", "FabricTooSlow", routing(disaggregation={"fabric": "tcp"}), {}),
     ("wide-ep", "FabricTooSlow", one(accelerator="amd-mi300x", **WIDE), {}),
+    ("wide-ep", "KernelsNotInRelease", routing(expertParallel={"moeBackend": "deep_gemm"}), {"release": "0.5"}),
     ("wide-ep", "SubGroupsUneven", placed(subGroupSize=2, subGroupDomain="example.com/nvlink", groupSize=3), {}),
     ("wide-ep", "PlacedTwice", placed(exclusive=True, queue="team-a"), {}),
     # tiers

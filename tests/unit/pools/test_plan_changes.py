@@ -24,6 +24,7 @@ from apps.pools.domain.managers import writers_of
 from apps.pools.domain.masking import Masker
 from apps.pools.domain.paths import render
 from apps.pools.domain.review import Answered, review_objects, review_spec
+from apps.pools.domain.warnings import Surroundings, warnings_of
 from tests.support.shared import shared_file
 from tests.unit.pools.rendering import EVERYTHING, MODEL, POOL, inputs_of, spec_of
 
@@ -318,3 +319,14 @@ def test_cost_is_counted_by_accelerator_and_currency() -> None:
         ],
         "unpriced": ["b200"],
     }
+
+
+def test_a_price_that_nobody_gave_is_said_with_why_and_where_to_give_it() -> None:
+    demand = [Demand("a", "google-tpu-v7x", 4, 1)]
+    [warned] = [
+        w.message
+        for w in warnings_of(spec_of(), (), cost_delta((), demand, {}), Surroundings({}))
+        if w.reason == "PriceUnknown"
+    ]
+    assert "google-tpu-v7x (none found in" in warned
+    assert "prices of the Cluster, as google-tpu-v7x: 2.50 USD/h" in warned

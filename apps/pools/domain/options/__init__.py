@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pools.domain.options import adapters, cold_spread, model_cache, rewrites, speculative
+from apps.pools.domain.options import adapters, cold_spread, compute_domain, model_cache, rewrites, speculative
 from apps.pools.domain.options.option import Option
 
 OPTIONS: tuple[Option, ...] = (
@@ -11,4 +11,5 @@ OPTIONS: tuple[Option, ...] = (
     model_cache.OPTION,
     rewrites.OPTION,
     cold_spread.OPTION,
+    compute_domain.OPTION,
 )

@@ -86,6 +86,8 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
     backend = chosen.backend
     if backend == "auto":
         backend = "deepep_high_throughput" if variant.role == "prefill" else "deepep_low_latency"
+    if backend == "deepep_v2" and variant.role == "decode":
+        backend = "deepep_low_latency"
     args = [
         "--enable-expert-parallel",
         f"--data-parallel-size={variant.parallelism.data}",
@@ -104,7 +106,10 @@ def _parts(context: Context, variant: Variant) -> EngineParts:
         env["VLLM_ENGINE_READY_TIMEOUT_S"] = "3000"
     else:
         env |= {"VLLM_ALL2ALL_BACKEND": backend, "VLLM_MOE_DP_CHUNK_SIZE": "384"}
-    if backend.startswith("deepep"):
+    if chosen.moe_backend is not None:
+        args.append(f"--moe-backend={chosen.moe_backend}")
+    # DeepEP v2 goes over NCCL, the others over NVSHMEM
+    if backend in ("deepep_high_throughput", "deepep_low_latency"):
         env |= {
             "NVSHMEM_REMOTE_TRANSPORT": "ibgda",
             "NVSHMEM_IB_ENABLE_IBGDA": "true",
@@ -306,6 +311,19 @@ def _fabric(q: Question) -> str | None:
     return None
 
 
+def _kernels(q: Question) -> str | None:
+    chosen = q.spec.routing.expert_parallel or ExpertParallel()
+    if q.dialect is None or q.dialect.rank_ports:
+        return None
+    for name, asked in (("backend", chosen.backend == "deepep_v2"), ("moeBackend", chosen.moe_backend is not None)):
+        if asked:
+            return (
+                f"the engines of llm-d {q.dialect.name} do not know this routing.expertParallel.{name}: leave it out, "
+                "or serve on a cluster of a current release"
+            )
+    return None
+
+
 def _sub_groups(q: Question) -> str | None:
     placement = (q.spec.routing.expert_parallel or ExpertParallel()).placement
     size = placement.sub_group_size if placement is not None else None
@@ -357,6 +375,9 @@ PATH = Path(
         Invariant("RanksNotDivisible", "Ranks spread evenly over the pods of a group.", _nodes_filled),
         Invariant("RanksDiffer", "All pods have as many ranks as the pool has ports.", _same_ranks),
         Invariant("FabricTooSlow", "Experts exchange tokens over a fabric that their backend can use.", _fabric, _AT),
+        Invariant(
+            "KernelsNotInRelease", "Engines of the release know the experts' kernels and exchange.", _kernels, _AT
+        ),
         Invariant("SubGroupsUneven", "Sub-groups divide a group evenly.", _sub_groups, _AT),
         Invariant("PlacedTwice", "Kueue or the set's controller places a group, not both.", _placed_once, _AT),
         *pd.INVARIANTS[2:4],
