@@ -42,7 +42,7 @@ export function Shown({ team, name, id, listed, zone, mayStop }: Props) {
   const wentOn = useRef(false);
   const end = data === undefined ? "" : data.message || LOOKS[data.status].word;
   useEffect(() => {
-    if (wentOn.current && !goesOn && end !== "") say(`The load ended: ${end}`);
+    if (wentOn.current && !goesOn && end !== "") say(end);
     wentOn.current = goesOn;
   }, [goesOn, end]);
   const isEnding = stop.isPending || data?.stopRequestedAt != null;
@@ -102,7 +102,7 @@ function Head({ load, zone }: { load: Load; zone: Zone }) {
         <Status {...LOOKS[status]} label="Load" />
         <span>{sentence}</span>
         <span className="muted">
-          begun <Age of={load.createdAt} zone={zone} />
+          begun <Age of={load.createdAt} zone={zone} /> ago
           {createdBy !== null && ` by ${createdBy}`}, generation {generation}
         </span>
       </div>

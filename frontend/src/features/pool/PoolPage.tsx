@@ -21,7 +21,7 @@ export function PoolPage() {
   const { isPending } = useQuery(fleetRowQuery(team, name));
   useTitle(`${name} (${team})`);
   const pathname = useRouterState({ select: ({ location }) => location.pathname });
-  const tabs = useShownActive<HTMLElement>(`${pathname} ${pool === undefined}`);
+  const tabs = useShownActive<HTMLElement>(`${pathname} ${pool === undefined || isPending}`);
 
   if (error instanceof ApiError && error.status === 404) {
     return (
