@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browsing import DEADLINE_MS, Tab, chart, chromium, log_in
-from tests.e2e.hands import press, tab_to, write
+from tests.e2e.hands import heard, listen, press, tab_to, write
 from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
 
@@ -164,6 +164,7 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
     page.get_by_role("link", name="chat", exact=True).wait_for()
     try:
         the_palette_holds_the_focus_and_gives_it_back(page)
+        listen(page)
         page.keyboard.press("Control+k")
         page.get_by_role("combobox", name="Pools, pages and actions").wait_for()
         page.keyboard.type("new pool")
@@ -177,6 +178,7 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
         press(page, page.get_by_role("button", name="Create the pool"))
         expect(page.get_by_role("heading", level=1)).to_have_text("by-keys")
 
+        expect(page.get_by_text("Health: Healthy").first).to_be_visible()
         press(page, page.get_by_role("link", name="Change", exact=True))
         write(page, page.get_by_label("Engine arguments"), "--max-model-len=4096")
         write(page, page.get_by_label("Why"), "shorter")
@@ -185,6 +187,11 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
         expect(page.get_by_role("heading", level=1)).to_contain_text("Plan")
         press(page, page.get_by_role("button", name="Apply this plan"))
         expect(page.get_by_role("heading", level=1)).to_have_text("by-keys")
+        ended = "The roll-out of generation 2 ended. by-keys is Healthy"
+        wait_until(
+            lambda: any(line.startswith(ended) for line in heard(page)), timeout=DEADLINE_MS / 1000, step=0.3,
+            message="it is told that the roll-out ended",
+        )  # fmt: skip
 
         press(page, page.get_by_role("navigation", name="Parts of the pool").get_by_role("link", name="Revisions"))
         press(page, page.get_by_role("button", name="Roll back to generation 1"))
@@ -194,6 +201,11 @@ def test_a_pool_is_made_changed_and_rolled_back_without_a_mouse(tab: Tab, runnin
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_role("rowheader", name="3, declared now")).to_be_visible()
+        # whatever is told again and again is said once, and what was asked for is said when it is there
+        told = heard(page)
+        for once in ("The pool by-keys is declared.", "Applied. by-keys is declared anew", ended, "Rolled back:"):
+            assert sum(line.startswith(once) for line in told) == 1, (once, told)
+        assert sum(bool(re.match(r"Plan \d+ is ready: ", line)) for line in told) == 1, told
     finally:
         running_stack.lamp("delete", "pool/by-keys", check=False)
 
@@ -211,6 +223,56 @@ def the_palette_holds_the_focus_and_gives_it_back(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(before).to_be_focused()
+
+
+def test_a_load_is_sent_watched_stopped_and_compared_without_a_mouse(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    running_stack.wait_healthy()
+    page.goto(f"{POOL_PAGE}/load")
+    log_in(page, running_stack)
+    form = page.get_by_role("group", name=re.compile("^Send a load"))
+    form.wait_for()
+    listen(page)
+    for label, long in (("first", "10m"), ("second", "5s")):
+        write(page, form.get_by_label("Requests per second"), "3")
+        write(page, form.get_by_label("For how long"), long)
+        write(page, form.get_by_label("What for"), label)
+        page.keyboard.press("Enter")
+        shown = page.get_by_role("region", name=f"Load: {label}")
+        expect(page.get_by_role("group", name=f"Load: {label}")).to_be_focused()
+        if label == "first":
+            answered = shown.locator("dl > div").filter(has_text=re.compile(r"^Answered[1-9]"))
+            answered.wait_for()
+            press(page, page.get_by_role("button", name="Stop the load"))
+            expect(shown).to_contain_text("The load was stopped:")
+        else:
+            expect(shown).to_contain_text("The load ended:")
+        form.wait_for()
+        assert page.evaluate("document.activeElement !== document.body"), "the focus is kept"
+    ends = [line for line in heard(page) if line.startswith("The load ")]
+    assert len(ends) == 2 and "The load was stopped:" in ends[0], ends
+    both = page.get_by_role("region", name="Before and after")
+    expect(both.get_by_role("row").filter(has_text="TTFT p95")).to_contain_text(re.compile(r"\d m?s.*\d m?s"))
+    press(page, page.get_by_role("button", name="Show first", exact=True), most=90)
+    expect(page.get_by_role("group", name="Load: first")).to_be_focused()
+    assert tab.complaints == []
+
+
+def test_logs_of_a_pod_take_the_focus_and_give_it_back(tab: Tab, running_stack: RunningStack):
+    page = tab.page
+    running_stack.wait_healthy()
+    page.goto(f"{POOL_PAGE}/objects")
+    log_in(page, running_stack)
+    opener = page.get_by_role("button", name=re.compile("^Logs of ")).first
+    pod = (opener.get_attribute("aria-label") or "").removeprefix("Logs of ")
+    press(page, opener, most=90)
+    expect(page.get_by_role("group", name=re.compile(f"^Logs of {pod}"))).to_be_focused()
+    expect(page.get_by_label(f"Log lines of {pod}")).to_contain_text("INFO")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label(f"Log lines of {pod}")).to_have_count(0)
+    expect(opener).to_be_focused()
+    assert tab.complaints == []
 
 
 def test_two_tabs_share_one_stream(browser: Browser, running_stack: RunningStack):

@@ -17,7 +17,8 @@ export function Opened({ children, takesFocus = false }: Props) {
     // a page that begins with it has no opener
     const isOpened = opener instanceof HTMLElement && opener.matches("button, a");
     if (place === null || (!isOpened && !takes.current)) return undefined;
-    (place.querySelector<HTMLElement>("input, [role=group][tabindex]") ?? place).focus();
+    const first = ["[role=group][tabindex]", "input"].map((what) => place.querySelector<HTMLElement>(what)).find((one) => one !== null);
+    (first ?? place).focus();
     return () => {
       const isHere = place.contains(document.activeElement) || document.activeElement === document.body;
       if (isOpened && opener.isConnected && isHere) opener.focus();

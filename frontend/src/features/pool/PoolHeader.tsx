@@ -13,7 +13,7 @@ import { HealthStatus, SloStatus, SyncStatus } from "../../ui/Status";
 import { needsAttention } from "../fleet/need";
 import { Trouble } from "../fleet/Attention";
 import { worst } from "../fleet/slo";
-import { standingOf, told } from "./told";
+import { standingOf, told, type Standing } from "./told";
 import styles from "./Pool.module.css";
 
 /** The one sentence that sums the pool up: its `Ready` condition's. */
@@ -43,15 +43,19 @@ function Promise({ team, row }: { team: string; row: FleetRow | null | undefined
   );
 }
 
+/** How each pool stood when it was last looked at: a roll-out may begin on another page. */
+const known = new Map<string, Standing>();
+
 function useTold(pool: Pool): void {
-  const before = useRef({ uid: pool.metadata.uid, standing: standingOf(pool) });
+  const before = useRef({ uid: pool.metadata.uid, standing: standingOf(pool, known.get(pool.metadata.uid)) });
   useEffect(() => {
     const { uid, name } = pool.metadata;
     const { standing } = before.current;
     const isSame = before.current.uid === uid;
-    const now = standingOf(pool, isSame ? standing : undefined);
+    const now = standingOf(pool, isSame ? standing : known.get(uid));
     const said = isSame ? told(name, standing, now, summary(pool.status.conditions)) : undefined;
     before.current = { uid, standing: now };
+    known.set(uid, now);
     if (said !== undefined) say(said);
   }, [pool]);
 }
