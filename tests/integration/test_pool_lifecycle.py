@@ -74,7 +74,7 @@ def test_from_declaration_to_answers_and_back_to_nothing(cluster: EmbeddedCluste
 
 @pytest.mark.usefixtures("declared")
 def test_a_replica_on_trial_is_counted_among_those_wanted_as_among_those_ready(cluster: EmbeddedCluster) -> None:
-    declare(pool_document(offload={"mode": "auto"}))
+    declare(pool_document(offload={"mode": "auto", "tiers": [{"kind": "host", "bytes": "1Gi"}]}))
     drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="two replicas serve")
 
     def tiers(canary: str | None) -> None:
