@@ -125,7 +125,7 @@ def test_what_if_is_asked_and_two_are_laid_side_by_side(page: Page) -> None:
         write(page, page.get_by_label("Times as many requests"), "0.05")
         write(page, page.get_by_label("Name of the simulation"), label)
         write(page, page.get_by_label("Fixed fleets of up to"), "1")
-        press(page, page.get_by_role("button", name="Simulate"))
+        press(page, page.get_by_role("button", name="Simulate", exact=True))
         expect(page.get_by_role("button", name=f"Show {label}", exact=True)).to_be_visible()
         expect(page.get_by_role("region", name=label, exact=True)).to_contain_text("Waits for a worker.")
     press(page, page.get_by_role("button", name="Show first", exact=True))

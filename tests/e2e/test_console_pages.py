@@ -248,7 +248,7 @@ def test_what_if_plays_the_past_and_shows_two_side_by_side(page: Page, week: See
         page.get_by_label("Fixed fleets of up to").fill("1")
         page.get_by_label("Times as many requests").fill("0.05")
         page.get_by_label("Start-up of h100").fill(startup)
-        page.get_by_role("button", name="Simulate").click()
+        page.get_by_role("button", name="Simulate", exact=True).click()
         expect(page.get_by_role("button", name=f"Show {label}", exact=True)).to_be_visible()
     page.wait_for_url(re.compile(r"a=[0-9a-f-]{36}&b=[0-9a-f-]{36}|b=[0-9a-f-]{36}&a="))
     # what a worker would do
