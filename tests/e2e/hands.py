@@ -6,6 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
+from tests.support.wait import wait_until
+
 _SCRIPT = Path(__file__).with_name("hands.js").read_text()
 
 
@@ -61,17 +63,23 @@ def tab_to(page: Page, goal: Locator, most: int = 60) -> None:
     goal.wait_for()
     _ready(page)
     for _ in range(most):
-        is_there, here, trouble = goal.evaluate(
-            """goal => {
-                 const at = hands.deepest();
-                 return [goal === at, hands.called(at), at.matches("body, main") ? "" : hands.unseen(at)];
-               }"""
-        )
-        assert trouble == "", f"on the way to {goal} the focus on {here} is not seen: {trouble}"
+        is_there, here, trouble = goal.evaluate(_WHERE)
+        if trouble:
+            # what comes late may move or cover it for a moment
+            wait_until(
+                lambda: goal.evaluate(_WHERE)[2] == "", timeout=10, step=0.05,
+                message=f"on the way to {goal} the focus on {here} is seen, which it was not: {trouble}",
+            )  # fmt: skip
         if is_there:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"{goal} is not reached by {most} presses of Tab")
+
+
+_WHERE = """goal => {
+  const at = hands.deepest();
+  return [goal === at, hands.called(at), at.matches("body, main") ? "" : hands.unseen(at)];
+}"""
 
 
 def listen(page: Page) -> None:

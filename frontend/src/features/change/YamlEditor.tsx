@@ -30,7 +30,8 @@ const COLOURS = HighlightStyle.define([
 ]);
 
 const THEME = EditorView.theme({
-  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
+  // the editor's own class comes a moment after the focus
+  "&.cm-focused, &:focus-within": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
   "&": { minHeight: "20rem", backgroundColor: "var(--surface)", color: "var(--text)", fontSize: "var(--size-1)" },
   ".cm-scroller": { fontFamily: "var(--mono)" },
   ".cm-gutters": { borderColor: "var(--border)", backgroundColor: "var(--raised)", color: "var(--muted)" },
