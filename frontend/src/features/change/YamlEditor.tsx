@@ -87,6 +87,9 @@ export function YamlEditor({ value, onChange, problems, components, kind, label 
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const newest = useRef({ onChange, components, kind, value });
+  // texts that were told and have not come back: what comes back late is older than what is written since
+  const told = useRef(new Set<string>());
+  const isTaking = useRef(false);
   useLayoutEffect(() => {
     newest.current = { onChange, components, kind, value };
   });
@@ -116,7 +119,9 @@ export function YamlEditor({ value, onChange, problems, components, kind, label 
             ],
           }),
           EditorView.updateListener.of(({ docChanged, state }) => {
-            if (docChanged) newest.current.onChange(state.doc.toString());
+            if (!docChanged) return;
+            if (!isTaking.current) told.current.add(state.doc.toString());
+            newest.current.onChange(state.doc.toString());
           }),
         ],
       }),
@@ -127,8 +132,14 @@ export function YamlEditor({ value, onChange, problems, components, kind, label 
 
   useEffect(() => {
     const made = view.current;
-    if (made === undefined || made.state.doc.toString() === value) return;
+    if (made === undefined) return;
+    const isThere = made.state.doc.toString() === value;
+    if (!isThere && told.current.has(value)) return;
+    told.current.clear();
+    if (isThere) return;
+    isTaking.current = true;
     made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: value } });
+    isTaking.current = false;
   }, [value]);
 
   useEffect(() => {
