@@ -132,7 +132,7 @@ def clear_up() -> list[UUID]:
     for identity in LoadRun.objects.filter(silent).values_list("id", flat=True):
         finish(identity, LOST)
     for identity in LoadRun.objects.filter(status=QUEUED, created_at__lt=now - _WAITED).values_list("id", flat=True):
-        finish(identity, FAILED, message="No worker took it: is one running?")
+        finish(identity, FAILED, message="No worker took it; see whether one runs")
     waiting = LoadRun.objects.filter(status=QUEUED, created_at__lt=now - _SEND_AGAIN).order_by("created_at")
     return list(waiting.values_list("id", flat=True)[:MOST_UNFINISHED])
 

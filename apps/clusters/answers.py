@@ -40,7 +40,8 @@ class _Gathering:
             return time.monotonic() - self._written_at > PATIENCE_SECONDS
 
     def write(self) -> None:
-        """When it returns, all that was added before is written. Raises DatabaseError: then it may not be."""
+        """Write all that was added. Raises DatabaseError: then what this and other threads had added is not written,
+        and stays unknown until the watch tells of it."""
         with self._writing:
             with self._changed:
                 batch, self._waiting = self._waiting, []

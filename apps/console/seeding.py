@@ -353,7 +353,7 @@ class _Week:
         body = LoadBody.from_document({"rate": 6, "duration": "2m", "label": label}, at="")
         run = loads.ask(pool=pool, body=body, actor=self.by.actor.id, request_id="")
         if ttft == 0.0:
-            loads.finish(run.id, status, message="No worker took it: is one running?")
+            loads.finish(run.id, status, message="No worker took it; see whether one runs")
             return
         loads.take(run.id)
         promises = tuple(map(Promise.from_json, run.promises))

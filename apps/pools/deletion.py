@@ -9,6 +9,7 @@ from apps.pools.domain.health import Health, Sync
 from apps.pools.domain.picker import COMPONENT_PICKER
 from apps.pools.domain.plan import removal_stage
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.weights import left_behind
 from apps.pools.models import Pool
 from apps.pools.observing import Observed, mine, observe
 from apps.pools.recording import Report, record
@@ -29,8 +30,9 @@ def delete_pool(lease: Lease, pool: Pool, kube: Kube, *, read_only: bool) -> Out
     if not left:
         if not read_only:
             forget_claim(kube, pool)
+        stays = left_behind(PoolSpec.from_document(pool.spec), str(pool.uid))
         with reconcile.holding(lease, Pool):
-            documents.finish_deletion(pool, reason=f"everything that it owned is gone from the cluster{_stays(pool)}")
+            documents.finish_deletion(pool, reason=f"everything that it owned is gone from the cluster{stays}")
         return Done()
     stage = min(removal_stage(obj, COMPONENT_PICKER) for obj in observed.live) if observed.live else 1
     message = f"removing {_STAGES[stage]}; {left} of the pool's objects and pods are left"
@@ -46,17 +48,6 @@ def delete_pool(lease: Lease, pool: Pool, kube: Kube, *, read_only: bool) -> Out
             if removal_stage(obj, COMPONENT_PICKER) == stage and not obj["metadata"].get("deletionTimestamp"):
                 delete_object(kube, obj, fence)
     return Done(requeue_after=LOOK_AGAIN_SECONDS, priority=Priority.PERSON)
-
-
-def _stays(pool: Pool) -> str:
-    """What somebody else's volume keeps: other pools of the claim may serve from it, so nothing of it is removed."""
-    cache = PoolSpec.from_document(pool.spec).model_cache
-    if cache is None or cache.claim is None:
-        return ""
-    said = f"; the weights that it fetched stay on claim {cache.claim} of namespace {pool.namespace}"
-    if cache.keep is None:
-        return said
-    return f"{said}, and its ledger keeps them from eviction: remove lamplight/{pool.uid}.json there"
 
 
 def _left(kube: Kube, pool: Pool, observed: Observed) -> int:

@@ -73,6 +73,19 @@ def log_in(page: Page, instance: Instance) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+@contextmanager
+def wide_page(browser: Browser, instance: Instance) -> Iterator[Page]:
+    """Of somebody who has logged in, 1440 pixels wide. Scripts of tests may ask it what its own policy would refuse."""
+    context = browser.new_context(base_url=instance.base_url, bypass_csp=True, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(DEADLINE_MS)
+    page = context.new_page()
+    page.goto("/")
+    log_in(page, instance)
+    page.get_by_role("navigation", name="Main").wait_for()
+    yield page
+    context.close()
+
+
 def chart(page: Page, title: str) -> Locator:
     return page.get_by_role("figure", name=title, exact=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.browsing import DEADLINE_MS, chart, chromium, log_in, settled
+from tests.e2e.browsing import chart, chromium, settled, wide_page
 from tests.e2e.hands import choose, heard, listen, press, tab_to, write
 from tests.support.seeded import SeededConsole
 from tests.support.wait import wait_until
@@ -32,15 +32,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def logged_in(browser: Browser, week: SeededConsole) -> Iterator[Page]:
-    # the page's own policy would refuse the questions that are asked of it
-    context = browser.new_context(base_url=week.url, bypass_csp=True, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(DEADLINE_MS)
-    page = context.new_page()
-    page.goto("/")
-    log_in(page, week)
-    page.get_by_role("navigation", name="Main").wait_for()
-    yield page
-    context.close()
+    with wide_page(browser, week) as page:
+        yield page
 
 
 @pytest.fixture()

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.e2e.browsing import DEADLINE_MS, chart, chromium, log_in, settled
+from tests.e2e.browsing import chart, chromium, settled, wide_page
 from tests.support.seeded import seeded_console
 
 pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(900)]
@@ -76,14 +76,8 @@ PANELS: dict[str, dict[str, Any]] = {
 def page() -> Iterator[Page]:
     with seeded_console("--days", "1") as week, browser() as started:
         same_hands(started)
-        context = started.new_context(base_url=week.url, bypass_csp=True, viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(DEADLINE_MS)
-        page = context.new_page()
-        page.goto("/")
-        log_in(page, week)
-        page.get_by_role("navigation", name="Main").wait_for()
-        yield page
-        context.close()
+        with wide_page(started, week) as page:
+            yield page
 
 
 def same_hands(browser: Browser) -> None:

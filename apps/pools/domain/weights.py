@@ -16,8 +16,19 @@ from apps.pools.domain.options.model_cache import COMPONENT_WEIGHTS
 from apps.pools.domain.plan import Plan
 from apps.pools.domain.pods import Replica
 from apps.pools.domain.sources import HUB_TOKEN
+from apps.pools.domain.spec import PoolSpec
 
-__all__ = ["CONDITION", "RETRY_SECONDS", "Fetched", "Weights", "fetched_of", "job_of", "waiting", "weights_of"]
+__all__ = [
+    "CONDITION",
+    "RETRY_SECONDS",
+    "Fetched",
+    "Weights",
+    "fetched_of",
+    "job_of",
+    "left_behind",
+    "waiting",
+    "weights_of",
+]
 
 CONDITION = "WeightsReady"
 # a fetch that the Job has given up is begun anew after so long: hubs come back, and people renew tokens
@@ -174,6 +185,18 @@ def _token_of(job: Manifest) -> tuple[str, str]:
 def waiting(todo: Plan) -> Plan:
     """The plan without engines that are made or changed: those that run go on as they are. Drift is no change."""
     return Plan(tuple(w for w in todo.writes if w.why == "drift" or not _engines(w.manifest)), todo.orphans)
+
+
+def left_behind(spec: PoolSpec, uid: str) -> str:
+    """What a pool that is deleted leaves on somebody else's volume, to be added to a sentence; "" for nothing. Other
+    pools of the claim may serve from it, so nothing of it is removed."""
+    cache = spec.model_cache
+    if cache is None or cache.claim is None:
+        return ""
+    said = f"; the weights that it fetched stay on claim {cache.claim} of namespace {spec.namespace}"
+    if cache.keep is None:
+        return said
+    return f"{said}, and its ledger keeps them from eviction: remove lamplight/{uid}.json there"
 
 
 def _engines(obj: Manifest) -> bool:

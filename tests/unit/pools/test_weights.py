@@ -19,7 +19,7 @@ from apps.pools.domain.paths import render
 from apps.pools.domain.plan import plan
 from apps.pools.domain.pods import Replica, read_pod
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.domain.weights import fetched_of, job_of, waiting, weights_of
+from apps.pools.domain.weights import fetched_of, job_of, left_behind, waiting, weights_of
 from tests.unit.pools.paths import inputs_for, model_of, path_document
 from tests.unit.pools.rendering import POOL
 
@@ -212,3 +212,22 @@ def test_the_declared_secret_is_whose_token_everything_takes(tmp_path: Path) -> 
     failed = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
     found = state(failed, fetch(tmp_path, "main", "gated/llama"), token=("team-a-hub", "token"))
     assert "Secret team-a-hub, key token, of namespace serving" in found.message
+
+
+@pytest.mark.parametrize(
+    ("cache", "said"),
+    [
+        (None, ""),
+        ({"size": "40Gi"}, ""),
+        ({"claim": "weights"}, "; the weights that it fetched stay on claim weights of namespace serving"),
+        (
+            {"claim": "weights", "keep": 2},
+            "; the weights that it fetched stay on claim weights of namespace serving, and its ledger keeps them from "
+            "eviction: remove lamplight/u-1.json there",
+        ),
+    ],
+    ids=["no volume", "a volume that goes with it", "another's volume", "a ledger on it"],
+)
+def test_what_a_deleted_pool_leaves_on_somebody_elses_volume_is_said(cache: dict[str, Any] | None, said: str) -> None:
+    more = {} if cache is None else {"modelCache": cache}
+    assert left_behind(PoolSpec.from_document(path_document("optimized-baseline", **more)), "u-1") == said
