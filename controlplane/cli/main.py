@@ -19,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Show what applying files would change; exit code 1 when something does."),
     "events": ("events", "Show what happened."),
     "explain": ("explain", "Show why a pool has the replicas that it has."),
+    "export": ("export", "Print all declarations of a team, as apply takes them."),
     "get": ("get", "List objects, or show one."),
     "history": ("history", "List the specs that a pool has had, and compare them."),
     "integrity": ("integrity", "Show whether every loop that reads a pool is fed."),

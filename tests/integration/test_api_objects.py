@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 
 import pytest
 import yaml
+from django.core.management import CommandError, call_command
 
 from apps.audit.models import ChangeRecord
 from apps.audit.selectors import first_broken_change
@@ -81,6 +84,21 @@ def test_an_object_goes_through_its_life(api: Api) -> None:
         "delete",
     ]
     assert first_broken_change() is None
+
+
+def test_who_edits_a_change_record_is_found_out(api: Api) -> None:
+    api.apply(MODEL)
+    api.apply(MODEL.replace("layers: 32", "layers: 16"))
+    call_command("verify_changes", stdout=(said := io.StringIO()))
+    first, second = ChangeRecord.objects.order_by("id")
+    assert json.loads(said.getvalue()) == {
+        "whole": True,
+        "records": 2,
+        "newest": {"id": second.id, "digest": second.digest},
+    }
+    ChangeRecord.objects.filter(id=first.id).update(reason="something else")
+    with pytest.raises(CommandError, match=f"Change record {first.id} does not follow"):
+        call_command("verify_changes")
 
 
 def test_apply_creates_updates_and_leaves_alone(api: Api) -> None:

@@ -86,6 +86,16 @@ def test_declarations_go_in_come_out_and_go_in_again(lamp: Lamp) -> None:
     assert table.stdout.splitlines()[1].split()[:2] == ["chat", "default"]
     exported = lamp("get", "pool", "chat", "-o", "yaml")
     assert yaml.safe_load(exported.stdout)["spec"]["variants"][0]["replicas"] == {"min": 0, "max": 4}
+    bundle = lamp("export", "-A")
+    assert sorted(document["kind"] for document in yaml.safe_load_all(bundle.stdout)) == [
+        "Cluster",
+        "Model",
+        "Pool",
+        "SLO",
+    ]
+    again = lamp("apply", "-f", "-", stdin=bundle.stdout)
+    assert {line.split()[-1] for line in again.stdout.splitlines()} == {"unchanged"}, again.stderr
+    assert {document["metadata"]["team"] for document in yaml.safe_load_all(lamp("export").stdout)} == {"default"}
     again = lamp("apply", "-f", "-", stdin=exported.stdout)
     assert again.stdout == "pool/chat unchanged\n"
     listed = json.loads(lamp("get", "slos", "-o", "json").stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import uuid
@@ -90,6 +91,9 @@ def test_reconciles_scrapes_and_the_queue(monkeypatch: pytest.MonkeyPatch) -> No
     assert value(after, "lamplight_scrape_targets_answered") == 0
     assert value(after, "lamplight_telemetry_tick_age_seconds") < 60
     assert value(after, "lamplight_database_up") == 1
+    rules = (ROOT / "deploy/alerts/lamplight-control-plane.rules.yaml").read_text()
+    expressions = " ".join(re.findall(r"expr: (.*)", rules))
+    assert set(re.findall(r"\blamplight_\w+", expressions)) <= {name for name, _ in after}
     # each line that a controller logs says which reconcile it belongs to
     assert seen[0]["reconcile"].startswith(f"Thing/{uid}#")
     assert seen[0]["reconcile"] != seen[1]["reconcile"]

@@ -10,9 +10,10 @@ import click
 import pytest
 
 from controlplane.cli.main import cli
+from tests.support.routes import api_routes
 from tests.support.shared import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROOMS = sorted(path.name for path in (ROOT / "apps").iterdir() if path.is_dir() and not path.name.startswith("_"))
 TOPS = ("apps", "bench", "controlplane", "deploy", "docs", "examples", "frontend", "tests")
 
@@ -72,8 +73,8 @@ def test_commands_are_commands_with_options_that_they_have(page: Path) -> None:
 
 
 def test_targets_of_make_are_targets(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {word for span in spans(page) for word in re.findall(r"^make ([a-z][a-z-]*)", span)}
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {word for span in spans(page) for word in re.findall(r"^make ([a-z][a-z0-9-]*)", span)}
     assert named - targets == set()
 
 
@@ -82,8 +83,30 @@ def test_benchmarks_and_programs_are_there(page: Path) -> None:
     benches = set(re.findall(r"make bench NAME=([a-z_]+)", text))
     assert [n for n in benches if not ((ROOT / "bench" / f"{n}.py").exists() or (ROOT / "bench" / n).is_dir())] == []
     own = {path.stem for path in ROOT.glob("apps/*/management/commands/*.py")}
-    programs = set(re.findall(r"manage\.py ([a-z_]+)", text)) - {"migrate"}
+    programs = set(re.findall(r"manage\.py ([a-z_]+)", text)) - {"migrate", "makemigrations"}
     assert programs - own == set()
+
+
+def test_addresses_of_the_api_are_addresses(page: Path) -> None:
+    """Written out from /api/v1/ on; a name in braces or capitals stands for any."""
+    gone = []
+    for address in re.findall(r"(?:GET |POST |PUT |PATCH |DELETE |[\s`(])(/api/v1/[^\s`?\"'),]*)", page.read_text()):
+        for written in _alternatives(address.removeprefix("/api/v1/").rstrip("/.:;")):
+            one = written.replace("{plural}", "pools")
+            if one and not any(re.fullmatch(route, one) for route in _routes()):
+                gone.append(f"/api/v1/{written}")
+    assert gone == []
+
+
+def _alternatives(address: str) -> list[str]:
+    """`teams[/{team}[/members]]` is three addresses."""
+    parts = address.replace("]", "").split("[")
+    return ["".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+@cache
+def _routes() -> list[str]:
+    return [re.sub(r"<\w+:\w+>", "[^/]+", route) for route, _ in api_routes()]
 
 
 def test_settings_are_read_somewhere(page: Path) -> None:
