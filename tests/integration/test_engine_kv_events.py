@@ -147,7 +147,7 @@ def test_sources_tell_the_resolved_configuration(published: Published) -> None:
     assert (source["publisher"], source["buffer_steps"], source["hwm"]) == ("zmq", 40, 100_000)
 
 
-def test_older_engines_publish_arrays(tmp_path: Path) -> None:
+def test_older_engines_publish_arrays_and_end_when_told_to(tmp_path: Path) -> None:
     config, endpoint, _ = events_config()
     arguments = (*SMALL, "--kv-events-config", json.dumps(config))
     environment = {"LAMPLIGHT_KV_EVENTS_ENCODING": "array"}
@@ -157,6 +157,9 @@ def test_older_engines_publish_arrays(tmp_path: Path) -> None:
         [event] = subscriber.wait_for(lambda events: len(events) == 1, "the prompt is told")
         assert event[0] == "BlockStored"
         assert event[2:] == [None, prompt[: 2 * BLOCK], BLOCK, None, "GPU", None]
+        # with a socket for replays as well
+        engine.process.terminate()
+        assert engine.process.wait(timeout=30) == 0
 
 
 def test_a_taken_endpoint_ends_the_engine_with_a_sentence(published: Published) -> None:

@@ -118,7 +118,7 @@ class Publisher:
                 _open(self._replaying, config.replay_endpoint, host, bind=True)
                 self._task = asyncio.create_task(self._replay_forever(self._replaying), name="kv-events-replay")
         except zmq.ZMQError as error:
-            self._context.destroy(LINGER_MS)
+            self._end()
             raise OSError(error.errno, f"KV events: cannot open {config.endpoint}: {error.strerror}") from error
 
     def publish(self, at: float, events: Sequence[Event]) -> None:
@@ -133,6 +133,12 @@ class Publisher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._end()
+
+    def _end(self) -> None:
+        # a context waits for ever for a socket that it does not know: those of its shadow are such
+        if self._replaying is not None:
+            self._replaying.close(LINGER_MS)
         self._context.destroy(LINGER_MS)
 
     async def _replay_forever(self, socket: zmq.asyncio.Socket) -> None:
