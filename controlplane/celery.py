@@ -6,7 +6,6 @@ advisory lock, so that two beats are harmless.
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from typing import Any
@@ -18,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
 from django.conf import settings
 
-from apps.core import instruments
+from apps.core import instruments, memory
 
 app = Celery("lamplight")
 # for every thread of the process, not only for the one that imported this
@@ -101,4 +100,4 @@ def _end(task_id: str = "", task: Any = None, state: str | None = None, **_: obj
 
 @worker_ready.connect
 def _freeze(**_: object) -> None:
-    gc.freeze()
+    memory.settle()

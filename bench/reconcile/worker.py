@@ -25,12 +25,11 @@ def main() -> None:
     import django
 
     django.setup()
-    import gc
-
     from django.db import connection
 
     import controlplane.celery  # noqa: F401  (wake-ups are sent through this app)
     from apps.clusters import kube
+    from apps.core import memory
     from apps.reconcile import wakeup, worker
 
     counts: Counter[str] = Counter()
@@ -84,7 +83,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     threads = [threading.Thread(target=work) for _ in range(size)]
     threads.append(threading.Thread(target=wake))
-    gc.freeze()
+    memory.settle()
     for thread in threads:
         thread.start()
     out = Path(sys.argv[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import random
@@ -21,6 +20,7 @@ from apps.clusters.errors import KubeError
 from apps.clusters.informers.owned import Owned, owned
 from apps.clusters.informers.watchset import WatchSet, _sql
 from apps.clusters.models import Cluster
+from apps.core import memory
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Informers:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`. A database that is away is waited for."""
-        gc.freeze()
+        memory.settle()
         try:
             while not stop.is_set():
                 try:

@@ -26,6 +26,9 @@ HEARTBEAT_SECONDS = 3.0
 DISCOVER_SECONDS = 60.0
 # changes that come together are written together: a start of ten pods is one transaction, not fifty
 GATHER_SECONDS = 0.05
+# the last of them may tell of a write of ours whose answer is on its way to the cache: when that is there first, it is
+# no news, and nobody looks at the pool once more for it
+ANSWERED_SECONDS = 0.05
 MOST_AT_ONCE = 500
 MOST_WAITING = 5000
 
@@ -121,6 +124,7 @@ class WatchSet:
             await asyncio.sleep(GATHER_SECONDS)
             while len(batch) < MOST_AT_ONCE and not self._told.empty():
                 batch.append(self._told.get_nowait())
+            await asyncio.sleep(ANSWERED_SECONDS)
             await self._until_written(batch)
 
     async def _until_written(self, batch: list[Told | Trouble]) -> None:
