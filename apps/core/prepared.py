@@ -12,13 +12,24 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from psycopg import Cursor
+from psycopg.errors import FeatureNotSupported
+from psycopg.pq import TransactionStatus
 
 __all__ = ["cursor"]
 
 
 class _Prepared(Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        return super().execute(query, params, **{**more, "prepare": True})
+        more["prepare"] = True
+        try:
+            return super().execute(query, params, **more)
+        except FeatureNotSupported:
+            # a migration has changed the type of a column since ("cached plan must not change result type"). Within a
+            # transaction nothing more can be done: its rollback forgets all plans, and the next try is a new one
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            self.connection.execute("DEALLOCATE ALL")
+            return super().execute(query, params, **more)
 
 
 def cursor() -> CursorWrapper:

@@ -53,9 +53,10 @@ QUIET_TRIES = 3
 
 @dataclass(frozen=True)
 class _AtHand:
-    """What was read of a pool before, with others. `observed`, `rules` None: to be read where needed."""
+    """What was read of a pool before, with others. None: to be found where needed."""
 
     known: Known | None
+    kube: Kube | None = None
     observed: Observed | None = None
     rules: tuple[Mapping[str, Any], ...] | None = None
     strangers: Strangers | None = None
@@ -92,7 +93,7 @@ def _read_ahead(uids: Sequence[UUID]) -> dict[UUID, _AtHand]:
             continue  # each pool is told so by itself
         strangers = Strangers(kube, cluster.uid)
         for pool in pools:
-            found[pool.uid] = _AtHand(known[pool.uid], observed.get(pool.uid), rules.get(pool.uid, ()), strangers)
+            found[pool.uid] = _AtHand(known[pool.uid], kube, observed.get(pool.uid), rules.get(pool.uid, ()), strangers)
     return found
 
 
@@ -106,7 +107,7 @@ def _reconcile(lease: Lease, at_hand: _AtHand) -> Outcome:
         record(lease, pool, Report(sync, Health("Unknown", sync.reason, sync.message)))
         return Retry(sync.message)
     try:
-        kube = kube_for(cluster)
+        kube = at_hand.kube or kube_for(cluster)
         if pool.deletion_requested_at is not None:
             return delete_pool(lease, pool, kube, read_only=cluster_spec(cluster).read_only)
         return _bring(lease, known, cluster, kube, at_hand)

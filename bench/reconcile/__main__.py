@@ -219,7 +219,7 @@ def lamplight(kubeconfig: Path, base: Path, cluster: Any | None) -> dict[str, An
     with process(informers, base / "informers.log", as_installed("informers")), ExitStack() as workers:
         calls, cpu = start_workers(workers, base)
         wait(_in_sync, "the watches are in sync", step=0.5)
-        with seeing(kube, OLD, "p") as live:
+        with seeing(kubeconfig, OLD, "p") as live:
             declare_all(OLD)
             with accounting() as spent:
                 took = wait(lambda: live() == COUNT and _settled(), "all pools are live", step=0.02)
@@ -228,7 +228,7 @@ def lamplight(kubeconfig: Path, base: Path, cluster: Any | None) -> dict[str, An
         before = calls()
         figures["requests_per_create"] = round(before.requests / COUNT, 2)
         figures["looks_per_create"] = round(before.looks / COUNT, 2)
-        with seeing(kube, NEW, "p") as live:
+        with seeing(kubeconfig, NEW, "p") as live:
             declare_all(NEW)
             busy = cpu()
             with accounting() as spent:
@@ -258,7 +258,7 @@ def lamplight(kubeconfig: Path, base: Path, cluster: Any | None) -> dict[str, An
         figures["restart_writes"] = calls().writes
         figures["restart_requests"] = calls().requests
         if cluster is not None:
-            with as_real(cluster), seeing(kube, NEWEST, "p") as live:
+            with as_real(cluster), seeing(kubeconfig, NEWEST, "p") as live:
                 declare_all(NEWEST)
                 with accounting() as spent:
                     took = wait(lambda: live() == COUNT and _settled(), "the change is live in all pools", step=0.02)
@@ -385,9 +385,10 @@ def _settled() -> bool:
 
 
 @contextmanager
-def seeing(kube: Any, image: str, prefix: str) -> Iterator[Callable[[], int]]:
+def seeing(kubeconfig: Path, image: str, prefix: str) -> Iterator[Callable[[], int]]:
     """How many Deployments of names with a prefix have an image, by a watch: listing them all would take from the
     server what is measured."""
+    kube = client(kubeconfig)  # its own: its connection is none of those that others of this process share
     resource = kube.resource("Deployment", "apps")
     query = f"watch=true&timeoutSeconds=900&resourceVersion={_position(kube, resource)}"
     path = resource.path(NAMESPACE)
@@ -407,8 +408,14 @@ def seeing(kube: Any, image: str, prefix: str) -> Iterator[Callable[[], int]]:
                     if pod["containers"][0]["image"] == image and found["metadata"]["name"].startswith(prefix):
                         seen.add(found["metadata"]["name"])
 
-    threading.Thread(target=follow, daemon=True).start()
-    yield lambda: len(seen)
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield lambda: len(seen)
+    finally:
+        stream.shutdown()
+        thread.join()
+        kube.close()
 
 
 def _position(kube: Any, resource: Any) -> str:
@@ -484,7 +491,7 @@ def kopf(kubeconfig: Path, base: Path, cluster: Any | None) -> dict[str, Any]:
             real = name.endswith("_as_real")
             if real and cluster is None:
                 continue
-            with as_real(cluster) if real else nullcontext(), seeing(kube, image, "k") as live:
+            with as_real(cluster) if real else nullcontext(), seeing(kubeconfig, image, "k") as live:
                 with standing_still(running):
                     list(threads.map(lambda i, m=method, im=image: send(m, im, i), range(COUNT)))
                 with accounting() as spent:

@@ -5,6 +5,7 @@ Probes, shutdown order and volumes follow the model-server recipes of llm-d; the
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -277,8 +278,7 @@ def engine_args(
         args.append(f"--shutdown-timeout={seconds(spec.rollout.shutdown_timeout)}")
     version = engine_version(spec, variant, _accelerator(variant, inputs), dialect)
     if dialect.engine_has_custom_buckets and CUSTOM_BUCKETS in flags(version):
-        buckets = {family: list(inputs.latency_edges) for family in inputs.latency_families}
-        args.append(f"{CUSTOM_BUCKETS}={json.dumps(buckets, separators=(',', ':'))}")
+        args.append(_buckets(tuple(inputs.latency_families), tuple(inputs.latency_edges)))
     if parts.kv_events:
         args += event_args(model.served_name, topic_has_port=dialect.kv_topic_has_port, port=ENGINE_PORT)
     args += [*transfer_args(parts.connectors), *parts.args]
@@ -286,6 +286,13 @@ def engine_args(
     said = {flag_of(word) for word in (*args, *spec.engine.args)}
     usual = [word for word in _accelerator(variant, inputs).args if flag_of(word) not in said]
     return [*args, *usual, *dialect.engine_quiet_flags, *spec.engine.args]
+
+
+@functools.lru_cache(maxsize=16)
+def _buckets(families: tuple[str, ...], edges: tuple[float, ...]) -> str:
+    """The same for all pools: thousands of characters."""
+    buckets = {family: list(edges) for family in families}
+    return f"{CUSTOM_BUCKETS}={json.dumps(buckets, separators=(',', ':'))}"
 
 
 def flag_of(word: str) -> str:

@@ -79,7 +79,6 @@ def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
 
     Lists are compared by the key of their elements where they have one (name, port), else element by element.
     """
-    # most parts are equal, and comparing them as a whole costs a fraction of walking through them
     if wanted == live or at == _STAMP:
         return
     if isinstance(wanted, Mapping):
@@ -87,11 +86,12 @@ def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
             yield at
             return
         for name, value in wanted.items():
-            place = f"{at}/{name}"
-            if name in live:
-                yield from differences(value, live[name], place)
-            elif value not in ({}, [], ""):
-                yield place
+            if name not in live:
+                if value not in ({}, [], ""):
+                    yield f"{at}/{name}"
+            elif value != live[name]:
+                # most parts are equal, and comparing them as a whole costs a fraction of walking through them
+                yield from differences(value, live[name], f"{at}/{name}")
         if at.rpartition("/")[2] in ATOMIC_MAPS:
             yield from (f"{at}/{name}" for name in live if name not in wanted)
     elif isinstance(wanted, list):
@@ -108,11 +108,11 @@ def _list_differences(wanted: list[Any], live: Any, at: str) -> Iterable[str]:
     if name is not None:
         by_key = {item.get(name): item for item in live if isinstance(item, Mapping)}
         for item in wanted:
-            place = f"{at}/{item[name]}"
-            if item[name] not in by_key:
-                yield place
-            else:
-                yield from differences(item, by_key[item[name]], place)
+            held = by_key.get(item[name])
+            if held is None:
+                yield f"{at}/{item[name]}"
+            elif item != held:
+                yield from differences(item, held, f"{at}/{item[name]}")
     elif len(wanted) != len(live):
         yield at
     else:

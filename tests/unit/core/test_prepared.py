@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, NotSupportedError, connection, transaction
 
 from apps.core import prepared
 
@@ -48,3 +49,29 @@ def test_it_is_of_the_transaction_that_it_runs_in() -> None:
     with prepared.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM reconcile_shard_limit WHERE name = %s", ["x"])
         assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_column_that_a_migration_gave_another_type_is_read_as_it_is_then() -> None:
+    def migrate(sql: str) -> None:
+        # as another process does: this one is not told
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+            other.execute(sql)
+
+    def read() -> Any:
+        with prepared.cursor() as cursor:
+            cursor.execute("SELECT value FROM prepared_before")
+            return cursor.fetchone()[0]
+
+    migrate("CREATE TABLE prepared_before AS SELECT 1 AS value")
+    try:
+        assert read() == 1
+        migrate("ALTER TABLE prepared_before ALTER value TYPE text")
+        assert read() == "1", "at once, outside of a transaction"
+        migrate("ALTER TABLE prepared_before ALTER value TYPE int USING value::int")
+        with pytest.raises(NotSupportedError), transaction.atomic():
+            read()
+        with transaction.atomic():
+            assert read() == 1, "in the next transaction"
+    finally:
+        migrate("DROP TABLE prepared_before")
