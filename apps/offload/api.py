@@ -62,7 +62,7 @@ class OffloadView(PoolView):
             "owner": _OWNERS[spec.mode],
             "plan": plan.to_json(),
             "decision": summary(newest) if newest is not None else None,
-            "store": selectors.store_of(pool.uid) if spec.mode != "off" else None,
+            "store": views.store(pool, selectors.beside_on_volume(pool)) if spec.mode != "off" else None,
             "phase": "off" if spec.mode == "off" else "steady" if spec.mode == "fixed" else "learning",
         }
         if standing is None:

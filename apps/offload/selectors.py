@@ -17,6 +17,7 @@ from apps.pools.models import Pool
 
 __all__ = [
     "Standing",
+    "beside_on_volume",
     "decisions",
     "latest",
     "probes_of",
@@ -26,6 +27,8 @@ __all__ = [
     "standing_of",
     "store_of",
 ]
+
+_MOST_POOLS = 500
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,21 @@ def store_of(pool: UUID) -> dict[str, Any] | None:
     """What the owner of the pool's folder on a volume said last; None where nobody answers for it."""
     memory = PoolState.objects.filter(pool=pool).only("store").first()
     return dict(memory.store) if memory is not None and memory.store else None
+
+
+def beside_on_volume(pool: Pool) -> dict[UUID, tuple[str, str, dict[str, Any]]]:
+    """Of pools whose folders lie on the same volume as this one's, itself included: team, name, and what is told of the
+    folder."""
+    own = store_of(pool.uid)
+    if own is None:
+        return {}
+    names = {pool.uid: (pool.team, pool.name)}
+    if pool.cluster_uid is not None:
+        near = Pool.objects.living().filter(cluster_uid=pool.cluster_uid, namespace=pool.namespace)
+        rows = near.order_by("team", "name").values_list("uid", "team", "name")
+        names |= {uid: (team, name) for uid, team, name in rows[:_MOST_POOLS]}
+    states = {state.pool: state.store for state in PoolState.objects.filter(pool__in=names, store__claim=own["claim"])}
+    return {uid: (*name, dict(states[uid])) for uid, name in names.items() if uid in states}
 
 
 def standing_of(pool: Pool) -> Standing | None:

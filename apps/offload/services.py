@@ -23,6 +23,7 @@ from apps.offload.domain.sentences import tier_sentence, tiers_text
 from apps.offload.domain.store import Fault, StorePage, told
 from apps.offload.domain.types import Configuration
 from apps.offload.domain.types import Decision as Decided
+from apps.offload.domain.worth import Worth
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
 from apps.offload.reasons import CONDITION
 from apps.pools.domain.tiers.plan import Tier, TierPlan
@@ -147,10 +148,11 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
                 "baseline": entry.baseline,
                 "decision": row.id,
                 "key": key,
-                "store": told(
+                "store": _store(
                     entry.signals.store,
                     entry.signals.faults.get("filesystem"),
                     next((tier.claim for tier in entry.policy.tiers if tier.kind == "filesystem"), None),
+                    entry.worth,
                 ),
             },
         )
@@ -160,11 +162,19 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
         outbox.publish_all(lines)
 
 
+def _store(page: StorePage | None, fault: Fault | None, claim: str | None, worth: Worth | None) -> dict[str, Any]:
+    """What is kept of the folder for REST: {} where nobody answers for it."""
+    found = told(page, fault, claim)
+    return {**found, "worth": worth.to_json() if worth is not None else None} if found else {}
+
+
 _UNWATCHED = "Nobody answers for the pool's folder on the volume: see its kv-evictor pod."
 
 
 @transaction.atomic
-def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | None, claim: str | None) -> None:
+def record_volume(
+    pool: Pool, faults: Mapping[str, Fault], store: StorePage | None, claim: str | None, worth: Worth | None = None
+) -> None:
     """Of a pool whose tiers are declared for good: what its volume's owner says, and the condition."""
     held = Pool.objects.select_for_update().filter(uid=pool.uid, deletion_requested_at=None).first()
     if held is None:
@@ -175,7 +185,7 @@ def record_volume(pool: Pool, faults: Mapping[str, Fault], store: StorePage | No
         said = ("Unknown", "StoreUnwatched", _UNWATCHED)
     else:
         said = ("True", "Declared", "Its tiers are as declared, and its volume gives back what it is given.")
-    page = told(store, faults.get("filesystem"), claim)
+    page = _store(store, faults.get("filesystem"), claim, worth)
     PoolState.objects.update_or_create(pool=pool.uid, defaults={"at": clock.now(), "store": page})
     if put_condition(held, Condition(CONDITION, *said, held.generation)):
         outbox.publish(

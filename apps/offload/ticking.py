@@ -19,12 +19,15 @@ from apps.core import clock
 from apps.core.domain.refusals import Refusal
 from apps.core.locks import advisory
 from apps.offload import services
-from apps.offload.bandwidths import bandwidths_of
+from apps.offload.bandwidths import Counted, bandwidths_of, counted
 from apps.offload.domain.admission import uses_of
+from apps.offload.domain.benefit import Measured
 from apps.offload.domain.decide import decide
+from apps.offload.domain.sentences import typical_length
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.store import Fault, StorePage, fault_of
 from apps.offload.domain.types import Configuration, Decision, Placed, Policy, Signals, State
+from apps.offload.domain.worth import Worth, worth_of
 from apps.offload.engines import Publishers, find_publishers
 from apps.offload.models import PoolState, ReuseState
 from apps.offload.nodes import find_nodes
@@ -71,6 +74,7 @@ class Entry:
     window: float
     counts: dict[str, float]
     baseline: dict[str, Any]
+    worth: Worth | None = None
 
 
 def run_tick() -> int | None:
@@ -90,7 +94,8 @@ def run_tick() -> int | None:
             plan = _standing(pool)
             tier = plan.tier("filesystem")
             faults = _faults(plan, store, settled=_settled(pool, now))
-            services.record_volume(pool, faults, store, tier.claim if tier is not None else None)
+            worth = _worth_of_fixed(pool, plan, now) if store is not None else None
+            services.record_volume(pool, faults, store, tier.claim if tier is not None else None, worth)
         if not pools:
             return 0
         publishers = {one.pool: one for one in find_publishers(pools)}
@@ -159,6 +164,7 @@ def entry_of(
     events = reuse.window if reuse is not None else 0.0
     ready = len(publishers.ready) if publishers is not None and publishers.ready is not None else 0
     scale = events / window if window > 0 else 0.0
+    tiers = counted(pool.uid, now)
     signals = Signals(
         window=events,
         replica=sketches.get("replica", {}).get("") or Sketch().to_json(),
@@ -167,7 +173,7 @@ def entry_of(
         wanted=counts["wanted"] * scale,
         requests=counts["requests"] * scale,
         replicas=float(max(ready, 1)),
-        bandwidths=bandwidths_of(pool, spec, now),
+        bandwidths=bandwidths_of(pool, spec, tiers, now),
         standing=configuration_of(plan),
         canaried=plan.canary is not None,
         rolling=rolling,
@@ -191,7 +197,20 @@ def entry_of(
         window=window,
         counts=counts,
         baseline=baseline,
+        worth=_worth(policy, plan, tiers, typical_length(Measured.of(signals))) if store is not None else None,
     )
+
+
+def _worth(policy: Policy, plan: TierPlan, tiers: Counted, length: float) -> Worth | None:
+    """What engines had from the volume that stands."""
+    tier, moved = plan.tier("filesystem"), tiers.moved("filesystem")
+    return worth_of(policy, "filesystem", tier.bytes, moved, length) if tier is not None and moved is not None else None
+
+
+def _worth_of_fixed(pool: Pool, plan: TierPlan, now: datetime) -> Worth | None:
+    """Of a pool on which nobody decides, so that nobody measures the length of what comes again."""
+    spec, facts = facts_of([pool], {pool.uid: {}})[pool.uid]
+    return _worth(_policy(pool, spec, facts, ()), plan, counted(pool.uid, now), typical_length(Measured.none()))
 
 
 def _settled(pool: Pool, now: datetime) -> bool:

@@ -5,19 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
 from apps.core.domain.conditions import format_time
-from apps.offload.domain.benefit import break_even, evaluate, recompute_seconds, shortest, to_device
+from apps.offload.domain.benefit import (
+    LOSSES,
+    Loss,
+    break_even,
+    evaluate,
+    hit_rate,
+    recompute_seconds,
+    shortest,
+    to_device,
+)
 from apps.offload.domain.options import CHUNKS, best_of, options
-from apps.offload.domain.sentences import cost_of, proof_text, saved_of, size_text, tier_sentence, typical_length
+from apps.offload.domain.sentences import (
+    cost_of,
+    proof_text,
+    saved_of,
+    size_text,
+    tier_sentence,
+    tiers_text,
+    typical_length,
+)
 from apps.offload.domain.sketch import DISTANCE_EDGES, LENGTH_EDGES, TIME_EDGES, Sketch
 from apps.offload.domain.types import Configuration, Gain, Option, Placed, Policy, Signals, State, Window
 from apps.offload.models import Probe, ReuseState
 from apps.offload.selectors import Standing
+from apps.pools.models import Pool
 
-__all__ = ["curve", "gain_json", "measured", "proof", "tiers", "what_if"]
+__all__ = ["curve", "gain_json", "measured", "proof", "store", "tiers", "what_if"]
 
 _POINTS = 60
 
@@ -96,6 +115,40 @@ def _window(policy: Policy, window: Window | None) -> dict[str, Any] | None:
     }
 
 
+def store(pool: Pool, beside: Mapping[UUID, tuple[str, str, dict[str, Any]]]) -> dict[str, Any] | None:
+    """The pool's folder on its volume, and whose lie beside it: of other teams' only what they take together."""
+    if pool.uid not in beside:
+        return None
+    own = beside[pool.uid][2]
+    mine = [(name, told) for team, name, told in beside.values() if team == pool.team]
+    others = [told for team, _, told in beside.values() if team != pool.team]
+    quotas = [told["quotaBytes"] for _, _, told in beside.values()]
+    total, volume = sum(one or 0 for one in quotas), own["volumeBytes"]
+    over = len(quotas) > 1 and volume is not None and total > volume
+    return {
+        "evictor": None,
+        "worth": None,
+        **own,
+        "pools": [
+            {
+                "pool": name,
+                "usedBytes": told["usedBytes"],
+                "quotaBytes": told["quotaBytes"],
+                "growthBytesPerSecond": told["growthBytesPerSecond"],
+                "worth": told.get("worth"),
+            }
+            for name, told in mine
+        ],
+        "otherTeams": {"pools": len(others), "usedBytes": sum(told["usedBytes"] or 0 for told in others)},
+        "quotas": (
+            f"Together the quotas are {size_text(total)}, and the volume has {size_text(volume)}: "
+            "it is full before they are."
+            if over
+            else None
+        ),
+    }
+
+
 def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any]]:
     """The device and each declared tier: measured bandwidth, what it would bring alone, and the verdict."""
     policy, signals = standing.policy, standing.signals
@@ -138,6 +191,7 @@ def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any
         gain = best.gain if best is not None else none
         way = to_device(tier.kind, signals.bandwidths)
         least = shortest(policy, way) if way is not None else None
+        less = against_curve(standing, best.configuration) if best is not None else None
         pays = gain.net > 0 and best is not None
         verdict = "in use" if on else "worth it" if pays else "refused"
         found.append(
@@ -148,6 +202,7 @@ def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any
                 "gain": gain_json(policy, gain, none),
                 "verdict": verdict,
                 "sentence": tier_sentence(policy, standing.measured, tier.kind, signals.bandwidths),
+                "curve": less,
             }
         )
     return found
@@ -163,6 +218,31 @@ def gain_json(policy: Policy, gain: Gain, against: Gain | None = None) -> dict[s
         "moneyPerHour": {"amount": gain.net - before.net, "currency": policy.currency},
         "accelerators": saved / 3600.0 / policy.usable,
     }
+
+
+_WHY: Mapping[Loss, str] = {
+    "ttl": "come again after the time to live",
+    "generated": "are generated tokens, which are not stored",
+    "dropped": "cannot be written in time",
+    "chunks": "lie in chunks of which only a part comes again",
+}
+
+
+def against_curve(standing: Standing, configuration: Configuration) -> dict[str, Any]:
+    """Why tiers find less than the curve says at their size: it is the curve of a cache that keeps all that was wanted
+    until it is full. `lost`: points of hit rate, in the order in which they are taken off."""
+    policy, signals, measured = standing.policy, standing.signals, standing.measured
+    pure = hit_rate(policy, signals, measured, configuration, ())
+    rates = [pure] + [hit_rate(policy, signals, measured, configuration, LOSSES[: n + 1]) for n in range(len(LOSSES))]
+    lost = [
+        {"why": why, "points": 100 * (before - after)}
+        for why, before, after in zip(LOSSES, rates, rates[1:], strict=False)
+        if before - after > 5e-4
+    ]
+    reasons = ", ".join(f"{one['points']:.1f} points {_WHY[one['why']]}" for one in lost)  # type: ignore[index]
+    said = f"{tiers_text(configuration)}: {100 * rates[-1]:.1f} % are found, {100 * pure:.1f} % by the curve"
+    sentence = f"{said}, for of what it counts {reasons}." if lost else f"{said}."
+    return {"hitRate": rates[-1], "curveHitRate": pure, "lost": lost, "sentence": sentence[:1].upper() + sentence[1:]}
 
 
 # --- the curve -------------------------------------------------------------------------------------------------------
@@ -205,6 +285,7 @@ def curve(standing: Standing, scope: str, klass: str, sketches: Mapping[str, Ske
         "ceiling": rate(float(DISTANCE_EDGES[-1])),
         "present": point(at),
         "knee": knee,
+        "tiers": against_curve(standing, chosen) if chosen.tiers and klass == "" else None,
         "reuseTime": {
             "unit": "s",
             "buckets": _shares(TIME_EDGES.tolist(), sketch.times.tolist()),

@@ -53,6 +53,7 @@ def explain(target: Target, decision: int | None, replay: bool, output: str | No
     _tiers(standing["tiers"])
     _canary(standing["canary"])
     _proof(standing.get("proof"))
+    _store(standing.get("store"))
     if found["clamps"]:
         click.echo("\nWhat held it back:")
         rows = [(c["rule"], clean(c["before"]), clean(c["after"]), clean(c["reason"])) for c in found["clamps"]]
@@ -85,6 +86,8 @@ def curve(target: Target, scope: str, klass: str, output: str | None, team: str 
         click.echo(f"{point['bytes'] / _GIB:10.1f} GiB {100 * point['hitRate']:5.1f} % {bar}")
     click.echo(f"\nNow {present['bytes'] / _GIB:.1f} GiB: {100 * present['hitRate']:.1f} %.", nl=False)
     click.echo(f" Knee: {clean(knee['sentence'])}." if knee else " No larger cache would pay.")
+    if found.get("tiers"):
+        click.echo(clean(found["tiers"]["sentence"]))
     click.echo(f"Without any limit {100 * found['ceiling']:.1f} %.", nl=False)
     times = found["reuseTime"]
     if times["p50"] is not None:
@@ -175,6 +178,8 @@ def _tiers(tiers: list[dict[str, Any]]) -> None:
     for tier in tiers:
         if tier["verdict"] in ("refused", "not measured"):
             click.echo(clean(tier["sentence"]))
+        if (tier.get("curve") or {}).get("lost"):
+            click.echo(clean(tier["curve"]["sentence"]))
 
 
 def _canary(found: dict[str, Any]) -> None:
@@ -203,6 +208,37 @@ def _proof(found: dict[str, Any] | None) -> None:
     sizes = " + ".join(f"{tier['kind']} {tier['bytes'] / _GIB:.0f} GiB" for tier in found["tiers"])
     verdict = "kept" if found["kept"] else "taken back"
     click.echo(f"\nTried {age(found['at'])} ago and {verdict}: {sizes}. {clean(found['sentence'])}".rstrip())
+
+
+def _store(found: dict[str, Any] | None) -> None:
+    """The pool's folder on its volume: how full, who keeps it, what it has brought."""
+    if not found:
+        return
+    click.echo(f"\nVolume {clean(found['claim'])}:")
+    print_table(
+        ("POOL", "HOLDS", "QUOTA", "GROWS BY", "LOADED", "SAVES"),
+        [
+            (
+                clean(pool["pool"]),
+                _size(pool["usedBytes"]),
+                _size(pool["quotaBytes"]),
+                "-" if pool["growthBytesPerSecond"] is None else f"{pool['growthBytesPerSecond'] / 1e6:.3g} MB/s",
+                "-" if not pool["worth"] else f"{pool['worth']['tokensPerHour']:,.0f} tokens/h",
+                _saves(pool["worth"]),
+            )
+            for pool in found["pools"]
+        ],
+    )
+    if found["otherTeams"]["pools"]:
+        click.echo(f"Other teams' pools hold {_size(found['otherTeams']['usedBytes'])} of it.")
+    worth, evictor = found["worth"] or {}, found["evictor"] or {}
+    for line in (found["problem"], worth.get("sentence"), evictor.get("sentence"), found["quotas"]):
+        if line:
+            click.echo(clean(line))
+
+
+def _size(value: float | None) -> str:
+    return "-" if value is None else f"{value / _GIB:.3g} GiB"
 
 
 def _speed(value: float | None, source: str | None) -> str:

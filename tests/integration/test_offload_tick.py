@@ -191,6 +191,8 @@ def test_the_standing_the_curve_and_what_else_could_be(world: World, api: Api) -
     assert rates == sorted(rates)
     assert curve["present"]["hitRate"] == pytest.approx(rates[0])
     assert curve["knee"]["hitRate"] > 0.8
+    assert curve["tiers"]["curveHitRate"] == pytest.approx(curve["knee"]["hitRate"])
+    assert curve["tiers"]["hitRate"] == by_kind["host"]["curve"]["hitRate"] == by_kind["host"]["hitRate"]
     assert curve["reuseTime"]["p95"] == pytest.approx(225, rel=0.2)
     assert api.get(f"{URL}/offload/curve?scope=pool")["scope"] == "pool"
 
@@ -380,7 +382,20 @@ def test_a_disk_that_becomes_slow_is_taken_off_and_the_condition_and_the_decisio
         "tier_read_bytes:fs": 8e9, "tier_read_seconds:fs": 32.0,
         "tier_write_bytes:fs": 8e9, "tier_write_seconds:fs": 32.0,
     }  # fmt: skip
-    for _ in range(4):
+    world.free_accelerators(0)
+    world.pool.refresh_from_db()
+    beside = Pool.objects.create(
+        team="default", name="other", spec=world.pool.spec | {"offload": {"mode": "off"}}, created_at=START,
+        updated_at=START, cluster_uid=world.pool.cluster_uid, namespace=world.pool.namespace,
+    )  # fmt: skip
+    of_other = services.told(StorePage(up=True, used=3e9, quota=4e9), None, "kv-cache")
+    PoolState.objects.create(pool=beside.uid, at=START, store=of_other)
+    world.tick()
+    store = api.get(f"{URL}/offload")["store"]
+    assert store["worth"]["gpuSecondsPerHour"] < 0, "loading takes longer than computing would have"
+    assert store["worth"]["sentence"].startswith("Engines load ")
+    assert [(one["pool"], one["usedBytes"]) for one in store["pools"]] == [("chat", None), ("other", 3e9)]
+    for _ in range(3):
         world.tick()
     now = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
     assert [tier.kind for tier in now.tiers] == ["host"]

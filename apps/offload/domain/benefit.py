@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.offload.domain.sketch import LENGTH_EDGES, Sketch
-from apps.offload.domain.types import Bandwidth, Configuration, Gain, Policy, Signals
+from apps.offload.domain.types import Bandwidth, Configuration, Gain, Placed, Policy, Signals
 from apps.physics.data import read
 
 __all__ = [
     "GIB",
     "HANDLING",
+    "LOSSES",
     "STORING",
+    "Loss",
     "Measured",
     "break_even",
     "evaluate",
+    "hit_rate",
     "load_seconds",
     "recompute_seconds",
     "shortest",
@@ -35,6 +39,9 @@ STORED_MOST = 8192.0
 # never hits is no gain
 HANDLING = float(read("tiers.json")["host"]["handling"])
 _LONGEST = 131_072
+# why a tier finds less than a cache of its size that holds all that was wanted, in the order in which it is taken off
+Loss: TypeAlias = Literal["ttl", "generated", "dropped", "chunks"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 # until it is measured: a copy to pinned host memory (PCIe 5 x16, measured on the H200: 41.6 GB/s in, 53.6 out)
 _HOST = Bandwidth(load=40e9, store=40e9)
 
@@ -87,6 +94,11 @@ class Measured:
     def of(cls, signals: Signals) -> Measured:
         return cls(Sketch.from_json(signals.replica), Sketch.from_json(signals.pool))
 
+    @classmethod
+    def none(cls) -> Measured:
+        """Of a pool whose reuse nobody measures."""
+        return cls(Sketch(), Sketch())
+
     def of_tier(self, kind: str) -> Sketch:
         """Host memory is each replica's own, all else is the pool's."""
         return self.replica if kind == "host" else self.pool
@@ -109,13 +121,7 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     hours = signals.window / 3600.0
     served = np.zeros(len(LENGTH_EDGES))
     saved = computing = loaded = 0.0
-    lengths = LENGTH_EDGES * 0.75
-    # where a prompt's hits end has nothing to do with where chunks do: half a chunk is lost, and of prefixes shorter
-    # than one the part that no chunk ends in
-    whole = np.where(
-        lengths >= configuration.chunk, lengths - max(configuration.chunk - policy.block, 0) / 2, lengths / 2
-    )
-    usable = np.minimum(lengths / configuration.chunk, 1.0) * whole / lengths
+    whole, usable = _whole(policy, configuration.chunk)
     # what is loaded follows what the device has of the same prompt, where it has any of it
     on_device = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
     cost = 0.0
@@ -126,14 +132,9 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         cost += (declared.gib_hour if declared is not None else 0.0) * tier.bytes / GIB * each
         if bandwidth is None or signals.window <= 0:
             continue
-        sketch = measured.of_tier(tier.kind)
-        reach = measured.reach(tier.kind, tier.bytes / policy.kv_bytes, tier.ttl)
-        if configuration.prompt_only:
-            # what is generated is not stored then, and not found again
-            reach = reach * (1.0 - _share(sketch.generated_again * sketch.correction, sketch.total_again))
-        reach = reach * _stored_share(policy, signals, sketch, bandwidth)
+        reach = _reach(policy, signals, measured, configuration, tier, bandwidth)
         more = np.maximum(reach - served, 0.0) * usable
-        past = on_device * (1.0 - sketch.rooted_share)
+        past = on_device * (1.0 - measured.of_tier(tier.kind).rooted_share)
         compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
         loading = np.where(whole > 0, bandwidth.latency + whole * policy.kv_bytes / bandwidth.load, 0.0)
         loads = np.divide(more, whole, out=np.zeros_like(more), where=whole > 0)
@@ -143,16 +144,67 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
     if configuration.tiers and hours > 0:
         stored = min(measured.replica.stored, STORED_MOST * signals.requests)
         saved -= STORING * stored * policy.kv_bytes + HANDLING * signals.requests
-    hits = signals.device_hits + float((served * usable).sum())
     gpu_seconds = saved / hours if hours > 0 else 0.0
     return Gain(
-        hit_rate=min(hits / signals.wanted, 1.0) if signals.wanted > 0 else 0.0,
+        hit_rate=_rate(signals, served * usable),
         gpu_seconds=gpu_seconds,
         ttft=saved / signals.requests if signals.requests > 0 else 0.0,
         cost=cost,
         net=gpu_seconds / 3600.0 * policy.price - cost,
         each=computing / loaded if loaded > 0 else 0.0,
     )
+
+
+def hit_rate(
+    policy: Policy,
+    signals: Signals,
+    measured: Measured,
+    configuration: Configuration,
+    losses: Collection[Loss] = LOSSES,
+) -> float:
+    """Share of prompt tokens that are found. With all losses it is the one of `evaluate`; without any, and with one
+    tier, the point of the curve at the tier's size."""
+    served = np.zeros(len(LENGTH_EDGES))
+    for tier in configuration.tiers:
+        bandwidth = to_device(tier.kind, signals.bandwidths)
+        if bandwidth is not None and signals.window > 0:
+            served = np.maximum(served, _reach(policy, signals, measured, configuration, tier, bandwidth, losses))
+    usable = _whole(policy, configuration.chunk)[1] if "chunks" in losses else 1.0
+    return _rate(signals, served * usable)
+
+
+def _rate(signals: Signals, found: NDArray[np.float64]) -> float:
+    hits = signals.device_hits + float(found.sum())
+    return min(hits / signals.wanted, 1.0) if signals.wanted > 0 else 0.0
+
+
+def _whole(policy: Policy, chunk: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of prefixes by length: the tokens that whole chunks hold, and their share of all that come again. Where a
+    prompt's hits end has nothing to do with where chunks do: half a chunk is lost, and of prefixes shorter than one the
+    part that no chunk ends in."""
+    lengths = LENGTH_EDGES * 0.75
+    whole = np.where(lengths >= chunk, lengths - max(chunk - policy.block, 0) / 2, lengths / 2)
+    return whole, np.minimum(lengths / chunk, 1.0) * whole / lengths
+
+
+def _reach(
+    policy: Policy,
+    signals: Signals,
+    measured: Measured,
+    configuration: Configuration,
+    tier: Placed,
+    bandwidth: Bandwidth,
+    losses: Collection[Loss] = LOSSES,
+) -> NDArray[np.float64]:
+    """Tokens that a tier has when they are wanted again, by length of their prefix; whole chunks are not looked at."""
+    sketch = measured.of_tier(tier.kind)
+    reach = measured.reach(tier.kind, tier.bytes / policy.kv_bytes, tier.ttl if "ttl" in losses else None)
+    if configuration.prompt_only and "generated" in losses:
+        # what is generated is not stored then, and not found again
+        reach = reach * (1.0 - _share(sketch.generated_again * sketch.correction, sketch.total_again))
+    if "dropped" in losses:
+        reach = reach * _stored_share(policy, signals, sketch, bandwidth)
+    return reach
 
 
 def _stored_share(policy: Policy, signals: Signals, sketch: Sketch, bandwidth: Bandwidth) -> float:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Fault", "FaultReason", "StorePage", "fault_of", "read_page", "told"]
+__all__ = ["EvictorState", "Fault", "FaultReason", "StorePage", "fault_of", "read_page", "told"]
 
 FaultReason: TypeAlias = Literal["VolumeUnreadable", "VolumeCorrupt", "VolumeFull", "FolderShared", "QuotaTooSmall"]
+EvictorState: TypeAlias = Literal["keeping", "blind", "behind", "unreadable"]
 _LINE = re.compile(r"^lamplight_kv_store_([a-z_]+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
 # a chunk of somebody else's that came so lately says that somebody writes
 _FOREIGN_FOR = 120.0
@@ -20,7 +21,9 @@ _LEAST_FREE, _LEAST_FREE_BYTES = 0.01, 256 * 2**20
 class StorePage:
     """The evictor's page. Bytes, bytes per second, seconds; None: it does not say. up: it can read the folder.
     least_quota: the smallest quota that it could keep at the growth of late. canary_ok: what it wrote came back as it
-    was. foreign_age: since a chunk last came into a folder that no engine of the pool uses."""
+    was. foreign_age: since a chunk last came into a folder that no engine of the pool uses. blind: it hears nobody's
+    events; watched: the kernel tells it of each chunk; behind: more is held than the quota. reserve: bytes kept free;
+    reuse: p95 of the time between uses. removed, removed_bytes, forced (within that time), failures: since it began."""
 
     up: bool
     used: float | None = None
@@ -35,6 +38,14 @@ class StorePage:
     canary_ok: bool | None = None
     blind: bool | None = None
     foreign_age: float | None = None
+    watched: bool | None = None
+    behind: bool | None = None
+    reserve: float | None = None
+    reuse: float | None = None
+    removed: float | None = None
+    removed_bytes: float | None = None
+    forced: float | None = None
+    failures: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +65,14 @@ def read_page(text: str) -> StorePage | None:
     """None for a page that is none of the evictor's."""
     found: dict[str, float] = {}
     for name, value in _LINE.findall(text):
-        found.setdefault(name, float(value))
+        # of a counter all reasons together
+        found[name] = found.get(name, 0.0) + float(value) if name.endswith("_total") else float(value)
     if "up" not in found:
         return None
-    canary, blind = found.get("canary_ok"), found.get("blind")
+
+    def told_of(name: str) -> bool | None:
+        return found[name] > 0 if name in found else None
+
     return StorePage(
         up=found["up"] > 0,
         used=found.get("used_bytes"),
@@ -69,9 +84,17 @@ def read_page(text: str) -> StorePage | None:
         least_quota=found.get("least_quota_bytes"),
         full_in=found.get("full_in_seconds"),
         duplicates=found.get("duplicates"),
-        canary_ok=canary > 0 if canary is not None else None,
-        blind=blind > 0 if blind is not None else None,
+        canary_ok=told_of("canary_ok"),
+        blind=told_of("blind"),
         foreign_age=found.get("foreign_age_seconds"),
+        watched=told_of("watched"),
+        behind=told_of("behind"),
+        reserve=found.get("reserve_bytes"),
+        reuse=found.get("reuse_seconds"),
+        removed=found.get("removed_files_total"),
+        removed_bytes=found.get("removed_bytes_total"),
+        forced=found.get("forced_total"),
+        failures=found.get("remove_failures_total"),
     )
 
 
@@ -131,7 +154,39 @@ def told(page: StorePage | None, fault: Fault | None, claim: str | None) -> dict
         "volumeBytes": page.volume,
         "volumeFreeBytes": page.free,
         "problem": fault.sentence if fault is not None else None,
+        "evictor": {
+            "state": _state(page),
+            "reserveBytes": page.reserve,
+            "reuseSeconds": page.reuse,
+            "removedChunks": page.removed,
+            "removedBytes": page.removed_bytes,
+            "forced": page.forced,
+            "failures": page.failures,
+            "sentence": _of_evictor(page),
+        },
     }
+
+
+def _state(page: StorePage) -> EvictorState:
+    if not page.up:
+        return "unreadable"
+    return "behind" if page.behind else "blind" if page.blind else "keeping"
+
+
+def _of_evictor(page: StorePage) -> str:
+    match _state(page):
+        case "unreadable":
+            return "Its evictor cannot read the folder, and removes nothing."
+        case "behind":
+            return "More is held than the quota: engines write faster than chunks can be removed."
+        case "blind":
+            return "Its evictor hears no engine's KV events: chunks go by their age, the oldest first."
+    why = "" if page.watched is not False else " The kernel does not tell it of new chunks here, so it looks for them."
+    forced = (
+        f", {page.forced:,.0f} of them sooner than they come again, for the quota left no choice" if page.forced else ""
+    )
+    done = f" {page.removed:,.0f} chunks went since it began{forced}." if page.removed else " Nothing had to go yet."
+    return f"Its evictor hears the engines: what was not used for longest goes first.{done}{why}"
 
 
 def _room(volume: float) -> float:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from apps.autoscaling.domain.record import from_json, to_json
 from apps.offload.domain.benefit import (
     HANDLING,
+    LOSSES,
     STORING,
     Measured,
     break_even,
     evaluate,
+    hit_rate,
     load_seconds,
     recompute_seconds,
     shortest,
@@ -57,6 +59,22 @@ def test_a_faster_tier_is_never_worth_less(one: float, other: float) -> None:
         seen = signals({"host": Bandwidth(bandwidth, 50e9)})
         gains.append(evaluate(POLICY, seen, Measured.of(seen), tier).gpu_seconds)
     assert gains[0] <= gains[1] + 1e-6
+
+
+@pytest.mark.parametrize("kind", ["host", "filesystem"])
+def test_tiers_and_the_curve_are_one_source_and_what_lies_between_is_named(kind: str) -> None:
+    seen = signals({"host": HOST, "filesystem": Bandwidth(20e9, 1e8, 0.02, "probe")})
+    measured = Measured.of(seen)
+    sketch = measured.of_tier(kind)
+    configuration = Configuration((Placed(kind, 160 * GIB, None, 230),), 4096)  # type: ignore[arg-type]
+    rates = [hit_rate(POLICY, seen, measured, configuration, LOSSES[:n]) for n in range(len(LOSSES) + 1)]
+    curve = (seen.device_hits + sketch.within(160 * GIB / POLICY.kv_bytes - sketch.held)) / seen.wanted
+    assert rates[0] == pytest.approx(curve)
+    assert rates[-1] == evaluate(POLICY, seen, measured, configuration).hit_rate
+    assert rates == sorted(rates, reverse=True)
+    assert rates[1] < rates[0], "a part comes again after the time to live"
+    assert rates[3] < rates[2] or kind == "host", "the volume cannot be written to so fast"
+    assert rates[4] < rates[3], "half a chunk is lost"
 
 
 def test_host_memory_is_tried_on_one_replica_and_the_slow_volume_is_refused_with_its_numbers() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from apps.evictor.metrics import Metrics
 from apps.offload.domain.decide import decide
-from apps.offload.domain.store import Fault, StorePage, fault_of, read_page
+from apps.offload.domain.store import Fault, StorePage, fault_of, read_page, told
 from apps.offload.domain.types import Configuration, Placed, State
 from tests.unit.offload.pools import GIB, POLICY, signals
 
@@ -28,8 +28,11 @@ def test_the_page_is_read_as_the_evictor_writes_it() -> None:
     ):
         metrics.set(name, value)
     metrics.set("reuse_seconds", 40, quantile="0.95")
+    metrics.add("removed_files_total", 3, reason="quota")
+    metrics.add("removed_files_total", 4, reason="ttl")
     page = read_page(metrics.page())
     assert page is not None
+    assert (page.reuse, page.removed, page.forced) == (40, 7, None), "of a counter all reasons together"
     assert (page.up, page.used, page.quota, page.volume, page.canary_ok) == (True, 9e9, 1e10, 1e12, False)
     # what it does not say is not zero
     assert (page.free, page.growth, page.blind) == (None, None, None)
@@ -55,6 +58,22 @@ def test_what_is_wrong_with_a_volume(page: StorePage, reason: str | None) -> Non
     fault = fault_of(page, "kv-cache")
     assert (fault.reason if fault else None) == reason
     assert fault is None or "kv-cache" in fault.sentence
+
+
+@pytest.mark.parametrize(
+    ("page", "state", "words"),
+    [
+        (StorePage(up=False), "unreadable", "removes nothing"),
+        (replace(GOOD, behind=True, blind=True), "behind", "faster than chunks can be removed"),
+        (replace(GOOD, blind=True), "blind", "by their age"),
+        (replace(GOOD, removed=7.0, forced=2.0, watched=False), "keeping", "7 chunks went since it began, 2 of them"),
+        (GOOD, "keeping", "Nothing had to go yet."),
+    ],
+)
+def test_how_the_owner_of_the_folder_stands_is_said(page: StorePage, state: str, words: str) -> None:
+    evictor = told(page, None, "kv-cache")["evictor"]
+    assert evictor["state"] == state
+    assert words in evictor["sentence"]
 
 
 def faulty(reason: str) -> dict[str, Fault]:
