@@ -17,6 +17,46 @@ export interface Gain {
   accelerators?: number | null;
 }
 
+/** What engines had from a volume in the last hour, by their own counters. */
+export interface Worth {
+  tokensPerHour: number;
+  loadSecondsPerHour: number;
+  gpuSecondsPerHour: number;
+  rentPerHour: Money;
+  moneyPerHour: Money;
+  hitRate: number | null;
+  sentence: string;
+}
+
+/** The pool's folder on a volume, as its evictor last told. */
+export interface Store {
+  claim: string | null;
+  readable: boolean;
+  usedBytes: number | null;
+  quotaBytes: number | null;
+  leastQuotaBytes: number | null;
+  chunks: number | null;
+  duplicates: number | null;
+  growthBytesPerSecond: number | null;
+  fullInSeconds: number | null;
+  volumeBytes: number | null;
+  volumeFreeBytes: number | null;
+  problem: string | null;
+  evictor: { state: string; reuseSeconds: number | null; removedChunks: number | null; forced: number | null; sentence: string } | null;
+  worth: Worth | null;
+  pools: { pool: string; usedBytes: number | null; quotaBytes: number | null; growthBytesPerSecond: number | null; worth: Worth | null }[];
+  otherTeams: { pools: number; usedBytes: number };
+  quotas: string | null;
+}
+
+/** Tiers against the curve at their size, with what lies between. */
+export interface AgainstCurve {
+  hitRate: number;
+  curveHitRate: number;
+  lost: { why: string; points: number }[];
+  sentence: string;
+}
+
 export interface TierPlan {
   tiers: { kind: string; bytes: number | null; claim?: string | null }[];
   chunkTokens: number | null;
@@ -71,6 +111,7 @@ export interface Standing {
   canary: { state: string; variant: string | null; startedAt: string | null; endsAt: string | null; before: Side | null; after: Side | null; gain: number | null } | null;
   /** What the last trial that ended showed; null before the first. */
   proof?: { at: string; kept: boolean; tiers: { kind: string; bytes: number | null }[]; without: Side | null; with: Side | null; sentence: string } | null;
+  store?: Store | null;
   decision: OffloadDecision | null;
   measured: { state: string; reason: string; at: string | null; engines: number | null; blind: string[]; samples: number | null; gaps: number | null; dropped: number | null } | null;
   kvBytesPerToken: number | null;
@@ -93,6 +134,7 @@ export interface Curve {
   ceiling: number | null;
   present: CurvePoint | null;
   knee: CurvePoint | null;
+  tiers?: AgainstCurve | null;
   oneHitShare: number | null;
   reuseTime: { p50: number | null; p95: number | null } | null;
   classes: { name: string; kind: string; share: number | null; oneHitShare: number | null; ceiling: number | null }[];

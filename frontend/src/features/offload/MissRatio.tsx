@@ -61,9 +61,10 @@ export function MissRatio({ of, team, name }: { of: Standing; team: string; name
   );
 }
 
-function facts({ oneHitShare, reuseTime }: Curve): string {
+function facts({ oneHitShare, reuseTime, tiers }: Curve): string {
   const parts = [];
   if (oneHitShare !== null) parts.push(`${percent(oneHitShare)} of blocks never come back`);
   if (reuseTime?.p50 != null) parts.push(`half of those that do within ${duration(reuseTime.p50)}`);
-  return parts.join("; ");
+  const said = parts.join("; ");
+  return tiers == null || tiers.lost.length === 0 ? said : [said, tiers.sentence].filter((part) => part !== "").join(". ");
 }

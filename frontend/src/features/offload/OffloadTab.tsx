@@ -14,6 +14,7 @@ import { OffloadDecisions } from "./OffloadDecisions";
 import { Sizes } from "./Sizes";
 import { Tiers } from "./Tiers";
 import { Canary, Proof } from "./Trials";
+import { Volume } from "./Volume";
 import poolStyles from "../pool/Pool.module.css";
 import styles from "./Offload.module.css";
 
@@ -31,6 +32,7 @@ export function OffloadTab() {
       {data !== undefined && data.mode !== "off" && (
         <>
           <Tiers of={data} team={team} name={name} />
+          <Volume of={data} />
           <MissRatio of={data} team={team} name={name} />
           <Sizes team={team} name={name} />
           <Canary of={data} />
