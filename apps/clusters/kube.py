@@ -19,6 +19,7 @@ import orjson
 from django.conf import settings as django
 
 from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
+from apps.clusters.http import Connections, Sends, ThroughProxy, tls_of
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 15.0
@@ -301,7 +302,7 @@ class Kube:
         except ValueError:
             parsed = {"message": data[:500].decode("utf-8", "replace")}
         if status >= 400:
-            raise error_of(Answer(status, parsed, headers.get("Retry-After"), what=f"{method} {path}"))
+            raise error_of(Answer(status, parsed, headers.get("retry-after"), what=f"{method} {path}"))
         return parsed
 
     def _text(self, path: str, query: Mapping[str, str]) -> str:
@@ -312,37 +313,34 @@ class Kube:
                 parsed = orjson.loads(text)
             except ValueError:
                 parsed = {"message": text[:500]}
-            raise error_of(Answer(status, parsed, headers.get("Retry-After"), what=f"GET {path}"))
+            raise error_of(Answer(status, parsed, headers.get("retry-after"), what=f"GET {path}"))
         return text
 
     def _send(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Any, content_type: str
     ) -> tuple[int, Mapping[str, str], bytes]:
-        import urllib3
-
-        target = path + (f"?{urlencode(query)}" if query else "")
+        headers = self.headers()
+        if body is not None:
+            headers["Content-Type"] = content_type
         with self._slot(path):
             try:
-                headers = self.headers()
-                if body is not None:
-                    headers["Content-Type"] = content_type
-                answer = self._connections.urlopen(
+                return self._connections.send(
                     method,
-                    self._base + target,
-                    body=None if body is None else orjson.dumps(body),
+                    self._base + path + (f"?{urlencode(query)}" if query else ""),
                     headers=headers,
-                    timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, self._deadline), read=self._deadline),
-                    redirect=False,
+                    body=None if body is None else orjson.dumps(body),
+                    connect=min(CONNECT_SECONDS, self._deadline),
+                    patience=self._deadline,
                 )
-            except urllib3.exceptions.HTTPError as error:
+            except (OSError, ValueError) as error:
                 raise Unreachable(f"the API server {self.server} does not answer: {_short(error)}") from error
-        return answer.status, answer.headers, answer.data
 
     def _slot(self, path: str) -> Any:
         complaint = f"the API server {self.server} is busy: no free connection for {path}"
         return _Slot(self._slots, self._deadline, complaint)
 
     def close(self) -> None:
+        self._connections.close()
         self._client.close()
 
 
@@ -390,17 +388,18 @@ def _api_client(credentials: Credentials) -> Any:
     return client.ApiClient(settings)
 
 
-def _connections_to(client: Any, server: str) -> tuple[Any, str]:
+def _connections_to(client: Any, server: str) -> tuple[Sends, str]:
     """What sends requests to a server, and what comes before their path there. Raises BadCredentials."""
-    from urllib3.exceptions import HTTPError
-
-    manager = client.rest_client.pool_manager
-    if manager.proxy is not None and not server.startswith("https:"):
-        return manager, server  # such a proxy is told the whole address
-    # found once: the manager would take the address apart and look for its connections with each request
+    settings, manager = client.configuration, client.rest_client.pool_manager
     try:
-        return manager.connection_from_url(server), urlsplit(server).path.rstrip("/")
-    except (HTTPError, ValueError) as error:
+        found = urlsplit(server)
+        base = found.path.rstrip("/")
+        server = f"{found.scheme}://{found.netloc}"
+        if manager.proxy is not None:
+            return ThroughProxy(manager, server), base
+        tls = tls_of(settings) if found.scheme == "https" else None
+        return Connections(server, tls=tls, name=settings.tls_server_name, size=django.KUBE_CONNECTIONS), base
+    except (OSError, ValueError) as error:
         raise BadCredentials(f"the API server's address {server} cannot be used: {_short(error)}") from error
 
 

@@ -15,6 +15,7 @@ import orjson
 from django.conf import settings
 
 from apps.clusters.errors import Answer, Unreachable, error_of
+from apps.clusters.http import tls_of
 from apps.clusters.kube import CONNECT_SECONDS, MOST_PAGES, PAGE, READ_SECONDS, Kube, Resource
 
 # a watch ends by itself after so long and is resumed; a server that stalls without a word is noticed then
@@ -140,16 +141,7 @@ class _Get:
 
 
 def _tls(kube: Kube) -> ssl.SSLContext | bool:
-    settings = kube.configuration
-    if not kube.server.startswith("https"):
-        return True
-    context = ssl.create_default_context(cafile=settings.ssl_ca_cert or None)
-    if not settings.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.cert_file:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context
+    return tls_of(kube.configuration) if kube.server.startswith("https") else True
 
 
 def _alive_socket(address: Any) -> socket.socket:

@@ -1,0 +1,102 @@
+"""Requests to an API server, against a socket that answers word for word as it is told."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from apps.clusters.http import Connections
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+Answers = list[list[bytes]]
+
+
+@contextmanager
+def server(answers: Answers) -> Iterator[tuple[str, list[bytes]]]:
+    """A list of answers for each connection, which is closed after the last one. Yields the address and what came."""
+    came: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for of_connection in answers:
+                connection, _ = listening.accept()
+                with connection, suppress(ConnectionError):  # who is refused does not read to the end
+                    for answer in of_connection:
+                        came.append(connection.recv(65536))
+                        for byte in range(len(answer)):
+                            connection.sendall(answer[byte : byte + 1])
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", came
+        thread.join(10)
+
+
+@pytest.fixture
+def sending() -> Iterator[Callable[..., tuple[int, Mapping[str, str], bytes]]]:
+    made: dict[str, Connections] = {}
+
+    def send(address: str, method: str = "GET", **more: Any) -> tuple[int, Mapping[str, str], bytes]:
+        connections = made.setdefault(address, Connections(address, tls=None, size=2))
+        arguments = {"headers": {"Accept": "application/json"}, "body": None, "connect": 5.0, "patience": 5.0} | more
+        return connections.send(method, "/api/v1/pods?limit=1", **arguments)
+
+    yield send
+    for connections in made.values():
+        connections.close()
+
+
+def test_a_request_and_its_answer_byte_by_byte_and_another_on_the_same_connection(sending: Any) -> None:
+    chunked = (
+        b"HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    )
+    with server([[OK, chunked]]) as (address, came):
+        assert sending(address) == (200, {"content-length": "2"}, b"ok")
+        status, headers, data = sending(address, "PATCH", body=b"{}")
+    assert (status, headers["retry-after"], data) == (429, "7", b"abc")
+    host = address.removeprefix("http://").encode()
+    start = b" /api/v1/pods?limit=1 HTTP/1.1\r\nHost: " + host + b"\r\nAccept: application/json\r\n"
+    assert came == [b"GET" + start + b"\r\n", b"PATCH" + start + b"Content-Length: 2\r\n\r\n{}"]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used_again(sending: Any) -> None:
+    closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+    with server([[OK], [closing], [OK]]) as (address, came):
+        for _ in range(3):
+            assert sending(address)[2] == b"ok"
+    assert len(came) == 3
+
+
+def test_what_comes_before_an_answer_and_an_answer_that_ends_with_its_connection(sending: Any) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    with server([[early + b"HTTP/1.1 200 OK\r\n\r\nto the end"]]) as (address, _):
+        status, _, data = sending(address)
+    assert (status, data) == (200, b"to the end")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (OK[:-1], "before its answer was complete"),
+        (b"", "before its answer was complete"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "not HTTP"),
+    ],
+)
+def test_half_an_answer_is_none(answer: bytes, said: str, sending: Any) -> None:
+    with server([[answer]]) as (address, _), pytest.raises(ConnectionError, match=said):
+        sending(address)
+
+
+def test_nobody_waits_longer_than_told(sending: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError):
+        sending(f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.05)
+
+
+def test_a_header_cannot_smuggle_another_one(sending: Any) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        sending("http://127.0.0.1:9", headers={"Authorization": "Bearer a\r\nX-Remote-User: root"})
