@@ -24,6 +24,7 @@ from apps.benchmarks.models import DONE, FAILED, LOST
 from apps.clusters.models import Cluster
 from apps.console.domain.loads import measured
 from apps.console.domain.week import STORIES, Story, needed, row
+from apps.console.seeding_tiers import decide_tiers
 from apps.core import clock, services, yamlio
 from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.conditions import Condition, read_conditions, set_condition
@@ -68,6 +69,8 @@ _WATCHED = timedelta(minutes=35)
 _STARTUP = 80.0
 # for so long one replica of a pool has had more memory for its cache; longer than the week ends ahead of its tests
 _TRIED = timedelta(minutes=55)
+# when the loop of tiers looked: it has to find the same twice before one replica tries them, and then it watches
+_TIERS = tuple(_TRIED - timedelta(minutes=after) for after in (-1, 0, 1))
 
 
 def seed(*, end: datetime, by: By, pools: int = 0, days: int = 7, like: datetime | None = None) -> dict[str, int]:
@@ -119,6 +122,8 @@ class _Week:
         for moment, action in sorted(self.script(), key=lambda one: one[0]):
             self.at(moment, action)
         self.last_hour()
+        for before in _TIERS:
+            self.at(self.end - before, lambda: self.tiers("code"))
         with clock.frozen(self.end):
             rollups.roll_up_minutes()
             # before there are tens of these minutes: what is counted once must not come again in longer rows
@@ -144,7 +149,6 @@ class _Week:
             (1.3 * day, lambda: self.change("chat", "room for the morning", _with_bounds(2, 6))),
             (0.6 * day, lambda: self.change("code", "more sequences at once", _with_args("--max-num-seqs=256"))),
             (timedelta(minutes=24), lambda: self.silent("vision")),
-            (_TRIED, lambda: self.trial("code")),
             (timedelta(minutes=52), lambda: self.load("summaries", "as it was", ttft=0.9)),
             (timedelta(minutes=47), lambda: self.load("summaries", "its worker was ended", LOST, ttft=0.5, until=31)),
             (timedelta(minutes=45), lambda: self.load("summaries", "while it restarted", FAILED)),
@@ -338,9 +342,12 @@ class _Week:
         )
         self.event(one, "Normal", "DriftHealed", "spec.template.spec.terminationGracePeriodSeconds is 150 again")
 
-    def trial(self, name: str) -> None:
-        said = "one replica of h100 tries host memory of 32 GiB before the others get it"
-        self.event(self.one(name), "Normal", "TierCanary", said)
+    def tiers(self, name: str) -> None:
+        one = self.one(name)
+        one.pool.refresh_from_db()
+        decide_tiers(
+            one.pool, stored=one.story.peak * one.story.prompt * (1 - one.story.hits) / one.ready, replicas=one.ready
+        )
 
     def silent(self, name: str) -> None:
         one = self.one(name)
@@ -450,6 +457,8 @@ def _pool(story: Story) -> dict[str, Any]:
         "variants": [variant],
         "autoscaling": {"mode": story.mode},
     }
+    if story.tiers:
+        spec["offload"] = {"mode": "auto", "tiers": [{"kind": "host", "bytes": story.tiers}]}
     return _document("Pool", story.team, story.name, spec)
 
 

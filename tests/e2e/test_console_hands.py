@@ -172,6 +172,23 @@ def test_a_decision_is_opened_made_again_and_exported(page: Page) -> None:
     expect(export).to_be_focused()
 
 
+def test_a_decision_on_tiers_is_made_again(page: Page) -> None:
+    settled(page, "/teams/default/pools/code/offload")
+    decided = page.get_by_role("region", name="Decisions on tiers")
+    trial = decided.get_by_role("row").filter(has_text="on one replica of h100 first")
+    expect(trial).to_contain_text(re.compile("canary.*gain.*Plan written", re.S))
+    again = trial.get_by_role("button", name=re.compile("^Make decision .* again from its inputs"))
+    listen(page)
+    press(page, again, most=120)
+    expect(trial.get_by_role("status")).to_have_text("The same inputs give the same decision.")
+    expect(again).to_be_focused()
+    address = re.compile("/offload/decisions/[0-9]+/replay$")
+    differs = {"id": 1, "comparable": True, "reason": None, "equal": False, "differs": ["verb"]}
+    page.route(address, lambda route: route.fulfill(json=differs))
+    page.keyboard.press("Enter")
+    expect(trial.get_by_role("status")).to_have_text("It comes out otherwise in: verb.")
+
+
 def test_the_editor_is_written_in_and_left(page: Page) -> None:
     settled(page, f"{CHAT}/edit?view=yaml")
     editor = page.get_by_role("textbox", name="Declaration as YAML")

@@ -32,7 +32,7 @@ from tests.e2e.sweeps import (
     slowly,
     templates,
 )
-from tests.support.seeded import SeededConsole, start_web, up
+from tests.support.seeded import SeededConsole
 from tests.support.wait import wait_until
 
 # the first test also waits for the week
@@ -45,7 +45,6 @@ TABS = (
     "/latency",
     "/cache",
     "/scaling",
-    "/offload",
     "/load",
     "/objects",
     "/rollout",
@@ -68,6 +67,7 @@ ROUTES = (
     "/new",
     "/new?step=2&model=llama-3-1-8b",
     *(f"{POOL}{tab}" for tab in TABS),
+    "/teams/default/pools/code/offload",
     f"{CHAT}/edit?view=yaml",
     f"{CHAT}/scaling?range=1h&decision=1",
     "/teams/default/pools/vision",
@@ -451,39 +451,6 @@ def _turn(page: Page) -> None:
         "() => document.querySelectorAll('main figure[aria-label] > header button').forEach((one) => one.click())"
     )
     painted(page)
-
-
-def test_offline_is_said_and_ends_by_itself(page: Page) -> None:
-    settled(page, "/")
-    page.context.set_offline(True)
-    expect(page.get_by_text("Updates: Offline")).to_be_visible()
-    expect(page.get_by_text("This computer is offline.")).to_be_visible()
-    expect(page.get_by_role("link", name="chat", exact=True)).to_be_visible()
-    page.context.set_offline(False)
-    expect(page.get_by_text("Updates: Live")).to_be_visible()
-
-
-def test_a_session_that_ends_in_the_middle_leads_back_to_the_same_view(page: Page, week: SeededConsole) -> None:
-    settled(page, f"{CHAT}/cache?range=6h")
-    page.context.clear_cookies()
-    page.get_by_role("link", name="Scaling").click()
-    expect(page.get_by_label("User name")).to_be_visible()
-    log_in(page, week)
-    page.wait_for_url(re.compile(re.escape(CHAT) + r"/(scaling|cache)\?range=6h"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("chat")
-
-
-def test_a_restart_of_the_server_is_survived_without_a_reload(page: Page, week: SeededConsole) -> None:
-    settled(page, "/")
-    page.evaluate("window.neverReloaded = true")
-    week.web.process.kill()
-    week.web.process.wait(30)
-    expect(page.get_by_text("Updates: Live")).to_have_count(0)
-    week.web.process = start_web(week.env, int(week.url.rpartition(":")[2]))
-    wait_until(lambda: up(week.web), message="the web process answers again")
-    expect(page.get_by_text("Updates: Live")).to_be_visible()
-    expect(page.get_by_role("link", name="chat", exact=True)).to_be_visible()
-    assert page.evaluate("window.neverReloaded") is True
 
 
 def _problem(detail: str) -> dict[str, object]:

@@ -32,6 +32,12 @@ def test_a_seeded_day_reads_as_one_that_was_lived(capsys: pytest.CaptureFixture[
         assert any(one["verb"] == "up" for one in decided)
         for one in decided:
             assert api.get(f"teams/default/pools/chat/decisions/{one['id']}/replay")["equal"] is True
+        tiers = api.get("teams/default/pools/code/offload/decisions")["items"]
+        assert [(one["verb"], one["actuation"]) for one in tiers] == [
+            ("hold", None), ("canary", "Plan written."), ("hold", None),
+        ], tiers  # fmt: skip
+        for one in tiers:
+            assert api.get(f"teams/default/pools/code/offload/decisions/{one['id']}/replay")["equal"] is True
         told = api.get("timeline?name=code&source=change")["items"]
         assert {line["reason"] for line in told} >= {"more sequences at once", "the platform's first pools"}
         for panel in ("ttft", "replicas", "prompt_tokens_by_source", "cost"):

@@ -46,7 +46,7 @@ class Story:
     """One pool of the week. `peak`: requests/s at noon of a working day; `night`: share of it that is left at night;
     `carries`: requests/s of one replica; `ttft`, `tpot`: seconds on an empty replica; `hits`: share of prompt tokens
     from the cache; `host`: share of the hits that came from the host's memory; `price`: of a replica per hour; `shift`:
-    how many seconds later than UTC its clocks are."""
+    how many seconds later than UTC its clocks are; `tiers`: host memory that may be used where Lamplight decides."""
 
     team: str
     name: str
@@ -69,6 +69,7 @@ class Story:
     hits: float = 0.45
     host: float = 0.0
     mode: str = "off"
+    tiers: str = ""
     incidents: tuple[Incident, ...] = field(default=())
 
 
@@ -81,6 +82,7 @@ STORIES: tuple[Story, ...] = (
     Story(
         "default", "code", "qwen-2-5-coder-32b", "h100", "nvidia-h100", 9.0, 4.2, 2, 4, 6.0, accelerators=2,
         prompt=2600.0, output=240.0, ttft=0.32, tpot=0.019, hits=0.62, mode="advisory",
+        tiers="128Gi",
         incidents=(Incident(4.2 * DAY, 95 * 60, hits=0.15, speed=0.55),),
     ),
     Story(

@@ -19,10 +19,12 @@ import { readTimelineFilter } from "../features/timeline/view";
 import { LoginPage } from "../features/login/LoginPage";
 import { Shell } from "../features/shell/Shell";
 import { readTimeView, TIME_KEYS } from "../lib/timeRange";
-import { CrashPage, NotFoundPage } from "./fallbacks";
+import { CrashedPart, CrashPage, Nothing, NotFoundPage, PartPending } from "./fallbacks";
+import { part } from "./part";
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
   notFoundComponent: NotFoundPage,
+  errorComponent: CrashPage,
 });
 
 const login = createRoute({
@@ -49,94 +51,97 @@ const shell = createRoute({
     }
   },
   component: Shell,
+  errorComponent: CrashPage,
+  // until it is known who is logged in, what index.html draws stays
+  pendingComponent: Nothing,
 });
 
 const fleet = createRoute({
   getParentRoute: () => shell,
   path: "/",
   validateSearch: readFleetView,
-  component: lazyRouteComponent(() => import("../features/fleet/FleetPage"), "FleetPage"),
+  component: lazyRouteComponent(part(() => import("../features/fleet/FleetPage")), "FleetPage"),
 });
 
 const timeline = createRoute({
   getParentRoute: () => shell,
   path: "/timeline",
   validateSearch: readTimelineFilter,
-  component: lazyRouteComponent(() => import("../features/timeline/TimelinePage"), "TimelinePage"),
+  component: lazyRouteComponent(part(() => import("../features/timeline/TimelinePage")), "TimelinePage"),
 });
 
 const slos = createRoute({
   getParentRoute: () => shell,
   path: "/slos",
-  component: lazyRouteComponent(() => import("../features/slos/SlosPage"), "SlosPage"),
+  component: lazyRouteComponent(part(() => import("../features/slos/SlosPage")), "SlosPage"),
 });
 
 const slo = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/slos/$name",
-  component: lazyRouteComponent(() => import("../features/slos/SloPage"), "SloPage"),
+  component: lazyRouteComponent(part(() => import("../features/slos/SloPage")), "SloPage"),
 });
 
 const decisions = createRoute({
   getParentRoute: () => shell,
   path: "/decisions",
   validateSearch: readDecisionFilter,
-  component: lazyRouteComponent(() => import("../features/decisions/DecisionsPage"), "DecisionsPage"),
+  component: lazyRouteComponent(part(() => import("../features/decisions/DecisionsPage")), "DecisionsPage"),
 });
 
 const whatif = createRoute({
   getParentRoute: () => shell,
   path: "/whatif",
   validateSearch: readWhatIf,
-  component: lazyRouteComponent(() => import("../features/whatif/WhatIfPage"), "WhatIfPage"),
+  component: lazyRouteComponent(part(() => import("../features/whatif/WhatIfPage")), "WhatIfPage"),
 });
 
 const models = createRoute({
   getParentRoute: () => shell,
   path: "/models",
-  component: lazyRouteComponent(() => import("../features/models/ModelsPage"), "ModelsPage"),
+  component: lazyRouteComponent(part(() => import("../features/models/ModelsPage")), "ModelsPage"),
 });
 
 const clusters = createRoute({
   getParentRoute: () => shell,
   path: "/clusters",
-  component: lazyRouteComponent(() => import("../features/clusters/ClustersPage"), "ClustersPage"),
+  component: lazyRouteComponent(part(() => import("../features/clusters/ClustersPage")), "ClustersPage"),
 });
 
 const settings = createRoute({
   getParentRoute: () => shell,
   path: "/settings",
-  component: lazyRouteComponent(() => import("../features/settings/SettingsPage"), "SettingsPage"),
+  component: lazyRouteComponent(part(() => import("../features/settings/SettingsPage")), "SettingsPage"),
 });
 
 const endpoint = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/endpoints/$name",
-  component: lazyRouteComponent(() => import("../features/endpoints/EndpointPage"), "EndpointPage"),
+  component: lazyRouteComponent(part(() => import("../features/endpoints/EndpointPage")), "EndpointPage"),
 });
 
 const pool = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/pools/$name",
-  component: lazyRouteComponent(() => import("../features/pool/PoolPage"), "PoolPage"),
+  component: lazyRouteComponent(part(() => import("../features/pool/PoolPage")), "PoolPage"),
 });
 
 const overview = createRoute({
   getParentRoute: () => pool,
   path: "/",
-  component: lazyRouteComponent(() => import("../features/pool/Overview"), "Overview"),
+  component: lazyRouteComponent(part(() => import("../features/pool/Overview")), "Overview"),
 });
 
 const latency = createRoute({
   getParentRoute: () => pool,
   path: "/latency",
-  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "LatencyTab"),
+  component: lazyRouteComponent(part(() => import("../features/pool/ChartTabs")), "LatencyTab"),
 });
 
 const cache = createRoute({
   getParentRoute: () => pool,
   path: "/cache",
-  component: lazyRouteComponent(() => import("../features/pool/ChartTabs"), "CacheTab"),
+  component: lazyRouteComponent(part(() => import("../features/pool/ChartTabs")), "CacheTab"),
 });
 
 const scaling = createRoute({
@@ -144,20 +149,20 @@ const scaling = createRoute({
   path: "/scaling",
   validateSearch: ({ decision }: Record<string, unknown>): { decision?: number } =>
     Number.isSafeInteger(Number(decision)) && Number(decision) > 0 ? { decision: Number(decision) } : {},
-  component: lazyRouteComponent(() => import("../features/pool/ScalingTab"), "ScalingTab"),
+  component: lazyRouteComponent(part(() => import("../features/pool/ScalingTab")), "ScalingTab"),
 });
 
 const offload = createRoute({
   getParentRoute: () => pool,
   path: "/offload",
-  component: lazyRouteComponent(() => import("../features/offload/OffloadTab"), "OffloadTab"),
+  component: lazyRouteComponent(part(() => import("../features/offload/OffloadTab")), "OffloadTab"),
 });
 
 const load = createRoute({
   getParentRoute: () => pool,
   path: "/load",
   validateSearch: readLoads,
-  component: lazyRouteComponent(() => import("../features/load/LoadTab"), "LoadTab"),
+  component: lazyRouteComponent(part(() => import("../features/load/LoadTab")), "LoadTab"),
 });
 
 const objects = createRoute({
@@ -165,26 +170,26 @@ const objects = createRoute({
   path: "/objects",
   validateSearch: (search: Record<string, unknown>): { pod?: string } =>
     typeof search.pod === "string" && search.pod !== "" ? { pod: search.pod } : {},
-  component: lazyRouteComponent(() => import("../features/pool/Objects"), "Objects"),
+  component: lazyRouteComponent(part(() => import("../features/pool/Objects")), "Objects"),
 });
 
 const rollout = createRoute({
   getParentRoute: () => pool,
   path: "/rollout",
-  component: lazyRouteComponent(() => import("../features/pool/Rollout"), "Rollout"),
+  component: lazyRouteComponent(part(() => import("../features/pool/Rollout")), "Rollout"),
 });
 
 const revisions = createRoute({
   getParentRoute: () => pool,
   path: "/revisions",
   validateSearch: readPair,
-  component: lazyRouteComponent(() => import("../features/pool/Revisions"), "Revisions"),
+  component: lazyRouteComponent(part(() => import("../features/pool/Revisions")), "Revisions"),
 });
 
 const yaml = createRoute({
   getParentRoute: () => pool,
   path: "/yaml",
-  component: lazyRouteComponent(() => import("../features/pool/Spec"), "Spec"),
+  component: lazyRouteComponent(part(() => import("../features/pool/Spec")), "Spec"),
 });
 
 const playground = createRoute({
@@ -192,7 +197,7 @@ const playground = createRoute({
   path: "/playground",
   validateSearch: (search: Record<string, unknown>): { pool?: string } =>
     typeof search.pool === "string" ? { pool: search.pool } : {},
-  component: lazyRouteComponent(() => import("../features/playground/PlaygroundPage"), "PlaygroundPage"),
+  component: lazyRouteComponent(part(() => import("../features/playground/PlaygroundPage")), "PlaygroundPage"),
 });
 
 const newPool = createRoute({
@@ -202,7 +207,7 @@ const newPool = createRoute({
     ...([2, 3, 4].includes(Number(search.step)) ? { step: Number(search.step) } : {}),
     ...(typeof search.model === "string" ? { model: search.model } : {}),
   }),
-  component: lazyRouteComponent(() => import("../features/change/NewPoolPage"), "NewPoolPage"),
+  component: lazyRouteComponent(part(() => import("../features/change/NewPoolPage")), "NewPoolPage"),
 });
 
 const edit = createRoute({
@@ -212,13 +217,13 @@ const edit = createRoute({
     ...(search.view === "yaml" ? { view: "yaml" as const } : {}),
     ...(typeof search.reason === "string" ? { reason: search.reason.slice(0, 500) } : {}),
   }),
-  component: lazyRouteComponent(() => import("../features/change/EditPage"), "EditPage"),
+  component: lazyRouteComponent(part(() => import("../features/change/EditPage")), "EditPage"),
 });
 
 const plan = createRoute({
   getParentRoute: () => shell,
   path: "/teams/$team/pools/$name/plans/$plan",
-  component: lazyRouteComponent(() => import("../features/change/PlanPage"), "PlanPage"),
+  component: lazyRouteComponent(part(() => import("../features/change/PlanPage")), "PlanPage"),
 });
 
 /** Two generations to compare. */
@@ -254,7 +259,10 @@ export function makeRouter(client: QueryClient, history?: RouterHistory) {
     // Only what a page's own reader lets through; else raw words of the address reach the page beside it.
     search: { strict: true },
     defaultPreload: "intent",
-    defaultErrorComponent: CrashPage,
+    defaultErrorComponent: CrashedPart,
+    // a part that is on its way: the page before it stays so long, then its place is shown
+    defaultPendingComponent: PartPending,
+    defaultPendingMs: 300,
     scrollRestoration: true,
   });
 }

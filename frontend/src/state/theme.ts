@@ -1,4 +1,4 @@
-/** The chosen theme: `system` follows the machine. Kept in this browser only; applied before paint by public/theme.js. */
+/** The chosen theme: `system` follows the machine. Kept in this browser only; applied before paint by public/first.js. */
 
 import { useSyncExternalStore } from "react";
 
