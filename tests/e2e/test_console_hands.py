@@ -127,6 +127,19 @@ def test_what_if_is_asked_and_two_are_laid_side_by_side(page: Page) -> None:
     page.wait_for_url(re.compile(r"b=[0-9a-f-]{36}"))
     for label in ("first", "second"):
         expect(page.get_by_role("region", name=label, exact=True)).to_be_visible()
+    listen(page)
+
+    def done(route: Route) -> None:
+        answered = route.fetch()
+        items = [
+            {**one, "status": "done" if one["label"] == "first" else "running"} for one in answered.json()["items"]
+        ]
+        route.fulfill(response=answered, json={"items": items, "next": None})
+
+    page.route(re.compile("/pools/code/simulations$"), done)
+    told = "The simulation first is done."
+    wait_until(lambda: any(line.startswith(told[:-1]) for line in heard(page)), timeout=30, message="its end is told")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_the_timeline_is_filtered(page: Page) -> None:
@@ -246,6 +259,22 @@ def test_the_playground_is_asked_and_keeps_the_focus(page: Page) -> None:
     expect(page.get_by_role("main").get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Message")).to_be_focused()
     press(page, page.get_by_role("button", name="Send"))
+    listen(page)
+    said = [
+        ("start", {"replica": "10.0.0.7:8000", "status": 200}), ("message", {"at": 0.2, "text": "Some"}),
+        ("message", {"at": 0.3, "text": "body."}), ("done", {"at": 0.4, "finish": "stop", "completionTokens": 2}),
+    ]  # fmt: skip
+    stream = "".join(f"event: {event}\ndata: {json.dumps(data)}\n\n" for event, data in said)
+    chat = re.compile("/pools/chat/chat$")
+    page.route(chat, lambda route: route.fulfill(body=stream, headers={"Content-Type": "text/event-stream"}))
+    write(page, page.get_by_label("Message"), "And now?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("list", name="Conversation")).to_contain_text("Somebody.")
+    # once and whole, not word by word
+    wait_until(
+        lambda: [line for line in heard(page) if "body" in line] == ["The model answered in 400 ms: Somebody."],
+        timeout=30, message="the answer is told once",
+    )  # fmt: skip
 
 
 def test_a_mark_on_a_chart_takes_the_focus_to_its_decision_and_gives_it_back(page: Page) -> None:
@@ -340,6 +369,21 @@ def test_logs_follow_stop_and_say_that_their_pod_is_gone(page: Page) -> None:
     expect(box).to_contain_text("new 1")
 
 
+# how many hues take up more than a few pixels of a drawing
+_INKS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const hues = new Map();
+  for (let at = 0; at < data.length; at += 4) {
+    const [r, g, b] = [data[at], data[at + 1], data[at + 2]];
+    const spread = Math.max(r, g, b) - Math.min(r, g, b);
+    if (data[at + 3] < 200 || spread < 60) continue;
+    const hue = [r, g, b].map((one) => one > Math.min(r, g, b) + spread / 2).join();
+    hues.set(hue, (hues.get(hue) ?? 0) + 1);
+  }
+  return [...hues.values()].filter((count) => count > 20).length;
+}"""
+
+
 def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page) -> None:
     page.emulate_media(forced_colors="active")
     settled(page, f"{CHAT}/latency?range=1h")
@@ -352,4 +396,14 @@ def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page)
         (page.locator("label", has_text="1h"), page.locator("label", has_text="6h")),
     ):
         assert chosen.evaluate(framed) and not other.evaluate(framed)
+    drawn = chart(page, "Time to first token")
+    expect(drawn).to_have_attribute("data-state", "ok")
+    inks = (
+        drawn.get_by_role("listitem")
+        .locator("svg")
+        .evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
+    )
+    assert len(set(inks)) == len(inks) > 2, "series keep colours of their own"
+    assert drawn.locator("canvas").evaluate(_INKS) > 2, "in the drawing too"
+    tab_to(page, drawn.get_by_role("slider"), most=120)
     page.emulate_media(forced_colors="none")

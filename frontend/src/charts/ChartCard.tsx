@@ -4,13 +4,13 @@ import type { Panel } from "../api/types";
 import { sentenceOf } from "../api/problem";
 import { absolute, clock, type Zone } from "../lib/time";
 import type { TimeWindow } from "../lib/timeRange";
-import { format, unitName } from "../lib/units";
+import { compact, format, unitName } from "../lib/units";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { Skeleton } from "../ui/Message";
 import { NotRefreshed } from "../ui/NotRefreshed";
 import type { Read } from "../ui/read";
-import { columns, type Columns } from "./data";
+import { columns, scale, type Columns } from "./data";
 import { DataTable } from "./DataTable";
 import { Heatmap, HeatScale } from "./Heatmap";
 import { Instead } from "./Instead";
@@ -58,6 +58,7 @@ export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: 
   const again = panel?.state === "error" && panel.cause !== "source" ? retry : undefined;
   const isPast = drawn?.state === "stale" || drawn?.state === "error";
   const note = isPast ? `${WORDS[drawn.state]}. ${drawn.reason ?? ""}` : "";
+  const { cut } = useMemo(() => scale(points.values, [], panel?.unit ?? ""), [points, panel?.unit]);
 
   let body: ReactNode;
   if (panel === undefined) {
@@ -65,7 +66,7 @@ export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: 
   } else if (isEmpty) {
     body = <Instead word={WORDS[panel.state]} reason={panel.reason} onRetry={again} />;
   } else if (asTable) {
-    body = <DataTable panel={lines ?? panel} columns={points} zone={zone} note={note} />;
+    body = <DataTable panel={lines ?? panel} columns={points} zone={zone} note={note === "" && failed ? "Stale: it could not be read anew." : note} />;
   } else if (panel.heatmap !== undefined) {
     body = (
       <Heatmap
@@ -128,6 +129,12 @@ export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: 
         </div>
       </div>
       <div className={styles.foot}>
+        {drawn !== undefined && !asTable && cut !== undefined && (
+          <p className={styles.cut}>
+            {cut.moments === 1 ? "One moment rises" : `${compact(cut.moments)} moments rise`} above the axis, to {format(cut.most, drawn.unit)} at most: next to
+            nothing was served then. The table has them.
+          </p>
+        )}
         {drawn !== undefined &&
           (drawn.heatmap === undefined ? (
             <Legend panel={drawn} columns={points} at={cursor} />

@@ -28,7 +28,7 @@ export function Legend({ panel, columns, at }: Props) {
         const { token, width, dash } = strokeOf(key, index);
         return (
           <li key={key}>
-            <svg aria-hidden="true" width="18" height="10" style={{ color: `var(${token})` }}>
+            <svg aria-hidden="true" width="18" height="10" style={{ color: `var(${token})`, forcedColorAdjust: "none" }}>
               {panel.kind === "stacked" ? (
                 <rect width="10" height="10" x="4" rx="2" fill="currentColor" />
               ) : (

@@ -67,6 +67,24 @@ describe("scale", () => {
   });
 });
 
+describe("the scale of a price of tokens", () => {
+  const day = Array.from({ length: 40 }, (_, at) => 0.5 + (at % 4) / 10);
+
+  it("leaves out what costs thousands while nothing is served, and says so", () => {
+    const { max, cut } = scale([[...day, 3400, 20, null]], [], "USD/Mtok");
+    expect(max).toBeLessThan(6);
+    expect(cut).toEqual({ moments: 2, most: 3400 });
+  });
+
+  it("shows all where a quiet night costs a few times as much, and where it is idle for most of the time", () => {
+    expect(scale([[...day, 3, 3.5]], [], "USD/Mtok")).toMatchObject({ max: 3.5 * 1.15 });
+    expect(scale([[...day, 3, 3.5]], [], "USD/Mtok").cut).toBeUndefined();
+    expect(scale([[900, 1000, 1100, 0.5]], [], "USD/Mtok").cut).toBeUndefined();
+  });
+
+  it("is of no other unit", () => expect(scale([[...day, 3400]], [], "s").cut).toBeUndefined());
+});
+
 describe("latest", () => {
   it("is the newest known value", () => {
     expect(latest([1, 0, null])).toBe(0);

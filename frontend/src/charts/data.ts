@@ -48,11 +48,27 @@ export interface Scale {
   max: number;
   drawn: Threshold[];
   above: Threshold[];
+  /** What rises above the axis: at how many moments, and how far at most. */
+  cut?: { moments: number; most: number };
+}
+
+/** The price of a token has no bound while next to none is made: what costs so many times as much as the cheap quarter
+ * of the time would flatten all the rest to a line on the floor. */
+const DEAR = 8;
+
+/** The highest value worth an axis, and what rises above it. */
+function bounded(values: readonly (readonly (number | null)[])[], top: number): Pick<Scale, "cut"> & { top: number } {
+  const known = values.flat().filter((value): value is number => value !== null && value > 0);
+  const cheap = known.toSorted((a, b) => a - b)[Math.floor(known.length / 4)] ?? 0;
+  const limit = cheap * DEAR;
+  if (top <= limit) return { top };
+  return { top: limit, cut: { moments: known.filter((value) => value > limit).length, most: top } };
 }
 
 /** The y axis, from zero. `unit` "1" is a share: its axis never passes 100 %. */
 export function scale(values: readonly (readonly (number | null)[])[], thresholds: readonly Threshold[], unit: string): Scale {
-  const top = values.reduce((most, one) => one.reduce<number>((max, value) => Math.max(max, value ?? 0), most), 0);
+  const highestOfAll = values.reduce((most, one) => one.reduce<number>((max, value) => Math.max(max, value ?? 0), most), 0);
+  const { top, cut } = unit.endsWith("/Mtok") ? bounded(values, highestOfAll) : { top: highestOfAll };
   const drawn = thresholds.filter(({ value }) => top === 0 || value <= top * FAR);
   const above = thresholds.filter((threshold) => !drawn.includes(threshold));
   const highest = drawn.reduce((max, { value }) => Math.max(max, value), top);
@@ -60,7 +76,7 @@ export function scale(values: readonly (readonly (number | null)[])[], threshold
   const min = bottom * HEADROOM;
   if (unit === "1") return { min, max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
   if (unit === "requests" || unit === "replicas" || unit === "accelerators") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
-  return { min, max: highest === 0 ? 1 : highest * HEADROOM, drawn, above };
+  return { min, max: highest === 0 ? 1 : highest * HEADROOM, drawn, above, ...(cut && { cut }) };
 }
 
 /** Whether a series never has a value above zero. */

@@ -53,6 +53,8 @@ export function strokeOf(key: string, index: number): Stroke {
 export function resolveColour(token: string): string {
   const probe = document.createElement("span");
   probe.style.color = `var(${token})`;
+  // a drawing would get the system's one colour for all of them
+  probe.style.setProperty("forced-color-adjust", "none");
   document.body.append(probe);
   const { color } = getComputedStyle(probe);
   probe.remove();

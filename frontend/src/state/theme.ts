@@ -33,11 +33,11 @@ export function useTheme(): Theme {
 
 /** Calls back when the colours on the page changed, by choice or by the machine. Returns the way to stop. */
 export function onColoursChange(listener: () => void): () => void {
-  const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", listener);
+  const media = ["(prefers-color-scheme: dark)", "(forced-colors: active)"].map((query) => matchMedia(query));
+  for (const one of media) one.addEventListener("change", listener);
   listeners.add(listener);
   return () => {
-    media.removeEventListener("change", listener);
+    for (const one of media) one.removeEventListener("change", listener);
     listeners.delete(listener);
   };
 }

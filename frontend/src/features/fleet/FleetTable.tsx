@@ -192,6 +192,7 @@ function DataNote({ row }: { row: FleetRow }) {
   return note === "" ? null : (
     <span className={styles.note} title={row.dataReason}>
       {note}
+      <span className="visually-hidden">{row.dataReason === "" ? "" : `: ${row.dataReason}`}</span>
     </span>
   );
 }
@@ -229,6 +230,14 @@ const Row = memo(function Row({ row, index, measure }: BodyProps & { row: FleetR
         <tr role="row" className={styles.why}>
           <td role="cell" colSpan={COLUMNS.length + 1}>
             <code>{row.reason}</code> {row.message}
+          </td>
+        </tr>
+      )}
+      {/* a pool that is said to be well, of which nobody knows how it serves */}
+      {row.health === "Healthy" && (row.dataState === "no_data" || row.dataState === "stale") && row.dataReason !== "" && (
+        <tr role="row" className={styles.why}>
+          <td role="cell" colSpan={COLUMNS.length + 1}>
+            <Icon name="triangle" size={12} /> {row.dataReason}
           </td>
         </tr>
       )}

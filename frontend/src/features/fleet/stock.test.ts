@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Attainment, NodeStock } from "../../api/types";
 import { worst } from "./slo";
-import { stockOf } from "./stock";
+import { stockOf, unheard } from "./stock";
 
 const node = (used: number, free: number, schedulable = true): NodeStock => ({
   node: "n",
@@ -15,6 +15,13 @@ const node = (used: number, free: number, schedulable = true): NodeStock => ({
 const clusters = (...nodes: NodeStock[]) => [{ accelerators: [], nodes }];
 
 describe("accelerator stock", () => {
+  it("says of whom it does not know", () => {
+    expect(unheard([], true)).toBe("");
+    expect(unheard(["east"], true)).toBe("without east, which does not answer");
+    expect(unheard(["east", "west"], false)).toBe("as last seen: east and west do not answer");
+    expect(unheard(["a", "b", "c"], true)).toBe("without 3 clusters, which do not answer");
+  });
+
   it("adds nodes up, and leaves cordoned ones out of what is free", () =>
     expect(stockOf(clusters(node(1, 7), node(8, 0), node(0, 8, false)), 1)).toEqual({ allocatable: 24, used: 9, free: 7, fragmented: 0 }));
 

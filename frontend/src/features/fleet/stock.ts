@@ -31,3 +31,10 @@ export function lastSeen(clusters: readonly (readonly StockRow[] | undefined)[])
   const sum = (pick: (row: StockRow) => number) => rows.reduce((total, row) => total + pick(row), 0);
   return { allocatable: sum(({ allocatable }) => allocatable), used: sum(({ used }) => used), free: sum(({ free }) => free), fragmented: 0 };
 }
+
+/** What is said of clusters whose nodes could not be asked; empty where all answered. */
+export function unheard(silent: readonly string[], others: boolean): string {
+  if (silent.length === 0) return "";
+  const names = silent.length > 2 ? `${silent.length} clusters` : silent.join(" and ");
+  return others ? `without ${names}, which ${silent.length === 1 ? "does" : "do"} not answer` : `as last seen: ${names} ${silent.length === 1 ? "does" : "do"} not answer`;
+}

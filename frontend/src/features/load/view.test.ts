@@ -34,6 +34,13 @@ describe("what a load is held against", () => {
     expect(earlierThan(loads[1]!, loads)?.id).toBe("a");
     expect(earlierThan(loads[3]!, loads)).toBeUndefined();
   });
+
+  it("is rather one that went to its end than a newer one that was lost or stopped", () => {
+    const all = [load("e", "2026-11-26T05:00:00Z", "done", 5), load("x", "2026-11-26T04:30:00Z", "lost", 3), ...loads.slice(1)];
+    expect(earlierThan(all[0]!, all)?.id).toBe("c");
+    expect(earlierThan(all[0]!, [all[0]!, all[1]!, loads[3]!])?.id).toBe("a");
+    expect(earlierThan(all[0]!, all.slice(0, 2))?.id).toBe("x");
+  });
 });
 
 it("says what failed", () => {

@@ -92,9 +92,11 @@ export const VERDICTS: Record<"met" | "missed" | "unknown", { icon: IconName; to
 
 export const nameOf = ({ label, id }: Pick<Load, "label" | "id">) => label || `unnamed ${id.slice(0, 8)}`;
 
-/** The newest earlier load that ended with answers: what a finished one is held against unless somebody chooses. */
+/** The newest earlier load that went to its end, else one that was stopped, else what there is of another: what a
+ * finished one is held against unless somebody chooses. */
 export function earlierThan(shown: Pick<Load, "id" | "createdAt">, loads: readonly Load[]): Load | undefined {
-  return loads.find(({ id, createdAt, status, measured }) => id !== shown.id && createdAt < shown.createdAt && status !== "queued" && status !== "running" && (measured?.ok ?? 0) > 0);
+  const answered = loads.filter(({ id, createdAt, status, measured }) => id !== shown.id && createdAt < shown.createdAt && status !== "queued" && status !== "running" && (measured?.ok ?? 0) > 0);
+  return answered.find(({ status }) => status === "done") ?? answered.find(({ status }) => status === "stopped") ?? answered[0];
 }
 
 const CODES: Record<string, string> = {

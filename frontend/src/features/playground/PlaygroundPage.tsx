@@ -4,12 +4,13 @@ import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { fleetQuery } from "../../api/queries";
 import { sentenceOf } from "../../api/problem";
 import { compact, percent, seconds, UNKNOWN } from "../../lib/units";
+import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
-import { chat, EMPTY, speed, type Message, type Turn } from "./chat";
+import { answered, chat, EMPTY, speed, type Message, type Turn } from "./chat";
 import { Why } from "./Why";
 import styles from "./Playground.module.css";
 
@@ -77,10 +78,13 @@ function Chat({ pool }: { pool: string }) {
     setTrouble("");
     setRunning(stop);
     setExchanges((all) => [...all, { id, question, turn: EMPTY }]);
+    let last = EMPTY;
     try {
-      await chat(team, name, { messages, maxTokens, temperature }, show, stop.signal);
+      await chat(team, name, { messages, maxTokens, temperature }, (turn) => show((last = turn)), stop.signal);
+      if (last.problem === undefined) say(answered(last));
     } catch (error) {
       const stopped = stop.signal.aborted;
+      if (stopped) say("The answer was stopped.");
       if (!stopped) setTrouble(sentenceOf(error));
       setExchanges((all) => all.flatMap((one) => (one.id !== id ? [one] : one.turn.text === "" ? [] : [{ ...one, turn: { ...one.turn, took: one.turn.times.at(-1) ?? 0, finish: stopped ? "stopped" : null } }])));
     } finally {
@@ -176,7 +180,7 @@ function Figures({ turn }: { turn: Turn }) {
     ...(finish == null ? [] : [["Ended by", finish] as [string, string]]),
   ];
   return (
-    <dl className={styles.figures} role={took === undefined ? undefined : "status"}>
+    <dl className={styles.figures}>
       {figures.map(([term, value]) => (
         <div key={term}>
           <dt>{term}</dt>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { EMPTY, speed, told } from "./chat";
+import { answered, EMPTY, speed, told } from "./chat";
 
 it("grows by the events of its stream", () => {
   let turn = told(EMPTY, "start", { replica: "10.0.0.7:8000", status: 200 });
@@ -10,6 +10,12 @@ it("grows by the events of its stream", () => {
   expect(turn.took).toBeUndefined();
   turn = told(turn, "done", { at: 0.04, finish: "stop", promptTokens: 9, completionTokens: 2, cachedTokens: null });
   expect(turn).toMatchObject({ took: 0.04, finish: "stop", promptTokens: 9, cachedTokens: null });
+});
+
+it("is told once it has ended, a long one in part", () => {
+  expect(answered({ ...EMPTY, text: "Rayleigh", took: 0.4 })).toBe("The model answered in 400 ms: Rayleigh");
+  expect(answered({ ...EMPTY, text: "x".repeat(900), took: 1 })).toMatch(/x{400}… and more$/);
+  expect(answered({ ...EMPTY, took: 1 })).toContain("without a word");
 });
 
 it("says what went wrong", () => expect(told(EMPTY, "problem", { detail: "away" })).toMatchObject({ problem: "away", took: 0 }));

@@ -2,6 +2,7 @@
 
 import { csrfToken, path, url } from "../../api/client";
 import { ApiError, problemFrom } from "../../api/problem";
+import { seconds } from "../../lib/units";
 import { SseParser } from "../../live/sse";
 
 export interface Message {
@@ -53,6 +54,15 @@ export function told(turn: Turn, event: string, data: Record<string, unknown>): 
     default:
       return turn;
   }
+}
+
+/** Read out whole up to here; who wants more of it finds it in the conversation. */
+const READ_OUT = 400;
+
+/** An answer that has ended, for those who hear the page: told once, not piece by piece. */
+export function answered({ text, took = 0 }: Turn): string {
+  const words = text.length > READ_OUT ? `${text.slice(0, READ_OUT)}… and more` : text;
+  return words.trim() === "" ? `The model ended without a word after ${seconds(took)}.` : `The model answered in ${seconds(took)}: ${words}`;
 }
 
 /** Time to first token, and the median and 95th percentile of the time between pieces; null before they are known. */

@@ -2,9 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { decisionsBetween, type Entry } from "../../api/decisions";
+import { sentenceOf } from "../../api/problem";
 import { panelQuery } from "../../api/queries";
 import type { Panel } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
+import { Button } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
 import { Opened } from "../../ui/Opened";
 import { Section } from "../../ui/Section";
@@ -31,13 +33,22 @@ export function ScalingTab() {
   const { decision } = route.useSearch();
   const [view] = useTimeView();
   const [only, setOnly] = useState<(typeof ONLY)[number]["value"]>("all");
-  const moves = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves")).data?.items ?? NONE;
-  const holds = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold")).data?.items ?? NONE;
+  const moved = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "moves"));
+  const held = useQuery(decisionsBetween(team, name, view, POOL_RANGE, "hold"));
+  const moves = moved.data?.items ?? NONE;
+  const holds = held.data?.items ?? NONE;
+  const failed = moved.error ?? held.error;
   const requests = useQuery(panelQuery(team, name, "requests", view, POOL_RANGE)).data;
   const dress = useCallback(<P extends Panel>(panel: P) => withDecisions(panel, [...moves, ...holds], requests), [moves, holds, requests]);
   const marks = useMemo(() => marksOf(moves), [moves]);
   return (
     <div className={styles.stack}>
+      {failed !== null && (
+        <p className={styles.trouble} role="alert">
+          <Icon name="triangle" /> The charts lack what was decided (marks, forecast, load in replicas’ worth): {sentenceOf(failed)}{" "}
+          <Button onClick={() => void Promise.all([moved.refetch(), held.refetch()])}>Try again</Button>
+        </p>
+      )}
       <Charts team={team} name={name} part="scaling" dress={dress} marks={marks} />
       {decision !== undefined && (
         <Opened key={decision}>

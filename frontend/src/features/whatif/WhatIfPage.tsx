@@ -1,8 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
 import { fleetQuery, poolQuery } from "../../api/queries";
 import { simulationsQuery, type Simulation } from "../../api/whatif";
+import type { Zone } from "../../lib/time";
 import { zoneOf } from "../../lib/timeRange";
+import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Command } from "../../ui/Command";
@@ -18,7 +21,7 @@ import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
 import { Ask } from "./Ask";
 import { Compared } from "./Result";
-import { nameOf, readWhatIf, type WhatIfView } from "./view";
+import { ended, nameOf, readWhatIf, type WhatIfView } from "./view";
 import styles from "./WhatIf.module.css";
 
 const route = getRouteApi("/shell/whatif");
@@ -67,12 +70,22 @@ export function WhatIfPage() {
   );
 }
 
+/** Says when a simulation ends while somebody waits for it. */
+function useEndsTold(now: Simulation[] | undefined, zone: Zone): void {
+  const before = useRef(now);
+  useEffect(() => {
+    for (const line of ended(before.current ?? [], now ?? [], zone)) say(line);
+    before.current = now;
+  }, [now, zone]);
+}
+
 function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (change: WhatIfView) => void }) {
   const [team = "", name = ""] = pool.split("/");
   const declared = useQuery(poolQuery(team, name));
   const read = useQuery(simulationsQuery(team, name));
   const { data } = read;
   const zone = zoneOf(useTimeView()[0]);
+  useEndsTold(data?.items, zone);
   return (
     <>
       <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} read={declared}>

@@ -1,11 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { nameOf, readWhatIf, START, wishOf } from "./view";
+import type { Simulation } from "../../api/whatif";
+import { ended, nameOf, readWhatIf, START, wishOf } from "./view";
 
 describe("the address", () => {
   it("keeps what makes sense and drops the rest", () => {
     const id = "0197f0c2-0000-7000-8000-000000000000";
     expect(readWhatIf({ pool: "default/chat", a: id, b: "x" })).toEqual({ pool: "default/chat", a: id });
     expect(readWhatIf({ pool: "../chat" })).toEqual({});
+  });
+});
+
+describe("what is told of simulations", () => {
+  it("is their end, once", () => {
+    const one = { id: "a", status: "running", label: "slow start", message: "" } as Simulation;
+    const done = { ...one, status: "done" as const };
+    expect(ended([one], [done], "utc")).toEqual(["The simulation slow start is done."]);
+    expect(ended([one], [{ ...one, status: "failed", message: "There is no history." }], "utc")).toEqual(["The simulation slow start failed: There is no history."]);
+    expect(ended([done], [done], "utc")).toEqual([]);
+    expect(ended([], [done], "utc")).toEqual([]);
+    expect(ended([{ ...one, status: "queued" }], [one], "utc")).toEqual([]);
   });
 });
 

@@ -43,6 +43,17 @@ function policyWords(policies: readonly Policy[]): string {
   return words.join(" + ") || "Lamplight";
 }
 
+/** What is told of simulations that came to their end since they were looked at before. */
+export function ended(before: readonly Pick<Simulation, "id" | "status">[], now: readonly Simulation[], zone: Zone): string[] {
+  const were = new Map(before.map(({ id, status }) => [id, status]));
+  return now.flatMap((one) => {
+    const was = were.get(one.id);
+    if (was !== "queued" && was !== "running") return [];
+    if (one.status !== "done" && one.status !== "failed") return [];
+    return [`The simulation ${nameOf(one, zone)} ${one.status === "done" ? "is done" : "failed"}${one.message === "" ? "." : `: ${one.message}`}`];
+  });
+}
+
 export interface Form {
   label: string;
   source: "history" | "mooncake" | "azure";
