@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import ensure_csrf_cookie
@@ -18,16 +18,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts import selectors, services, throttle, tokens
-from apps.accounts.bodies import Login, MemberWish, TeamWish, TokenWish, read_body
+from apps.accounts.bodies import Login, MemberWish, PasswordChange, TeamWish, TokenWish, read_body
 from apps.accounts.models import ApiToken, Membership, Team, User
+from apps.accounts.shapes import MOST_TOKENS, NULLABLE, STRING, TOKEN, body_of, component, listed, token_row
 from apps.core import access
 from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of, by
 from apps.core.domain.access import Role
 from apps.core.domain.conditions import format_time
-from apps.core.domain.refusals import Forbidden, Missing, Refusal
-
-_MOST_TOKENS = 100
+from apps.core.domain.refusals import Fault, Forbidden, Invalid, Missing, Refusal
 
 
 class _LoginRefused(Refusal):
@@ -36,38 +35,13 @@ class _LoginRefused(Refusal):
     title = "You are not logged in"
 
 
-def _component(title: str, /, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "title": title, "properties": properties}
-
-
-_STRING = {"type": "string"}
-_NULLABLE = {"type": ["string", "null"]}
-_SESSION = _component(
+_SESSION = component(
     "Session",
-    user=_component("User", username=_STRING, superuser={"type": "boolean"}),
-    teams={"type": "array", "items": _component("TeamRole", name=_STRING, role=_STRING)},
+    user=component("User", username=STRING, superuser={"type": "boolean"}),
+    teams={"type": "array", "items": component("TeamRole", name=STRING, role=STRING)},
 )
-_TOKEN = _component(
-    "Token",
-    uid=_STRING,
-    name=_STRING,
-    prefix=_STRING,
-    readOnly={"type": "boolean"},
-    createdAt=_STRING,
-    expiresAt=_NULLABLE,
-    lastUsedAt=_NULLABLE,
-    token={**_STRING, "description": "The secret; only in the answer to its making."},
-)
-_TEAM = _component("Team", name=_STRING, role=_NULLABLE, createdAt=_STRING)
-_MEMBER = _component("Member", username=_STRING, role=_STRING)
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return _component("List", items={"type": "array", "items": item}, next=_NULLABLE)
-
-
-def _body(model: Any) -> dict[str, Any]:
-    return {"application/json": model.model_json_schema()}
+_TEAM = component("Team", name=STRING, role=NULLABLE, createdAt=STRING)
+_MEMBER = component("Member", username=STRING, role=STRING)
 
 
 @method_decorator(ensure_csrf_cookie, name="dispatch")
@@ -84,7 +58,7 @@ class SessionView(ApiView):
 
     @extend_schema(
         operation_id="session_login",
-        request=_body(Login),
+        request=body_of(Login),
         responses={200: _SESSION, **schema.problem_responses(401, 429)},
     )
     @method_decorator(sensitive_variables("body"))
@@ -106,6 +80,33 @@ class SessionView(ApiView):
     def delete(self, request: Request) -> Response:
         logout(request._request)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(ApiView):
+    """One's own password."""
+
+    @extend_schema(
+        operation_id="password_change",
+        request=body_of(PasswordChange),
+        responses={204: OpenApiResponse(description="Changed."), **schema.problem_responses(401, 403, 429)},
+    )
+    @method_decorator(sensitive_variables("body"))
+    def put(self, request: Request) -> Response:
+        actor = actor_of(request)
+        if actor.read_only:
+            raise Forbidden("A read-only token cannot change passwords.")
+        body, user = read_body(request, PasswordChange), cast(User, request.user)
+        address = str(request.META.get("REMOTE_ADDR", ""))
+        throttle.check(user.username, address)
+        if not user.check_password(body.current):
+            throttle.failed(user.username, address)
+            raise Invalid.of([Fault("/current", "this is not your present password")])
+        throttle.succeeded(user.username)
+        changed = services.change_user(username=user.username, password=body.new, by=by(request))
+        if request.auth is None:
+            # all sessions end with the old password, but for the one that this came by
+            update_session_auth_hash(request._request, changed)
+        return Response(status=204)
 
 
 def _check_csrf(request: Request) -> None:
@@ -134,21 +135,21 @@ def _session(request: Request) -> dict[str, Any]:
 class TokensView(ApiView):
     """One's own tokens."""
 
-    @extend_schema(operation_id="tokens_list", responses={200: _list(_TOKEN)})
+    @extend_schema(operation_id="tokens_list", responses={200: listed(TOKEN)})
     def get(self, request: Request) -> Response:
-        held = ApiToken.objects.filter(owner=cast(User, request.user))[:_MOST_TOKENS]
-        return Response({"items": [_token(token) for token in held], "next": None})
+        held = ApiToken.objects.filter(owner=cast(User, request.user))[:MOST_TOKENS]
+        return Response({"items": [token_row(token) for token in held], "next": None})
 
-    @extend_schema(operation_id="tokens_create", request=_body(TokenWish), responses={201: _TOKEN})
+    @extend_schema(operation_id="tokens_create", request=body_of(TokenWish), responses={201: TOKEN})
     def post(self, request: Request) -> Response:
         if actor_of(request).read_only:
             raise Forbidden("A read-only token cannot make tokens.")
         wish = read_body(request, TokenWish)
         owner = cast(User, request.user)
-        if ApiToken.objects.filter(owner=owner).count() >= _MOST_TOKENS:
-            raise Forbidden(f"You have {_MOST_TOKENS} tokens: delete some that are no longer used.")
+        if ApiToken.objects.filter(owner=owner).count() >= MOST_TOKENS:
+            raise Forbidden(f"You have {MOST_TOKENS} tokens: delete some that are no longer used.")
         new = tokens.issue(owner=owner, name=wish.name, lifetime=wish.lifetime, read_only=wish.read_only)
-        return Response({**_token(new.token), "token": new.secret}, status=201)
+        return Response({**token_row(new.token), "token": new.secret}, status=201)
 
 
 class TokenView(ApiView):
@@ -167,7 +168,7 @@ class TokenView(ApiView):
 class TeamsView(ApiView):
     """Teams that one may see."""
 
-    @extend_schema(operation_id="teams_list", responses={200: _list(_TEAM)})
+    @extend_schema(operation_id="teams_list", responses={200: listed(_TEAM)})
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         teams = Team.objects.order_by("name")
@@ -176,9 +177,9 @@ class TeamsView(ApiView):
             teams = teams.filter(name__in=visible)
         return Response({"items": [_team(team, actor.role(team.name)) for team in teams[:1000]], "next": None})
 
-    @extend_schema(operation_id="teams_create", request=_body(TeamWish), responses={201: _TEAM})
+    @extend_schema(operation_id="teams_create", request=body_of(TeamWish), responses={201: _TEAM})
     def post(self, request: Request) -> Response:
-        _require_superuser(request)
+        access.require_administrator(actor_of(request))
         team = services.create_team(name=read_body(request, TeamWish).name, by=by(request))
         return Response(_team(team, actor_of(request).role(team.name)), status=201)
 
@@ -194,7 +195,7 @@ class TeamView(ApiView):
     @extend_schema(operation_id="teams_delete", responses={204: OpenApiResponse(description="It is gone.")})
     def delete(self, request: Request, team: str) -> Response:
         access.require_read(actor_of(request), team)
-        _require_superuser(request)
+        access.require_administrator(actor_of(request))
         services.delete_team(name=team, by=by(request))
         return Response(status=204)
 
@@ -202,7 +203,7 @@ class TeamView(ApiView):
 class MembersView(ApiView):
     """Who belongs to a team; for its admins."""
 
-    @extend_schema(operation_id="members_list", responses={200: _list(_MEMBER)})
+    @extend_schema(operation_id="members_list", responses={200: listed(_MEMBER)})
     def get(self, request: Request, team: str) -> Response:
         access.require_admin(actor_of(request), team)
         held = Membership.objects.filter(team__name=team).select_related("user").order_by("user__username")[:1000]
@@ -212,7 +213,7 @@ class MembersView(ApiView):
 class MemberView(ApiView):
     """One member of a team; for its admins."""
 
-    @extend_schema(operation_id="members_set", request=_body(MemberWish), responses={200: _MEMBER})
+    @extend_schema(operation_id="members_set", request=body_of(MemberWish), responses={200: _MEMBER})
     def put(self, request: Request, team: str, username: str) -> Response:
         access.require_admin(actor_of(request), team)
         role = Role[read_body(request, MemberWish).role.upper()]
@@ -223,24 +224,6 @@ class MemberView(ApiView):
         access.require_admin(actor_of(request), team)
         services.remove_membership(team=team, username=username, by=by(request))
         return Response(status=204)
-
-
-def _require_superuser(request: Request) -> None:
-    actor = actor_of(request)
-    if not actor.everything or actor.read_only:
-        raise Forbidden("Only an administrator of the installation may do this.")
-
-
-def _token(token: ApiToken) -> dict[str, Any]:
-    return {
-        "uid": str(token.uid),
-        "name": token.name,
-        "prefix": token.prefix,
-        "readOnly": token.read_only,
-        "createdAt": format_time(token.created_at),
-        "expiresAt": format_time(token.expires_at) if token.expires_at else None,
-        "lastUsedAt": format_time(token.last_used_at) if token.last_used_at else None,
-    }
 
 
 def _team(team: Team, role: Role | None) -> dict[str, Any]:

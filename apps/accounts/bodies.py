@@ -13,6 +13,7 @@ from apps.core.domain.refusals import Invalid
 from apps.core.domain.units import Duration
 
 Body = TypeVar("Body", bound=Spec)
+MIN_PASSWORD = 8
 
 
 class Login(Spec):
@@ -26,6 +27,30 @@ class TokenWish(Spec):
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     lifetime: Duration | None = None
     read_only: bool = Field(default=False)
+
+
+Password = Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=1000)]
+
+
+class UserWish(Spec):
+    """Without a password nobody can log in as it: a robot, which gets tokens."""
+
+    username: Name
+    password: Password | None = None
+    administrator: bool = Field(default=False)
+
+
+class UserChange(Spec):
+    """What is left out stays as it is."""
+
+    password: Password | None = None
+    active: bool | None = None
+    administrator: bool | None = None
+
+
+class PasswordChange(Spec):
+    current: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    new: Password
 
 
 class TeamWish(Spec):

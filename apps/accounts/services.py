@@ -1,4 +1,4 @@
-"""Writes of the accounts room: teams and memberships, each with its change record."""
+"""Writes of the accounts room: users, teams and memberships, each with its change record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,46 @@ from apps.core.domain.refusals import Clash, Fault, Invalid, Missing
 from apps.core.writes import By
 
 _NAMESPACE = uuid.UUID("6c616d70-6c69-4768-8000-7465616d7300")
+
+
+@transaction.atomic
+def create_user(*, username: str, password: str | None, administrator: bool, by: By) -> User:
+    """A new user without teams; without a password only tokens work. Raises Clash where the name is taken."""
+    if User.objects.filter(username=username).exists():
+        raise Clash(f"There is a user {username} already.", [Fault("/username", f"the name {username} is taken")])
+    user = User.objects.create_user(username, password, is_superuser=administrator)
+    _record_user(by, "create", user, None, _rights(user))
+    return user
+
+
+@transaction.atomic
+def change_user(
+    *,
+    username: str,
+    by: By,
+    password: str | None = None,
+    active: bool | None = None,
+    administrator: bool | None = None,
+) -> User:
+    """Give a user another password or other rights; None leaves as it is. Both end the sessions of what they take away.
+
+    Raises Missing, and Clash where nobody would be left who may administer the installation.
+    """
+    # all administrators, in one order: two who demote each other at once wait for one another
+    administrators = list(User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("id"))
+    user = User.objects.select_for_update().filter(username=username).first()
+    if user is None:
+        raise Missing(f"There is no user {username}.")
+    before = _rights(user)
+    user.is_active = user.is_active if active is None else active
+    user.is_superuser = user.is_superuser if administrator is None else administrator
+    if administrators == [user] and not (user.is_active and user.is_superuser):
+        raise Clash(f"{username} is the only administrator who is left: make another one first.")
+    if password is not None:
+        user.set_password(password)
+    user.save()
+    _record_user(by, "update", user, before, {**_rights(user), **({"password": "set"} if password else {})})
+    return user
 
 
 @transaction.atomic
@@ -75,6 +115,29 @@ def _membership(team: str, username: str) -> tuple[Membership | None, dict[str, 
     found = rows.filter(team__name=team, user__username=username).first()
     before = {"member": found.user.actor_id, "role": Role(found.role).name.lower()} if found else None
     return found, before
+
+
+def _rights(user: User) -> dict[str, Any]:
+    return {"active": user.is_active, "administrator": user.is_superuser}
+
+
+def _record_user(by: By, action: Action, user: User, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Records tell of people by their ids only, and of no team: administrators read these."""
+    record(
+        Change(
+            actor=by.actor.id,
+            request_id=by.request_id,
+            action=action,
+            kind="User",
+            uid=user.uid,
+            team="",
+            name=str(user.uid),
+            generation=None,
+            before=before,
+            after=after,
+            reason=by.reason,
+        )
+    )
 
 
 def _record(by: By, action: Action, team: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:

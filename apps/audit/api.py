@@ -26,6 +26,8 @@ _FILTERS = [
     schema.LIMIT,
     schema.CURSOR,
 ]
+# what has change records and no documents
+_UNDECLARED = ("Team", "User")
 _ITEMS = {
     "type": "object",
     "properties": {
@@ -57,7 +59,7 @@ class ChangesView(ApiView):
 
     @extend_schema(operation_id="changes", parameters=_FILTERS, responses={200: _ITEMS})
     def get(self, request: Request) -> Response:
-        rows, limit = selectors.changes(**_filters(request)), limit_of(request)
+        rows, limit = selectors.changes(**_filters(request, _UNDECLARED)), limit_of(request)
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(id__lt=decode_cursor(cursor, int)[0])
         found = list(rows[: limit + 1])
@@ -67,11 +69,14 @@ class ChangesView(ApiView):
         return Response({"items": [_change(record) for record in found], "next": following})
 
 
-def _filters(request: Request) -> dict[str, Any]:
-    """The query's filters with the teams that may be seen. Raises Missing for a team that may not."""
+def _filters(request: Request, beside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The query's filters with the teams that may be seen. `beside`: kinds that are no documents.
+
+    Raises Missing for a team that may not be seen.
+    """
     actor, query = actor_of(request), request.query_params
     if query.get("kind"):
-        known = [handler.kind for handler in kinds.all_handlers()]
+        known = [*(handler.kind for handler in kinds.all_handlers()), *beside]
         if query["kind"] not in known:
             raise Refusal(f"kind is one of {', '.join(known)}, not {query['kind'][:40]}.")
     if query.get("team"):

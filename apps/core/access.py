@@ -51,5 +51,11 @@ def require_admin(actor: Actor, team: str) -> None:
         raise Forbidden(f"Only an admin of team {team} may do this.")
 
 
+def require_administrator(actor: Actor) -> None:
+    """Raises Forbidden for all but administrators of the installation, with a credential that may write."""
+    if not actor.everything or actor.read_only:
+        raise Forbidden("Only an administrator of the installation may do this.")
+
+
 def team_exists(name: str) -> bool:
     return bool(_directory["team_exists"](name)) if _directory else False

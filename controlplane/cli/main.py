@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "scale": ("scale", "Set the replica target of a pool's variant."),
     "simulate": ("simulate", "Play a trace or a pool's history through policies, in virtual time."),
     "tree": ("tree", "Show a pool's objects down to containers, and events."),
+    "user": ("user", "List and make users, give them roles, shut them out."),
     "verify": ("verify", "Run the self-test of a pool's path."),
     "version": ("version", "Show the version of this command and of the server."),
     "wait": ("wait", "Wait for a condition of an object, or for its deletion."),

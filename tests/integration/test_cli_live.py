@@ -184,3 +184,32 @@ def test_versions(lamp: Lamp) -> None:
     found = json.loads(lamp("version", "-o", "json").stdout)
     assert found["client"] == found["server"]
     assert lamp("version", LAMPLIGHT_SERVER="http://127.0.0.1:1").returncode == 5
+
+
+def test_users_are_made_with_their_roles(lamp: Lamp, tmp_path: Path) -> None:
+    made = lamp("user", "create", "ada", "--member", "default=editor")
+    assert made.returncode == 0, made.stderr
+    assert "user ada is editor of team default" in made.stderr
+    password, other = made.stdout.strip(), "a-longer-password"
+    logged_in = lamp("login", "--username", "ada", stdin=password + "\n", LAMPLIGHT_TOKEN="")
+    assert logged_in.returncode == 0, logged_in.stderr
+    assert lamp("user", "password", stdin=f"{password}\n{other}\n", LAMPLIGHT_TOKEN="").returncode == 0
+    refused = lamp("user", "list", LAMPLIGHT_TOKEN="")
+    assert (refused.returncode, refused.stderr.strip()) == (1, "Only an administrator of the installation may do this.")
+
+    robot = lamp("user", "create", "ci", "--member", "default=viewer", "--token-file", str(tmp_path / "ci"))
+    assert (robot.returncode, robot.stdout) == (0, "")
+    assert (tmp_path / "ci").stat().st_mode & 0o777 == 0o600
+    assert lamp("get", "pools", LAMPLIGHT_TOKEN=(tmp_path / "ci").read_text().strip()).returncode == 0
+    assert lamp("user", "set", "ada", "--no-active").returncode == 0
+    rows = {line.split()[0]: line.split()[1:3] for line in lamp("user", "list").stdout.splitlines()}
+    assert rows == {
+        "NAME": ["ACTIVE", "ADMINISTRATOR"],
+        "admin": ["yes", "yes"],
+        "ada": ["no", "no"],
+        "ci": ["yes", "no"],
+    }
+    wrong = lamp("user", "create", "eve", "--member", "default=owner")
+    assert wrong.returncode == 2
+    assert "write TEAM=ROLE, the role one of viewer, editor, admin" in wrong.stderr
+    assert "eve" not in lamp("user", "list").stdout

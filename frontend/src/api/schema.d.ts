@@ -292,6 +292,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description One's own password. */
+        put: operations["password_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/slos": {
         parameters: {
             query?: never;
@@ -1812,6 +1829,59 @@ export interface paths {
         post?: never;
         /** @description One of one's own tokens. */
         delete: operations["tokens_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Everybody who may log in or has tokens. */
+        get: operations["users_list"];
+        put?: never;
+        /** @description Everybody who may log in or has tokens. */
+        post: operations["users_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of them. Who is no longer active has no sessions, and their tokens are worth nothing. */
+        get: operations["users_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description One of them. Who is no longer active has no sessions, and their tokens are worth nothing. */
+        patch: operations["users_change"];
+        trace?: never;
+    };
+    "/api/v1/users/{username}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A token for somebody else: robots cannot log in to make theirs. */
+        post: operations["users_token"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4349,6 +4419,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    password_change: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** Current */
+                    current: string;
+                    /** New */
+                    new: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -11598,6 +11721,334 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    users_list: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                format?: "json" | "yaml";
+                /** @description Items in one answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items?: {
+                            active?: boolean;
+                            administrator?: boolean;
+                            createdAt?: string;
+                            teams?: {
+                                name?: string;
+                                role?: string;
+                            }[];
+                            username?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                    "application/yaml": {
+                        items?: {
+                            active?: boolean;
+                            administrator?: boolean;
+                            createdAt?: string;
+                            teams?: {
+                                name?: string;
+                                role?: string;
+                            }[];
+                            username?: string;
+                        }[];
+                        next?: string | null;
+                    };
+                };
+            };
+        };
+    };
+    users_create: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Administrator
+                     * @default false
+                     */
+                    administrator?: boolean;
+                    /**
+                     * Password
+                     * @default null
+                     */
+                    password?: string | null;
+                    /** Username */
+                    username: string;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                    "application/yaml": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_get: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                    "application/yaml": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_change: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Active
+                     * @default null
+                     */
+                    active?: boolean | null;
+                    /**
+                     * Administrator
+                     * @default null
+                     */
+                    administrator?: boolean | null;
+                    /**
+                     * Password
+                     * @default null
+                     */
+                    password?: string | null;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                    "application/yaml": {
+                        active?: boolean;
+                        administrator?: boolean;
+                        createdAt?: string;
+                        teams?: {
+                            name?: string;
+                            role?: string;
+                        }[];
+                        username?: string;
+                    };
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_token: {
+        parameters: {
+            query?: {
+                format?: "json" | "yaml";
+            };
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Lifetime
+                     * @default null
+                     */
+                    lifetime?: string | null;
+                    /** Name */
+                    name: string;
+                    /**
+                     * Readonly
+                     * @default false
+                     */
+                    readOnly?: boolean;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        createdAt?: string;
+                        expiresAt?: string | null;
+                        lastUsedAt?: string | null;
+                        name?: string;
+                        prefix?: string;
+                        readOnly?: boolean;
+                        /** @description The secret; only in the answer to its making. */
+                        token?: string;
+                        uid?: string;
+                    };
+                    "application/yaml": {
+                        createdAt?: string;
+                        expiresAt?: string | null;
+                        lastUsedAt?: string | null;
+                        name?: string;
+                        prefix?: string;
+                        readOnly?: boolean;
+                        /** @description The secret; only in the answer to its making. */
+                        token?: string;
+                        uid?: string;
+                    };
+                };
             };
         };
     };
