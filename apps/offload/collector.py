@@ -25,6 +25,7 @@ from django.db import Error, close_old_connections
 
 from apps.offload import services
 from apps.offload.domain.feed import Delivery, Feed
+from apps.offload.domain.reuse import ALL, Counters
 from apps.offload.domain.sketch import Sketch
 from apps.offload.engines import Endpoint, Publishers, find_publishers
 from apps.offload.feeding import PoolFeed
@@ -198,6 +199,8 @@ class Collector:
         if stored is not None:
             pool.window = stored["window"]
             pool.sequences = dict(stored["sequences"])
+            pool.reuse.counters = Counters(**stored["counters"])
+            pool.reuse.room = pool.reuse.replica[ALL].held
             for scope, sketches in (("replica", pool.reuse.replica), ("pool", pool.reuse.pool)):
                 for name, sketch in stored["sketches"].get(scope, {}).items():
                     sketches[name] = Sketch.from_json(sketch)

@@ -19,6 +19,7 @@ from apps.core.domain.conditions import Condition, Status
 from apps.core.domain.refusals import Clash
 from apps.core.status import put_condition
 from apps.offload.domain.benefit import Measured
+from apps.offload.domain.reuse import COUNTERS
 from apps.offload.domain.sentences import tier_sentence, tiers_text
 from apps.offload.domain.store import Fault, StorePage, told
 from apps.offload.domain.types import Configuration
@@ -74,7 +75,8 @@ def load_reuse(pool: UUID) -> dict[str, Any] | None:
         return None
     sequences = {name: e["sequence"] for name, e in row.engines.items() if e.get("sequence") is not None}
     # time without a collector counts for nothing, and what was seen before it fades as if it had run
-    return {"window": row.window, "sketches": row.sketches, "sequences": sequences}
+    counters = {name: value for name, value in row.counters.items() if name in COUNTERS}
+    return {"window": row.window, "sketches": row.sketches, "sequences": sequences, "counters": counters}
 
 
 # --- what is decided -------------------------------------------------------------------------------------------------

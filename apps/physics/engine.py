@@ -255,8 +255,9 @@ class Engine:
         budget = self.config.max_num_batched_tokens
         emitting: list[_Sequence] = []
         prefills: list[tuple[str, int]] = []
-        prefill_tokens = decodes = kv_tokens = 0
-        pairs = 0.0
+        prefill_tokens = decodes = kv_tokens = begun = 0
+        pairs = stored = 0.0
+        charged = self.tiers.config.stored_most if self.tiers is not None else 0
         preempted = len(self._preempted)
 
         running = self._running
@@ -281,6 +282,7 @@ class Engine:
                 prefills.append((sequence.request_id, count))
                 prefill_tokens += count
                 pairs += count * (computed + count / 2)
+                stored += max(0, min(reached, charged) - computed)
                 self._store(sequence)
             if reached == target:
                 sequence.target = target + 1
@@ -309,6 +311,8 @@ class Engine:
             prefills.append((sequence.request_id, count))
             prefill_tokens += count
             pairs += count * (sequence.computed - count / 2)
+            begun += 1
+            stored += max(0, min(sequence.computed, charged) - (sequence.computed - count))
             budget -= count
             if sequence.computed == sequence.target:
                 sequence.target += 1
@@ -319,7 +323,10 @@ class Engine:
         if budget == self.config.max_num_batched_tokens:
             return None
         load = StepLoad(prefill_tokens, len(prefills), pairs, decodes, kv_tokens, decodes * self.config.draft_tokens)
-        return _Step(StepPlan(self.step_time.seconds(load), load, tuple(prefills)), emitting)
+        seconds = self.step_time.seconds(load)
+        if self.tiers is not None:
+            seconds += self.tiers.toll(begun, stored * self.tiers.config.block_bytes / self.config.block_size)
+        return _Step(StepPlan(seconds, load, tuple(prefills)), emitting)
 
     def adapters(self) -> tuple[set[int], set[int]]:
         """Ids of the adapters of running and of waiting requests."""

@@ -5,9 +5,9 @@ and from there to the store, whether or not they will be evicted; host memory fo
 no transfer holds. A prompt's chunks behind its device hit are looked up in order, up to the first miss. What the store
 has is first promoted to host memory, which defers the request; then everything is loaded, and the request starts.
 
-How long it takes: each direction is one pipe, transfers follow each other at its bandwidth. The copies cost
-the accelerator nothing here, and next to nothing there (a decode step beside a saturated link lasts 1-5 % longer); what
-the connector does on the CPU for each prompt, some 5 ms, is not modelled here: the policy charges it (`handling`).
+How long it takes: each direction is one pipe, transfers follow each other at its bandwidth. What a tier takes of the
+engine's own time is in `toll`: the connector's work on the CPU for each prompt, whether anything is found or not, and a
+part of storing what is computed. A decode step beside a saturated link lasts 1-5 % longer: that is not modelled.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class OffloadConfig:
     chunk_blocks: blocks that are moved together. host_chunks: chunks that host memory holds. block_bytes: KV of one
     block, all ranks together. load_bandwidth, store_bandwidth: bytes/s between host and device, all ranks together.
     latency: seconds that a load takes beyond its bytes. prompt_only: generated tokens stay on the device.
+    handling: seconds of the engine for each prompt that begins; storing: for each byte of its KV that is computed, of
+    no more than its first stored_most tokens.
     """
 
     chunk_blocks: int
@@ -56,6 +58,9 @@ class OffloadConfig:
     latency: float = 0.0
     prompt_only: bool = True
     storage: StorageLink | None = None
+    handling: float = 0.0
+    storing: float = 0.0
+    stored_most: int = 8192
 
     @property
     def chunk_bytes(self) -> int:
@@ -68,6 +73,12 @@ def host_link(accelerator: str, ranks: int = 1) -> tuple[float, float, float]:
     data = read("tiers.json")
     scale = data["links"].get(accelerator, 1.0) * ranks
     return data["host"]["load"] * scale, data["host"]["store"] * scale, data["host"]["latency"]
+
+
+def host_toll() -> tuple[float, float, int]:
+    """(seconds for each prompt, seconds for each byte stored, of at most so many tokens of a prompt), as measured."""
+    data = read("tiers.json")["host"]
+    return data["handling"], data["storing"], data["storedMost"]
 
 
 def filesystem_link() -> StorageLink:
@@ -178,6 +189,10 @@ class Tiers:
     def next_done(self) -> float:
         """When the next transfer ends; infinity when none is under way."""
         return self._jobs[0].at if self._jobs else math.inf
+
+    def toll(self, begun: int, stored: float) -> float:
+        """Seconds that tiers take of a step in which so many prompts begin and so many bytes of KV are computed."""
+        return begun * self.config.handling + stored * self.config.storing
 
     @property
     def host_chunks(self) -> int:

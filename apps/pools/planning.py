@@ -38,6 +38,7 @@ from apps.pools.domain.review import Answered, Review, digest_of, review_objects
 from apps.pools.domain.sharing import Sharer, shares, sharing_sentence
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.budget import host_faults, node_memories
+from apps.pools.domain.tiers.folders import weights_may_move
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from apps.pools.models import Pool
 from apps.pools.observing import owned_resources
@@ -217,6 +218,7 @@ def _review(
         bounds=(*quota_faults(added, limits.quotas, spec.namespace), *queue_faults(spec, limits.queues), *memory),
         provisioning=provisioning.total_seconds() if provisioning is not None else None,
         sharing=prospect.sharing,
+        weights=weights_may_move(spec, prospect.declared.model),
     )
     return Review(
         spec=review_spec((prospect.base.declaration or None) if prospect.base else None, prospect.document),

@@ -168,7 +168,7 @@ def main() -> None:
     print(f"collector: {blocks_s:,.0f} blocks/s on one core (vLLM's maps with token ids, decoded, sampled, counted)")
     rows = [row for found in told.values() for row in found.rows]
     _print(rows)
-    gainful = [row for row in rows if row.possible]
+    gainful = [row for row in rows if row.possible and row.best > 0]
     shares = [row.auto / row.best for row in gainful]
     together = _together(rows)
     unseen = [row for row in rows if row.trace in UNSEEN]
@@ -222,7 +222,7 @@ def apart_from_simulator() -> float:
     played = play(requests, routing="random", replicas=1, device_tokens=DEVICE_TOKENS // 4)
     host = Configuration((Placed("host", int(32 * GIB)),), BLOCK)
     truth = Truth(Hits(played), policy_of((TierPolicy("host", int(32 * GIB)),)), {"host": Bandwidth(41.6e9, 53.6e9)})
-    # the simulator's copies cost the accelerator nothing
+    # this simulator is not told what its tiers take of the engine's time (`Tiers.toll`)
     told = truth.benefit(host) + truth.found.sums(host).storing
     simulated, work = saved_by_simulator(requests, played.device_tokens, int(32 * GIB), BLOCK)
     return abs(told - simulated) / work

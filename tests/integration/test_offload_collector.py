@@ -16,6 +16,7 @@ import zmq
 from apps.embedded.engine import kv_events
 from apps.embedded.engine.domain.kv_events import EventsConfig
 from apps.offload.collector import Collector
+from apps.offload.domain.reuse import COUNTERS
 from apps.offload.engines import Endpoint, Publishers, endpoints_of
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
@@ -217,7 +218,12 @@ def test_a_collector_that_restarts_counts_nothing_twice(world: World, engines: C
     before = world.again()
     assert before == pytest.approx(4 * SIZE, rel=0.01)
     row = world.rows[world.pool]
-    world.stored = {"window": row["window"], "sketches": row["sketches"], "sequences": {"uid-a/0": 5}}
+    counters = {name: value for name, value in row["counters"].items() if name in COUNTERS}
+    assert counters["events"] == 9
+    world.stored = {
+        "window": row["window"], "sketches": row["sketches"], "sequences": {"uid-a/0": 5},
+        "counters": {**counters, "dropped": 2},
+    }  # fmt: skip
     world.rows.clear()
     with world.collecting():
         wait_until(lambda: world.sequence() == 5, message="the replay came")
@@ -225,6 +231,7 @@ def test_a_collector_that_restarts_counts_nothing_twice(world: World, engines: C
         engine.store(1, 2)
         wait_until(lambda: world.again() > before, message="what the device let go of before is known")
     assert world.again() == pytest.approx(6 * SIZE, rel=0.01)
+    assert (world.counter("events"), world.counter("dropped")) == (10, 2), "and what was counted before still is"
 
 
 def test_frames_that_nobody_can_read_are_counted_and_harm_nothing(world: World, engines: Callable[..., Engine]) -> None:

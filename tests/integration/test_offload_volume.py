@@ -7,7 +7,9 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,28 @@ def write_chunks(folder: Path, count: int, size: int) -> None:
         aside.replace(path)
 
 
+def fills(volume: Path, size: int) -> bool:
+    """A small volume of its own comes in this one's place and is written full; False without the right to mount."""
+    folders = [path.relative_to(volume) for path in volume.rglob("*") if path.is_dir()]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(volume)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return False
+    try:
+        for folder in folders:
+            (volume / folder).mkdir(parents=True, exist_ok=True)
+        with suppress(OSError), (volume / "somebody-else").open("wb") as file:
+            while True:
+                file.write(bytes(2**20))
+    except BaseException:
+        unmount(volume)
+        raise
+    return True
+
+
+def unmount(volume: Path) -> None:
+    subprocess.run(["umount", "-l", str(volume)], capture_output=True, check=True)
+
+
 def evictors(root: str) -> list[int]:
     """Processes of this test's cluster that are an evictor."""
     found = []
@@ -118,6 +142,15 @@ def test_a_tick_reads_the_evictor_and_tells_when_it_is_killed_and_when_the_volum
     assert (store(api)["readable"], store(api)["usedBytes"]) == (False, None)
     shutil.move(volume.with_name("away"), volume)
     wait_until(lambda: condition(api) == ("True", "Declared"), message="it is there again")
+
+    if fills(volume, 24 * 2**20):
+        wait_until(lambda: condition(api) == ("False", "VolumeFull"), message="a full volume is told")
+        told = store(api)
+        assert (told["volumeBytes"], told["readable"]) == (24 * 2**20, True)
+        assert told["volumeFreeBytes"] < 2**20
+        assert told["problem"].startswith("Volume kv-cache is full: nothing new is stored")
+        unmount(volume)
+        wait_until(lambda: condition(api) == ("True", "Declared"), message="there is room again")
 
     [folder] = [path for path in volume.iterdir() if path.is_dir() and not path.name.startswith(".")]
     [live] = [path for path in folder.iterdir() if path.is_dir()]

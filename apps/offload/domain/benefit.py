@@ -30,14 +30,13 @@ __all__ = [
 ]
 
 GIB = float(2**30)
-# seconds of computing that storing a byte takes: on the H200, prefills of 2,048 and 8,192 tokens (0.27 and 1.07 GB of
-# KV) took 2.6 and 8.2 ms longer with the tier on. It is reading the bytes that disturbs, however slow their way is
-STORING = 8e-12
-# and of longer prompts no more than of these: at 32,768 tokens the difference was below the noise
-STORED_MOST = 8192.0
+_TOLL = read("tiers.json")["host"]
+# seconds of computing that storing a byte takes, whatever its way: it is reading the bytes that disturbs; of longer
+# prompts no more is charged than of so many tokens
+STORING, STORED_MOST = float(_TOLL["storing"]), float(_TOLL["storedMost"])
 # seconds of the engine that the connector takes for each prompt, whether anything is found or not: why a tier that
 # never hits is no gain
-HANDLING = float(read("tiers.json")["host"]["handling"])
+HANDLING = float(_TOLL["handling"])
 _LONGEST = 131_072
 # why a tier finds less than a cache of its size that holds all that was wanted, in the order in which it is taken off
 Loss: TypeAlias = Literal["ttl", "generated", "dropped", "chunks"]

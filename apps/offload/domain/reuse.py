@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeAlias
 
 from apps.offload.domain.admission import depth_of
@@ -12,7 +12,7 @@ from apps.offload.domain.events import BlockStored, Cleared, Event
 from apps.offload.domain.sketch import Sketch
 from apps.offload.domain.stack import FULL, Stack, value_of
 
-__all__ = ["ALL", "Counters", "Engine", "Reuse"]
+__all__ = ["ALL", "COUNTERS", "Counters", "Engine", "Reuse"]
 
 ALL = ""
 _OTHER = "other"
@@ -28,8 +28,8 @@ _SHRINK = 0.9
 
 @dataclass(slots=True)
 class Counters:
-    """What came, since the start: events, blocks in them, frames lost for good, gaps (filled or not), restarts of
-    engines, payloads that could not be read, events of unknown types."""
+    """What came since the pool was first collected: events, blocks in them, frames lost for good, gaps (filled or not),
+    restarts of engines, payloads that could not be read, events of unknown types."""
 
     events: int = 0
     blocks: int = 0
@@ -40,12 +40,16 @@ class Counters:
     unknown: int = 0
 
 
+COUNTERS = frozenset(one.name for one in fields(Counters))
+
+
 @dataclass(slots=True)
 class Engine:
     """One engine (one data-parallel rank): what its device holds of the sample, and its own LRU stack.
 
     chains: last block of a chain of stores that may go on → (tokens stored in it, tokens of it wanted again, whether
     nothing of its prompt was held before it). tiers: blocks that each tier below the device holds, by medium.
+    peak: tokens that its device held at most lately, faded: what it has room for, also while it is empty after a start.
     """
 
     stack: Stack = field(default_factory=Stack)
@@ -53,6 +57,11 @@ class Engine:
     chains: OrderedDict[int, tuple[float, float, bool]] = field(default_factory=OrderedDict)
     tiers: dict[str, int] = field(default_factory=dict)
     stored: int = 0
+    peak: float = 0.0
+
+    def tokens(self, rate: float) -> float:
+        """What the device holds, by its sample."""
+        return len(self.stack.held) * self.block_size / rate
 
 
 class Reuse:
@@ -70,6 +79,9 @@ class Reuse:
         self.replica: dict[str, Sketch] = {ALL: Sketch()}
         self.pool: dict[str, Sketch] = {ALL: Sketch()}
         self.counters = Counters()
+        # tokens that a device of the pool has room for, for engines that have just come; and of what all devices hold
+        # the part that is not held twice
+        self.room, self.distinct = 0.0, 1.0
 
     @property
     def rate(self) -> float:
@@ -85,13 +97,14 @@ class Reuse:
         """
         engine = self.engines.get(name)
         if engine is None:
-            engine = self.engines[name] = Engine()
-        self.counters.events += len(events)
+            engine = self.engines[name] = Engine(peak=self.room)
+        # what comes again after a restart of ours was counted before it
+        self.counters.events += len(events) if counted else 0
         removed: dict[int, None] = {}
         looked: list[list[_Found]] = []
         for event in events:
             if not isinstance(event, Cleared):
-                self.counters.blocks += len(event.hashes)
+                self.counters.blocks += len(event.hashes) if counted else 0
                 if not event.device:
                     continue
                 if isinstance(event, BlockStored):
@@ -108,6 +121,8 @@ class Reuse:
                 engine.tiers[event.medium] = max(0, engine.tiers.get(event.medium, 0) + change)
             elif isinstance(event, BlockStored):
                 self._stored(engine, event, next(found), now, removed, counted)
+        if removed:
+            engine.peak = max(engine.peak, engine.tokens(self.rate))
         for block in removed:
             self._release(engine, block)
         if len(engine.stack) > self.most or len(self.shared) > self.most:
@@ -119,7 +134,7 @@ class Reuse:
         if engine is not None:
             self.counters.restarts += 1
             self._release_all(engine)
-            self.engines[name] = Engine(block_size=engine.block_size)
+            self.engines[name] = Engine(block_size=engine.block_size, peak=engine.peak)
 
     def left(self, name: str) -> None:
         """An engine is gone."""
@@ -133,10 +148,7 @@ class Reuse:
         for sketches in (self.replica, self.pool):
             for sketch in sketches.values():
                 sketch.fade(keep)
-        tokens = [len(engine.stack.held) * engine.block_size / rate for engine in self.engines.values()]
-        self.replica[ALL].held = sum(tokens) / len(tokens) if tokens else 0.0
-        size = max((engine.block_size for engine in self.engines.values()), default=16)
-        self.pool[ALL].held = len(self.shared.held) * size / rate
+        self._settle_held(rate, keep)
         for stack in (self.shared, *(engine.stack for engine in self.engines.values())):
             for block in list(stack.ghosts):
                 if now - stack.stored_at.get(block, now) <= self.oldest:
@@ -148,6 +160,22 @@ class Reuse:
         for name in [n for n, s in self.replica.items() if n != ALL and s.stored < 1.0]:
             del self.replica[name]
             self.pool.pop(name, None)
+
+    def _settle_held(self, rate: float, keep: float) -> None:
+        """A device that has just been emptied has room for as much as before: larger caches are larger than that."""
+        now = 0.0
+        for engine in self.engines.values():
+            tokens = engine.tokens(rate)
+            now += tokens
+            engine.peak = max(tokens, engine.peak * keep)
+        room = sum(engine.peak for engine in self.engines.values())
+        if self.engines:
+            self.room = room / len(self.engines)
+        if now > 0 and now >= room / 2:
+            size = max(engine.block_size for engine in self.engines.values())
+            self.distinct = min(len(self.shared.held) * size / rate / now, 1.0)
+        self.replica[ALL].held = self.room if self.engines else 0.0
+        self.pool[ALL].held = room * self.distinct
 
     def one_hit_share(self, now: float, after: float) -> float | None:
         """Share of the blocks stored first more than `after` seconds ago that were never stored again."""

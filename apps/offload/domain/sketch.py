@@ -35,7 +35,7 @@ class Sketch:
     stored: all that devices stored; sampled: what the sample makes of the same number (their ratio corrects `again`).
     generated, generated_again: the part that single blocks at the end of a chain make up, as generated tokens do.
     rooted: of what was stored again, the part of prompts of which the device had nothing.
-    held: tokens that devices hold now, of one device on average for the scope `replica`.
+    held: tokens that devices hold when they are full, of one device on average for the scope `replica`.
     """
 
     again: Floats = field(default_factory=lambda: np.zeros((DISTANCES, LENGTHS)))

@@ -30,6 +30,8 @@ class Surroundings:
     provisioning: float | None = None
     # what a pool shares with whom, "" where it shares nothing
     sharing: str = ""
+    # why chunks on a volume may be of other weights than the engines have, "" where they cannot
+    weights: str = ""
 
 
 def warnings_of(
@@ -74,6 +76,8 @@ def warnings_of(
                 "service gives pods a channel",
             )
         )
+    if around.weights:
+        found.append(Warned("WeightsMayMove", around.weights))
     if around.sharing:
         found.append(Warned("SharesAccelerators", around.sharing))
     if around.namespace_missing:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apps.physics import Engine, EngineConfig, Request, Source, catalogue
 from apps.physics.stores import MemoryStore
-from apps.physics.tiers import OffloadConfig, StorageLink, Tiers, filesystem_link, host_link
+from apps.physics.tiers import OffloadConfig, StorageLink, Tiers, filesystem_link, host_link, host_toll
 from apps.physics.types import BlocksCleared, BlocksRemoved, BlocksStored, ChunkStored, StepResult
 from apps.physics.virtual import play
 from bench.engine_fidelity.measured import ACCELERATOR, MODEL
@@ -249,6 +249,26 @@ def test_reloading_from_host_memory_takes_what_it_took(tokens: int, measured: fl
 @pytest.mark.parametrize(("tokens", "measured"), [(2048, 0.1592), (8192, 0.540), (32768, 2.0752)])
 def test_loading_from_the_measured_filesystem_takes_what_it_took(tokens: int, measured: float) -> None:
     assert replayed(tokens, filesystem=True) == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize(("tokens", "longer"), [(512, 0.0049), (2048, 0.0054), (8192, 0.0146), (32768, 0.0126)])
+def test_a_tier_that_never_hits_makes_a_prompt_longer_by_what_was_measured(tokens: int, longer: float) -> None:
+    """Lone prompts on one H200, 512 to 8,192 tokens; of a longer one no more is charged than of 8,192."""
+    load, store, latency = host_link("nvidia-h200")
+    handling, storing, most = host_toll()
+    size = 16 * 128 * KIB
+    config = OffloadConfig(1, 100_000, size, load, store, latency, handling=handling, storing=storing, stored_most=most)
+    settings = EngineConfig(num_blocks=5001, max_model_len=70_000)
+    took = [
+        play(
+            Engine(settings, STEP_TIME, below),
+            catalogue.frontend(),
+            [Request("a", 0.0, tokens, range(tokens // 16), 1)],
+        )
+        for below in (None, Tiers(config))
+    ]
+    without, with_ = (one[0].ttft for one in took)
+    assert with_ - without == pytest.approx(longer, rel=0.2)
 
 
 def replayed(tokens: int, *, filesystem: bool) -> float:

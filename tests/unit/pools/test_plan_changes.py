@@ -21,9 +21,11 @@ from apps.pools.domain.cost import Demand, cost_delta
 from apps.pools.domain.effects import effect_of, immutable_fields, worst
 from apps.pools.domain.fieldpaths import ItemKey, Path, _candidates, shown
 from apps.pools.domain.managers import writers_of
+from apps.pools.domain.manifests import ModelFacts
 from apps.pools.domain.masking import Masker
 from apps.pools.domain.paths import render
 from apps.pools.domain.review import Answered, review_objects, review_spec
+from apps.pools.domain.tiers.folders import weights_may_move
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from tests.support.shared import shared_file
 from tests.unit.pools.rendering import EVERYTHING, MODEL, POOL, inputs_of, spec_of
@@ -330,3 +332,27 @@ def test_a_price_that_nobody_gave_is_said_with_why_and_where_to_give_it() -> Non
     ]
     assert "google-tpu-v7x (none found in" in warned
     assert "prices of the Cluster, as google-tpu-v7x: 2.50 USD/h" in warned
+
+
+@pytest.mark.parametrize(
+    ("source", "revision", "mode", "told"),
+    [
+        ("hf://m/m", None, "fixed", "hf://m/m at main"),
+        ("hf://m/m", "v1.0", "auto", "hf://m/m at v1.0"),
+        ("hf://m/m", "0" * 40, "auto", ""),
+        ("pvc://weights/m", None, "auto", "put other weights under another path"),
+        ("oci://registry/m:1", None, "auto", "name it by its digest"),
+        ("oci://registry/m@sha256:" + "0" * 64, None, "auto", ""),
+        ("hf://m/m", None, "advisory", ""),
+    ],
+)
+def test_weights_that_can_change_under_their_name_are_told_where_chunks_outlive_engines(
+    source: str, revision: str | None, mode: str, told: str
+) -> None:
+    tiers = [{"kind": "host", "bytes": "1Gi"}, {"kind": "filesystem", "bytes": "1Gi", "claim": "kv"}]
+    model = ModelFacts("m", source, "m", revision)
+    found = weights_may_move(spec_of(offload={"mode": mode, "tiers": tiers}), model)
+    assert told in found
+    assert bool(found) == bool(told)
+    memory = spec_of(offload={"mode": mode, "tiers": tiers[:1]})
+    assert weights_may_move(memory, model) == "", "it ends with its engine"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.embedded.engine.domain.handover import NIXL
-from apps.physics.tiers import OffloadConfig, StorageLink, filesystem_link, host_link
+from apps.physics.tiers import OffloadConfig, StorageLink, filesystem_link, host_link, host_toll
 
 GIB = 2**30
 CONNECTORS = frozenset(
@@ -137,6 +137,7 @@ def _offload(
     block_bytes = block_size * token_bytes
     tier = _storage_tier(extra, spec)
     load, store, latency = host_link(accelerator, ranks)
+    handling, storing, most = host_toll()
     policy = extra.get("eviction_policy", "lru")
     if policy not in ("lru", "arc"):
         raise ValueError(f"Unknown cache policy: {policy!r}. Supported: ['lru', 'arc']")
@@ -156,6 +157,9 @@ def _offload(
             latency=latency,
             prompt_only=bool(extra.get("offload_prompt_only", True)),
             storage=(storage or filesystem_link()) if tier is not None else None,
+            handling=handling,
+            storing=storing,
+            stored_most=most,
         ),
         block_size=block_size,
         tiering=spec not in _HOST_SPECS,

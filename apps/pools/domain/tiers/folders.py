@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from apps.pools.domain.context import Context
 from apps.pools.domain.engines import engine_image
-from apps.pools.domain.manifests import PoolIdentity
+from apps.pools.domain.manifests import ModelFacts, PoolIdentity
 from apps.pools.domain.parts import EngineParts
-from apps.pools.domain.spec import Variant
+from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import Tier
 
 STORE_PATH = "/mnt/kv-store"
 STORE_VOLUME = "kv-store"
+_COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
 def fingerprint(context: Context, variant: Variant) -> str:
@@ -32,6 +34,32 @@ def fingerprint(context: Context, variant: Variant) -> str:
         "types": [arg for arg in context.spec.engine.args if arg.startswith(types)],
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def weights_may_move(spec: PoolSpec, model: ModelFacts | None) -> str:
+    """Why the folder of chunks could outlive the weights that made them: it is named by the declared source and
+    revision, and these do not say which bytes they are. "" where they do, or nothing is kept beyond an engine."""
+    kept = sorted({tier.kind for tier in spec.offload.tiers if tier.kind in ("filesystem", "object")})
+    if spec.offload.mode in ("off", "advisory") or not kept or model is None:
+        return ""
+    scheme, revision = model.source.partition("://")[0], model.revision
+    if scheme == "hf" and revision is not None and _COMMIT.match(revision):
+        return ""
+    if "@sha256:" in model.source:
+        return ""
+    named = f"{model.source} at {revision or 'main'}" if scheme == "hf" else model.source
+    mend = (
+        "name a commit as the Model's revision"
+        if scheme == "hf"
+        else "name it by its digest"
+        if scheme == "oci"
+        else "put other weights under another path"
+    )
+    return (
+        f"KV chunks that outlive engines (tier {', '.join(kept)}) are kept apart by the weights' name, {named}, and "
+        "other weights can come under that name: chunks of the old ones would be loaded for them, unnoticed. Best "
+        f"{mend}"
+    )
 
 
 def pool_folder(pool: PoolIdentity) -> str:
