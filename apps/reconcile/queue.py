@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.core import prepared
-from apps.reconcile.domain.dealing import LEAST_IN_HAND, MOST_IN_HAND, SHARED_BY
+from apps.reconcile.domain.dealing import LEAST_IN_HAND
 from apps.reconcile.domain.priority import Priority
 
 LEASE_SECONDS = 30.0
@@ -62,7 +62,7 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
 # costs the same however many keys wait. (The statement's time is a constant that an index can be searched for.)
 # The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: slow keys go to
-# one worker each, quick ones a few together, many to each worker up to a hand's size, fewer as the last ones are dealt.
+# one worker each, quick ones a few together, many to each worker up to a hand's size.
 _CLAIM = """
 WITH RECURSIVE shards AS (
     (SELECT shard FROM reconcile_queue ORDER BY shard LIMIT 1)
@@ -83,21 +83,9 @@ WITH RECURSIVE shards AS (
     LEFT JOIN reconcile_shard b ON b.name = s.shard
     LEFT JOIN reconcile_shard_limit l ON l.name = s.shard
     WHERE s.shard IS NOT NULL AND (b.name IS NULL OR b.open_until <= statement_timestamp())
-), shared AS (
-    SELECT r.shard, r.room, LEAST(r.size, GREATEST(%(least)s, CEIL(w.keys::float8 / %(shared_by)s)::int)) AS size
-    FROM rooms r CROSS JOIN LATERAL (
-        SELECT count(*) AS keys FROM (
-            SELECT 1 FROM reconcile_queue q
-            WHERE q.shard = r.shard AND q.priority = ANY(%(priorities)s::smallint[])
-              AND q.due_at <= statement_timestamp()
-              AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
-            LIMIT CASE WHEN r.size > 1 THEN %(enough)s ELSE 0 END
-        ) ready
-    ) w
-    WHERE r.room > 0
 ), due AS MATERIALIZED (
     SELECT d.id, d.priority, d.due_at, r.shard, r.room, r.size
-    FROM shared r
+    FROM (SELECT * FROM rooms WHERE room > 0) r
     CROSS JOIN unnest(%(priorities)s::smallint[]) AS p(priority)
     CROSS JOIN LATERAL (
         SELECT q.id, q.priority, q.due_at FROM reconcile_queue q
@@ -105,7 +93,7 @@ WITH RECURSIVE shards AS (
           AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
           AND q.kind = ANY(%(kinds)s)
         ORDER BY q.due_at, q.id
-        LIMIT r.room * r.size
+        LIMIT GREATEST(r.room, 0) * r.size
         FOR UPDATE SKIP LOCKED
     ) d
 ), ranked AS (
@@ -241,8 +229,6 @@ def claim(
                 "shards": list(spare or {}),
                 "spare": list((spare or {}).values()),
                 "least": LEAST_IN_HAND,
-                "shared_by": SHARED_BY,
-                "enough": MOST_IN_HAND * SHARED_BY,
                 "sized": list(sizes or {}),
                 "sizes": list((sizes or {}).values()),
             },

@@ -5,10 +5,7 @@ from __future__ import annotations
 # what a hand costs is nothing beside sixteen keys, and the last hands of many end nearly together
 MOST_IN_HAND = 16
 # quick keys are dealt at least so many together where there are as many: what a hand costs is shared by its keys
-LEAST_IN_HAND = 4
-# what is left of many keys is dealt as if so many threads shared it (guided self-scheduling, Polychronopoulos and Kuck,
-# IEEE Transactions on Computers C-36(12), 1987): so no worker has a large hand left when the others have none
-SHARED_BY = 8
+LEAST_IN_HAND = 8
 # what is told of a key waits for the others of its hand, and an urgent key for a hand that ends
 HAND_SECONDS = 1.0
 # after so long the rest of a hand is left to others
@@ -30,4 +27,4 @@ def hand_size(seconds: float | None) -> int:
 
 def full(keys: int, size: int) -> bool:
     """Whether a hand of so many keys was dealt beside others, or may have been; `size`: the most it might hold."""
-    return size > 1 and keys >= min(size, LEAST_IN_HAND)
+    return size > 1 and 2 * keys > min(size, LEAST_IN_HAND)
