@@ -6,6 +6,7 @@ used: they drop fields that they do not know.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import time
@@ -326,7 +327,7 @@ class Kube:
             try:
                 return self._connections.send(
                     method,
-                    self._base + path + (f"?{urlencode(query)}" if query else ""),
+                    self._base + path + _query_of(tuple(query.items()) if query else ()),
                     headers=headers,
                     body=None if body is None else orjson.dumps(body),
                     connect=min(CONNECT_SECONDS, self._deadline),
@@ -401,6 +402,11 @@ def _connections_to(client: Any, server: str) -> tuple[Sends, str]:
         return Connections(server, tls=tls, name=settings.tls_server_name, size=django.KUBE_CONNECTIONS), base
     except (OSError, ValueError) as error:
         raise BadCredentials(f"the API server's address {server} cannot be used: {_short(error)}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _query_of(items: tuple[tuple[str, str], ...]) -> str:
+    return f"?{urlencode(items)}" if items else ""
 
 
 def _short(error: BaseException) -> str:

@@ -68,6 +68,9 @@ class Said:
     conditions: tuple[Condition, ...]
     notes: tuple[Note, ...]
     now: datetime
+    # conditions and status as they were read, and what they become where nobody else has written since
+    before: tuple[list[dict[str, Any]], dict[str, Any]]
+    after: tuple[list[dict[str, Any]], dict[str, Any]]
 
 
 def news(pool: Pool, report: Report, known: Stored = Stored()) -> Said | None:
@@ -79,10 +82,11 @@ def news(pool: Pool, report: Report, known: Stored = Stored()) -> Said | None:
     conditions = set_conditions(before, said, now)
     notes = (*report.notes, *_transitions(before, conditions))
     told = report.rollout is not None and report.rollout.news
-    unchanged = _written(conditions) == pool.conditions and _status(pool.status, pool, report) == pool.status
-    if unchanged and not notes and not told:
+    stored = (pool.conditions, pool.status)
+    after = (_written(conditions), _status(pool.status, pool, report))
+    if after == stored and not notes and not told:
         return None
-    return Said(pool, report, known, said, notes, now)
+    return Said(pool, report, known, said, notes, now, stored, after)
 
 
 def record(lease: Lease, pool: Pool, report: Report, known: Stored = Stored()) -> bool:
@@ -115,9 +119,7 @@ def record_several(rows: Sequence[tuple[Lease, Said]]) -> dict[int, bool]:
             continue
         written[lease.fence] = bool(row) and row[0] == said.pool.generation
         if written[lease.fence]:
-            # other loops say things of a pool too: what they wrote since we read it stays
-            conditions = _written(set_conditions(read_conditions(orjson.loads(row[1])), said.conditions, said.now))
-            entries.append(_Entry(said, conditions, _status(orjson.loads(row[2]), said.pool, said.report)))
+            entries.append(_entry(said, orjson.loads(row[1]), orjson.loads(row[2])))
     if entries:
         _store(entries)
     return written
@@ -128,6 +130,15 @@ class _Entry:
     said: Said
     conditions: list[dict[str, Any]]
     status: dict[str, Any]
+
+
+def _entry(said: Said, conditions: list[dict[str, Any]], status: dict[str, Any]) -> _Entry:
+    """What is to be stored of a pool of which this is stored now."""
+    if (conditions, status) == said.before:
+        return _Entry(said, *said.after)
+    # other loops say things of a pool too: what they wrote since we read it stays
+    merged = _written(set_conditions(read_conditions(conditions), said.conditions, said.now))
+    return _Entry(said, merged, _status(status, said.pool, said.report))
 
 
 def _store(entries: Sequence[_Entry]) -> None:

@@ -81,8 +81,8 @@ def differences(wanted: Any, live: Any, at: str = "") -> Iterable[str]:
     """
     if wanted == live or at == _STAMP:
         return
-    if isinstance(wanted, Mapping):
-        if not isinstance(live, Mapping):
+    if isinstance(wanted, dict):
+        if not isinstance(live, dict):
             yield at
             return
         for name, value in wanted.items():
@@ -106,7 +106,7 @@ def _list_differences(wanted: list[Any], live: Any, at: str) -> Iterable[str]:
         return
     name = _list_key(wanted)
     if name is not None:
-        by_key = {item.get(name): item for item in live if isinstance(item, Mapping)}
+        by_key = {item.get(name): item for item in live if isinstance(item, dict)}
         for item in wanted:
             held = by_key.get(item[name])
             if held is None:
@@ -121,7 +121,7 @@ def _list_differences(wanted: list[Any], live: Any, at: str) -> Iterable[str]:
 
 
 def _list_key(items: list[Any]) -> str | None:
-    if not items or not all(isinstance(item, Mapping) for item in items):
+    if not items or not all(isinstance(item, dict) for item in items):
         return None
     for name in _LIST_KEYS:
         values = [item.get(name) for item in items]

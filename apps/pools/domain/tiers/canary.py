@@ -55,6 +55,8 @@ def address(obj: Manifest) -> tuple[str, str]:
 
 
 def _planned(context: Context, plan: TierPlan) -> Context:
+    if plan is context.inputs.tiers:
+        return context
     return replace(context, inputs=replace(context.inputs, tiers=plan))
 
 
