@@ -6,12 +6,19 @@ from typing import Any
 
 import click
 
-from controlplane.cli.kinds import Target
+from controlplane.cli.kinds import Target, is_kind
 from controlplane.cli.options import connect, find, one_pool, team_option
 from controlplane.cli.output import age, age_until, clean, print_json, print_table
 
 
-@click.command()
+class _Asked(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Whoever names a pool and no verb asks how it stands."""
+        asked = ["status", *args] if args and ("/" in args[0] or is_kind(args[0])) else args
+        return super().parse_args(ctx, asked)
+
+
+@click.command(cls=_Asked)
 @click.argument("action", type=click.Choice(["status", "pause", "resume", "abort"]))
 @one_pool
 @click.option("--reason", metavar="TEXT", help="Why, for the change records.")

@@ -604,6 +604,13 @@ def test_logs_choose_the_pod_that_is_not_ready(server: Server) -> None:
     assert (result.exit_code, result.stdout) == (0, "one\ntwo\n")
 
 
+@pytest.mark.parametrize("words", [("status", "pool/chat"), ("pool/chat",), ("pool", "chat")])
+def test_a_rollout_without_a_verb_is_asked_how_it_stands(server: Server, words: tuple[str, ...]) -> None:
+    server.on("GET", f"{POOLS}/chat", (200, {"metadata": {"name": "chat"}}))
+    server.on("GET", f"{POOLS}/chat/rollout", (200, {"state": "Complete"}))
+    assert json.loads(lamp("rollout", *words, "-o", "json").stdout) == {"state": "Complete"}
+
+
 def test_a_rollout_is_asked_to_pause_or_only_whether_it_could(server: Server) -> None:
     server.on("GET", f"{POOLS}/chat", (200, POOL))
     server.on("POST", f"{POOLS}/chat/rollout", (200, {"abortsTo": 1}))

@@ -23,6 +23,7 @@ from tests.support.lamp import POOL, POOLS, Server, lamp
         (("history", "pool", "chat", "code"), "This is about one pool at a time"),
         (("offload", "explain", "chat"), "Name its kind too"),
         (("rollout", "status", "chat"), "Name its kind too"),
+        (("rollout", "puase", "pool/chat"), "'puase' is not one of 'status', 'pause', 'resume', 'abort'"),
         (("preflight", "embedded"), "Name its kind too: `cluster embedded`, or `cluster/embedded`."),
         (("events", "pool", "chat", "code"), "one object at a time"),
         (("gett", "pools"), "did you mean get?"),

@@ -7,6 +7,7 @@ import copy
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +25,7 @@ from apps.pools.domain.managers import writers_of
 from apps.pools.domain.manifests import ModelFacts
 from apps.pools.domain.masking import Masker
 from apps.pools.domain.paths import render
-from apps.pools.domain.review import Answered, review_objects, review_spec
+from apps.pools.domain.review import Answered, Review, review_objects, review_spec
 from apps.pools.domain.tiers.folders import weights_may_move
 from apps.pools.domain.warnings import Surroundings, warnings_of
 from tests.support.shared import shared_file
@@ -77,6 +78,27 @@ def applied(before: Any, changes: list[FieldChange]) -> Any:
 @given(objects)
 def test_nothing_differs_from_itself(value: Any) -> None:
     assert diff(value, copy.deepcopy(value)) == []
+
+
+@given(objects, objects, st.sampled_from(["unchanged", "created", "changed", "deleted", "skipped"]))
+def test_a_plan_is_empty_where_neither_the_declaration_nor_an_object_changes(
+    before: dict[str, Any], after: dict[str, Any], action: str
+) -> None:
+    spec = review_spec(before, after)
+    assert (spec == ()) == same(before, after)
+    rendered = OBJECTS[0]
+    live = {"created": None, "changed": {**rendered, "spec": {"was": "another"}}}.get(action, rendered)
+    answers = [] if action == "deleted" else [Answered(rendered, live, after=rendered)]
+    reviewed = review_objects(answers, [rendered] if action == "deleted" else [], {})
+    if action == "skipped":
+        reviewed = tuple(replace(obj, action="skipped") for obj in reviewed)
+    assert [obj.action for obj in reviewed] == [action]
+    review = Review(spec, reviewed, cost_delta([], [], {}))
+    nothing = not spec and action == "unchanged"
+    said = review.to_json()["summary"]
+    assert (said["empty"], said["sentence"] == "nothing changes") == (nothing, nothing)
+    if spec and action == "unchanged":
+        assert said["sentence"] == "only the declaration changes: nothing in the cluster does"
 
 
 @given(objects, objects)
