@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from psycopg import errors
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -48,9 +49,8 @@ def problem_handler(raised: Exception, context: dict[str, Any]) -> Response | No
         return problem(404, "There is no such object, or you may not see it.")
     if isinstance(raised, PermissionDenied):
         return problem(403, str(raised) or "You may not do this.")
-    if isinstance(raised, OperationalError):
-        sentence = "The database cannot be reached now or has too much to do; nothing was changed. Try again."
-        return problem(503, sentence, headers={"Retry-After": "2"})
+    if isinstance(raised, DatabaseError) and (sentence := database_trouble(raised)):
+        return problem(503, f"{sentence}; nothing was changed. Try again.", headers={"Retry-After": "2"})
     if isinstance(raised, exceptions.APIException):
         headers = {}
         if challenge := getattr(raised, "auth_header", None):
@@ -59,6 +59,27 @@ def problem_handler(raised: Exception, context: dict[str, Any]) -> Response | No
             headers["Retry-After"] = str(int(wait) + 1)
         return problem(raised.status_code, _said(raised, context), headers=headers)
     return None
+
+
+def database_trouble(raised: DatabaseError) -> str | None:
+    """What is wrong with the database and who can mend it, without a full stop; None where the fault is in what was
+    asked of it."""
+    cause = raised.__cause__
+    for kind, sentence in _TROUBLES.items():
+        if isinstance(cause, kind):
+            return sentence
+    if isinstance(raised, OperationalError):
+        return "The database cannot be reached now, has no connection left or has too much to do"
+    return None
+
+
+_TROUBLES = {
+    errors.DiskFull: "The database's disk is full: whoever runs it must make room",
+    errors.ReadOnlySqlTransaction: (
+        "The database takes no changes (it is read only: a standby, or its disk is nearly full); whoever runs it must "
+        "see to it"
+    ),
+}
 
 
 def _said(raised: exceptions.APIException, context: dict[str, Any]) -> str:
