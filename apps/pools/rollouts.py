@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import orjson
+from django.db import connection
 
 from apps.audit.services import Happening
 from apps.clusters import selectors as clusters
@@ -57,8 +58,20 @@ def steered(pool: Pool, spec: PoolSpec, cluster: Cluster, desired: Desired, obse
     }
     if chosen == stored:
         return False
-    pool.rollout, _ = Rollout.objects.update_or_create(pool=pool, defaults={"strategies": chosen})
+    pool.rollout = _chosen(pool, chosen)
     return True
+
+
+def _chosen(pool: Pool, strategies: dict[str, list[int]]) -> Rollout:
+    """Keep the strategies of a pool's roll-out. One statement: every pool that is made comes by here, and what Django
+    asks for the same took a worker a fifth of its time then."""
+    names = [field.attname for field in Rollout._meta.concrete_fields]
+    with prepared.cursor() as cursor:
+        cursor.execute(_CHOOSE, [pool.uid, orjson.dumps(strategies).decode()])
+        row = dict(zip(names, cursor.fetchone(), strict=True))
+    row["strategies"] = strategies
+    found: Rollout = Rollout.from_db(connection.alias, names, list(row.values()))
+    return found
 
 
 def _strategies(
@@ -260,6 +273,13 @@ def store_several(found: Sequence[tuple[Pool, Look]]) -> list[Happening]:
 
 
 _KEPT = ("template", "generation", "state", "reason", "message", "started_at", "resumed_at", "finished_at")
+
+_CHOOSE = f"""
+INSERT INTO pools_rollout AS r (pool_id, template, generation, state, reason, message, paused_by, strategies)
+VALUES (%s, '', 0, 'Idle', '', '', '', %s::jsonb)
+ON CONFLICT (pool_id) DO UPDATE SET strategies = EXCLUDED.strategies
+RETURNING {", ".join(f"r.{field.column}" for field in Rollout._meta.concrete_fields)}
+"""  # noqa: S608  (our own columns)
 
 # who paused one does not hold for another one
 _STORE = """
