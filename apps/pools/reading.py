@@ -22,8 +22,8 @@ from apps.pools.selectors import Standing
 
 # each with the place of its columns in a row: from, to
 _Tables: TypeAlias = tuple[tuple[type[models.Model], int, int], ...]
-# what many pools have in common is made once, by its row
-_Shared: TypeAlias = dict[tuple[type[models.Model], tuple[Any, ...]], Any | None]
+# what many pools have in common is sent and made once, by its key
+_Shared: TypeAlias = dict[tuple[type[models.Model], Any], Any]
 
 _SQL = """
 SELECT {pool}, {cluster}, {rollout}, {tiers}, {model},
@@ -76,17 +76,20 @@ def read(uid: UUID) -> Known | None:
 def read_several(uids: Sequence[UUID]) -> dict[UUID, Known]:
     """As `read`, of several pools; those that are gone are left out."""
     sql, tables = _statement()
-    shared: _Shared = {}
-    of_many: frozenset[type[models.Model]] = frozenset((Cluster, kinds.get("Model").model))
     with prepared.cursor() as cursor:
         cursor.execute(sql, [SHARED_TEAM, list(uids)])
-        found = [_known(row, tables, of_many, shared) for row in cursor.fetchall()]
-    return {known.pool.uid: known for known in found}
+        rows = cursor.fetchall()
+    shared: _Shared = {}
+    for table, start, end in tables:
+        if table in _of_many():
+            shared |= {(table, row[start]): _instance(table, row[start + 1 : end]) for row in rows if row[start + 1]}
+    return {known.pool.uid: known for known in (_known(row, tables, shared) for row in rows)}
 
 
-def _known(row: tuple[Any, ...], tables: _Tables, of_many: frozenset[type[models.Model]], shared: _Shared) -> Known:
+def _known(row: tuple[Any, ...], tables: _Tables, shared: _Shared) -> Known:
+    # nobody may change what is shared: it stands with other pools, too
     found: list[Any] = [
-        _of_many(table, row[start:end], shared) if table in of_many else _instance(table, row[start:end])
+        shared.get((table, row[start])) if table in _of_many() else _instance(table, row[start:end])
         for table, start, end in tables
     ]
     pool, cluster, rollout, tiers, model = found
@@ -137,19 +140,22 @@ def _statement() -> tuple[str, _Tables]:
         "model": ("m", declared),
     }
     for name, (alias, table) in of.items():
-        columns = [field.column for field in table._meta.concrete_fields]
-        found[name] = ", ".join(f'{alias}."{column}"' for column in columns)
+        columns = [f'{alias}."{field.column}"' for field in table._meta.concrete_fields]
+        if table in _of_many():
+            # the key with each pool, the whole (its key first) with one of them: to turn its documents into text is
+            # most of what the database does here
+            key = f'{alias}."{table._meta.pk.column}"'
+            first = f"row_number() OVER (PARTITION BY {key}) = 1"
+            columns = [key, *(f"CASE WHEN {first} THEN {column} END" for column in columns)]
+        found[name] = ", ".join(columns)
         tables.append((table, at, at + len(columns)))
         at += len(columns)
     return _SQL.format(**found, models=declared._meta.db_table), tuple(tables)
 
 
-def _of_many(table: type[models.Model], values: tuple[Any, ...], shared: _Shared) -> Any | None:
-    """Nobody may change what this returns: it stands with other pools, too."""
-    key = (table, values)
-    if key not in shared:
-        shared[key] = _instance(table, values)
-    return shared[key]
+@functools.cache
+def _of_many() -> frozenset[type[models.Model]]:
+    return frozenset((Cluster, kinds.get("Model").model))
 
 
 def _instance(table: type[models.Model], values: tuple[Any, ...]) -> Any | None:
