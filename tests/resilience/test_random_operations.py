@@ -31,7 +31,9 @@ from tests.support.pools import (
     writes,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
+# HYPOTHESIS_PROFILE=search
+SEARCHING = settings().max_examples > 100
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600 if SEARCHING else 400)]
 FAULTS = ("conflict", "throttled", "internal", "forbidden", "admission", "terminating", "reset", "lost-answer")
 _numbers = itertools.count()
 
@@ -205,11 +207,10 @@ def test_random_operations_end_as_the_serial_oracle(cluster: EmbeddedCluster) ->
     declare_on(cluster)
     drain()
     Operations.cluster = cluster
-    searching = settings().max_examples > 100
     run_state_machine_as_test(
         Operations,
         settings=settings(
-            max_examples=50 if searching else 5,
+            max_examples=50 if SEARCHING else 5,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),

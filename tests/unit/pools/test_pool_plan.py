@@ -58,6 +58,12 @@ def test_a_key_that_somebody_added_to_a_selector_is_seen() -> None:
     assert list(differences(service, live)) == ["/spec/selector/app"]
 
 
+@pytest.mark.parametrize(("rendered", "missed"), [({}, []), ([], []), ("", []), (0, ["/spec/x"]), (False, ["/spec/x"])])
+def test_what_a_server_drops_since_it_is_empty_is_no_reason_to_write(rendered: Any, missed: list[str]) -> None:
+    service = next(o for o in OBJECTS if o["kind"] == "Service" and o["metadata"]["name"] == "chat")
+    assert list(differences({**service, "spec": {**service["spec"], "x": rendered}}, lived(service))) == missed
+
+
 @given(st.sets(st.integers(0, len(OBJECTS) - 1)))
 def test_exactly_the_missing_objects_are_created(missing: set[int]) -> None:
     live = [lived(obj) for i, obj in enumerate(OBJECTS) if i not in missing]
