@@ -19,11 +19,14 @@ at before, and what `auto` does on them alone is told apart. `ok`, on all of the
 * no case is worse than no tier by more than 1 % of the work: neither over the day, nor over one pass of the trace alone
   (20 minutes to an hour), begun with nothing. 1 % of the work of a pass is less than the start of one canary, so who
   promises that tries nothing before a pass could be over: the policy looks for an hour first;
-* where it can be had, `auto` has 90 % of the best fixed benefit in each case, and in all of them together (sums). It
-  can be had where 90 % are left to one who knows the best tiers at once and does no more than what is prescribed: wait
-  out that hour, start one canary, watch it for as long as anything can be compared (150 s), and restart each replica
-  once. Where that alone costs more, `auto` is within 1 % of the work of that one;
+* `auto` has 90 % of the best fixed benefit, which is there from the first second and pays no restart: of all traces
+  together, of the unseen ones, and for each routing and bandwidth;
 * the sampled curve is within 2 points of the exact one, and one core carries 100,000 blocks/s of events.
+
+Told beside it, case by case, is what can be had: where 90 % are left to one who knows the best tiers at once and does no
+more than what is prescribed (wait out that hour, start one canary, watch it for 150 s, restart each replica once), how
+many cases reach 90 %; elsewhere, how far `auto` is behind that one. `!` marks who misses it; nothing rests on it, for a
+canary shows nothing before what it stored is wanted again, which takes a conversation longer than 150 s.
 """
 
 from __future__ import annotations
@@ -172,10 +175,18 @@ def main() -> None:
     shares = [row.auto / row.best for row in gainful]
     together = _together(rows)
     unseen = [row for row in rows if row.trace in UNSEEN]
+    settings = sorted({(row.routing, row.bandwidth) for row in rows})
+    cells = {
+        f"{routing} {bandwidth:g} GB/s": round(
+            _together([row for row in rows if (row.routing, row.bandwidth) == (routing, bandwidth)]), 4
+        )
+        for routing, bandwidth in settings
+    }
     figures = {
         "curve_error_points": max(errors.values()),
         "auto_share_of_best_fixed_all_cases": together,
         "auto_share_of_best_fixed_unseen": _together(unseen),
+        "auto_share_of_best_fixed_by_setting": cells,
         "auto_share_of_best_fixed_min": min(shares, default=1.0),
         "auto_share_of_best_fixed_mean": sum(shares) / len(shares) if shares else 1.0,
         "cases": len(rows),
@@ -184,6 +195,7 @@ def main() -> None:
         "cases_unseen": len(unseen),
         "cases_failed": sum(not row.ok for row in rows),
         "cases_failed_unseen": sum(not row.ok for row in unseen),
+        "cases_where_auto_loses_over_1_percent": sum(max(row.loss, row.once_loss) > LIMIT_LOSS for row in rows),
         "behind_of_work_max_elsewhere": max((row.behind for row in rows if not row.possible), default=0.0),
         "auto_worst_loss_of_work": max(row.loss for row in rows),
         "auto_worst_loss_of_work_one_span": max(row.once_loss for row in rows),
@@ -195,8 +207,8 @@ def main() -> None:
     ratios = {f"auto_minus_{peer}_of_work_mean": _ahead(rows, peer) for peer in rows[0].peers}
     ok = (
         max(errors.values()) <= LIMIT_POINTS
-        and all(row.ok for row in rows)
-        and together >= LIMIT_SHARE
+        and all(max(row.loss, row.once_loss) <= LIMIT_LOSS for row in rows)
+        and min(together, _together(unseen), *cells.values()) >= LIMIT_SHARE
         and apart <= LIMIT_APART
         and blocks_s >= LIMIT_BLOCKS
     )

@@ -49,7 +49,8 @@ class Engine:
 
     chains: last block of a chain of stores that may go on → (tokens stored in it, tokens of it wanted again, whether
     nothing of its prompt was held before it). tiers: blocks that each tier below the device holds, by medium.
-    peak: tokens that its device held at most lately, faded: what it has room for, also while it is empty after a start.
+    room: tokens that devices of its pool have room for. full, held_full: how often its own let go of something, and
+    what it held then in sum, faded: who lets go has no more room, also when it has been emptied since.
     """
 
     stack: Stack = field(default_factory=Stack)
@@ -57,11 +58,17 @@ class Engine:
     chains: OrderedDict[int, tuple[float, float, bool]] = field(default_factory=OrderedDict)
     tiers: dict[str, int] = field(default_factory=dict)
     stored: int = 0
-    peak: float = 0.0
+    room: float = 0.0
+    full: float = 0.0
+    held_full: float = 0.0
 
     def tokens(self, rate: float) -> float:
         """What the device holds, by its sample."""
         return len(self.stack.held) * self.block_size / rate
+
+    def capacity(self, rate: float) -> float:
+        """Tokens that the device has room for. A mean, for the sample is now a little more of it, now less."""
+        return self.held_full / self.full if self.full > 0 else max(self.room, self.tokens(rate))
 
 
 class Reuse:
@@ -97,10 +104,11 @@ class Reuse:
         """
         engine = self.engines.get(name)
         if engine is None:
-            engine = self.engines[name] = Engine(peak=self.room)
+            engine = self.engines[name] = Engine(room=self.room)
         # what comes again after a restart of ours was counted before it
         self.counters.events += len(events) if counted else 0
         removed: dict[int, None] = {}
+        held = engine.tokens(self.rate)
         looked: list[list[_Found]] = []
         for event in events:
             if not isinstance(event, Cleared):
@@ -121,10 +129,12 @@ class Reuse:
                 engine.tiers[event.medium] = max(0, engine.tiers.get(event.medium, 0) + change)
             elif isinstance(event, BlockStored):
                 self._stored(engine, event, next(found), now, removed, counted)
-        if removed:
-            engine.peak = max(engine.peak, engine.tokens(self.rate))
         for block in removed:
             self._release(engine, block)
+        if removed:
+            # in between both are held, what comes and what goes
+            engine.full += 1
+            engine.held_full += max(held, engine.tokens(self.rate))
         if len(engine.stack) > self.most or len(self.shared) > self.most:
             self._shrink()
 
@@ -133,8 +143,9 @@ class Reuse:
         engine = self.engines.get(name)
         if engine is not None:
             self.counters.restarts += 1
+            room = engine.capacity(self.rate)
             self._release_all(engine)
-            self.engines[name] = Engine(block_size=engine.block_size, peak=engine.peak)
+            self.engines[name] = Engine(block_size=engine.block_size, room=room)
 
     def left(self, name: str) -> None:
         """An engine is gone."""
@@ -163,12 +174,10 @@ class Reuse:
 
     def _settle_held(self, rate: float, keep: float) -> None:
         """A device that has just been emptied has room for as much as before: larger caches are larger than that."""
-        now = 0.0
+        now = sum(engine.tokens(rate) for engine in self.engines.values())
+        room = sum(engine.capacity(rate) for engine in self.engines.values())
         for engine in self.engines.values():
-            tokens = engine.tokens(rate)
-            now += tokens
-            engine.peak = max(tokens, engine.peak * keep)
-        room = sum(engine.peak for engine in self.engines.values())
+            engine.full, engine.held_full = engine.full * keep, engine.held_full * keep
         if self.engines:
             self.room = room / len(self.engines)
         if now > 0 and now >= room / 2:

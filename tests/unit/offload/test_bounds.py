@@ -47,10 +47,14 @@ def test_a_device_that_was_just_emptied_still_has_room_for_what_it_had() -> None
     reuse.settle(10.0, 1.0)
     assert (reuse.replica[ALL].held, reuse.pool[ALL].held) == (16_000, 16_000), "what both hold counts once"
     reuse.apply("a", [Cleared()], 11.0)
+    reuse.apply("a", [BlockStored(list(range(1001, 2001)), None, 16)], 12.0)
+    reuse.apply("a", [BlockRemoved(list(range(1001, 1801))), BlockStored(list(range(2001, 2801)), None, 16)], 13.0)
     reuse.restarted("b")
-    reuse.settle(20.0, 0.999)
-    assert (reuse.replica[ALL].held, reuse.pool[ALL].held) == (15_984, 15_984)
+    reuse.apply("a", [Cleared()], 14.0)
+    reuse.settle(20.0, 0.9)
+    assert reuse.engines["a"].capacity(1.0) == 16_000, "what goes in a step is not held beside what comes in it"
+    assert (reuse.replica[ALL].held, reuse.pool[ALL].held) == (16_000, 16_000)
     reuse.left("b")
     reuse.apply("c", [BlockStored([1, 2, 3], None, 16)], 21.0)
     reuse.settle(30.0, 1.0)
-    assert reuse.replica[ALL].held == 15_984, "one that has just come has room for as much as the others"
+    assert reuse.replica[ALL].held == 16_000, "one that has just come has room for as much as the others"
