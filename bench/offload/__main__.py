@@ -23,10 +23,10 @@ at before, and what `auto` does on them alone is told apart. `ok`, on all of the
   together, of the unseen ones, and for each routing and bandwidth;
 * the sampled curve is within 2 points of the exact one, and one core carries 100,000 blocks/s of events.
 
-Told beside it, case by case, is what can be had: where 90 % are left to one who knows the best tiers at once and does no
-more than what is prescribed (wait out that hour, start one canary, watch it for 150 s, restart each replica once), how
-many cases reach 90 %; elsewhere, how far `auto` is behind that one. `!` marks who misses it; nothing rests on it, for a
-canary shows nothing before what it stored is wanted again, which takes a conversation longer than 150 s.
+Told beside it, case by case, is what can be had: where 90 % are left to one who knows the best tiers at once and does
+no more than what is prescribed (wait out that hour, start one canary, watch it for 150 s, restart each replica once),
+how many cases reach 90 %; elsewhere, how far `auto` is behind that one. `!` marks who misses it; nothing rests on it,
+for a canary shows nothing before what it stored is wanted again, which takes a conversation longer than 150 s.
 """
 
 from __future__ import annotations

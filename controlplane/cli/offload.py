@@ -40,6 +40,7 @@ def explain(target: Target, decision: int | None, replay: bool, output: str | No
         return
     if found is None:
         note(f"{standing['owner']} {clean(standing['measured'].get('reason') or '')}".strip())
+        _store(standing.get("store"))
         return
     click.echo(clean(found["sentence"]))
     run = f", {found['count']} times until {age(found['lastAt'])} ago" if found["count"] > 1 else ""
