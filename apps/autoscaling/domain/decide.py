@@ -8,11 +8,12 @@ bits. What is particular to a pool (bounds, schedules, money, zero, the mix of i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain import demand, learning, sizing
+from apps.autoscaling.domain import demand, learning, sizing, window
 from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import Curve, Traffic, curve_of, inverse
 from apps.autoscaling.domain.draft import Group, Need
@@ -84,6 +85,8 @@ def _decide(
     demand.observe(memory, arrivals, fleet.seconds, known, life, horizon)
     memory["known_at"] = np.where(known, now, memory["known_at"])
     coming = demand.forecast(memory, fleet.season, now, horizon, known, life).in_work(nominal)
+    ready_of_pool = _per_pool(fleet, fleet.ready[:, None])[:, 0]
+    window.observe(memory, arrivals * nominal, ready_of_pool, coming.ripple, fleet.seconds, known)
 
     ready = np.maximum(fleet.ready, 1.0)
     group_ready = np.zeros(len(groups))
@@ -365,7 +368,6 @@ def _need(
         ),
         3,
     )
-    up = np.maximum(up, least)
     kept = np.maximum(kept, up)
     # nothing goes as long as the model says that fewer would not meet the SLO at the load to come
     for _ in range(_MOST_KEPT):
@@ -373,6 +375,10 @@ def _need(
         if not short_of.any():
             break
         kept = np.where(short_of, kept + 1, kept)
+    # or over a flat window that has seen such loads: what met the SLO over it is enough
+    up, kept = _as_the_window_has_it(memory, fleet, groups, up, kept, miss, per_work, allowed, coming, horizon)
+    up = np.maximum(up, least)
+    kept = np.maximum(kept, up)
     return Need(
         up=up,
         kept=kept,
@@ -399,6 +405,38 @@ def _need(
         load_now=load_now,
         long_prompt=_long_prompt(traffic.prompt_share[rows], curve.ttft_alone[rows]),
     )
+
+
+def _as_the_window_has_it(
+    memory: Memory,
+    fleet: Fleet,
+    groups: Sequence[Group],
+    up: Floats,
+    kept: Floats,
+    miss: Floats,
+    per_work: Floats,
+    allowed: Floats,
+    coming: demand.Forecast,
+    horizon: Floats,
+) -> tuple[Floats, Floats]:
+    """What to go up to and what to keep (groups,), no more than what is there, or one fewer, where that would have met
+    the SLO over the last half hour, and no load is forecast that it has not seen."""
+    pool = np.array([group.pool for group in groups])
+    alone = np.array([len(group.rows) == 1 for group in groups])
+    there = np.nan_to_num(fleet.desired)[[group.rows[0] for group in groups]]
+    asked = alone & window.familiar(memory, coming.quantile(0.0), horizon)[pool] & (there >= 1) & (kept >= there)
+    at = np.flatnonzero(asked)
+    if not len(at):
+        return up, kept
+    up, kept = up.copy(), kept.copy()
+    usual = replace(coming, ripple=memory["usual_ripple"]).shape()
+    miss = sizing.rippled(miss[at], usual[pool[at]], demand.WEIGHTS)
+    for fewer in (0.0, 1.0):
+        replicas = there[at] - fewer
+        met = (replicas >= 1) & (window.share_missed(memory, pool[at], miss, per_work[at], replicas) <= allowed[at])
+        at, miss, replicas = at[met], miss[met], replicas[met]
+        up[at], kept[at] = np.minimum(up[at], replicas), np.minimum(kept[at], replicas)
+    return up, kept
 
 
 def _most(policies: Sequence[Policy], groups: Sequence[Group]) -> Floats:

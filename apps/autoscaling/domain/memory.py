@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from apps.autoscaling.domain.types import Numbers, Policy, State
 
-__all__ = ["EXPERTS", "LAYOUT", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
+__all__ = ["EXPERTS", "LAYOUT", "MINUTES", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
 
 Floats = NDArray[np.float64]
 
 # bumped whenever a name below changes its meaning: an older state then starts anew
-LAYOUT = 4
+LAYOUT = 5
 # lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
 EXPERTS = ("fast", "slow", "trend", "season")
 RING = 12
 HOLD_PARTS = 15
+MINUTES = 30
 # seconds
 LONGEST_HOLD = 1800.0
 GAPS = 8
@@ -68,6 +69,10 @@ _POOL = (
     Field("blamed"), Field("blamed_least"), Field("weighed"),  # as missed and served, without those of a strain
     Field("hold"),                         # seconds that a lower need must last before replicas go, as it was last
     Field("lately"), Field("peak"),        # requests/s of one start-up; their highest, fading over half an hour
+    Field("minutes", MINUTES, -1.0),       # work of the last minutes (replica-seconds a second), the newest first
+    Field("minutes_ready", MINUTES),       # replicas that were ready in each of them
+    Field("minute_work"), Field("minute_ready"), Field("minute_seconds"),      # of the one that is not over, sums
+    Field("usual_ripple"),                 # variance of the logarithm of the load within a minute, mean of the window
     Field("up_at", 1, -1.0), Field("down_at", 1, -1.0),        # last moves
     Field("up_load"),                      # the highest load (replica-seconds a second) since the last move up
     Field("reversals"),                    # fading count over an hour

@@ -32,6 +32,12 @@ def remembered(state: State, name: str) -> float:
     return state.pool[POOL.slices[name].start]
 
 
+def flat(state: State) -> bool:
+    """Whether the last half hour was flat, so that it is asked instead of the moment (domain/window)."""
+    minutes = sorted(minute for minute in state.pool[POOL.slices["minutes"]] if minute >= 0)
+    return len(minutes) >= 5 and minutes[-2] <= 1.4 * sum(minutes) / len(minutes)
+
+
 @shaped
 @given(low=rates, factor=st.floats(3.0, 6.0), period=st.integers(30, 50))
 def test_a_square_wave_is_carried_three_ticks_after_each_edge_and_given_back_between(
@@ -87,7 +93,9 @@ def test_noise_moves_little_and_reverses_at_most_once_an_hour(mean: float, sprea
 
 @shaped
 @given(mean=rates, spread=st.floats(0.1, 0.4), seed=st.integers(0, 1000))
-def test_nothing_goes_while_the_model_says_that_fewer_miss_the_slo(mean: float, spread: float, seed: int) -> None:
+def test_nothing_goes_while_the_model_says_that_fewer_miss_the_slo_unless_a_flat_window_says_that_they_do_not(
+    mean: float, spread: float, seed: int
+) -> None:
     draw = random.Random(seed)
     wander = [mean * (1.5 + (index // 30) % 3 - draw.gauss(0.5, spread)) for index in range(150)]
     decisions = run(POLICY, [max(0.2, rate) for rate in wander], start=6)
@@ -95,7 +103,7 @@ def test_nothing_goes_while_the_model_says_that_fewer_miss_the_slo(mean: float, 
     assert downs
     for decision in downs:
         left = next(view for view in decision.counterfactuals if view.replicas == decision.total)
-        assert left.attainment >= 0.95 - 1e-9
+        assert left.attainment >= 0.95 - 1e-9 or flat(decision.state)
 
 
 def mixed(rate: float, prompts: list[float], replicas: int = 3) -> list[Decision]:

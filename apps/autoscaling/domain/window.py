@@ -1,0 +1,77 @@
+"""The last half hour as it was, minute by minute: what a number of replicas would have missed of it.
+
+An objective is one over a window, a forecast one of a moment. Where the load to come is like what the window has seen
+already, the window says what a number of replicas misses, bursts and calms as they really come: a forecast for each
+moment asks for a replica at every burst, which is over when it has started. A load that was not seen is not judged so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.capacity import look_up
+from apps.autoscaling.domain.memory import MINUTES, Memory
+
+__all__ = ["familiar", "observe", "share_missed"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_MINUTE = 60.0
+# the window says something once it has as many start-ups, and at least as many minutes
+_STARTS, _FEWEST = 3.0, 5.0
+# a window whose high minutes are further above its mean has more in it than noise: there the forecast knows better
+_FLAT = 1.4
+# what was observed corrects the model within this; misses that count as much as it
+_LEAST_TRUST, _MOST_TRUST, _UNSURE = 0.25, 2.0, 10.0
+
+
+def observe(memory: Memory, work: Floats, ready: Floats, ripple: Floats, seconds: Floats, known: Bools) -> None:
+    """Take in a tick where its arrivals are known. work: replica-seconds a second that came; ready: replicas; ripple:
+    variance of the logarithm of what comes within seconds, around a minute's average. All (pools,)."""
+    for name, value in (("minute_work", work), ("minute_ready", ready), ("minute_seconds", 1.0)):
+        memory[name] = np.where(known, memory[name] + value * seconds, memory[name])
+    keep = np.exp(-seconds / (MINUTES * _MINUTE))
+    usual = np.where(memory["usual_ripple"] > 0, memory["usual_ripple"], ripple)
+    memory["usual_ripple"] = np.where(known, keep * usual + (1 - keep) * ripple, memory["usual_ripple"])
+    full = memory["minute_seconds"] >= _MINUTE - 1e-6
+    if not full.any():
+        return
+    for name, total in (("minutes", "minute_work"), ("minutes_ready", "minute_ready")):
+        mean = memory[total] / np.maximum(memory["minute_seconds"], 1e-9)
+        moved = np.concatenate([mean[:, None], memory[name][:, :-1]], axis=1)
+        memory[name] = np.where(full[:, None], moved, memory[name])
+    for name in ("minute_work", "minute_ready", "minute_seconds"):
+        memory[name] = np.where(full, 0.0, memory[name])
+
+
+def familiar(memory: Memory, coming: Floats, horizon: Floats) -> Bools:
+    """Whether the window was flat, and the load to come (pools,), in the unit of `observe`, was reached in two minutes
+    of it, and it is long enough to say something; horizon: seconds until a replica is there."""
+    minutes = memory["minutes"]
+    number = (minutes >= 0).sum(axis=1)
+    long = number * _MINUTE >= np.maximum(_STARTS * horizon, _FEWEST * _MINUTE)
+    mean = np.maximum(minutes, 0.0).sum(axis=1) / np.maximum(number, 1)
+    high = np.partition(minutes, MINUTES - 2, axis=1)[:, -2]
+    return np.asarray(long & (high >= coming) & (high <= _FLAT * mean), dtype=np.bool_)
+
+
+def share_missed(memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats) -> Floats:
+    """Share of the window's requests (rows,) that so many replicas would have missed: the model's, times what was
+    really missed over what it says of the replicas that there were. miss: (rows, GRID), the usual ripple included;
+    per_work: of the unit of `observe`."""
+    judged = memory["served"][pool]
+    seen = (memory["missed"] + memory["missed_least"])[pool] / 2
+    would = _modelled(memory, pool, miss, per_work, replicas[:, None])
+    did = _modelled(memory, pool, miss, per_work, memory["minutes_ready"][pool])
+    trust = clipped((seen + _UNSURE) / (did * judged + _UNSURE), _LEAST_TRUST, _MOST_TRUST)
+    return np.asarray(would * trust, dtype=np.float64)
+
+
+def _modelled(memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats) -> Floats:
+    load = np.maximum(memory["minutes"][pool], 0.0) * per_work[:, None]
+    crowded = memory["crowding"][pool, None] * load / np.maximum(replicas, 0.5)
+    share = np.minimum(look_up(miss, crowded), 1.0)
+    return np.asarray((load * share).sum(axis=1) / np.maximum(load.sum(axis=1), 1e-9), dtype=np.float64)

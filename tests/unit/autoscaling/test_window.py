@@ -1,0 +1,73 @@
+"""What the last half hour says of a number of replicas, and when it says anything at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from apps.autoscaling.domain import window
+from apps.autoscaling.domain.capacity import LOADS
+from apps.autoscaling.domain.memory import POOL, VARIANT, Memory
+from tests.unit.autoscaling.test_contract import POLICY, run
+
+HORIZON = np.array([100.0])
+# half of what is above half of a replica's load misses
+MISS = np.maximum(LOADS - 0.5, 0.0)[None, :] / 2
+ONE = np.zeros(1, dtype=np.int64)
+
+
+def seen(loads: list[float], ready: float = 2.0) -> Memory:
+    """A window of ticks with so much work a second."""
+    memory = Memory(POOL.initial[None, :].copy(), VARIANT.initial[None, :].copy())
+    memory["crowding"] = 1.0
+    for load in loads:
+        window.observe(
+            memory, np.array([load]), np.array([ready]), np.zeros(1), np.array([10.0]), np.ones(1, dtype=np.bool_)
+        )
+    return memory
+
+
+def missed(memory: Memory, replicas: float) -> float:
+    return float(window.share_missed(memory, ONE, MISS, np.ones(1), np.array([replicas]))[0])
+
+
+def familiar(memory: Memory, coming: float) -> bool:
+    return bool(window.familiar(memory, np.array([coming]), HORIZON)[0])
+
+
+def test_a_load_that_a_flat_window_has_seen_is_familiar() -> None:
+    memory = seen([0.8] * 60 + [1.0] * 12 + [0.8] * 60)
+    assert familiar(memory, 0.9)
+    assert not familiar(memory, 1.1)
+
+
+def test_a_window_that_is_short_or_not_flat_says_nothing() -> None:
+    assert not familiar(seen([0.8] * 20), 0.7)
+    assert not familiar(seen([0.4] * 90 + [1.0] * 90), 0.7)
+    assert not familiar(seen([]), 0.0)
+
+
+def test_unknown_ticks_are_no_calm_ones() -> None:
+    memory = seen([1.0] * 60)
+    minutes = memory["minutes"].copy()
+    window.observe(memory, np.zeros(1), np.zeros(1), np.zeros(1), np.array([600.0]), np.zeros(1, dtype=np.bool_))
+    assert (memory["minutes"] == minutes).all()
+
+
+def test_the_model_is_believed_where_nothing_was_served_and_corrected_by_what_was() -> None:
+    memory = seen([1.4] * 120)
+    assert missed(memory, 2.0) == pytest.approx(0.1, abs=0.01)
+    assert missed(memory, 3.0) < 0.01
+    memory["served"], memory["missed"], memory["missed_least"] = 10_000.0, 400.0, 400.0
+    assert missed(memory, 2.0) == pytest.approx(0.04, rel=0.05)
+    memory["missed"] = memory["missed_least"] = 3_000.0
+    # no more than twice what the model has
+    assert missed(memory, 2.0) == pytest.approx(0.2, abs=0.02)
+
+
+def test_bursts_of_a_flat_load_move_nothing_and_a_load_never_seen_does() -> None:
+    bursts = ([14.0] * 12 + [17.0] * 6) * 8
+    settled = run(POLICY, [14.0] * 40 + bursts, start=3)
+    assert {d.total for d in settled[60:]} == {settled[60].total}
+    risen = run(POLICY, [14.0] * 40 + bursts + [30.0] * 12, start=3)
+    assert risen[-1].total >= 1.5 * settled[-1].total
