@@ -218,6 +218,8 @@ def test_one_crash_is_no_verdict_and_a_bad_image_is() -> None:
     assert suspect(variant(newest=(pod("CrashLoopBackOff", restarts=2),))) is not None
     assert suspect(variant(newest=(pod("ImagePullBackOff", restarts=0),))) is not None
     assert suspect(variant(newest=(pod("Unschedulable", restarts=0),))) is None
+    given_up = replace(pod("ImagePullBackOff", restarts=0), terminating=True)
+    assert suspect(variant(newest=(given_up,))) is None, "what is on its way out stops nothing"
 
 
 def test_the_newest_set_is_the_one_that_has_the_deployments_template() -> None:
