@@ -221,12 +221,22 @@ def patch(
 
 
 def delete(
-    handler: kinds.KindHandler, *, team: str, name: str, etags: tuple[str, ...], by: By, dry_run: bool = False
+    handler: kinds.KindHandler,
+    *,
+    team: str,
+    name: str,
+    etags: tuple[str, ...],
+    by: By,
+    dry_run: bool = False,
+    orphan: bool = False,
 ) -> Written:
-    """Ask for an object's deletion: `deleted` when it is gone, `deleting` when its controller has to finish it."""
+    """Ask for an object's deletion: `deleted` when it is gone, `deleting` when its controller has to finish it.
+
+    `orphan`: it is gone at once, and what it owns in a cluster stays there, for a cluster that is no more.
+    """
     expect = Expectation(exists=True, etags=etags)
     return transactions.run(
-        lambda journal: writes.delete(handler, team=team, name=name, expect=expect, journal=journal),
+        lambda journal: writes.delete(handler, team=team, name=name, expect=expect, journal=journal, orphan=orphan),
         by=by,
         dry_run=dry_run,
     )

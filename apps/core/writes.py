@@ -169,21 +169,26 @@ def declare(
     return Written(verb, obj, base)
 
 
-def delete(handler: kinds.KindHandler, *, team: str, name: str, expect: Expectation, journal: Journal) -> Written:
-    """Ask for the deletion of an object; gone at once or later, as its kind has it. Raises Refusals."""
+def delete(
+    handler: kinds.KindHandler, *, team: str, name: str, expect: Expectation, journal: Journal, orphan: bool = False
+) -> Written:
+    """Ask for the deletion of an object; gone at once or later, as its kind has it. Raises Refusals.
+
+    `orphan`: at once, also when its deletion was asked for before; what it owns in a cluster stays there.
+    """
     access.require_write(journal.by.actor, team)
     obj = _locked(handler, team, name)
     if obj is None:
         raise missing(handler, team, name)
     _check_etags(obj, expect)
-    if obj.deletion_requested_at:
+    if obj.deletion_requested_at and not orphan:
         return Written("deleting", obj)
     users = kinds.referrers_of(obj)
     if users:
         listed = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
         raise Clash(f"{obj.key} is used by {listed}: delete or change {'that' if len(users) == 1 else 'those'} first.")
     before = declaration(obj)
-    gone = handler.request_deletion(obj)
+    gone = orphan or handler.request_deletion(obj)
     if gone:
         _remove(obj)
     else:

@@ -103,6 +103,8 @@ def _yaml_events(text: str) -> Iterator[jsonevents.Event]:
     except yaml.MarkedYAMLError as bad:
         at = bad.problem_mark or bad.context_mark
         said = ", ".join(part for part in (bad.context, bad.problem) if part)
+        if "tab character" in said or (at is not None and text.split("\n")[at.line][at.column : at.column + 1] == "\t"):
+            said += "; indent with blanks, tabs are not allowed there"
         raise _malformed(at.line + 1 if at else 1, at.column + 1 if at else 1, f"this is not YAML: {said}") from None
     except yaml.reader.ReaderError as bad_text:
         line = text.count("\n", 0, bad_text.position) + 1

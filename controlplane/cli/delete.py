@@ -19,6 +19,13 @@ from controlplane.cli.wait import wait_gone
 @click.option("--wait", "wait", is_flag=True, help="Wait until the objects are gone.")
 @click.option("--timeout", default="5m", metavar="TIME", show_default=True, help="How long to wait.")
 @click.option("--ignore-not-found", is_flag=True, help="What is not there is as good as deleted.")
+@click.option(
+    "--cascade",
+    type=click.Choice(["background", "orphan"]),
+    default="background",
+    show_default=True,
+    help="orphan: forget it at once and leave what it owns in the cluster, as for a cluster that is no more.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--reason", metavar="TEXT", help="Why, for the change records.")
 @team_option
@@ -28,6 +35,7 @@ def delete(
     wait: bool,
     timeout: str,
     ignore_not_found: bool,
+    cascade: str,
     dry_run: bool,
     reason: str | None,
     team: str | None,
@@ -52,7 +60,11 @@ def delete(
             "DELETE",
             path,
             headers={"If-Match": f'"{metadata["uid"]}:{metadata["version"]}"'},
-            query={"dry_run": "true" if dry_run else None, "reason": reason},
+            query={
+                "dry_run": "true" if dry_run else None,
+                "reason": reason,
+                "cascade": cascade if cascade != "background" else None,
+            },
         )
         verb = "would be deleted" if dry_run else "deleted" if answer.status == 204 else "is being deleted"
         click.echo(f"{target} {verb}")

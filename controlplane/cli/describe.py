@@ -127,7 +127,7 @@ def _objectives(objectives: list[dict[str, Any]]) -> None:
                 _share(one["attained"])
                 + ("" if one["exact"] in (True, None) else f" to {_share(one['attainedHigh'])}"),
                 _share(one["budgetLeft"]),
-                *("" if burn.get(window) is None else f"{burn[window]:.3g}" for window in ("5m", "1h", "6h", "3d")),
+                *(_rate(burn.get(window)) for window in ("5m", "1h", "6h", "3d")),
                 age_until(one["budget"]["exhaustedAt"]),
                 ", ".join(firing),
             )
@@ -136,6 +136,12 @@ def _objectives(objectives: list[dict[str, Any]]) -> None:
     print_table(titles, rows)
     for one in objectives:
         click.echo(f"  {clean(one['message'])}")
+
+
+def _rate(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _share(value: float | None) -> str:

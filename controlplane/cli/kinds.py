@@ -126,7 +126,8 @@ def _of_worst(figure: str) -> Callable[[dict[str, Any]], str]:
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.4g}%"
+    """As people write it; a budget that is overspent many times has no decimals and no exponent."""
+    return f"{share * 100:.4g}%" if abs(share) < 10 else f"{share * 100:.0f}%"
 
 
 def _public_models(document: dict[str, Any]) -> str:

@@ -222,3 +222,29 @@ def drain_in_thread() -> None:
         worker.drain(budget=20)
     finally:
         connection.close()
+
+
+def test_pools_of_a_cluster_that_is_no_more_can_be_forgotten(tmp_path: Path, cluster: EmbeddedCluster) -> None:
+    gone = tmp_path / "gone"
+    gone.write_text(cluster.kubeconfig.read_text().replace("https://127.0.0.1", "https://127.0.0.2"))
+    document = cluster_document(str(gone))
+    document["metadata"]["name"] = "gone"
+    declare(document, model_document())
+    declare(pool_document("there", cluster="gone"))
+    drain()
+    api = api_of(person("root", superuser=True))
+    where = "teams/default/pools/there"
+    assert api.send("DELETE", where, If_Match="*").status_code == 202
+    drain()
+    assert api.get(where)["metadata"]["deletionRequestedAt"] is not None
+    assert api.send("DELETE", f"teams/{SHARED_TEAM}/clusters/gone", If_Match="*").status_code == 409
+    wrong = api.send("DELETE", f"{where}?cascade=foreground", If_Match="*")
+    assert (wrong.status_code, json_of(wrong)["detail"]) == (400, "cascade is background or orphan, not 'foreground'.")
+    assert api.send("DELETE", f"{where}?cascade=orphan&dry_run=true", If_Match="*").status_code == 204
+    assert api.get(where)
+    assert api.send("DELETE", f"{where}?cascade=orphan&reason=sold", If_Match="*").status_code == 204
+    drain()
+    assert api.send("GET", where).status_code == 404
+    record = api.get("changes?kind=Pool&limit=1")["items"][0]
+    assert (record["action"], record["reason"]) == ("delete", "sold")
+    assert api.send("DELETE", f"teams/{SHARED_TEAM}/clusters/gone", If_Match="*").status_code == 204

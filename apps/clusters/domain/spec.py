@@ -16,7 +16,9 @@ Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}
 class ClusterCredentials(Spec):
     """Exactly one of a kubeconfig file (on the machines that run the workers) and the pod's own service account."""
 
-    kubeconfig: Annotated[str, StringConstraints(pattern=r"^/", max_length=4096)] | None = None
+    kubeconfig: Annotated[str, StringConstraints(pattern=r"^/", max_length=4096)] | None = Field(
+        default=None, examples=["/etc/lamplight/clusters/eu-west/kubeconfig"]
+    )
     context: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = None
     in_cluster: bool = False
 
@@ -61,7 +63,9 @@ class PrometheusSpec(Spec):
     `matchers`: labels that tell this cluster's series from others in a store of many clusters.
     """
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$", max_length=2048)]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$", max_length=2048)] = Field(
+        examples=["https://prometheus.example.com"]
+    )
     credentials: PrometheusCredentials = PrometheusCredentials()
     labels: PrometheusLabels = PrometheusLabels()
     matchers: Annotated[dict[Label, Annotated[str, StringConstraints(max_length=253)]], Field(max_length=20)] = {}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.urls import URLPattern, path
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +16,7 @@ from apps.core.api import schema
 from apps.core.api.base import ApiView, actor_of, answer, by, etags, flag
 from apps.core.api.paging import page_of_objects
 from apps.core.api.parsers import only_document
+from apps.core.domain.refusals import Refusal
 from apps.core.kinds import KindHandler
 from apps.core.representation import exported, full
 
@@ -87,11 +89,24 @@ class ObjectView(_KindView):
         access.require_write(actor_of(request), team)
         dry_run = flag(request, "dry_run")
         result = services.delete(
-            self.handler, team=team, name=name, etags=etags(request), by=by(request), dry_run=dry_run
+            self.handler,
+            team=team,
+            name=name,
+            etags=etags(request),
+            by=by(request),
+            dry_run=dry_run,
+            orphan=_orphan(request),
         )
         if result.action == "deleted":
             return Response(status=204)
         return answer(full(result.obj), status=202, etag=result.obj.etag)
+
+
+def _orphan(request: Request) -> bool:
+    cascade = request.query_params.get("cascade", "background")
+    if cascade not in ("background", "orphan"):
+        raise Refusal(f"cascade is background or orphan, not {cascade[:40]!r}.")
+    return cascade == "orphan"
 
 
 def kind_urls(handler: KindHandler) -> list[URLPattern]:
@@ -119,6 +134,12 @@ def _documented(base: type[_KindView], handler: KindHandler) -> Any:
 
 _READS = [schema.LIMIT, schema.CURSOR, schema.FORMAT]
 _WRITES = [schema.DRY_RUN, schema.REASON]
+_CASCADE = OpenApiParameter(
+    "cascade",
+    OpenApiTypes.STR,
+    enum=["background", "orphan"],
+    description="orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more.",
+)
 _GUARDED = [schema.IF_MATCH, *_WRITES]
 _problems = schema.problem_responses
 
@@ -183,7 +204,10 @@ def _describe_object(handler: KindHandler) -> dict[str, Any]:
             responses=changed,
         ),
         "delete": extend_schema(
-            operation_id=f"{name}_delete", summary=f"Delete a {handler.kind}", parameters=_GUARDED, responses=gone
+            operation_id=f"{name}_delete",
+            summary=f"Delete a {handler.kind}",
+            parameters=[*_GUARDED, _CASCADE],
+            responses=gone,
         ),
     }
 

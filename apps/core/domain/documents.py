@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_serializer
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from apps.core.domain.refusals import Fault, Invalid
@@ -184,6 +185,11 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], path: tuple[str | int
         return f"{field} is one of {context['expected']}, not {_quoted(given)}"
     if kind == "string_pattern_mismatch" and context.get("pattern", "").startswith("^[a-z0-9]("):
         return f"{field}: {_quoted(given)} is not a name: lower-case letters, digits and dashes, as in chat-70b"
+    if kind == "string_pattern_mismatch":
+        described = _fields_at(model, path[:-1]).get(str(path[-1])) if path else None
+        examples = described.examples if described is not None else None
+        wanted = f"write it as in {examples[0]}" if examples else f"it must match {context.get('pattern')}"
+        return f"{field}: {_quoted(given)} is not of its form; {wanted}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return f"{field} is a mapping, not {_named(given)}"
     if kind in ("tuple_type", "list_type"):
@@ -192,20 +198,20 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], path: tuple[str | int
     return f"{field}: {message[0].lower()}{message[1:]}, not {_quoted(given)}"
 
 
-def _unknown(field: str, known: Sequence[str]) -> str:
-    close = get_close_matches(field.rsplit(".", 1)[-1], known, n=1)
+def _unknown(field: str, known: Iterable[str]) -> str:
+    close = get_close_matches(field.rsplit(".", 1)[-1], list(known), n=1)
     return f"{field} is not a known field" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Names (as in documents) of the fields of the model that stands at `path` below `model`."""
+def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> dict[str, FieldInfo]:
+    """The fields, by their names in documents, of the model that stands at `path` below `model`."""
     here: Any = model
     for part in path:
         here = next(
             (f.annotation for m in _models_in(here) for n, f in m.model_fields.items() if part in (n, f.alias)),
             here,  # an index of a list or a key of a mapping: the annotation already names what it holds
         )
-    return [f.alias or n for m in _models_in(here) for n, f in m.model_fields.items()]
+    return {f.alias or n: f for m in _models_in(here) for n, f in m.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

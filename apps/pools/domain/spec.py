@@ -34,8 +34,8 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,100}$"
 
 DEFAULT_IMAGE = "vllm/vllm-openai:v0.33.0"
 
-Cpu = Annotated[str, StringConstraints(pattern=_CPU)]
-Image = Annotated[str, StringConstraints(pattern=_IMAGE, max_length=300)]
+Cpu = Annotated[str, StringConstraints(pattern=_CPU), Field(examples=["8"])]
+Image = Annotated[str, StringConstraints(pattern=_IMAGE, max_length=300), Field(examples=[DEFAULT_IMAGE])]
 Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]
 Count = Annotated[int, Field(ge=1, le=1024)]
 PathName = Literal[
@@ -198,8 +198,8 @@ class Schedule(Spec):
 
     name: Name
     days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(min_length=1)]
-    start: Annotated[str, StringConstraints(pattern=_CLOCK)]
-    end: Annotated[str, StringConstraints(pattern=_CLOCK)]
+    start: Annotated[str, StringConstraints(pattern=_CLOCK), Field(examples=["08:00"])]
+    end: Annotated[str, StringConstraints(pattern=_CLOCK), Field(examples=["18:30"])]
     time_zone: Annotated[str, StringConstraints(max_length=60)] = "UTC"
     min: Annotated[int, Field(ge=0, le=1000)] | None = None
     max: Annotated[int, Field(ge=0, le=1000)] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.catalog.domain.dialects import Dialect
 from apps.catalog.domain.picker_config import misfits
-from apps.catalog.domain.vllm import ParsedArgs, parse_args, version_of_image
+from apps.catalog.domain.vllm import ParsedArgs, flags, parse_args, version_of_image
 from apps.core.domain.documents import pointer
 from apps.core.domain.refusals import Fault
 from apps.core.domain.units import format_bytes
@@ -129,7 +129,7 @@ def _engine(spec: PoolSpec, dialect: Dialect | None) -> list[Fault]:
     parsed = parse_args(_engine_version(spec, dialect), ["model", *spec.engine.args])
     if not isinstance(parsed, ParsedArgs):
         at = "/spec/engine/args" + _place(spec.engine.args, lambda word: word.split("=")[0] in parsed)
-        found.append(Fault(at, f"vLLM would refuse these arguments: {parsed}"))
+        found.append(Fault(at, f"vLLM would refuse these arguments: {parsed}{_near(parsed, spec, dialect)}"))
         return found
     for flag in sorted(parsed.given & RESERVED_FLAGS.keys()):
         spelled = "--" + flag.replace("_", "-")
@@ -225,3 +225,12 @@ def _dashed(word: str) -> str:
 def _place(args: Iterable[str], matches: Any) -> str:
     """The pointer's last part of the first argument that matches, or nothing."""
     return next((f"/{i}" for i, word in enumerate(args) if word.startswith("-") and matches(word)), "")
+
+
+def _near(refusal: str, spec: PoolSpec, dialect: Dialect | None) -> str:
+    """The option that was probably meant by the first one that vLLM does not know."""
+    unknown = re.match(r"unrecognized arguments: (--[\w.-]+)", refusal)
+    if unknown is None:
+        return ""
+    close = get_close_matches(unknown[1].replace("_", "-"), flags(_engine_version(spec, dialect)), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1961,6 +1961,7 @@ export interface components {
             /**
              * Kubeconfig
              * @default null
+             * @example /etc/lamplight/clusters/eu-west/kubeconfig
              */
             kubeconfig?: string | null;
         };
@@ -2055,7 +2056,10 @@ export interface components {
             matchers?: {
                 [key: string]: string;
             };
-            /** Url */
+            /**
+             * Url
+             * @example https://prometheus.example.com
+             */
             url: string;
         };
         /**
@@ -2675,6 +2679,7 @@ export interface components {
             /**
              * Image
              * @default vllm/vllm-openai:v0.33.0
+             * @example vllm/vllm-openai:v0.33.0
              */
             image?: string;
         };
@@ -3107,6 +3112,7 @@ export interface components {
             /**
              * Cpu
              * @default 8
+             * @example 8
              */
             cpu?: string;
             /**
@@ -3247,7 +3253,10 @@ export interface components {
         PoolSchedule: {
             /** Days */
             days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
-            /** End */
+            /**
+             * End
+             * @example 18:30
+             */
             end: string;
             /**
              * Max
@@ -3261,7 +3270,10 @@ export interface components {
             min?: number | null;
             /** Name */
             name: string;
-            /** Start */
+            /**
+             * Start
+             * @example 08:00
+             */
             start: string;
             /**
              * Timezone
@@ -4877,6 +4889,8 @@ export interface operations {
     clusters_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";
@@ -5368,6 +5382,8 @@ export interface operations {
     endpoints_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";
@@ -5945,6 +5961,8 @@ export interface operations {
     models_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";
@@ -6464,6 +6482,8 @@ export interface operations {
     pools_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";
@@ -10685,6 +10705,8 @@ export interface operations {
     slos_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";
@@ -11193,6 +11215,8 @@ export interface operations {
     webhooks_delete: {
         parameters: {
             query?: {
+                /** @description orphan: gone at once; what it owns in its cluster stays there, for a cluster that is no more. */
+                cascade?: "background" | "orphan";
                 /** @description Check everything, change nothing. */
                 dry_run?: boolean;
                 format?: "json" | "yaml";

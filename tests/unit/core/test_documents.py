@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from apps.core.domain.documents import Envelope, Name, Spec, read_envelope
 from apps.core.domain.merge import merged
@@ -26,6 +26,7 @@ class Outer(Spec):
     many: tuple[Inner, ...] = ()
     by_name: dict[str, Inner] = {}
     either: int | Inner = 1
+    image: Annotated[str, StringConstraints(pattern="^[a-z/:0-9]+$")] = Field(default="a", examples=["vllm/x:v1"])
 
 
 def faults_of(value: Any) -> dict[str, str]:
@@ -59,6 +60,11 @@ def faults_of(value: Any) -> dict[str, str]:
         ({"text": "x", "many": [{}, {"mod": 1}]}, "/spec/many/1/mod", "did you mean mode?"),
         ({"text": "x", "byName": {"a/b": {"mod": 1}}}, "/spec/byName/a~1b/mod", "did you mean mode?"),
         ({"text": "x", "inner": {"name": "Not A Name"}}, "/spec/inner/name", "is not a name: lower-case letters"),
+        (
+            {"text": "x", "image": "a b"},
+            "/spec/image",
+            'spec.image: "a b" is not of its form; write it as in vllm/x:v1',
+        ),
         ({"text": "x", "either": {"mode": 1}}, "/spec/either/mode", "spec.either.mode is one of"),
         ([], "/spec", "spec is a mapping, not a list"),
     ],
@@ -81,6 +87,7 @@ def test_a_document_is_normalised() -> None:
         "many": [{"someCount": 2, "mode": "off"}],
         "byName": {},
         "either": 1,
+        "image": "a",
     }
     assert Outer.from_document(written).to_document() == written
 

@@ -86,7 +86,11 @@ def refused(document: dict[str, Any]) -> list[Fault]:
         ({"variants": [variant_document("epp")]}, "/spec/variants/0/name", "choose another"),
         ({"variants": [variant_document("x" * 50)]}, "/spec/variants/0/name", "shorten one"),
         ({"variants": [variant_document(resources={"memory": "64"})]}, "/spec/variants/0/resources/memory", "unit"),
-        ({"engine": {"args": ["--max-modl-len=1"]}}, "/spec/engine/args/0", "vLLM would refuse"),
+        (
+            {"engine": {"args": ["--max-modl-len=1"]}},
+            "/spec/engine/args/0",
+            "unrecognized arguments: --max-modl-len=1; did you mean --max-model-len?",
+        ),
         ({"engine": {"args": ["--max-model-len=1", "--port", "9"]}}, "/spec/engine/args/1", "Service expects"),
         ({"engine": {"args": ["-tp=2"]}}, "/spec/engine/args", "variants[].parallelism.tensor"),
         ({"engine": {"args": ["--served_model_name=x"]}}, "/spec/engine/args/0", "servedName"),
