@@ -140,6 +140,7 @@ def _facts(pool: Pool, prices: dict[str, HourlyPrice]) -> Facts:
         status=pool.status,
         ready_reason=ready["reason"] if ready else "",
         ready_message=ready["message"] if ready else "",
+        unready_since=ready.get("lastTransitionTime") if ready else None,
         updated_at=pool.updated_at.isoformat(),
         accelerators={
             variant["name"]: (variant["accelerator"], math.prod(variant["parallelism"].values()))

@@ -19,6 +19,8 @@ __all__ = ["decide_tiers"]
 
 # seconds of events that the sketches stand for, of which half are forgotten in an hour
 _WINDOW = 4200.0
+# tokens that a replica's accelerators hold
+_HELD = 120_000.0
 # extra tokens of cache that would have kept a block that was stored again, and of 100 tokens stored, how many so
 _COME_BACK = ((10_000, 14), (40_000, 20), (90_000, 18), (200_000, 10), (500_000, 5), (2_000_000, 2))
 
@@ -27,12 +29,13 @@ def decide_tiers(pool: Pool, *, stored: float, replicas: int) -> None:
     """One tick for one pool, now: from its signals, and a cache whose replicas stored so many tokens a second each."""
     now = clock.now()
     names = [f"{pool.name}-{nth}" for nth in range(replicas)]
-    one = _sketch(stored * _WINDOW, held=120_000.0)
+    one = _sketch(stored * _WINDOW, held=_HELD)
+    all_of_them = _sketch(stored * replicas * _WINDOW, held=_HELD * replicas)
     services.store_reuse(
         [
             {
                 "pool": pool.uid, "at": now, "window": _WINDOW, "rate": 1.0, "samples": 2400, "one_hit": 0.3,
-                "sketches": {"replica": {"": one}, "pool": {"": _sketch(stored * replicas * _WINDOW, held=0.0)}},
+                "sketches": {"replica": {"": one}, "pool": {"": all_of_them}},
                 "engines": {f"{name}/0": {"pod": name, "sequence": 9, "heard_at": now.timestamp()} for name in names},
                 "counters": {"events": 84_000, "dropped": 0, "gaps": 0, "restarts": 0, "silent": []},
             }

@@ -182,7 +182,7 @@ def picture(page: Page, address: str) -> None:
 def test_the_first_page_says_what_breaches_since_when_and_what_was_done(page: Page) -> None:
     settled(page, "/")
     urgent = page.get_by_role("region", name=re.compile("^Needs attention")).get_by_role("listitem")
-    expect(urgent.first).to_contain_text(re.compile("Degraded.*vision.*CrashLoopBackOff"))
+    expect(urgent.first).to_contain_text(re.compile("Degraded.*vision.*Not ready for .*: ?CrashLoopBackOff", re.S))
     breach = urgent.filter(has_text="Breached for")
     expect(breach).to_contain_text(re.compile(r"Breached for \d+ .*the error budget is overspent"))
     expect(breach).to_contain_text("The autoscaler")

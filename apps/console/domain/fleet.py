@@ -36,6 +36,8 @@ class Facts:
     prices: Mapping[str, HourlyPrice] = field(default_factory=dict)
     # replicas in warm standby by variant
     asleep: Mapping[str, int] = field(default_factory=dict)
+    # since when its condition Ready is not true
+    unready_since: str | None = None
     # of a pool that breaches: since when; of one that breaches or burns: what was decided last
     # ({id, at, verb, sentence, actuation})
     breached_since: str | None = None
@@ -91,6 +93,7 @@ def fleet_row(facts: Facts, figures: Figures | None, slos: Slos) -> dict[str, An
         "running": _value(known, "running"),
         "waiting": _value(known, "waiting"),
         "slo": attainments(slos),
+        "unreadySince": facts.unready_since,
         "breachedSince": facts.breached_since,
         "decided": dict(facts.decided) if facts.decided is not None else None,
         "costPerHour": float(cost) if cost is not None else None,

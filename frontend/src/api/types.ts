@@ -114,6 +114,8 @@ export interface FleetRow {
   /** Fraction, 0 to 1. */
   hitRate: number | null;
   slo: Attainment[];
+  /** Since when its `Ready` condition is not true; null while it is. */
+  unreadySince?: string | null;
   /** Since when the first of its SLOs is not met; null where all are, or nobody can tell. */
   breachedSince?: string | null;
   /** What the autoscaler decided last, of a pool that breaches. */

@@ -82,6 +82,12 @@ describe("the scale of a price of tokens", () => {
     expect(scale([[900, 1000, 1100, 0.5]], [], "USD/Mtok").cut).toBeUndefined();
   });
 
+  it("measures each series by itself, and counts a moment once", () => {
+    const all = day.map((value) => value / 10);
+    expect(scale([all, day], [], "USD/Mtok").cut).toBeUndefined();
+    expect(scale([[...all, 500], [...day, 5000]], [], "USD/Mtok").cut).toEqual({ moments: 1, most: 5000 });
+  });
+
   it("is of no other unit", () => expect(scale([[...day, 3400]], [], "s").cut).toBeUndefined());
 });
 

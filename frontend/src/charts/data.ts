@@ -56,13 +56,17 @@ export interface Scale {
  * of the time would flatten all the rest to a line on the floor. */
 const DEAR = 8;
 
-/** The highest value worth an axis, and what rises above it. */
+/** The highest value worth an axis, which shows the cheap quarter of each series and `DEAR` times it, and what rises above. */
 function bounded(values: readonly (readonly (number | null)[])[], top: number): Pick<Scale, "cut"> & { top: number } {
-  const known = values.flat().filter((value): value is number => value !== null && value > 0);
-  const cheap = known.toSorted((a, b) => a - b)[Math.floor(known.length / 4)] ?? 0;
-  const limit = cheap * DEAR;
+  const limits = values.map((one) => {
+    const known = one.filter((value) => value !== null && value > 0).toSorted((a, b) => (a ?? 0) - (b ?? 0));
+    return (known[Math.floor(known.length / 4)] ?? 0) * DEAR;
+  });
+  const limit = Math.max(0, ...limits);
   if (top <= limit) return { top };
-  return { top: limit, cut: { moments: known.filter((value) => value > limit).length, most: top } };
+  const times = values[0] ?? [];
+  const moments = times.filter((_, at) => values.some((one) => (one[at] ?? 0) > limit)).length;
+  return { top: limit, cut: { moments, most: top } };
 }
 
 /** The y axis, from zero. `unit` "1" is a share: its axis never passes 100 %. */

@@ -1,11 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { applyBundle, planBundle } from "../../api/plans";
 import { acceleratorsQuery, clustersQuery, modelsQuery } from "../../api/queries";
 import { sessionQuery } from "../../api/session";
 import type { Model } from "../../api/types";
-import { bytes, compact, money, UNKNOWN } from "../../lib/units";
+import { bytes, compact, counted, money, UNKNOWN } from "../../lib/units";
 import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Command } from "../../ui/Command";
@@ -120,13 +120,16 @@ function Models({ wish, onChoose }: { wish: Wish; onChoose: (model: string) => v
   return (
     <>
       <NotRefreshed read={read} />
+      <p className="muted">
+        Which model shall it serve? Nothing exists before the last step. A model that is not here is <Link to="/models">declared first</Link>.
+      </p>
       <ul className={styles.cards}>
         {data.items.map(({ metadata, spec }) => (
           <li key={metadata.uid}>
             <h2>{metadata.name}</h2>
             <p className="mono">{spec.source}</p>
             <p className="muted">
-              {spec.shape?.parameters == null ? "size not declared" : `${compact(spec.shape.parameters)} parameters`}
+              {spec.shape?.parameters == null ? "size not declared" : `${counted(spec.shape.parameters)} parameters`}
               {spec.shape?.dtype != null && `, ${spec.shape.dtype}`}
             </p>
             <Button look={metadata.name === wish.model ? "primary" : "plain"} onClick={() => onChoose(metadata.name)}>
@@ -184,10 +187,10 @@ function Hardware({ wish, set, onChoose }: StepProps & { onChoose: (offer: Offer
                   fit.fits ? <Status icon="check" tone="ok" word="Fits" label="Fit" /> : <Status icon="triangle" tone="bad" word="Too small" label="Fit" />,
               },
               { title: "A replica", cell: ({ tensor }) => (tensor === 1 ? "1 accelerator" : `${tensor} accelerators`) },
-              { title: "Weights on each", cell: ({ fit }) => bytes(fit.weights) },
+              { title: "Weights each", cell: ({ fit }) => bytes(fit.weights) },
               { title: "KV cache", cell: ({ fit }) => (fit.tokens === null ? UNKNOWN : `${compact(fit.tokens)} tokens`) },
-              { title: "At once", cell: ({ fit }) => (fit.requests === null ? UNKNOWN : `${compact(fit.requests)} of the longest requests`) },
-              { title: "Cost of a replica", cell: ({ costPerHour, currency }) => money(costPerHour, currency) },
+              { title: "Longest at once", cell: ({ fit }) => (fit.requests === null ? UNKNOWN : `${compact(fit.requests)} requests`) },
+              { title: "Replica costs", cell: ({ costPerHour, currency }) => money(costPerHour, currency) },
               {
                 title: "Action",
                 cell: (offer) => (
@@ -224,7 +227,7 @@ function Promise({ wish, set, teams, clusters, onNext }: StepProps & { teams: st
       }}
     >
       <fieldset>
-        <legend>Name and place</legend>
+        <legend>Name, place and replicas</legend>
         <div className={styles.grid}>
           {input("Name", "name", "small letters, digits and dashes", "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?")}
           <Field label="Team">
@@ -244,11 +247,11 @@ function Promise({ wish, set, teams, clusters, onNext }: StepProps & { teams: st
           {input("Namespace", "namespace")}
           {number("Replicas at least", "min")}
           {number("Replicas at most", "max")}
-          <Field label="Replicas are decided by">
+          <Field label="Decided by">
             <select value={wish.autoscaling} onChange={({ target }) => set({ autoscaling: target.value as Wish["autoscaling"] })}>
-              <option value="active">Lamplight, within these bounds</option>
-              <option value="advisory">people, with Lamplight’s advice</option>
-              <option value="off">people alone</option>
+              <option value="active">Lamplight</option>
+              <option value="advisory">people, advised</option>
+              <option value="off">people</option>
             </select>
           </Field>
         </div>
@@ -260,8 +263,8 @@ function Promise({ wish, set, teams, clusters, onNext }: StepProps & { teams: st
         </label>
         {wish.hasSlo && (
           <div className={styles.grid}>
-            {input("Time to first token within", "ttft", "such as 500ms")}
-            {input("Between tokens within", "itl", "such as 50ms")}
+            {input("First token within", "ttft", "such as 500ms")}
+            {input("Between tokens", "itl", "at most, such as 50ms")}
             {input("For", "fraction", "of them, such as 95%")}
             {input("Over", "window", "such as 28d")}
           </div>

@@ -19,6 +19,11 @@ export function Trouble({ row }: { row: FleetRow }) {
     <div className={styles.said}>
       {ill && (
         <p>
+          {row.unreadySince != null && (
+            <>
+              <b>Not ready for</b> <Age of={row.unreadySince} />:{" "}
+            </>
+          )}
           <code>{row.reason}</code> {row.message}
         </p>
       )}

@@ -130,7 +130,7 @@ function List({ loads, shown, zone, onShow }: { loads: Load[]; shown: string | u
         { title: "Generation", cell: ({ generation }) => generation },
         { title: "What", wide: true, cell: ({ sentence }) => sentence },
         { title: "TTFT p95", cell: ({ measured }) => format(measured?.ttft?.p95, "s") },
-        { title: "Succeeded", cell: ({ measured }) => (measured === null || measured.ok + measured.failed === 0 ? "—" : percent(measured.ok / (measured.ok + measured.failed))) },
+        { title: "Failed", cell: ({ measured }) => (measured === null || measured.ok + measured.failed === 0 ? "—" : percent(measured.failed / (measured.ok + measured.failed))) },
         {
           title: "Show",
           cell: (load) => (

@@ -31,7 +31,15 @@ export function ModelsPage() {
               rows={models}
               rowKey={({ metadata }) => metadata.uid}
               columns={[
-                { title: "Model", cell: ({ metadata }) => `${metadata.team}/${metadata.name}` },
+                {
+                  title: "Model",
+                  cell: ({ metadata, spec }) => (
+                    <>
+                      {metadata.team}/{metadata.name}
+                      {spec.servedName != null && spec.servedName !== metadata.name && <span className={styles.served}>served as {spec.servedName}</span>}
+                    </>
+                  ),
+                },
                 { title: "Status", cell: ({ status }) => <ReadyStatus conditions={status.conditions} /> },
                 {
                   title: "Weights",
@@ -42,7 +50,6 @@ export function ModelsPage() {
                   ),
                   wide: true,
                 },
-                { title: "Served as", cell: ({ metadata, spec }) => spec.servedName ?? metadata.name },
                 {
                   title: "Parameters",
                   cell: ({ spec }) => (spec.shape?.parameters == null ? UNKNOWN : counted(spec.shape.parameters)),

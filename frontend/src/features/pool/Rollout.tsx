@@ -46,13 +46,19 @@ export function Rollout() {
               <div>
                 <dt>Started</dt>
                 <dd>
-                  <Age of={rollout.startedAt} zone={zone} />
+                  <Age of={rollout.startedAt} zone={zone} /> ago
                 </dd>
               </div>
               <div>
                 <dt>Finished</dt>
                 <dd>
-                  <Age of={rollout.finishedAt} zone={zone} />
+                  {rollout.finishedAt === null ? (
+                    "not yet"
+                  ) : (
+                    <>
+                      <Age of={rollout.finishedAt} zone={zone} /> ago
+                    </>
+                  )}
                 </dd>
               </div>
               <div>
