@@ -190,7 +190,7 @@ def test_a_decision_on_tiers_is_made_again(page: Page) -> None:
     decided = page.get_by_role("region", name="Decisions on tiers")
     trial = decided.get_by_role("row").filter(has_text="on one replica of h100 first")
     expect(trial).to_contain_text(re.compile("canary.*gain.*Plan written", re.S))
-    again = trial.get_by_role("button", name=re.compile("^Make decision .* again from its inputs"))
+    again = trial.get_by_role("button", name=re.compile("^Replay decision"))
     listen(page)
     press(page, again, most=120)
     expect(trial.get_by_role("status")).to_have_text("The same inputs give the same decision.")

@@ -64,7 +64,7 @@ function Again({ team, name, id }: { team: string; name: string; id: number }) {
   const again = useMutation({ mutationFn: () => replayOffload(team, name, id) });
   return (
     <>
-      <Button onClick={() => again.mutate()} disabled={again.isPending} aria-label={`Make decision ${id} again from its inputs`}>
+      <Button onClick={() => again.mutate()} disabled={again.isPending} aria-label={`Replay decision ${id}: make it again from its inputs`}>
         Replay
       </Button>
       <span role="status">
