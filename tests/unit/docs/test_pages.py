@@ -13,7 +13,7 @@ from controlplane.cli.main import cli
 from tests.support.routes import api_routes
 from tests.support.shared import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROOMS = sorted(path.name for path in (ROOT / "apps").iterdir() if path.is_dir() and not path.name.startswith("_"))
 TOPS = ("apps", "bench", "controlplane", "deploy", "docs", "examples", "frontend", "tests")
 
