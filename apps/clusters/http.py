@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ import httptools
 __all__ = ["Connections", "Sends", "ThroughProxy", "tls_of"]
 
 CHUNK_BYTES = 256 * 1024
+# a server that sends a little now and then may take so many times the patience for its whole answer
+WHOLE = 4
 
 
 class Sends(Protocol):
@@ -34,7 +37,8 @@ class Sends(Protocol):
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers (names in lower case) and body of an answer. Raises OSError, ValueError (no request at all).
 
-        `connect`: seconds to wait for a connection; `patience`: for each part of the answer.
+        `connect`: seconds to wait for a connection; `patience`: for each part of the answer, which may take a few times
+        as long in all.
         """
 
     def close(self) -> None: ...
@@ -113,12 +117,29 @@ class Connections:
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1:
             raise ValueError("a header or an address holds a line break")
-        used = self._taken() or self._made(connect)
+        request = b"".join((text.encode("latin-1"), b"\r\n\r\n", body or b""))
+        used = self._taken()
+        if used is not None:
+            try:
+                return self._ask(used, request, patience)
+            except ConnectionError:
+                # a server may let go of a connection at the moment that it is used again; only what changes nothing
+                # may be asked twice
+                if method != "GET":
+                    raise
+        return self._ask(self._made(connect), request, patience)
+
+    def _ask(self, used: socket.socket, request: bytes, patience: float) -> tuple[int, Mapping[str, str], bytes]:
         reply = _Reply()
+        until = time.monotonic() + WHOLE * patience
         try:
             used.settimeout(patience)
-            used.sendall(b"".join((text.encode("latin-1"), b"\r\n\r\n", body or b"")))
+            used.sendall(request)
             while not reply.complete:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"its answer is not complete after {WHOLE * patience:g} s")
+                used.settimeout(min(patience, left))
                 reply.feed(used.recv(CHUNK_BYTES))
         except BaseException:
             used.close()

@@ -373,9 +373,8 @@ def _finished(held: Held, seen: Seen, now: datetime) -> Held:
 
 
 def _all_of_the_newest(replicas: int) -> str:
-    if replicas == 0:
-        return "no replica runs; the next one will be of the newest spec"
-    return f"{'the one replica is' if replicas == 1 else f'all {replicas} replicas are'} of the newest spec"
+    """It is kept, and must be as true when there are more replicas, or fewer."""
+    return "no replica of an older spec is left" if replicas == 0 else "every replica is of the newest spec"
 
 
 def _stopped(held: Held, cause: Cause, sentence: str, now: datetime) -> Held:

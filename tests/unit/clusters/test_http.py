@@ -97,6 +97,38 @@ def test_nobody_waits_longer_than_told(sending: Any) -> None:
         sending(f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.05)
 
 
+def test_an_answer_that_never_ends_is_given_up(sending: Any) -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(ConnectionError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not over.wait(0.02):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(TimeoutError):
+            sending(f"http://127.0.0.1:{listening.getsockname()[1]}", patience=0.5)
+        over.set()
+        thread.join(10)
+
+
+def test_only_what_changes_nothing_is_asked_again_where_a_kept_connection_ends(sending: Any) -> None:
+    # the second request of a connection gets no answer: it ends
+    with server([[OK, b""], [OK]]) as (address, came):
+        sending(address)
+        assert sending(address)[2] == b"ok"
+    assert len(came) == 3
+    with server([[OK, b""]]) as (address, came):
+        sending(address)
+        with pytest.raises(ConnectionError):
+            sending(address, "PATCH", body=b"{}")
+    assert len(came) == 2
+
+
 def test_a_header_cannot_smuggle_another_one(sending: Any) -> None:
     with pytest.raises(ValueError, match="line break"):
         sending("http://127.0.0.1:9", headers={"Authorization": "Bearer a\r\nX-Remote-User: root"})

@@ -151,12 +151,11 @@ def test_it_is_complete_exactly_when_every_variant_is_settled(rows: list[tuple[b
 @pytest.mark.parametrize(
     ("replicas", "sentence"),
     [
-        (0, "no replica runs; the next one will be of the newest spec"),
-        (1, "the one replica is of the newest spec"),
-        (3, "all 3 replicas are of the newest spec"),
+        (0, "no replica of an older spec is left"),
+        (3, "every replica is of the newest spec"),
     ],
 )
-def test_a_complete_one_says_how_many_replicas_it_reached(replicas: int, sentence: str) -> None:
+def test_a_complete_one_says_what_stays_true_of_more_and_fewer_replicas(replicas: int, sentence: str) -> None:
     settled = replace(variant(settled=True, old=0), desired=replicas)
     assert step(MOVING, seen(settled), NOW).message == sentence
 
