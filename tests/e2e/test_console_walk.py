@@ -238,4 +238,6 @@ def picture(page: Page, name: str, *, whole: bool = False) -> None:
     if folder:
         expect(page.get_by_role("status").filter(has_text=re.compile("^Loading"))).to_have_count(0)
         Path(folder).mkdir(parents=True, exist_ok=True)
+        if whole:
+            page.evaluate("scrollTo(0, 0)")  # else what stays in view is drawn in the middle of the picture
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=whole)
