@@ -103,7 +103,7 @@ def _yaml_events(text: str) -> Iterator[jsonevents.Event]:
     except yaml.MarkedYAMLError as bad:
         at = bad.problem_mark or bad.context_mark
         said = ", ".join(part for part in (bad.context, bad.problem) if part)
-        if "tab character" in said or (at is not None and text.split("\n")[at.line][at.column : at.column + 1] == "\t"):
+        if "tab character" in said or (at is not None and _stands_at(text, at.line, at.column) == "\t"):
             said += "; indent with blanks, tabs are not allowed there"
         raise _malformed(at.line + 1 if at else 1, at.column + 1 if at else 1, f"this is not YAML: {said}") from None
     except yaml.reader.ReaderError as bad_text:
@@ -115,6 +115,11 @@ def _yaml_events(text: str) -> Iterator[jsonevents.Event]:
         raise _malformed(1, 1, f"this is not YAML: {other}") from None
     finally:
         loader.dispose()
+
+
+def _stands_at(text: str, line: int, column: int) -> str:
+    """The character there; "" behind the end, which is where a text that breaks off is wrong."""
+    return "".join(text.split("\n")[line : line + 1])[column : column + 1]
 
 
 def _translated(event: Any, line: int, column: int) -> jsonevents.Event:

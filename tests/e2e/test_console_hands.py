@@ -369,18 +369,18 @@ def test_logs_follow_stop_and_say_that_their_pod_is_gone(page: Page) -> None:
     expect(box).to_contain_text("new 1")
 
 
-# how many hues take up more than a few pixels of a drawing
-_INKS = """canvas => {
+# of how many of these colours more than a few pixels of a drawing are
+_DRAWN_IN = """(canvas, inks) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const hues = new Map();
+  const counts = inks.map(() => 0);
   for (let at = 0; at < data.length; at += 4) {
-    const [r, g, b] = [data[at], data[at + 1], data[at + 2]];
-    const spread = Math.max(r, g, b) - Math.min(r, g, b);
-    if (data[at + 3] < 200 || spread < 60) continue;
-    const hue = [r, g, b].map((one) => one > Math.min(r, g, b) + spread / 2).join();
-    hues.set(hue, (hues.get(hue) ?? 0) + 1);
+    if (data[at + 3] < 60) continue;
+    inks.forEach((ink, which) => {
+      const near = ink.match(/\\d+/g).every((one, channel) => Math.abs(data[at + channel] - one) < 25);
+      if (near) counts[which] += 1;
+    });
   }
-  return [...hues.values()].filter((count) => count > 20).length;
+  return counts.filter((count) => count > 10).length;
 }"""
 
 
@@ -395,6 +395,7 @@ def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page)
         (main.get_by_role("link", name="Fleet"), main.get_by_role("link", name="SLOs")),
         (page.locator("label", has_text="1h"), page.locator("label", has_text="6h")),
     ):
+        expect(chosen).to_be_visible()
         assert chosen.evaluate(framed) and not other.evaluate(framed)
     drawn = chart(page, "Time to first token")
     expect(drawn).to_have_attribute("data-state", "ok")
@@ -404,6 +405,7 @@ def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page)
         .evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
     )
     assert len(set(inks)) == len(inks) > 2, "series keep colours of their own"
-    assert drawn.locator("canvas").evaluate(_INKS) > 2, "in the drawing too"
+    canvas = drawn.locator("canvas")
+    wait_until(lambda: canvas.evaluate(_DRAWN_IN, inks) == len(inks), message="each is drawn in its colour")
     tab_to(page, drawn.get_by_role("slider"), most=120)
     page.emulate_media(forced_colors="none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -135,9 +136,16 @@ def test_places_in_json_are_as_exact() -> None:
     }
 
 
+@given(_documents, st.integers(0, 300), st.sampled_from(["", "\n", "\t", "[", "\u2028", ": "]))
+def test_a_text_that_breaks_off_anywhere_is_read_or_refused(value: dict[str, Any], end: int, more: str) -> None:
+    with suppress(Malformed):
+        yamlio.read(yamlio.write([value])[:end].encode("utf-8", "ignore") + more.encode())
+
+
 @pytest.mark.parametrize(
     ("text", "line", "sentence"),
     [
+        ("EndpointPickerConfig: [", 2, "this is not YAML"),
         ("a: 1\nb: 2\na: 3\n", 3, "the key a stands here a second time; the first is in line 1"),
         ("a: !!python/object:os.system x\n", 1, "the tag tag:yaml.org,2002:python/object:os.system is not allowed"),
         ("a: !secret x\n", 1, "the tag !secret is not allowed"),
