@@ -16,6 +16,7 @@ All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (ro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 GRID = 18
 # loads (work a second of a replica) at which curves are tabulated
@@ -49,6 +52,10 @@ _TINY = 1e-12
 # a length bucket with a smaller share of the requests changes nothing
 _LEAST_SHARE = 1e-5
 _PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
+# LOADS are found by cells of equal width, in each of which is one of them at most, and none on an edge
+_CELLS, _HIGHEST = 38.5, 1.2
+_CELL_FROM: Ints = LOADS[1:-1].searchsorted(np.arange(math.ceil(_HIGHEST * _CELLS)) / _CELLS)
+_CELL_EDGE: Floats = np.append(LOADS[1:-1], np.inf)[_CELL_FROM]
 # steeper than any curve below saturation: load above it piles up
 _DEBT = 6.0
 
@@ -70,8 +77,8 @@ class Engines:
     kv_tokens: Floats
     max_num_seqs: Floats
     max_num_batched_tokens: Floats
-    prefills: NDArray[np.bool_]
-    decodes: NDArray[np.bool_]
+    prefills: Bools
+    decodes: Bools
     factors: Floats
 
 
@@ -120,95 +127,64 @@ class Curve:
     ttft_alone: Floats
 
 
+@dataclass(slots=True)
+class _Requests:
+    """What requests ask of a replica, means over their lengths (rows,). Tokens: `fresh` (of prompts, not cached),
+    `output`, its square (`second`), `context` that a decoding request reads. Seconds that they add to steps: `own`, a
+    prompt's by bucket (rows, buckets), its mean `prefill`, of which `attention` does not go with the tokens of a step;
+    `decode`, `per_token` of it; `work`, all. `lumps`: seconds^2, what prefills weigh in a queue. `fixed`: seconds of a
+    step in which nothing is done."""
+
+    own: Floats
+    prefill: Floats
+    lumps: Floats
+    attention: Floats
+    fresh: Floats
+    output: Floats
+    second: Floats
+    context: Floats
+    per_token: Floats
+    decode: Floats
+    work: Floats
+    fixed: Floats
+
+
+@dataclass(slots=True)
+class _Steps:
+    """A replica's steps as its load rises (rows, GRID): requests that a step admits on average, sequences that it
+    decodes, share of steps with a prefill, seconds of a step without one and of all, share of them that is not fixed,
+    requests/s, and the load that this is. `scale` (rows,): of load and work, where seats bound a replica."""
+
+    admits: Floats
+    batch: Floats
+    mixed: Floats
+    quiet: Floats
+    step: Floats
+    busy: Floats
+    rate: Floats
+    load: Floats
+    scale: Floats
+
+
 def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     """The curves of all rows."""
-    f_fixed, f_token, f_attention, f_kv = (engines.factors[:, i] for i in range(4))
-    fresh = 1.0 - traffic.cached
-    n = traffic.prompt * fresh[:, None]
-    pairs = n * (traffic.prompt * traffic.cached[:, None] + n / 2)
-    prompt, output = _mean(traffic.prompt_share, traffic.prompt), _mean(traffic.output_share, traffic.output)
-    # seconds that a prompt adds to steps, by bucket
-    own = (
-        f_token[:, None] * engines.compute_token[:, None] * n
-        + f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs)
-    ) * engines.prefills[:, None]
-    prefill = _mean(traffic.prompt_share, own)
-    prefill_square = _mean(traffic.prompt_share, own * own)
-    # of the context that a decoding request reads: output-weighted mean of prompt + what is generated so far
-    second = _mean(traffic.output_share, traffic.output * traffic.output)
-    context = prompt + second / np.maximum(output, 1.0) / 2
-    per_token = f_token * engines.read_token + f_kv * engines.kv_token * context
-    decode = output * per_token * engines.decodes
-    work = np.maximum(prefill + decode, _TINY)
-
-    fixed = f_fixed * np.maximum(engines.read, engines.compute)
-    fresh_tokens = _mean(traffic.prompt_share, n) * engines.prefills
-    out = output * engines.decodes
-    seated = np.where(engines.decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf)
-    limit = np.minimum(
-        0.97 * engines.max_num_batched_tokens / np.maximum(fresh_tokens + out, 1.0),
-        np.where(engines.decodes, 0.97 * engines.kv_tokens / np.maximum(out * context, 1.0), np.inf),
-    )
-    # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
-    # few sequences at once fill a replica whose steps have little to do
-    taken = np.where(engines.decodes, seated, 0.0) * work
-    fits = taken / np.maximum(fixed + taken, _TINY)
-    bound = (seated < limit) & (fits < _SHARES[-1])
-    shares = np.where(bound[:, None], (_SHARES / _SHARES[-1])[None, :] * fits[:, None], _SHARES[None, :])
-    u = np.minimum((fixed / work)[:, None] * (shares / (1 - shares)), np.minimum(limit, seated)[:, None])
-    batch = out[:, None] * u
-    admitted = fresh_tokens[:, None] * u
-    chunked = admitted / engines.max_num_batched_tokens[:, None]
-    mixed = clipped(np.maximum(-np.expm1(-u), chunked), _TINY, 1.0) * engines.prefills[:, None]
-    reading = f_kv[:, None] * engines.kv_token[:, None] * batch * context[:, None]
-    plain = _linear(engines, fixed, f_token, batch)
-    filled = _linear(engines, fixed, f_token, batch + admitted / np.maximum(mixed, _TINY))
-    asides = (
-        u
-        * _mean(
-            traffic.prompt_share,
-            f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs),
-        )[:, None]
-        * engines.prefills[:, None]
-    )
-    quiet = plain + reading
-    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * (engines.mixed[:, None] - 1))
-    rate = u / step
-    load = rate * work[:, None]
-    # a replica whose seats are taken is at its full load, however little its steps have to do
-    scale = np.where(bound, np.maximum(_SHARES[-1] / np.maximum(load[:, -1], _TINY), 1.0), 1.0)
-    load = load * scale[:, None]
-    busy = clipped(1 - fixed[:, None] / step, 0.0, 0.999)
-
-    lumps = (prefill_square + (traffic.dispersion - 1) * prefill * prefill)[:, None]
-    wait = rate * lumps / (2 * (1 - busy))
-    decoding = clipped(rate * decode[:, None], 0.0, 0.95)
+    requests = _requests(engines, traffic)
+    steps = _steps(engines, requests)
+    step, busy = steps.step, steps.busy
+    wait = steps.rate * requests.lumps[:, None] / (2 * (1 - busy))
     prompts = _Lengths.of(traffic.prompt_share)
-    seats = _seats(engines, traffic, batch, step, output, second)
-    missing = _miss_ttft(engines, traffic, goals, prompts, own, step, wait, busy, decoding, batch, context, seats)
+    seats = _seats(engines, traffic, steps, requests)
+    missing = _miss_ttft(engines, traffic, goals, prompts, requests, steps, wait, seats)
     wait, busy = wait + seats.wait, busy + seats.full * (1 - busy)
-    slow_variance = (per_token[:, None] * np.sqrt(batch * traffic.dispersion[:, None])) ** 2
-    fast_variance = rate * step * lumps
-    late = _miss_between(
-        traffic,
-        goals,
-        prompts,
-        quiet,
-        step,
-        u,
-        rate * (prefill[:, None] + quiet),
-        prefill,
-        lumps,
-        slow_variance,
-        mixed,
-        own,
-        wait,
-    )
+    slow_variance = (requests.per_token[:, None] * np.sqrt(steps.batch * traffic.dispersion[:, None])) ** 2
+    fast_variance = steps.rate * step * requests.lumps[:, None]
+    late = _miss_between(traffic, goals, prompts, requests, steps, slow_variance, wait)
     miss = 1 - (1 - missing) * (1 - np.where(engines.decodes[:, None], late, 0.0))
-    floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, own, fixed), 0.0))
-    saturated = load[:, -1]
-    scatter = np.log1p((fast_variance / np.maximum(output - 1, 1.0)[:, None] + slow_variance) / (step * step))
-    at_loads = _resampled(load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
+    floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, requests), 0.0))
+    saturated = steps.load[:, -1]
+    tokens = np.maximum(requests.output - 1, 1.0)[:, None]
+    scatter = np.log1p((fast_variance / tokens + slow_variance) / (step * step))
+    at_loads = _resampled(steps.load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
     return Curve(
         miss=_convex(_indebted(at_loads[0], saturated)),
         step=at_loads[1],
@@ -216,12 +192,76 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
         busy=at_loads[3],
         scatter=at_loads[4],
         floor=np.minimum(floor, 0.95),
-        work=work * scale,
-        prefill=prefill,
-        decode=decode,
+        work=requests.work * steps.scale,
+        prefill=requests.prefill,
+        decode=requests.decode,
         most=saturated,
-        ttft_alone=own,
+        ttft_alone=requests.own,
     )
+
+
+def _requests(engines: Engines, traffic: Traffic) -> _Requests:
+    f_fixed, f_token, f_attention, f_kv = engines.factors.T
+    n = traffic.prompt * (1.0 - traffic.cached)[:, None]
+    pairs = n * (traffic.prompt * traffic.cached[:, None] + n / 2)
+    attention = f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs)
+    own = (f_token[:, None] * engines.compute_token[:, None] * n + attention) * engines.prefills[:, None]
+    prefill = _mean(traffic.prompt_share, own)
+    square = _mean(traffic.prompt_share, own * own)
+    output = _mean(traffic.output_share, traffic.output)
+    second = _mean(traffic.output_share, traffic.output * traffic.output)
+    # of the context that a decoding request reads: output-weighted mean of prompt + what is generated so far
+    context = _mean(traffic.prompt_share, traffic.prompt) + second / np.maximum(output, 1.0) / 2
+    per_token = f_token * engines.read_token + f_kv * engines.kv_token * context
+    decode = output * per_token * engines.decodes
+    return _Requests(
+        own=own,
+        prefill=prefill,
+        lumps=square + (traffic.dispersion - 1) * prefill * prefill,
+        attention=_mean(traffic.prompt_share, attention),
+        fresh=_mean(traffic.prompt_share, n) * engines.prefills,
+        output=output,
+        second=second,
+        context=context,
+        per_token=per_token,
+        decode=decode,
+        work=np.maximum(prefill + decode, _TINY),
+        fixed=f_fixed * np.maximum(engines.read, engines.compute),
+    )
+
+
+def _steps(engines: Engines, requests: _Requests) -> _Steps:
+    f_token, f_kv = engines.factors[:, 1], engines.factors[:, 3]
+    fixed, work, context = requests.fixed, requests.work, requests.context[:, None]
+    prefills, decodes = engines.prefills[:, None], engines.decodes
+    out = requests.output * decodes
+    seated = np.where(decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf)
+    limit = np.minimum(
+        0.97 * engines.max_num_batched_tokens / np.maximum(requests.fresh + out, 1.0),
+        np.where(decodes, 0.97 * engines.kv_tokens / np.maximum(out * requests.context, 1.0), np.inf),
+    )
+    # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
+    # few sequences at once fill a replica whose steps have little to do
+    taken = np.where(decodes, seated, 0.0) * work
+    fits = taken / np.maximum(fixed + taken, _TINY)
+    bound = (seated < limit) & (fits < _SHARES[-1])
+    shares = np.where(bound[:, None], (_SHARES / _SHARES[-1]) * fits[:, None], _SHARES)
+    admits = np.minimum((fixed / work)[:, None] * (shares / (1 - shares)), np.minimum(limit, seated)[:, None])
+    batch = out[:, None] * admits
+    tokens = requests.fresh[:, None] * admits
+    chunked = tokens / engines.max_num_batched_tokens[:, None]
+    mixed = clipped(np.maximum(-np.expm1(-admits), chunked), _TINY, 1.0) * prefills
+    reading = f_kv[:, None] * engines.kv_token[:, None] * batch * context
+    plain = _linear(engines, fixed, f_token, batch)
+    filled = _linear(engines, fixed, f_token, batch + tokens / np.maximum(mixed, _TINY))
+    asides = admits * requests.attention[:, None] * prefills
+    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * (engines.mixed[:, None] - 1))
+    rate = admits / step
+    load = rate * work[:, None]
+    # a replica whose seats are taken is at its full load, however little its steps have to do
+    scale = np.where(bound, np.maximum(_SHARES[-1] / np.maximum(load[:, -1], _TINY), 1.0), 1.0)
+    busy = clipped(1 - fixed[:, None] / step, 0.0, 0.999)
+    return _Steps(admits, batch, mixed, plain + reading, step, busy, rate, load * scale[:, None], scale)
 
 
 def _mean(share: Floats, values: Floats) -> Floats:
@@ -242,10 +282,10 @@ class _Lengths:
     """The length buckets in which requests are, of all rows one after the other (buckets,): the row, the share of its
     requests, and `starts`: where each row's begin. Most buckets are empty: there is nothing to compute for them."""
 
-    row: NDArray[np.int64]
+    row: Ints
     share: Floats
-    place: tuple[NDArray[np.int64], NDArray[np.int64]]
-    starts: NDArray[np.int64]
+    place: tuple[Ints, Ints]
+    starts: Ints
 
     @classmethod
     def of(cls, share: Floats) -> _Lengths:
@@ -279,17 +319,17 @@ class _Seats:
         return bool(self.full.any())
 
 
-def _seats(engines: Engines, traffic: Traffic, batch: Floats, step: Floats, output: Floats, second: Floats) -> _Seats:
+def _seats(engines: Engines, traffic: Traffic, steps: _Steps, requests: _Requests) -> _Seats:
     """A queue with as many servers as sequences at once, each held for a request's decoding. Its share of full moments
     is Sakasegawa's approximation of Erlang's C (Annals of the Institute of Statistical Mathematics 29, 1977); waits
     grow with the variability of arrivals and of lengths as Allen and Cunneen have it."""
-    number = engines.max_num_seqs[:, None]
-    taken = clipped(batch / np.maximum(number, 1.0), 0.0, 0.999)
+    number, output = engines.max_num_seqs[:, None], requests.output
+    taken = clipped(steps.batch / np.maximum(number, 1.0), 0.0, 0.999)
     full = taken ** (np.sqrt(2 * (number + 1)) - 1)
     full = np.where(engines.decodes[:, None] & (full > _LEAST_SHARE), full, 0.0)
-    varied = np.maximum(second / np.maximum(output * output, 1.0) - 1, 0.0)
+    varied = np.maximum(requests.second / np.maximum(output * output, 1.0) - 1, 0.0)
     unevenness = (traffic.dispersion + varied)[:, None] / 2
-    return _Seats(full, output[:, None] * step / (number * (1 - taken)) * unevenness)
+    return _Seats(full, output[:, None] * steps.step / (number * (1 - taken)) * unevenness)
 
 
 def _miss_ttft(
@@ -297,27 +337,28 @@ def _miss_ttft(
     traffic: Traffic,
     goals: Goals,
     prompts: _Lengths,
-    own: Floats,
-    step: Floats,
+    requests: _Requests,
+    steps: _Steps,
     wait: Floats,
-    busy: Floats,
-    decoding: Floats,
-    batch: Floats,
-    context: Floats,
     seats: _Seats,
 ) -> Floats:
-    row = prompts.row
-    left, stretch = goals.ttft[:, None] - 1.5 * step, 1 / (1 - decoding)
-    slack = left[row] - own[prompts.place][:, None] * stretch[row]
+    """Share of requests (rows, GRID) whose first token is late. wait: for prefill (rows, GRID)."""
+    row, busy = prompts.row, steps.busy
+    decoding = clipped(steps.rate * requests.decode[:, None], 0.0, 0.95)
+    left, stretch = goals.ttft[:, None] - 1.5 * steps.step, 1 / (1 - decoding)
+    slack = left.take(row, axis=0) - requests.own[prompts.place][:, None] * stretch.take(row, axis=0)
+    more = np.maximum(slack, 0.0)
     decay = -busy / np.maximum(wait, _TINY)
-    tail = busy[row] * np.exp(decay[row] * np.maximum(slack, 0.0))
+    tail = busy.take(row, axis=0) * np.exp(decay.take(row, axis=0) * more)
     if seats.scarce:
-        unseated = seats.full[row] * np.exp(-np.maximum(slack, 0.0) / np.maximum(seats.those_who_wait, _TINY)[row])
+        unseated = seats.full[row] * np.exp(-more / np.maximum(seats.those_who_wait, _TINY)[row])
         tail = tail + unseated * (1 - tail)
-    miss = prompts.total(np.where(slack <= 0, 1.0, tail)) * engines.prefills[:, None]
-    held = batch * context[:, None]
-    spread = context[:, None] * np.sqrt(np.maximum(batch * traffic.dispersion[:, None], 1e-9)) * 1.2
-    full = ndtr((held - engines.kv_tokens[:, None]) / np.maximum(spread, 1.0)) * engines.decodes[:, None]
+    tail[slack <= 0] = 1.0
+    miss = prompts.total(tail) * engines.prefills[:, None]
+    context = requests.context[:, None]
+    spread = context * np.sqrt(np.maximum(steps.batch * traffic.dispersion[:, None], 1e-9)) * 1.2
+    over = steps.batch * context - engines.kv_tokens[:, None]
+    full = ndtr(over / np.maximum(spread, 1.0)) * engines.decodes[:, None]
     return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full), 0.0)
 
 
@@ -325,72 +366,64 @@ def _miss_between(
     traffic: Traffic,
     goals: Goals,
     prompts: _Lengths,
-    quiet: Floats,
-    step: Floats,
-    arrivals: Floats,
-    own_met: Floats,
-    prefill: Floats,
-    lumps: Floats,
+    requests: _Requests,
+    steps: _Steps,
     slow: Floats,
-    mixed: Floats,
-    own: Floats,
     wait: Floats,
 ) -> Floats:
-    """Share of requests whose time between tokens is too long: per request (tpot, e2e) or per token (itl)."""
-    outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
-    kept: Floats = np.ones_like(step)
+    """Share of requests (rows, GRID) whose time between tokens is too long: per request (tpot, e2e) or per token (itl).
+    slow: variance of a step by the sequences decoded; wait: until the first token (rows, GRID)."""
+    kept: Floats = np.ones_like(steps.step)
     if ((goals.tpot < NO_GOAL) | (goals.e2e < NO_GOAL)).any():
-        kept = _kept_per_request(traffic, goals, outputs, quiet, arrivals, own_met, prefill, lumps, slow, wait)
+        kept = _kept_per_request(traffic, goals, requests, steps, slow, wait)
     if (goals.itl < NO_GOAL).any():
-        threshold, row = goals.itl[:, None], prompts.row
-        hit = prompts.total(ndtr(np.log((own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
+        threshold, row, quiet = goals.itl[:, None], prompts.row, steps.quiet
+        hit = prompts.total(ndtr(np.log((requests.own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
         calm = ndtr(np.log(quiet / threshold) / 0.15)
-        kept = kept * (1 - clipped(mixed * hit + (1 - mixed) * calm, 0.0, 1.0))
+        kept = kept * (1 - clipped(steps.mixed * hit + (1 - steps.mixed) * calm, 0.0, 1.0))
     return 1 - kept
 
 
 def _kept_per_request(
-    traffic: Traffic,
-    goals: Goals,
-    outputs: _Lengths,
-    quiet: Floats,
-    arrivals: Floats,
-    own_met: Floats,
-    prefill: Floats,
-    lumps: Floats,
-    slow: Floats,
-    wait: Floats,
+    traffic: Traffic, goals: Goals, requests: _Requests, steps: _Steps, slow: Floats, wait: Floats
 ) -> Floats:
-    row = outputs.row
+    """Share of requests (rows, GRID) whose mean time between tokens keeps tpot and e2e."""
+    outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
+    row, quiet = outputs.row, steps.quiet
     gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)[:, None]
     # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
     # sum by its first two moments
-    met = arrivals[row] * gaps + own_met[row]
+    own_met = steps.rate * (requests.prefill[:, None] + quiet)
+    met = steps.admits.take(row, axis=0) * gaps + own_met.take(row, axis=0)
     any_met = np.maximum(-np.expm1(-met), 1e-9)
-    added = met * prefill[row, None]
+    added = met * requests.prefill[row, None]
     mean = added / (gaps * any_met)
-    square = ((met * lumps[row] + added * added) / (gaps * gaps) + slow[row]) / any_met
+    lumps = requests.lumps[row, None]
+    square = ((met * lumps + added * added) / (gaps * gaps) + slow.take(row, axis=0)) / any_met
     scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
 
-    def beyond(log_left: Floats, there: NDArray[np.bool_]) -> Floats:
-        late = any_met * ndtr((center - log_left) / sigma)
-        return outputs.total(np.where(there, late, 1.0))
+    def beyond(log_left: Floats, there: Bools) -> Floats:
+        # where nothing is left all are late; the distribution is most of a curve's cost, and is asked for the rest only
+        late, at = np.ones_like(any_met), np.flatnonzero(there)
+        late.reshape(-1)[at] = any_met.take(at) * ndtr(((center - log_left) / sigma).take(at))
+        return outputs.total(late)
 
     kept: Floats = np.ones_like(quiet)
     if (goals.tpot < NO_GOAL).any():
         # the same for all of a row's lengths
         left = goals.tpot[:, None] - quiet
-        kept = kept * (1 - beyond(np.log(np.maximum(left, 1e-9))[row], (left > 0)[row]))
+        log_left = np.log(np.maximum(left, 1e-9))
+        kept = kept * (1 - beyond(log_left.take(row, axis=0), (left > 0).take(row, axis=0)))
     if (goals.e2e < NO_GOAL).any():
         left = (goals.e2e[row, None] - wait[row]) / gaps - quiet[row]
         kept = kept * (1 - beyond(np.log(np.maximum(left, 1e-9)), left > 0))
     return kept
 
 
-def _floor_ttft(traffic: Traffic, goals: Goals, own: Floats, fixed: Floats) -> Floats:
-    alone = own + 1.5 * fixed[:, None]
+def _floor_ttft(traffic: Traffic, goals: Goals, requests: _Requests) -> Floats:
+    alone = requests.own + 1.5 * requests.fixed[:, None]
     return ((alone > goals.ttft[:, None]) * traffic.prompt_share).sum(axis=1)
 
 
@@ -402,15 +435,15 @@ def _indebted(miss: Floats, saturated: Floats) -> Floats:
 
 def _resampled(load: Floats, tables: tuple[Floats, ...]) -> Floats:
     """Tables (rows, GRID) that stand at `load` (rows, GRID), at LOADS: (tables, rows, GRID)."""
-    at = np.minimum((load[:, None, :] < LOADS[None, :, None]).sum(axis=2), GRID - 1)
+    at = np.minimum((load[:, :, None] < LOADS).sum(axis=1), GRID - 1)
     place = at + (np.arange(len(load)) * GRID)[:, None]
     before = place - (at > 0)
     stands = load.reshape(-1)
-    left = stands[before]
-    share = clipped((LOADS[None, :] - left) / np.maximum(stands[place] - left, _TINY), 0.0, 1.0)
+    left = stands.take(before)
+    share = clipped((LOADS - left) / np.maximum(stands.take(place) - left, _TINY), 0.0, 1.0)
     flat = np.stack(tables).reshape(len(tables), -1)
-    low = flat[:, before]
-    return np.asarray(low + (flat[:, place] - low) * share[None], dtype=np.float64)
+    low = flat.take(before, axis=1)
+    return np.asarray(low + (flat.take(place, axis=1) - low) * share, dtype=np.float64)
 
 
 def _convex(miss: Floats) -> Floats:
@@ -420,14 +453,20 @@ def _convex(miss: Floats) -> Floats:
     return np.concatenate([miss[:, :1], miss[:, :1] + np.cumsum(slopes * widths, axis=1)], axis=1)
 
 
-def look_up(table: Floats, load: Floats) -> Floats:
+def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
-    first load as at it."""
-    at = np.minimum(np.maximum(LOADS.searchsorted(load), 1), GRID - 1)
+    first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
+    reach = np.maximum(load, LOADS[0])
+    # the last of LOADS below the load, but for the very last
+    cell = (np.fmin(reach, _HIGHEST) * _CELLS).astype(np.int64)
+    before = _CELL_FROM.take(cell)
+    before += _CELL_EDGE.take(cell) < reach
+    share = (reach - LOADS.take(before)) * _PER_WIDTH.take(before)
+    before += ((np.arange(len(table)) if row is None else row) * GRID)[:, None]
     flat = table.reshape(-1)
-    place = at + (np.arange(len(table)) * GRID)[:, None]
-    low = flat[place - 1]
-    return np.asarray(low + (flat[place] - low) * ((np.maximum(load, LOADS[0]) - LOADS[at - 1]) * _PER_WIDTH[at - 1]))
+    low = flat.take(before)
+    before += 1
+    return np.asarray(low + (flat.take(before) - low) * share, dtype=np.float64)
 
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:

@@ -336,7 +336,7 @@ def _need(
 
     points = coming.points()[pool] * per_work[:, None]
     # what misses at a mean load, as the load comes in waves of seconds; all that a replica carries is read from it
-    uneven = sizing.rippled(curve.miss, shape[fleet.pool], demand.WEIGHTS)
+    uneven = sizing.rippled(curve.miss, shape[fleet.pool])
     carries, slope = inverse(uneven[rows], allowed)
     value = gain * crowding / np.maximum(carries * carries * slope, 1e-9)
     carries = carries / crowding
@@ -355,23 +355,12 @@ def _need(
     again = curve.prefill[rows] / np.maximum(work, 1e-12) * hit / (1 - hit) / live
     steady = np.log(np.maximum.reduce([coming.quantile(0.0), coming.now, 1e-9 * np.ones(len(policies))]))
     lift = np.minimum(np.exp(steady - coming.mean)[pool], 1.5) * (1 + np.minimum(again, 0.5))
-    # what to go up to, what not to go below, and what the forecast alone would have: one search for all three
-    up, kept, plain = np.split(
-        sizing.optimum(
-            np.tile(miss, (3, 1)),
-            np.concatenate([pressed, pressed * lift[:, None], points]),
-            demand.WEIGHTS,
-            np.tile(crowding, 3),
-            np.tile(value, 3),
-            np.concatenate([price_up, np.ones(len(rows)), price_up]),
-            np.tile(_most(policies, groups), 3),
-        ),
-        3,
-    )
+    worth = sizing.Worth(miss, carries, crowding, value, _most(policies, groups))
+    up, kept, plain = _cheapest(worth, points, pressed, pressed * lift[:, None], price_up)
     kept = np.maximum(kept, up)
     # nothing goes as long as the model says that fewer would not meet the SLO at the load to come
     for _ in range(_MOST_KEPT):
-        short_of = sizing.missing(miss, points, demand.WEIGHTS, crowding, kept) > allowed
+        short_of = sizing.missing(miss, points, crowding, kept) > allowed
         if not short_of.any():
             break
         kept = np.where(short_of, kept + 1, kept)
@@ -430,13 +419,34 @@ def _as_the_window_has_it(
         return up, kept
     up, kept = up.copy(), kept.copy()
     usual = replace(coming, ripple=memory["usual_ripple"]).shape()
-    miss = sizing.rippled(miss[at], usual[pool[at]], demand.WEIGHTS)
+    miss = sizing.rippled(miss[at], usual[pool[at]])
     for fewer in (0.0, 1.0):
         replicas = there[at] - fewer
         met = (replicas >= 1) & (window.share_missed(memory, pool[at], miss, per_work[at], replicas) <= allowed[at])
         at, miss, replicas = at[met], miss[met], replicas[met]
         up[at], kept[at] = np.minimum(up[at], replicas), np.minimum(kept[at], replicas)
     return up, kept
+
+
+def _cheapest(
+    worth: sizing.Worth, points: Floats, pressed: Floats, lifted: Floats, price_up: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """What to go up to, what not to go below, and what the forecast alone would have (groups,): one search for all
+    three. `points`: the forecast (groups, nodes), `pressed` with the backlog, `lifted` with what a start later costs;
+    price_up: of a replica that has to start."""
+    each = np.arange(len(points))
+    # without a backlog the forecast alone would have the same
+    behind = np.flatnonzero((pressed != points).any(axis=1))
+    found = sizing.optimum(
+        worth,
+        np.concatenate([each, each, behind]),
+        np.concatenate([pressed, lifted, points[behind]]),
+        np.concatenate([price_up, np.ones(len(each)), price_up[behind]]),
+    )
+    up, kept = found[: len(each)], found[len(each) : 2 * len(each)]
+    plain = up.copy()
+    plain[behind] = found[2 * len(each) :]
+    return up, kept, plain
 
 
 def _most(policies: Sequence[Policy], groups: Sequence[Group]) -> Floats:
@@ -501,7 +511,7 @@ def _hold(
     desired = np.nan_to_num(fleet.desired).tolist()
     standing = np.array([sum([desired[row] for row in group.rows]) for group in groups])
     left = np.maximum(standing - np.maximum(np.floor(standing / 4), 1.0), 1.0)
-    lost = value * sizing.saved(miss, peak, demand.WEIGHTS, crowding, left)
+    lost = value * sizing.saved(miss, peak, crowding, left)
     return np.asarray(clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD), dtype=np.float64)
 
 

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import Engines, Traffic
-from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.sizing import missing
@@ -130,7 +129,7 @@ def learn_crowding(
     this tick that teach.
     """
     crowding = memory["crowding"]
-    expected = missing(miss, demand, WEIGHTS, crowding, replicas) * judged
+    expected = missing(miss, demand, crowding, replicas) * judged
     keep = np.exp(-seconds / 1800.0)
     memory["expected"] = keep * memory["expected"] + expected
     observed = (memory["blamed"] + memory["blamed_least"]) / 2

@@ -15,50 +15,79 @@ from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.capacity import GRID, LOADS, inverse, look_up
+from apps.autoscaling.domain.demand import WEIGHTS
 
-__all__ = ["Mix", "Shape", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
+__all__ = ["Mix", "Shape", "Worth", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # no moment is given up for another: at the middle of the forecast at most this multiple of the allowed misses
 _WORST = 4.0
 
 
-def optimum(
-    miss: Floats,
-    demand: Floats,
-    weights: Floats,
-    crowding: Floats,
-    value: Floats,
-    price: Floats,
-    most: Floats,
-) -> Floats:
-    """Whole replicas (rows,), 1 to `most`. miss: (rows, GRID) curve; demand: (rows, nodes) work a second with `weights`
-    (nodes,); value: replica-seconds that a replica-second of missed work is worth; price: of one more replica, 1 being
-    its own."""
-    low, high = np.ones(len(miss)), np.maximum(most, 1.0)
-    while (low < high).any():
-        middle = np.floor((low + high) / 2)
-        more = value * saved(miss, demand, weights, crowding, middle) > price
-        low, high = np.minimum(np.where(more, middle + 1, low), high), np.where(more, high, middle)
+@dataclass(slots=True)
+class Worth:
+    """What replicas of groups do and are worth (groups,). miss: (groups, GRID) curve; carries: load at which one misses
+    what it may; crowding: load at which replicas behave, over the load that they have; value: replica-seconds that a
+    replica-second of missed work is worth; most: replicas that are looked at."""
+
+    miss: Floats
+    carries: Floats
+    crowding: Floats
+    value: Floats
+    most: Floats
+
+
+def optimum(worth: Worth, group: Ints, demand: Floats, price: Floats) -> Floats:
+    """Whole replicas (asked,), 1 to the most of its group. group: (asked,) places in `worth`; demand: (asked, nodes)
+    work a second at NODES; price: (asked,) of one more replica, 1 being its own.
+
+    What one more saves never grows with their number. The search begins where the mean demand is just carried, and
+    steps on twice as far each time until the number lies between two of its looks.
+    """
+    crowded, weighted = worth.crowding[group][:, None] * demand, WEIGHTS * demand
+    value = worth.value[group]
+    low, high = np.ones(len(group)), np.maximum(worth.most[group], 1.0)
+    at = np.minimum(np.fmax(np.ceil(weighted.sum(axis=1) / worth.carries[group]), low), high - 1)
+    step = 1.0
+    left = np.flatnonzero(low < high)
+    while len(left):
+        looked = at[left]
+        saves = _saved(worth.miss, group[left], crowded[left], weighted[left], looked)
+        more = value[left] * saves > price[left]
+        lowest, highest = np.where(more, looked + 1, low[left]), np.where(more, high[left], looked)
+        middle = np.floor((lowest + highest) / 2)
+        at[left] = np.where(more, np.minimum(looked + step, middle), np.maximum(looked - step, middle))
+        low[left], high[left] = lowest, highest
+        step *= 2
+        left = left[lowest < highest]
     return high
 
 
-def rippled(miss: Floats, shape: Floats, weights: Floats) -> Floats:
+def rippled(miss: Floats, shape: Floats) -> Floats:
     """What misses at each mean load (rows, GRID) where the load is not steady. shape: (rows, nodes) loads over their
-    mean, with `weights` (nodes,)."""
+    mean, at NODES."""
     rows, nodes = shape.shape
     at = (LOADS[None, :, None] * shape[:, None, :]).reshape(rows, -1)
-    weighted = weights[None, :] * shape
+    weighted = WEIGHTS * shape
     share = (look_up(miss, at).reshape(rows, GRID, nodes) * weighted[:, None, :]).sum(axis=2)
     return np.asarray(share / weighted.sum(axis=1)[:, None], dtype=np.float64)
 
 
-def saved(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, replicas: Floats) -> Floats:
-    """Work a second (rows,) that one more than so many `replicas` (rows,) saves from missing; shapes of `optimum`."""
-    crowded, nodes = crowding[:, None] * demand, demand.shape[1]
-    both = look_up(miss, np.concatenate([crowded / replicas[:, None], crowded / (replicas[:, None] + 1)], axis=1))
-    return np.asarray((weights[None, :] * demand * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
+def saved(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> Floats:
+    """Work a second (rows,) that one more than so many `replicas` (rows,) saves from missing. miss: (rows, GRID) curve;
+    demand: (rows, nodes) work a second at NODES."""
+    return _saved(miss, np.arange(len(miss)), crowding[:, None] * demand, WEIGHTS * demand, replicas)
+
+
+def _saved(miss: Floats, row: Ints, crowded: Floats, weighted: Floats, replicas: Floats) -> Floats:
+    """As `saved` for some `row` of the curves: the demand (asked, nodes) as replicas feel it, and with the nodes'
+    weights."""
+    nodes = crowded.shape[1]
+    some = replicas[:, None]
+    both = look_up(miss, np.concatenate([crowded / some, crowded / (some + 1)], axis=1), row)
+    return np.asarray((weighted * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
 
 
 def least_step(standing: float) -> int:
@@ -66,10 +95,10 @@ def least_step(standing: float) -> int:
     return max(int(standing / 4), 1)
 
 
-def missing(miss: Floats, demand: Floats, weights: Floats, crowding: Floats, replicas: Floats) -> Floats:
-    """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `optimum`."""
+def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> Floats:
+    """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `saved`."""
     share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None]), 1.0)
-    weighted = weights[None, :] * demand
+    weighted = WEIGHTS * demand
     return np.asarray((weighted * share).sum(axis=1) / np.maximum(weighted.sum(axis=1), 1e-12), dtype=np.float64)
 
 
