@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +20,7 @@ from apps.physics.steptime import StepTimeModel
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.slos.domain.slo import SLOSpec
 
-__all__ = ["Facts", "policy_of"]
+__all__ = ["Facts", "first_token_within", "policy_of"]
 
 _METRICS: Mapping[str, Metric] = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2e"}
 # a model whose shape nobody declared is taken for one of 8 billion parameters; what it really does is learned
@@ -50,12 +50,7 @@ def policy_of(spec: PoolSpec, facts: Facts, *, tick: float) -> Policy:
     currency = next((price.currency for price in prices if price is not None), "USD")
     budget = scaling.budget
     return Policy(
-        objectives=tuple(
-            Objective(_METRICS[o.metric], o.threshold.total_seconds(), float(o.fraction))
-            for slo in facts.slos
-            for o in slo.objectives
-            if o.metric in _METRICS and o.threshold is not None
-        ),
+        objectives=_objectives(facts.slos),
         variants=tuple(
             _variant(variant, price, size, flags, facts) for variant, price in zip(spec.variants, prices, strict=True)
         ),
@@ -74,6 +69,20 @@ def policy_of(spec: PoolSpec, facts: Facts, *, tick: float) -> Policy:
             for f in scaling.freezes
         ),
     )
+
+
+def _objectives(slos: Iterable[SLOSpec]) -> tuple[Objective, ...]:
+    return tuple(
+        Objective(_METRICS[o.metric], o.threshold.total_seconds(), float(o.fraction))
+        for slo in slos
+        for o in slo.objectives
+        if o.metric in _METRICS and o.threshold is not None
+    )
+
+
+def first_token_within(slos: Iterable[SLOSpec]) -> float | None:
+    """Seconds that the tightest promise gives a request to its first token; None where there is none."""
+    return min((each.threshold for each in _objectives(slos) if each.metric == "ttft"), default=None)
 
 
 def _variant(

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.autoscaling import ticking
+from apps.autoscaling.policies import first_token_within
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
@@ -23,6 +24,7 @@ from apps.pools.models import Pool
 from apps.pools.selectors import effective_replicas, spec_of
 from apps.pools.services import requests_wait
 from apps.pools.standby import Held, held_requests
+from apps.slos.selectors import slos_of_pools
 
 __all__ = ["run_watch"]
 
@@ -40,10 +42,12 @@ def run_watch(*, shard: int = 0, shards: int = 1) -> int | None:
     if not pools:
         return 0
     held = {uid: found for uid, found in _ask(list(pools)).items() if found.requests > 0}
-    for pool, empty in pools.items():
-        if pool.uid in held and not empty:
-            # it has its target; what it waits for is its turn
-            requests_wait(pool=pool)
+    turns = [pool for pool, empty in pools.items() if pool.uid in held and not empty]
+    slos = slos_of_pools([(pool.team, pool.name) for pool in turns]) if turns else {}
+    for pool in turns:
+        # it has its target; what it waits for is its turn
+        promised = [slo for _, slo in slos.get((pool.team, pool.name), ())]
+        requests_wait(pool=pool, within=first_token_within(promised))
     held = {pool.uid: held[pool.uid] for pool, empty in pools.items() if empty and pool.uid in held}
     return ticking.run_now(held, shard=shard) if held else 0
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from django.db import models
 
 from apps.core.models import DeclaredObject
+from apps.pools.domain.turns import FALL_ASLEEP
 
 
 class Pool(DeclaredObject):
     """A model served in one namespace of one cluster.
 
     `cluster_uid` and `namespace` are bound when the pool is declared and never change: a cluster of the same name that
-    comes later is another one.
+    comes later is another one. `first_token_within`: seconds that its SLOs give a request that waited when somebody
+    last waited for the pool's turn on shared accelerators; null without one.
     """
 
     kind = "Pool"
 
     cluster_uid = models.UUIDField(null=True, db_index=True)
     namespace = models.CharField(max_length=63, default="")
+    first_token_within = models.FloatField(null=True, blank=True)
 
     class Meta(DeclaredObject.Meta):
         db_table = "pools_pool"
@@ -91,7 +94,7 @@ class SharedTurn(models.Model):
 
     `turn`: domain Turn as JSON; `version`: bumped by each change of it. `wanting`: by pool uid, whether it last said
     that it wants the turn; `busy_at`: when the holder last had work (Unix seconds); `ended`: the requests that had
-    ended in its engines at the last look.
+    ended in its engines at the last look; `giving_way`: seconds that a holder takes to end what it began and to sleep.
     """
 
     team = models.SlugField(max_length=50)
@@ -104,6 +107,7 @@ class SharedTurn(models.Model):
     wanting = models.JSONField(default=dict)
     busy_at = models.FloatField(default=0.0)
     ended = models.FloatField(default=0.0)
+    giving_way = models.FloatField(default=FALL_ASLEEP, db_default=FALL_ASLEEP)
 
     class Meta:
         db_table = "pools_shared_turn"

@@ -184,8 +184,11 @@ def record_starts(*, pool: Pool, took: Mapping[str, Sequence[float]]) -> None:
         reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.DRIFT, shard=str(pool.cluster_uid))
 
 
-def requests_wait(*, pool: Pool) -> None:
-    """Somebody waits for a pool that is to serve: its controller looks at once whether it may."""
+def requests_wait(*, pool: Pool, within: float | None = None) -> None:
+    """Somebody waits for a pool that is to serve: its controller looks at once whether it may. `within`: seconds in
+    which its SLOs promise a first token, None where they do not; a turn of another pool ends by that."""
+    if pool.first_token_within != within:
+        Pool.objects.filter(uid=pool.uid).update(first_token_within=within)
     reconcile.enqueue(kind="Pool", uid=pool.uid, priority=Priority.SCALING, shard=str(pool.cluster_uid))
 
 

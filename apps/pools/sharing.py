@@ -31,7 +31,17 @@ from apps.pools.domain.pods import place_of, read_pod
 from apps.pools.domain.sharing import SHARES, claim_name, differs, is_engine, may_stand, shared_claim, shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.standby import LOST_SECONDS, EnginePod
-from apps.pools.domain.turns import Member, Turn, all_stand, may_be_awake, moved, promised, ruled, set_named
+from apps.pools.domain.turns import (
+    Member,
+    Turn,
+    all_stand,
+    gave_way,
+    may_be_awake,
+    moved,
+    promised,
+    ruled,
+    set_named,
+)
 from apps.pools.models import Pool, SharedTurn
 from apps.pools.observing import Observed
 from apps.pools.standby import SOON_SECONDS, held_requests, seen_pod
@@ -69,6 +79,10 @@ class _Sighting:
     @property
     def awake(self) -> bool:
         return any(engine.state == "awake" for engine in self.engines)
+
+    @property
+    def serving(self) -> bool:
+        return any(engine.state == "awake" and engine.routed for engine in self.engines)
 
     @property
     def busy(self) -> bool | None:
@@ -245,8 +259,10 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
     turns = [one.turn for one in seen]
     wants = asked(turns, uid, need) | _outdated(spec, seen, todo)
     spare = room_to_spare(turns, [one.clear("") for one in seen])
-    names = _names(seen[0].row, uid)
-    after = [_rule(pool, one, at in wants, names, now, spare=spare, sets=len(seen)) for at, one in enumerate(seen)]
+    names, within = _group(seen[0].row, uid)
+    after = [
+        _rule(pool, one, at in wants, names, within, now, spare=spare, sets=len(seen)) for at, one in enumerate(seen)
+    ]
     has = [may_be_awake(turn, uid) for turn, _ in after]
     serves = serving(need.wanted, has, [one.of(uid).awake for one in seen])
     fills = [at in wants and not need.there[at] for at in range(len(seen))]
@@ -274,7 +290,15 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, todo: Plan) -> Share:
 
 
 def _rule(
-    pool: Pool, seen: _Seen, wants: bool, names: Mapping[str, str], now: float, *, spare: bool, sets: int
+    pool: Pool,
+    seen: _Seen,
+    wants: bool,
+    names: Mapping[str, str],
+    within: Mapping[str, float | None],
+    now: float,
+    *,
+    spare: bool,
+    sets: int,
 ) -> tuple[Turn, bool]:
     """The turn on a set after this look; False where somebody has moved since: what was seen may be older than that."""
     uid, group = str(pool.uid), seen.row.group
@@ -292,13 +316,14 @@ def _rule(
         # whoever is asked next finds a set that is free: nobody need fall asleep for that
         quiet = None if spare and not before.waiting else now - row.busy_at
         members = {
-            other: _member(seen.of(other), row.wanting.get(other, False), quiet)
+            other: _member(seen.of(other), row.wanting.get(other, False), quiet, within.get(other))
             for other in {*names, *seen.pools, before.holder} - {""}
         }
-        turn = ruled(before, members, now)
+        turn = ruled(before, members, now, giving_way=row.giving_way)
+        row.giving_way = gave_way(before, turn, now, row.giving_way)
         _keep(row, turn)
         if (turn.holder, turn.yielding) != (before.holder, before.yielding):
-            _tell(pool, set_named(group, row.place, sets), before, turn, names)
+            _tell(pool, moved(before, turn, members, set_named(group, row.place, sets), names), before, turn, names)
     return turn, True
 
 
@@ -339,14 +364,14 @@ def _sightings(kube: Kube, pool: Pool, claim: str) -> tuple[dict[str, _Sighting]
 
 
 def _need(kube: Kube, pool: Pool, spec: PoolSpec, seen: Sequence[_Seen], now: float) -> Need:
-    """What the pool needs: while it serves, as long as its target says so; else when requests wait for it. What cannot
-    be read may be a request."""
+    """What the pool needs: while it serves, as long as its target says so; else when requests wait for it, as they do
+    once its engines have left the routing to fall asleep. What cannot be read may be a request."""
     uid = str(pool.uid)
     targets = selectors.replica_targets(pool)
     wanted = sum(selectors.effective_replicas(v, targets.get(v.name)) for v in spec.variants)
     mine = [one.of(uid) for one in seen]
     waits = False
-    if wanted and not any(sighting.awake for sighting in mine):
+    if wanted and not any(sighting.serving for sighting in mine):
         held = held_requests(kube, pool)
         waits = held is None or held.requests > 0
     return Need(
@@ -365,24 +390,24 @@ def _outdated(spec: PoolSpec, seen: Sequence[_Seen], todo: Plan) -> frozenset[in
     return frozenset(at for at in changed if at < spec.autoscaling.sets and any(seen[at].standing.values()))
 
 
-def _member(sighting: _Sighting, wants: bool, quiet: float | None) -> Member:
+def _member(sighting: _Sighting, wants: bool, quiet: float | None, within: float | None = None) -> Member:
     return Member(
         wants=wants,
         quiet=quiet if sighting.awake and sighting.busy is False else None,
         resting=sighting.resting,
         starting=sighting.starting,
+        within=within,
     )
 
 
-def _names(row: SharedTurn, uid: str) -> dict[str, str]:
-    """Names of the pools of the group by uid."""
+def _group(row: SharedTurn, uid: str) -> tuple[dict[str, str], dict[str, float | None]]:
+    """By uid of the pools of the group: their names, and seconds in which their first tokens are due."""
     pools = Pool.objects.filter(team=row.team, cluster_uid=row.cluster_uid, namespace=row.namespace)
     found = pools.filter(
         spec__autoscaling__idle="standby", spec__autoscaling__standby="shared", spec__autoscaling__group=row.group
     )
-    return {str(one): name for one, name in found.values_list("uid", "name")} | {
-        str(one): name for one, name in pools.filter(uid=uid).values_list("uid", "name")
-    }
+    rows = list((found | pools.filter(uid=uid)).values_list("uid", "name", "first_token_within"))
+    return {str(one): name for one, name, _ in rows}, {str(one): within for one, _, within in rows}
 
 
 def _turn(row: SharedTurn) -> Turn:
@@ -403,10 +428,9 @@ def _keep(row: SharedTurn, turn: Turn) -> None:
     row.save()
 
 
-def _tell(pool: Pool, group: str, before: Turn, turn: Turn, names: Mapping[str, str]) -> None:
+def _tell(pool: Pool, told: tuple[str, str] | None, before: Turn, turn: Turn, names: Mapping[str, str]) -> None:
     for uid in {before.holder, turn.holder, *(waiting for waiting, _ in turn.waiting)} & names.keys():
         reconcile.enqueue(kind="Pool", uid=UUID(uid), priority=Priority.SCALING, shard=str(pool.cluster_uid))
-    told = moved(before, turn, group, names)
     if told is not None and turn.holder in names:
         record_event(
             kind="Pool",

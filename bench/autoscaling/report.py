@@ -81,10 +81,13 @@ def _summary(summary: Mapping[str, Any]) -> str:
         for name, v in summary["verdicts"].items()
     )
     rentals = "".join(f"<li>{_rental(name, found)}</li>" for name, found in summary["rentals"].items() if found)
-    rows = "".join(f"<li>{_sharing(found)}</li>" for found in summary["sharing"])
+    rows = "".join(
+        f"<h3>{html.escape(told)}</h3><ul>{''.join(f'<li>{_sharing(each)}</li>' for each in found)}</ul>"
+        for told, found in summary["sharing"].items()
+    )
     sharing = (
         "<h2>Shared standby</h2><p>Four pools, each with a shifted copy of the Azure code trace (bench/standby, which "
-        f"prints the bounds of each arrangement).</p><ul>{rows}</ul>"
+        f"prints the bounds of each arrangement).</p>{rows}"
         if rows
         else ""
     )
@@ -111,7 +114,7 @@ def _rental(name: str, found: Mapping[str, float]) -> str:
 def _sharing(found: Mapping[str, Any]) -> str:
     return (
         f"{html.escape(str(found['name']))}: {_percent(found['attainment'])} with {found['hours']:.2f} "
-        f"GPU-hours, {_percent(found['saved'])} fewer, {found['points_lost']:.1f} points lost, "
+        f"GPU-hours, {_percent(found['saved'])} fewer, {found['points_lost']:.2f} points lost, "
         f"TTFT p95 {found['ttft_p95']:.1f} s, {found['wakes']:.0f} turns"
     )
 

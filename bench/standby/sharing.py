@@ -21,21 +21,58 @@ from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import Arrival
 from apps.pools.domain.facts import latency_grid
 from apps.pools.domain.places import Need, asked, room_to_spare
-from apps.pools.domain.turns import Member, Turn, may_be_awake, ruled
+from apps.pools.domain.turns import FALL_ASLEEP, Member, Turn, gave_way, may_be_awake, ruled
 from bench.autoscaling import traces
 from bench.autoscaling.scenarios import variant
 from bench.standby.clairvoyant import STEP, best, met_by_step
 
-__all__ = ["ALWAYS", "POOLS", "Arrangement", "Result", "arrangements", "compare", "copies", "shared", "table"]
+__all__ = [
+    "ALWAYS",
+    "KINDS",
+    "PATIENT",
+    "POOLS",
+    "STRICT",
+    "Arrangement",
+    "Kind",
+    "Result",
+    "arrangements",
+    "compare",
+    "copies",
+    "shared",
+    "table",
+]
 
 POOLS = 4
 SPAN = 3436.0
 LOOK, ASK, TICK = 0.5, 1.0, 10.0
 """Seconds between looks at turns that change, at who waits, and between decisions."""
-TTFT, TPOT = 2.0, 0.06
-LIMITS = Limits(TTFT, TPOT)
-HOLDING = (Phase.READY, Phase.DRAINING, Phase.FALLING_ASLEEP, Phase.WAKING)
+HOLDING = (Phase.PENDING, Phase.STARTING, Phase.READY, Phase.DRAINING, Phase.FALLING_ASLEEP, Phase.WAKING)
 ALWAYS = "always on, one replica each"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the pools are asked for, and what they promise: keep: share of the trace's requests; ttft, tpot: seconds."""
+
+    name: str
+    keep: float
+    ttft: float
+    tpot: float
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.ttft, self.tpot)
+
+    @property
+    def told(self) -> str:
+        asked = "all requests" if self.keep >= 1.0 else f"{100 * self.keep:g} % of the requests"
+        return f"{self.name} pools: {asked}, first token within {self.ttft:g} s, {1000 * self.tpot:g} ms a token"
+
+
+STRICT = Kind("strict", 1.0, 2.0, 0.06)
+PATIENT = Kind("patient", 0.5, 30.0, 0.2)
+KINDS = (STRICT, PATIENT)
+LIMITS = STRICT.limits
 
 
 @dataclass(frozen=True)
@@ -51,6 +88,17 @@ class Arrangement:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Shares of all requests that an always-on replica meets and an arrangement does not, by what was too long. turn:
+    the wait for an engine that is awake; queue: the first token after that, or the two together; pace: the time between
+    tokens, as when all that waited is prefilled at once."""
+
+    turn: float = 0.0
+    queue: float = 0.0
+    pace: float = 0.0
+
+
+@dataclass(frozen=True)
 class Result:
     """One arrangement: joint attainment over all pools' requests, hours of accelerators, turns taken. clairvoyant: what
     the best schedule of turns found beforehand attains, played; bound: what no schedule exceeds; None: not computed."""
@@ -62,6 +110,7 @@ class Result:
     wakes: int = 0
     clairvoyant: float | None = None
     bound: float | None = None
+    lost: Lost = Lost()
 
 
 def arrangements() -> tuple[Arrangement, ...]:
@@ -85,22 +134,24 @@ def copies(seed: int, keep: float = 1.0) -> list[list[Arrival]]:
     return [[arrival for arrival in trace if chance.random() < keep] for trace in whole]
 
 
-def compare(seed: int, sleep: float | None = None, keep: float = 1.0, limits: Limits = LIMITS) -> list[Result]:
-    """Always on, then every arrangement. sleep: seconds to fall asleep instead of those measured; keep: share of each
-    copy's requests. The bounds are those of LIMITS and of the sleep that was measured: none for others."""
+def compare(seed: int, sleep: float | None = None, pools: Kind = STRICT) -> list[Result]:
+    """Always on, then every arrangement. sleep: seconds to fall asleep instead of those measured. The bounds are those
+    of LIMITS and of the sleep that was measured: none for others."""
+    limits = pools.limits
     kind = variant("nvidia-h200", 90.0)
     if sleep is not None:
         kind = replace(kind, fall_asleep=sleep)
-    each = copies(seed, keep)
-    found = [_always_on(kind, each, seed, limits)]
+    each = copies(seed, pools.keep)
+    always = _always_on(kind, each, seed)
+    found = [_result(ALWAYS, always, len(each), 0, limits=limits)]
     for arrangement in arrangements():
-        result = shared(arrangement, kind, each, seed, limits=limits)
+        result = shared(arrangement, kind, each, seed, limits=limits, always=always)
         other = sleep is not None or limits != LIMITS
         found.append(result if other else _with_bounds(result, arrangement, kind, each, seed))
     return found
 
 
-def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int, limits: Limits) -> Result:
+def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int) -> list[Fleet]:
     fleets = []
     for index, trace in enumerate(pools):
         fleet = Fleet((kind,), initial={kind.name: 1}, chance=np.random.default_rng(seed * 10 + index))
@@ -109,7 +160,7 @@ def _always_on(kind: FleetVariant, pools: Sequence[Sequence[Arrival]], seed: int
         fleet.advance(SPAN)
         fleet.close()
         fleets.append(fleet)
-    return _result(ALWAYS, fleets, len(pools), 0, limits=limits)
+    return fleets
 
 
 def _with_bounds(
@@ -148,18 +199,24 @@ class _Pool:
     seen: int = 0
     wanted: int = 0
     waits: bool = False
+    within: float | None = None
     busy_at: dict[int, float] = field(default_factory=dict)
     decided: float = -TICK
 
     def engine(self, place: int) -> Replica:
         return next(each for each in self.fleet.replicas if each.variant.name == _place(place))
 
-    def holds(self, place: int) -> bool:
-        return self.engine(place).phase in HOLDING
+    def holds(self, place: int) -> int:
+        """Engines that hold the accelerators: at most one."""
+        mine = (each for each in self.fleet.replicas if each.variant.name == _place(place))
+        return sum(each.phase in HOLDING for each in mine)
 
     def set(self, place: int, *, awake: bool) -> None:
-        # one that wakes has woken before it falls asleep: the fleet would end it
-        if self.fleet.desired[_place(place)] != awake and (awake or self.engine(place).phase is not Phase.WAKING):
+        # one that wakes has woken before it falls asleep (the fleet would end it), and the other way round (the fleet
+        # would start a second)
+        if self.fleet.desired[_place(place)] != awake and self.engine(place).phase is (
+            Phase.ASLEEP if awake else Phase.READY
+        ):
             self.fleet.scale(_place(place), int(awake), 1 - awake)
 
     def advance(self, now: float) -> None:
@@ -189,7 +246,8 @@ class _Pool:
         # what came and ended since the last look was work, too
         if engine.in_flight or not ready or self.sent > self.seen:
             self.busy_at[place] = now
-        return Member(False, now - self.busy_at[place] if ready else None, engine.phase not in HOLDING)
+        quiet = now - self.busy_at[place] if ready else None
+        return Member(False, quiet, engine.phase not in HOLDING, within=self.within)
 
 
 def _place(place: int) -> str:
@@ -217,15 +275,38 @@ def shared(
     seed: int,
     span: float = SPAN,
     limits: Limits = LIMITS,
+    always: Sequence[Fleet] = (),
 ) -> Result:
-    """An arrangement played with the production rules. span: seconds of the trace."""
+    """An arrangement played with the production rules. span: seconds of the trace; always: what each pool's own replica
+    made of it, to say what was lost beside that."""
     fleets: list[Fleet] = []
     wakes = 0
+    beside: list[Fleet] = []
     for group, places in arrangement.groups:
         mine = [_deciding(_pool(kind, index, pools[index], places, seed), limits) for index in group]
         wakes += _play(mine, places, span)
         fleets += [pool.fleet for pool in mine]
-    return _result(arrangement.name, fleets, arrangement.accelerators, wakes, span, limits)
+        beside += [always[index] for index in group if always]
+    found = _result(arrangement.name, fleets, arrangement.accelerators, wakes, span, limits)
+    return replace(found, lost=_lost(fleets, beside, limits))
+
+
+def _lost(fleets: Sequence[Fleet], always: Sequence[Fleet], limits: Limits) -> Lost:
+    turn = queue = pace = total = 0
+    for mine, own in zip(fleets, always, strict=False):
+        total += len(mine.seen)
+        for seen, alone in zip(mine.seen, own.seen, strict=True):
+            if limits.met(seen) or not limits.met(alone):
+                continue
+            first = limits.first(seen.arrival)
+            waited = seen.sent - seen.arrival.time
+            if seen.finished and seen.ttft <= first:
+                pace += 1
+            elif not seen.finished or waited > first:
+                turn += 1
+            else:
+                queue += 1
+    return Lost(turn / total, queue / total, pace / total) if total else Lost()
 
 
 def _deciding(pool: _Pool, limits: Limits = LIMITS) -> _Pool:
@@ -234,12 +315,13 @@ def _deciding(pool: _Pool, limits: Limits = LIMITS) -> _Pool:
         objectives, (variant_policy(pool.kind, 0, pool.places),), tick=TICK, idle="standby", standby="shared"
     )
     pool.driver = Driver(policy, latency_grid()[1])
+    pool.within = limits.ttft
     return pool
 
 
 def _play(pools: Sequence[_Pool], places: int, span: float) -> int:
     """Turns taken until everything is answered."""
-    group = _Group([Turn() for _ in range(places)])
+    group = _Group([Turn() for _ in range(places)], [FALL_ASLEEP] * places)
     wakes, now = 0, 0.0
     while now <= span + 300.0 and (now <= span or any(pool.fleet.busy for pool in pools)):
         now += LOOK
@@ -261,6 +343,7 @@ class _Group:
     """The turns of a group, and what each pool last said: that of its engines, and which places it wants."""
 
     turns: list[Turn]
+    giving_way: list[float]
     engines: dict[str, list[Member]] = field(default_factory=dict)
     wants: dict[str, frozenset[int]] = field(default_factory=dict)
 
@@ -287,7 +370,8 @@ class _Group:
                 )
                 for name, told in self.engines.items()
             }
-            self.turns[place] = ruled(before, members, now)
+            self.turns[place] = ruled(before, members, now, giving_way=self.giving_way[place])
+            self.giving_way[place] = gave_way(before, self.turns[place], now, self.giving_way[place])
             taken += self.turns[place].holder not in ("", before.holder)
         for place in every:
             pool.set(place, awake=place in self.wants[pool.name] and may_be_awake(self.turns[place], pool.name))
@@ -351,6 +435,10 @@ def table(results: Mapping[int, Sequence[Result]]) -> list[dict[str, float | str
                 "wakes": _mean([r.wakes for r in mine]),
                 "clairvoyant": _mean([r.clairvoyant for r in mine]),
                 "bound": _mean([r.bound for r in mine]),
+                "lost_to_turn": 100 * _known([r.lost.turn for r in mine]),
+                "lost_to_queue": 100 * _known([r.lost.queue for r in mine]),
+                "lost_to_pace": 100 * _known([r.lost.pace for r in mine]),
+                "most_points_lost": 100 * max(always.attainment - own.attainment for own, always in pairs),
             }
         )
     return rows

@@ -87,9 +87,13 @@ def declared(cluster: EmbeddedCluster, names: tuple[str, ...], sets: int = 1) ->
     assert not SharedTurn.objects.exists()
 
 
-def ask(name: str, tokens: int = 3) -> Any:
+def ask(name: str) -> Any:
+    return ask_at(pool(name).status["endpoint"], name, tokens=3)
+
+
+def ask_at(address: str, name: str, *, tokens: int) -> Any:
     body = {"model": "tiny", "prompt": f"hello {name}", "max_tokens": tokens, "ignore_eos": True}
-    return requests.post(pool(name).status["endpoint"] + "/v1/completions", json=body, timeout=90).json()
+    return requests.post(address + "/v1/completions", json=body, timeout=90).json()
 
 
 def engines(cluster: EmbeddedCluster) -> dict[str, list[dict[str, Any]]]:
@@ -106,6 +110,28 @@ def served(name: str) -> bool:
         answer = threads.submit(ask, name)
         drain_until(lambda: waking.run_watch() is None or answer.done(), message=f"{name} answers")
         return bool(answer.result()["usage"]["completion_tokens"] == 3)
+
+
+@contextmanager
+def busy(name: str) -> Iterator[None]:
+    """One request after the other is sent to a pool, so that it always has work."""
+    stop, address = threading.Event(), pool(name).status["endpoint"]
+
+    def send() -> None:
+        while not stop.is_set():
+            ask_at(address, name, tokens=40)
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        # what waits for its turn is served, so that nobody is left to ask
+        drain_until(lambda: waking.run_watch() is None or not any(thread.is_alive() for thread in threads))
+        for thread in threads:
+            thread.join()
 
 
 @contextmanager
@@ -219,6 +245,29 @@ def test_three_pools_take_turns_on_two_accelerators_and_two_are_awake_at_once(
         lambda: all(one in condition("mail", "Standby")["message"] for one in ("set 1", "set 2")),
         message="mail tells of both sets",
     )
+
+
+def test_a_turn_ends_in_time_for_what_an_slo_promises_to_who_waits(
+    pair: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = {"metric": "ttft", "fraction": "95%", "threshold": "12s"}
+    spec = {"targetRef": {"name": "code"}, "objectives": [objective]}
+    declare({"kind": "SLO", "metadata": {"name": "code-fast"}, "spec": spec})
+    assert served("chat")
+    assert served("code")
+    with busy("chat"):
+        drain_until(
+            lambda: waking.run_watch() is None or condition("chat", "Standby")["reason"] == "Awake",
+            message="it is the turn of chat, which has work all the time",
+        )
+        assert served("code")
+    assert pool("code").first_token_within == 12.0
+    assert any(
+        event.message.startswith("chat gives way on the accelerators of group evening after ")
+        and event.message.endswith(": code waits; code is to have its first tokens within 12 s")
+        for event in Event.objects.filter(reason="GivesWay")
+    ), [event.message for event in Event.objects.filter(reason="GivesWay")]
+    delete("SLO", "code-fast")
 
 
 class Killed(LeaseLost):

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from apps.physics.fleet.fleet import Phase
 from apps.physics.fleet.run import Limits
 from apps.physics.fleet.types import Arrival
 from bench.autoscaling import traces
 from bench.autoscaling.scenarios import variant
 from bench.standby.clairvoyant import best, met_by_step
-from bench.standby.sharing import LIMITS, Arrangement, Result, _with_bounds, copies, shared, table
+from bench.standby.sharing import LIMITS, Arrangement, Result, _pool, _with_bounds, copies, shared, table
 
 KIND = variant("nvidia-h200", 90.0)
 SPAN = 300.0
@@ -89,3 +90,24 @@ def test_a_longer_limit_and_fewer_requests_are_what_is_played(monkeypatch: pytes
     patient = shared(PAIR, KIND, pools, seed=1, span=SPAN, limits=Limits(60.0, 0.2))
     assert strict.attainment < 0.75
     assert patient.attainment == 1.0, "who may wait for a turn loses nothing"
+
+
+def test_one_that_is_wanted_again_while_it_falls_asleep_starts_no_second_engine() -> None:
+    pool = _pool(KIND, 0, bursts(0.0, count=1), 1, seed=1)
+    seen = []
+    for at in range(1, 24):
+        pool.set(0, awake=at not in range(5, 9))
+        pool.advance(float(at))
+        seen.append((pool.engine(0).phase, pool.holds(0)))
+    assert Phase.FALLING_ASLEEP in {phase for phase, _ in seen[5:10]}
+    assert seen[-1][0] is Phase.READY, "it is woken once it sleeps"
+    assert max(held for _, held in seen) == 1
+    assert len(pool.fleet.replicas) == 1
+
+
+def test_a_holder_with_work_gives_way_in_time_for_what_is_promised_to_who_waits() -> None:
+    pools = [bursts(60.0, count=200), bursts(64.0, count=10)]
+    limits = Limits(20.0, 0.2)
+    found = shared(PAIR, KIND, pools, seed=1, span=SPAN, limits=limits)
+    assert found.attainment == 1.0
+    assert found.wakes == 3, "and has the turn again"

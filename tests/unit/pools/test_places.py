@@ -46,12 +46,14 @@ class Group:
         self.engines = {name: [Engine("asleep" if there else "none") for _ in range(sets)] for name in POOLS}
         self.wanted = dict.fromkeys(POOLS, 0)
         self.quiet = dict.fromkeys(POOLS, 0.0)
+        self.within: dict[str, float | None] = dict.fromkeys(POOLS)
         self.wants: dict[str, frozenset[int]] = {}
 
     def member(self, name: str, at: int, *, blind: bool = False) -> Member:
         engine = self.engines[name][at]
         quiet = None if blind or engine.phase != "awake" else self.quiet[name]
-        return Member(at in self.wants.get(name, ()), quiet, engine.rests, starting=engine.phase == "starting")
+        starting = engine.phase == "starting"
+        return Member(at in self.wants.get(name, ()), quiet, engine.rests, starting, self.within[name])
 
     def clear(self, at: int, but: str = "") -> bool:
         return all(self.engines[name][at].rests for name in POOLS if name != but)
@@ -96,6 +98,7 @@ class Group:
 
 
 names = st.sampled_from(POOLS)
+promises = st.dictionaries(names, st.none() | st.floats(0, 200, allow_nan=False, width=32))
 moments = st.lists(
     st.tuples(
         st.dictionaries(names, st.tuples(st.integers(0, 3), st.floats(0, 9))),
@@ -116,18 +119,23 @@ def play(group: Group, history: list) -> float:
 
 
 @settings(max_examples=100, deadline=None)
-@given(moments, st.integers(1, 3), st.booleans())
+@given(moments, st.integers(1, 3), st.booleans(), promises)
 def test_never_two_are_awake_on_a_set_whatever_is_wanted_and_whoever_is_silent(
-    history: list, sets: int, there: bool
+    history: list, sets: int, there: bool, promised: dict
 ) -> None:
-    play(Group(sets, there=there), history)
+    group = Group(sets, there=there)
+    group.within.update(promised)
+    play(group, history)
 
 
 @settings(max_examples=40, deadline=None)
-@given(moments, st.integers(1, 3), names, st.booleans())
-def test_who_waits_is_served_within_the_bound_of_one_set(history: list, sets: int, late: str, there: bool) -> None:
-    """However busy the others are, and however many sets they would like to have."""
+@given(moments, st.integers(1, 3), names, st.booleans(), promises)
+def test_who_waits_is_served_within_the_bound_of_one_set(
+    history: list, sets: int, late: str, there: bool, promised: dict
+) -> None:
+    """However busy the others are, however many sets they would like to have, and whatever is promised to whom."""
     group = Group(sets, there=there)
+    group.within.update(promised)
     now = play(group, history)
     group.quiet = dict.fromkeys(POOLS, 0.0)
     group.wanted = {name: 1 if name == late else 3 for name in POOLS}

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.pools.domain.turns import (
+    FALL_ASLEEP,
     QUIET,
     REST,
     Member,
     Turn,
+    gave_way,
     longest_wait,
     may_be_awake,
     moved,
@@ -29,6 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.phase, self.until, self.wants, self.quiet = "asleep", 0.0, False, 0.0
+        self.within: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -49,7 +52,8 @@ class Engine:
             self.phase, self.until = "draining", now + DRAIN
 
     def report(self, *, blind: bool) -> Member:
-        return Member(self.wants, None if blind else self.quiet, self.phase == "asleep")
+        quiet = None if blind else self.quiet
+        return Member(self.wants, quiet, self.phase == "asleep", within=self.within)
 
 
 class Group:
@@ -69,6 +73,7 @@ class Group:
 
 
 names = st.sampled_from(POOLS)
+promises = st.lists(st.none() | st.floats(0, 200, allow_nan=False, width=32), min_size=len(POOLS), max_size=len(POOLS))
 moments = st.lists(
     st.tuples(
         st.dictionaries(names, st.tuples(st.booleans(), st.floats(0, 5))), st.frozensets(names), st.frozensets(names)
@@ -78,20 +83,22 @@ moments = st.lists(
 )
 
 
-@given(moments)
-def test_never_two_are_awake_whatever_is_wanted_and_whoever_is_silent(history: list) -> None:
+@given(moments, promises)
+def test_never_two_are_awake_whatever_is_wanted_and_whoever_is_silent(history: list, promised: list) -> None:
     group = Group()
+    for engine, within in zip(group.engines.values(), promised, strict=True):
+        engine.within = within
     for now, (changes, silent, blind) in enumerate(history):
         for name, (wants, quiet) in changes.items():
             group.engines[name].wants, group.engines[name].quiet = wants, quiet
         group.step(float(now), silent, blind)
 
 
-@given(st.integers(0, 40), st.sampled_from(POOLS))
-def test_who_waits_is_served_within_the_bound(warm_up: int, late: str) -> None:
+@given(st.integers(0, 40), st.sampled_from(POOLS), promises)
+def test_who_waits_is_served_within_the_bound_whatever_is_promised(warm_up: int, late: str, promised: list) -> None:
     group = Group()
-    for name in POOLS:
-        group.engines[name].wants = name != late
+    for name, within in zip(POOLS, promised, strict=True):
+        group.engines[name].wants, group.engines[name].within = name != late, within
     for now in range(warm_up):
         group.step(float(now), frozenset(), frozenset())
     group.engines[late].wants = True
@@ -120,6 +127,83 @@ def test_an_idle_holder_gives_way_and_one_with_work_keeps_its_slice() -> None:
     given_way = ruled(turn, idle, 5.0)
     assert given_way.yielding
     assert ruled(given_way, {**idle, "a": Member(False, None, True)}, 12.0).holder == "b"
+
+
+@given(promises, st.integers(0, 3))
+def test_however_short_promises_are_turns_are_not_changed_all_the_time(promised: list, idle: int) -> None:
+    """`idle`: how many of the pools ask for nothing. Slices are as long as in production."""
+    engines = {name: Engine() for name in POOLS[idle:]}
+    for name, within in zip(engines, promised, strict=False):
+        engines[name].wants, engines[name].within = True, within
+    turn, began, lasted = Turn(), 0.0, []
+    for now in range(600):
+        for name, engine in engines.items():
+            engine.advance(float(now))
+            before = turn
+            turn = ruled(turn, {other: each.report(blind=True) for other, each in engines.items()}, float(now))
+            if turn.holder != before.holder:
+                began = now
+            if turn.yielding and not before.yielding:
+                lasted.append(now - began)
+            engine.obey(may_be_awake(turn, name), float(now))
+    change = FALL_ASLEEP + 1.0
+    assert all(change <= length <= 2 * 30.0 + 1 for length in lasted), lasted
+    assert len(lasted) <= 600 / (change + SLEEP + WAKE)
+    assert lasted or len(engines) == 1, "and they are changed"
+
+
+def late(within: float | None, came: float, *, since: float = 0.0, giving_way: float = FALL_ASLEEP) -> float:
+    """When a holder with work since `since` gives way to one that waits since `came` (at least then)."""
+    members = {"a": Member(True, 0.0, False), "b": Member(True, None, True, within=within)}
+    turn = Turn("a", since, waiting=(("b", came),))
+    moments = (came + step / 2 for step in range(400))
+    return next(now for now in moments if ruled(turn, members, now, giving_way=giving_way).yielding)
+
+
+def test_a_slice_ends_as_late_as_the_promise_to_who_waits_can_still_be_kept() -> None:
+    """From giving way to a first token it takes 7 + 1 + 2 s here."""
+    assert late(30.0, came=5.0) == 25.0, "sooner than a slice"
+    assert late(30.0, came=29.0) == 49.0, "and later: what was begun may end meanwhile"
+    assert late(30.0, came=5.0, giving_way=15.0) == 17.0, "so much sooner as it takes longer"
+    assert late(300.0, came=20.0) == 50.0, "nobody waits longer than a slice for that"
+    assert late(None, came=29.0) == 30.0, "where nothing is promised it is a slice"
+    assert late(2.0, came=25.0) == 30.0, "as where the promise is lost anyway"
+    assert late(30.0, came=-8.0, since=0.0) == 12.0, "who waited before the turn began ends it, too"
+    assert late(30.0, came=-12.0, since=0.0) == 8.0
+    assert late(30.0, came=-13.0, since=0.0) == 30.0, "but not after less than a change takes"
+
+
+def test_of_all_who_wait_the_most_urgent_ends_the_slice() -> None:
+    members = {
+        "a": Member(True, 0.0, False),
+        "b": Member(True, None, True, within=60.0),
+        "c": Member(True, None, True, within=25.0),
+    }
+    turn = Turn("a", 0.0, waiting=(("b", 1.0), ("c", 2.0)))
+    assert not ruled(turn, members, 16.5).yielding
+    assert ruled(turn, members, 17.0).yielding
+    silent = {name: member for name, member in members.items() if name != "c"}
+    assert not ruled(turn, silent, 17.0).yielding, "who does not speak asks for nothing"
+
+
+def test_requests_that_came_while_a_holder_gave_way_have_waited_since_then() -> None:
+    members = {"a": Member(True, 0.0, False), "b": Member(True, None, True), "c": Member(True, None, True)}
+    gives = ruled(Turn("a", 0.0, waiting=(("b", 5.0),)), members, 31.0)
+    assert (gives.yielding, gives.since) == (True, 31.0)
+    assert gives.waiting == (("b", 5.0), ("c", 31.0))
+    rests = ruled(gives, {**members, "a": Member(True, None, True)}, 40.0)
+    assert rests == Turn("b", 40.0, waiting=(("c", 31.0), ("a", 31.0))), "behind those who waited"
+
+
+def test_what_a_change_of_turns_takes_is_learned_from_changes() -> None:
+    gives, others = Turn("a", 100.0, yielding=True), (Turn(), Turn("b", 120.0), Turn("a", 120.0))
+    assert [gave_way(gives, after, 120.0, 7.0) for after in others] == [9.6] * 3
+    assert gave_way(gives, gives, 120.0, 7.0) == 7.0
+    assert gave_way(Turn("a", 100.0), gives, 120.0, 7.0) == 7.0
+    known = 7.0
+    for _ in range(30):
+        known = gave_way(gives, Turn(), 120.0, known)
+    assert 19.9 < known <= 20.0
 
 
 def test_nobody_gets_the_turn_while_an_engine_of_anybody_else_might_be_awake() -> None:
@@ -152,21 +236,36 @@ def test_a_holder_that_has_given_its_word_keeps_the_turn_though_it_was_seen_asle
 
 def test_what_happens_to_a_turn_is_a_sentence() -> None:
     names = {"a": "chat", "b": "code", "c": "mail"}
-    held, gives = Turn("a", waiting=(("b", 1.0),)), Turn("a", yielding=True, waiting=(("b", 1.0), ("c", 2.0)))
-    assert moved(Turn(), held, "g", names) == ("TurnTaken", "it is the turn of chat on the accelerators of group g")
-    assert moved(Turn("b"), held, "g", names) == (
+    works = {"a": Member(True, 0.0, False), "b": Member(True, None, True), "c": Member(True, None, True)}
+    held = Turn("a", 10.0, waiting=(("b", 1.0),))
+    gives = Turn("a", 40.0, yielding=True, waiting=(("b", 1.0), ("c", 2.0)))
+    assert moved(Turn(), held, works, "g", names) == (
+        "TurnTaken",
+        "it is the turn of chat on the accelerators of group g",
+    )
+    assert moved(Turn("b"), held, works, "g", names) == (
         "TurnTaken",
         "it is the turn of chat on the accelerators of group g, which code had",
     )
-    assert moved(held, gives, "g", names) == (
+    assert moved(held, gives, works, "g", names) == (
         "GivesWay",
-        "chat gives way on the accelerators of group g: code, mail wait",
+        "chat gives way on the accelerators of group g after 30 s: code, mail wait",
     )
-    rests = moved(held, Turn("a", yielding=True), "g", names)
+    promised_both = {**works, "b": replace(works["b"], within=20.0), "c": replace(works["c"], within=4.5)}
+    assert moved(held, gives, promised_both, "g", names) == (
+        "GivesWay",
+        "chat gives way on the accelerators of group g after 30 s: code, mail wait; mail is to have its first tokens "
+        "within 4.5 s",
+    )
+    assert moved(held, gives, {**works, "a": Member(True, QUIET, False)}, "g", names) == (
+        "GivesWay",
+        "chat has nothing to do and gives way on the accelerators of group g: code, mail wait",
+    )
+    rests = moved(held, Turn("a", yielding=True), works, "g", names)
     assert rests is not None
     assert rests[1].startswith("chat has nothing to do")
-    assert moved(gives, gives, "g", names) is None
-    assert moved(held, Turn(), "g", names) is None
+    assert moved(gives, gives, works, "g", names) is None
+    assert moved(held, Turn(), works, "g", names) is None
     assert stands(held, "a", "g", names) == "it has the accelerators of group g"
     assert stands(held, "b", "g", names) == "chat has the accelerators of group g"
     assert stands(Turn(), "b", "g", names) == "nobody has the accelerators of group g"

@@ -16,7 +16,7 @@ from apps.pools.domain.path_settings import FlowControl
 from apps.pools.domain.scheduling import Scheduling
 from apps.pools.domain.sharing import MOST_SHARERS, shares
 from apps.pools.domain.spec import PoolSpec
-from apps.pools.domain.turns import SLICE, longest_wait
+from apps.pools.domain.turns import FALL_ASLEEP, SLICE, WAKE, longest_wait
 
 __all__ = [
     "HELD_LONG_ENOUGH",
@@ -32,8 +32,6 @@ __all__ = [
 HOLD_SECONDS = 900
 # of the measured start-up: the next one may be slower
 MARGIN = 1.25
-# measured: an engine falls asleep, the next one wakes
-FALL_ASLEEP, WAKE = 7.0, 1.0
 
 
 def may_be_empty(spec: PoolSpec) -> bool:
