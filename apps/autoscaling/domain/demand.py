@@ -80,10 +80,10 @@ class Forecast:
         spread = np.where(NODES[None, :] > 0, up[:, None], down[:, None])
         return np.asarray(np.exp(middle[:, None] + spread * NODES[None, :]), dtype=np.float64)
 
-    def quantile(self, z: float) -> Floats:
-        """The demand `z` standard deviations from the middle."""
-        spread = self.above if z > 0 else self.below
-        return np.asarray(np.exp(self.mean + z * spread), dtype=np.float64)
+    @property
+    def median(self) -> Floats:
+        """The demand that is exceeded as often as not (pools,)."""
+        return np.asarray(np.exp(self.mean), dtype=np.float64)
 
 
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:

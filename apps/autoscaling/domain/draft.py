@@ -13,9 +13,11 @@ from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
 from apps.autoscaling.domain.types import Clamp, Numbers, Policy, Signals, Verb
 
-__all__ = ["Draft", "Group", "Need", "Plain", "load_of"]
+__all__ = ["Draft", "Group", "Groups", "Need", "Plain", "load_of"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 _AT = {name: at.start for name, at in POOL.slices.items()}
 
 
@@ -26,6 +28,50 @@ class Group:
     pool: int
     role: str
     rows: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Groups:
+    """The groups of a batch, those of a pool side by side: `each` of them; (groups,) their pool, their first row,
+    whether it is their only one; (pools,) where a pool's begin (`starts`); (rows,) the group of a row."""
+
+    each: list[Group]
+    pool: Ints
+    row: Ints
+    alone: Bools
+    starts: Ints
+    of_row: Ints
+
+    @classmethod
+    def of(cls, policies: Sequence[Policy]) -> Groups:
+        each: list[Group] = []
+        starts: list[int] = []
+        of_row: list[int] = []
+        for index, policy in enumerate(policies):
+            starts.append(len(each))
+            at = len(of_row)
+            if len(policy.variants) == 1:
+                of_row.append(len(each))
+                each.append(Group(index, policy.variants[0].role, (at,)))
+                continue
+            roles: dict[str, list[int]] = {}
+            for row, variant in enumerate(policy.variants, at):
+                roles.setdefault(variant.role, []).append(row)
+            place = {role: len(each) + k for k, role in enumerate(roles)}
+            of_row += [place[variant.role] for variant in policy.variants]
+            each += [Group(index, role, tuple(rows)) for role, rows in roles.items()]
+        return cls(
+            each,
+            np.array([group.pool for group in each]),
+            np.array([group.rows[0] for group in each]),
+            np.array([len(group.rows) == 1 for group in each]),
+            np.array(starts),
+            np.array(of_row),
+        )
+
+    def total(self, values: Floats) -> Floats:
+        """Sums of row values (rows,) by group."""
+        return np.asarray(np.bincount(self.of_row, values, len(self.each)), dtype=np.float64)
 
 
 @dataclass(slots=True)
@@ -48,15 +94,13 @@ class Need:
     points: Floats
     miss: Floats
     floor: Floats
-    allowed: Floats
     crowding: Floats
     curve: Curve
-    rows: NDArray[np.int64]
+    rows: Ints
     horizon: Floats
     hold: Floats
     memory: Memory
     startup: Floats
-    weights: Floats
     load_now: Floats
     long_prompt: Floats
 
@@ -103,7 +147,7 @@ class Plain:
         self.plain, self.fast = need.plain.tolist(), need.fast.tolist()
         self.carries, self.reference = need.carries.tolist(), need.reference.tolist()
         self.backlog, self.drain, self.work = need.backlog.tolist(), need.drain.tolist(), need.work.tolist()
-        self.points, self.floor, self.allowed = need.points.tolist(), need.floor.tolist(), need.allowed.tolist()
+        self.points, self.floor = need.points.tolist(), need.floor.tolist()
         self.horizon, self.hold, self.startup = need.horizon.tolist(), need.hold.tolist(), need.startup.tolist()
         self.load_now = need.load_now.tolist()
         self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()

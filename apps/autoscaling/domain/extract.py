@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import known
 from apps.autoscaling.domain.capacity import NO_GOAL, Engines, Goals
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
 from apps.autoscaling.domain.types import (
@@ -24,6 +25,7 @@ from apps.autoscaling.domain.types import (
     VariantPolicy,
     VariantSignals,
 )
+from apps.telemetry.domain.histogram import Bucket
 
 __all__ = ["DEFAULT_OBJECTIVES", "FIRST_PROMPT", "Fleet", "fleet_of", "objectives_of", "prior_shares"]
 
@@ -43,15 +45,16 @@ def objectives_of(policy: Policy) -> tuple[Objective, ...]:
 
 @dataclass(slots=True)
 class Fleet:
-    """Arrays of a batch. (pools,): first_row, rows (how many), seconds, arrived, queued, queued_tokens, season,
+    """Arrays of a batch. (pools,): first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
     allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
     tokens of the requests whose lengths were counted, and how many (0: none). (rows,): pool, engine figures, and of
     the tick: ready, coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean
-    s)."""
+    s). seen: the signals of each row, None where there are none."""
 
     first_row: Ints
     rows: Ints
     pool: Ints
+    tick: Floats
     seconds: Floats
     arrived: Floats
     queued: Floats
@@ -85,147 +88,145 @@ class Fleet:
     between: Floats
     kv_usage: Floats
     startup_prior: Floats
+    maximum: Floats
+    seen: list[VariantSignals | None]
+
+    def per_pool(self, values: Floats) -> Floats:
+        """Sums of row values (rows, k) by pool, what is not known left out."""
+        return np.asarray(np.add.reduceat(known(values), self.first_row, axis=0), dtype=np.float64)
 
 
 def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Memory) -> Fleet:
     """One pass over all pools. `memory` gives and keeps the requests in flight, from which arrivals are derived."""
-    constants: list[tuple[float, ...]] = []
-    goals: list[tuple[float, ...]] = []
-    pool_rows: list[tuple[float, ...]] = []
-    row_rows: list[tuple[float, ...]] = []
-    priors: list[tuple[float, ...]] = []
-    owner: list[int] = []
-    prompts, outputs = [], []
-    inflight = memory.row("inflight").tolist()
-    at = 0
-    for index, (policy, seen) in enumerate(zip(policies, signals, strict=True)):
-        named = {variant.name: variant for variant in seen.variants}
-        wanted = objectives_of(policy)
-        goals.append(_goals(wanted))
+    reading = _Reading(memory.row("inflight").tolist())
+    for policy, seen in zip(policies, signals, strict=True):
+        reading.pool(policy, seen)
+    memory.row("inflight")[:] = reading.inflight
+    return reading.fleet(memory.row("factors"))
+
+
+class _Reading:
+    """Policies and signals, read one after the other into rows of numbers (`_OF_POOL`, `_OF_ROW`, `_FIGURES`).
+    `inflight` (rows,): requests in flight at the last tick, below 0 where not known; after reading, at this one."""
+
+    def __init__(self, inflight: list[float]) -> None:
+        self.inflight = inflight
+        self.pools: list[tuple[float, ...]] = []
+        self.rows: list[tuple[float, ...]] = []
+        self.figures: list[tuple[float, ...]] = []
+        self.goals: list[tuple[float, ...]] = []
+        self.counts: list[int] = []
+        self.owners: list[int] = []
+        self.seen: list[VariantSignals | None] = []
+        self.prompts = _ByLength(_prompt_bucket, PROMPT_EDGES)
+        self.outputs = _ByLength(_output_bucket, OUTPUT_EDGES)
+
+    def pool(self, policy: Policy, signals: Signals) -> None:
+        index, wanted = len(self.pools), objectives_of(policy)
         oldest = policy.limits.stale * policy.tick
         derived, any_rows = 0.0, False
-        most = least = judged = 0.0
-        tokens, asked, generated, answered = 0.0, 0.0, 0.0, 0.0
-        asks, answers = [0.0] * PROMPT_EDGES, [0.0] * OUTPUT_EDGES
-        prompts.append(asks)
-        outputs.append(answers)
-        for variant in policy.variants:
-            constants.append(_constants(variant))
-            owner.append(index)
-            found = named.get(variant.name)
+        most = least = judged = tokens = asked = generated = answered = 0.0
+        seen = _seen(policy, signals)
+        self.seen += seen
+        self.counts.append(len(seen))
+        self.goals.append(_goals(wanted))
+        for variant, found in zip(policy.variants, seen, strict=True):
+            at = len(self.rows)
+            self.figures.append(_figures(variant))
+            self.owners.append(index)
             if found is None:
-                row_rows.append(_EMPTY)
+                self.rows.append(_EMPTY)
                 derived = NAN
-                at += 1
                 continue
-            row, arrivals, flight = _row(found, inflight[at], oldest)
-            inflight[at] = flight
-            row_rows.append(row)
-            derived += arrivals
-            any_rows = True
-            at += 1
-            total, count = _lengths(found.prompt_lengths, asks, FIRST_PROMPT)
+            row, arrivals, self.inflight[at] = _row(found, self.inflight[at], oldest)
+            self.rows.append(row)
+            derived, any_rows = derived + arrivals, True
+            total, count = self.prompts.add(index, found.prompt_lengths)
             tokens, asked = tokens + total, asked + count
-            total, count = _lengths(found.output_lengths, answers, 0)
+            total, count = self.outputs.add(index, found.output_lengths)
             generated, answered = generated + total, answered + count
-            finished = row[3]
-            high, low, count = _misses(wanted, found, finished)
+            high, low, count = _bounds(wanted, found, row[_FINISHED])
             most, least, judged = most + high, least + low, judged + count
-        gateway = _gateway_misses(wanted, seen)
+        gateway = _gateway_misses(wanted, signals)
         if gateway is not None:
             most, least, judged = gateway
-        shed = _value(seen.shed, oldest)
+        shed = _value(signals.shed, oldest)
         if shed > 0:
             most, least, judged = most + shed, least + shed, judged + shed
-        arrived = _value(seen.arrived, oldest)
+        arrived = _value(signals.arrived, oldest)
         if math.isnan(arrived) and any_rows:
             arrived = derived
-        priors.append((policy.lengths.prompt, policy.lengths.output, policy.lengths.cached))
-        pool_rows.append(
+        prior = policy.lengths
+        self.pools.append(
             (
-                max(seen.seconds, 1e-3),
+                policy.tick,
+                max(signals.seconds, 1e-3),
                 arrived,
-                _value(seen.queued, oldest),
-                _value(seen.queued_tokens, oldest),
-                _value(seen.season, math.inf),
-                1.0 - max(objective.fraction for objective in wanted),
-                most,
-                least,
-                judged,
-                tokens,
-                asked,
-                generated,
-                answered,
+                _value(signals.queued, oldest),
+                _value(signals.queued_tokens, oldest),
+                _value(signals.season, math.inf),
+                max(1.0 - max([objective.fraction for objective in wanted]), 1e-4),
+                *(most, least, judged),
+                *(tokens, asked, generated, answered),
+                *(prior.prompt, prior.output, prior.cached),
             )
         )
-    memory.row("inflight")[:] = inflight
-    pools, rows, figures = np.array(pool_rows), np.array(row_rows), np.array(constants)
-    prior = np.array(priors)
-    counts = np.array([len(policy.variants) for policy in policies])
-    thresholds = np.array(goals)
-    of = np.array(owner)
-    return Fleet(
-        first_row=np.concatenate([[0], np.cumsum(counts)[:-1]]),
-        rows=counts,
-        pool=of,
-        seconds=pools[:, 0],
-        arrived=pools[:, 1],
-        queued=pools[:, 2],
-        queued_tokens=pools[:, 3],
-        season=pools[:, 4],
-        allowed=np.maximum(pools[:, 5], 1e-4),
-        missed_most=pools[:, 6],
-        missed_least=pools[:, 7],
-        judged=pools[:, 8],
-        prompts=np.array(prompts),
-        outputs=np.array(outputs),
-        prompt_sum=pools[:, 9],
-        prompted=pools[:, 10],
-        output_sum=pools[:, 11],
-        answered=pools[:, 12],
-        prior_prompt=prior[:, 0],
-        prior_output=prior[:, 1],
-        prior_cached=prior[:, 2],
-        goals=Goals(*(thresholds[of, k] for k in range(4))),
-        engines=Engines(
-            **{name: figures[:, k] for k, name in enumerate(_FIGURES)},
-            prefills=figures[:, 11] > 0,
-            decodes=figures[:, 12] > 0,
-            factors=memory.row("factors"),
-        ),
-        ready=rows[:, 0],
-        coming=rows[:, 1],
-        stuck=rows[:, 2],
-        finished=rows[:, 3],
-        running=rows[:, 4],
-        waiting=rows[:, 5],
-        prompt_tokens=rows[:, 6],
-        cached_tokens=rows[:, 7],
-        generated=rows[:, 8],
-        between=rows[:, 9],
-        kv_usage=rows[:, 10],
-        desired=rows[:, 11],
-        startup_prior=figures[:, 13],
-    )
+
+    def fleet(self, factors: Floats) -> Fleet:
+        """Of all pools that were read. factors: of the step-time model (rows, 4)."""
+        of, counts = np.array(self.owners), np.array(self.counts)
+        figures = dict(zip(_FIGURES, _columns(self.figures), strict=True))
+        prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
+        startup, maximum = figures.pop("startup"), figures.pop("maximum")
+        return Fleet(
+            first_row=np.cumsum(counts) - counts,
+            rows=counts,
+            pool=of,
+            prompts=self.prompts.table(len(counts)),
+            outputs=self.outputs.table(len(counts)),
+            goals=Goals(*_columns(self.goals)[:, of]),
+            engines=Engines(**figures, prefills=prefills, decodes=decodes, factors=factors),
+            startup_prior=startup,
+            maximum=maximum,
+            seen=self.seen,
+            **dict(zip(_OF_POOL, _columns(self.pools), strict=True)),
+            **dict(zip(_OF_ROW, _columns(self.rows), strict=True)),
+        )
 
 
-_FIGURES = (
-    "read",
-    "read_token",
-    "compute",
-    "compute_token",
-    "attention_pair",
-    "kv_token",
-    "prefill_request",
-    "mixed",
-    "kv_tokens",
-    "max_num_seqs",
-    "max_num_batched_tokens",
+def _columns(rows: Sequence[tuple[float, ...]]) -> Floats:
+    """(columns, rows), each column side by side."""
+    return np.ascontiguousarray(np.array(rows, dtype=np.float64).T)
+
+
+def _seen(policy: Policy, signals: Signals) -> Sequence[VariantSignals | None]:
+    """The signals of the policy's variants in its order, None of one that was not seen."""
+    mine, found = policy.variants, signals.variants
+    if len(mine) == 1 and len(found) == 1 and mine[0].name == found[0].name:
+        return found
+    named = {variant.name: variant for variant in found}
+    return [named.get(variant.name) for variant in mine]
+
+
+_OF_POOL = (
+    *("tick", "seconds", "arrived", "queued", "queued_tokens", "season", "allowed"),
+    *("missed_most", "missed_least", "judged"),
+    *("prompt_sum", "prompted", "output_sum", "answered"),
+    *("prior_prompt", "prior_output", "prior_cached"),
 )
-_EMPTY = (0.0, 0.0, 0.0, *([NAN] * 8), NAN)
+_OF_ROW = (
+    *("ready", "coming", "stuck", "finished", "running", "waiting"),
+    *("prompt_tokens", "cached_tokens", "generated", "between", "kv_usage", "desired"),
+)
+_FINISHED = _OF_ROW.index("finished")
+_EMPTY = (0.0, 0.0, 0.0, *([NAN] * 9))
+_FIGURES = (
+    *("read", "read_token", "compute", "compute_token", "attention_pair", "kv_token", "prefill_request", "mixed"),
+    *("kv_tokens", "max_num_seqs", "max_num_batched_tokens", "prefills", "decodes", "startup", "maximum"),
+)
 
 
-def _constants(v: VariantPolicy) -> tuple[float, ...]:
+def _figures(v: VariantPolicy) -> tuple[float, ...]:
     step = v.step_time
     return (
         step.read,
@@ -242,6 +243,7 @@ def _constants(v: VariantPolicy) -> tuple[float, ...]:
         float(v.role != "decode"),
         float(v.role != "prefill"),
         float(v.startup),
+        float(v.maximum),
     )
 
 
@@ -299,13 +301,13 @@ def _row(seen: VariantSignals, before: float, oldest: float) -> tuple[tuple[floa
 def _mean(observed: Observed) -> float:
     if type(observed) is not Distribution:
         return NAN
-    total = middle = 0.0
-    for (low, high), count in observed.histogram.counts.items():
-        total += count
-        middle += count * _middle(low, high)
+    counts = observed.histogram.counts
+    total = sum(counts.values())
     if total <= 0:
         return NAN
-    return (observed.sum if observed.sum is not None else middle) / total
+    if observed.sum is not None:
+        return observed.sum / total
+    return sum([count * _middle(*bucket) for bucket, count in counts.items()]) / total
 
 
 @lru_cache(maxsize=4096)
@@ -316,52 +318,69 @@ def _middle(low: float, high: float) -> float:
     return (low + high) / 2
 
 
-@lru_cache(maxsize=4096)
-def _bucket(low: float, high: float, first: int, size: int) -> int:
-    middle = max(_middle(low, high), 1.0)
+def _bucket(bucket: Bucket, first: int, size: int) -> int:
+    middle = max(_middle(*bucket), 1.0)
     return min(max(round(math.log2(middle)) - first, 0), size - 1)
 
 
-def _lengths(observed: Observed, into: list[float], first: int) -> tuple[float, float]:
-    """Counts requests by length; their tokens and number, 0 where the tokens are not known."""
-    if type(observed) is not Distribution:
-        return 0.0, 0.0
-    size, requests = len(into), 0.0
-    for (low, high), count in observed.histogram.counts.items():
-        into[_bucket(low, high, first, size)] += count
-        requests += count
-    return (0.0, 0.0) if observed.sum is None else (observed.sum, requests)
+@lru_cache(maxsize=4096)
+def _prompt_bucket(bucket: Bucket) -> int:
+    return _bucket(bucket, FIRST_PROMPT, PROMPT_EDGES)
 
 
-def _misses(objectives: tuple[Objective, ...], seen: VariantSignals, finished: float) -> tuple[float, float, float]:
-    """Requests that missed an objective, at most and at least, and of how many: only the marginals are measured."""
-    return _bounds(objectives, {"ttft": seen.ttft, "tpot": seen.tpot, "itl": seen.itl, "e2e": seen.e2e}, finished)
+@lru_cache(maxsize=4096)
+def _output_bucket(bucket: Bucket) -> int:
+    return _bucket(bucket, 0, OUTPUT_EDGES)
+
+
+class _ByLength:
+    """Requests by length of many pools: counts and their places in a table (pools, size). `bucket`: where a bucket of a
+    histogram lies in its row."""
+
+    def __init__(self, bucket: Callable[[Bucket], int], size: int) -> None:
+        self.bucket, self.size = bucket, size
+        self.places: list[int] = []
+        self.counts: list[float] = []
+
+    def add(self, pool: int, observed: Observed) -> tuple[float, float]:
+        """Takes in lengths of a pool; their tokens and number, 0 where the tokens are not known."""
+        if type(observed) is not Distribution:
+            return 0.0, 0.0
+        found, bucket, start = observed.histogram.counts, self.bucket, pool * self.size
+        self.places += [start + bucket(edges) for edges in found]
+        self.counts += found.values()
+        return (0.0, 0.0) if observed.sum is None else (observed.sum, sum(found.values()))
+
+    def table(self, pools: int) -> Floats:
+        places = np.array(self.places, dtype=np.int64)
+        counted = np.bincount(places, self.counts, pools * self.size)
+        return np.asarray(counted.reshape(pools, self.size), dtype=np.float64)
 
 
 def _gateway_misses(objectives: tuple[Objective, ...], seen: Signals) -> tuple[float, float, float] | None:
-    measured = {"ttft": seen.ttft, "tpot": seen.tpot, "e2e": seen.e2e}
-    if not any(type(measured[o.metric]) is Distribution for o in objectives if o.metric in measured):
+    measured = [v for v in (seen.ttft, seen.tpot, seen.e2e) if type(v) is Distribution]
+    if not any([type(getattr(seen, o.metric, None)) is Distribution for o in objectives] if measured else ()):
         return None
-    total = max(v.histogram.total for v in measured.values() if type(v) is Distribution)
-    return _bounds(objectives, measured, total)
+    return _bounds(objectives, seen, max([v.histogram.total for v in measured]))
 
 
 def _bounds(
-    objectives: tuple[Objective, ...], measured: dict[str, Observed], requests: float
+    objectives: tuple[Objective, ...], seen: VariantSignals | Signals, requests: float
 ) -> tuple[float, float, float]:
+    """Requests that missed an objective, at most and at least, and of how many: only the marginals are measured."""
     most = least = judged = 0.0
     for objective in objectives:
-        observed = measured.get(objective.metric)
+        observed = getattr(seen, objective.metric, None)
         if type(observed) is not Distribution:
             continue
-        total = outside = 0.0
-        for (low, high), count in observed.histogram.counts.items():
-            total += count
-            if low >= objective.threshold:
+        counts, threshold, outside = observed.histogram.counts, objective.threshold, 0.0
+        total = sum(counts.values())
+        for (low, high), count in counts.items():
+            if low >= threshold:
                 outside += count
-            elif high > objective.threshold:
+            elif high > threshold:
                 width = high - low
-                inside = (objective.threshold - low) / width if math.isfinite(width) else 0.0
+                inside = (threshold - low) / width if math.isfinite(width) else 0.0
                 outside += count * (1 - inside)
         if total <= 0:
             continue

@@ -29,6 +29,9 @@ from apps.autoscaling.domain.types import (
 __all__ = ["finish"]
 
 _PARTS, _FROM = VARIANT.slices["hold_parts"], VARIANT.slices["hold_from"].start
+_NEWER_PARTS = slice(_PARTS.start, _PARTS.stop - 1)
+# seconds of a part
+_PART = LONGEST_HOLD / HOLD_PARTS
 _RESIDUAL = VARIANT.slices["residual"].start
 
 
@@ -47,7 +50,8 @@ def finish(
     pools = []
     for index, (policy, seen, now) in enumerate(zip(policies, signals, nows, strict=True)):
         first, count = plain.first_row[index], plain.rows[index]
-        pool = _start(policy, seen, now, pool_memory[index], row_memory[first : first + count], of_pool[index], first)
+        rows, found = row_memory[first : first + count], fleet.seen[first : first + count]
+        pool = _start(policy, seen, found, now, pool_memory[index], rows, of_pool[index], first)
         _size(pool, index, groups, plain)
         pools.append(pool)
     totals = np.ones(len(groups))
@@ -70,20 +74,19 @@ def _of_pools(groups: Sequence[Group], pools: int) -> list[Sequence[int]]:
 
 def _start(
     policy: Policy,
-    seen: Signals,
+    signals: Signals,
+    seen: Sequence[VariantSignals | None],
     now: float,
     memory: Numbers,
     rows: list[Numbers],
     groups: Sequence[int],
     first: int,
 ) -> Draft:
-    named = {variant.name: variant for variant in seen.variants}
     before, asleep = [], []
-    for variant in policy.variants:
-        found: VariantSignals | None = named.get(variant.name)
+    for variant, found in zip(policy.variants, seen, strict=True):
         before.append(found.replicas.desired if found is not None else variant.minimum)
         asleep.append(found.replicas.asleep if found is not None else 0)
-    return Draft(policy, seen, now, memory, rows, groups, first, before, asleep, list(before), list(asleep))
+    return Draft(policy, signals, now, memory, rows, groups, first, before, asleep, before[:], asleep[:])
 
 
 # --- the number -----------------------------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) ->
     rows = [row - pool.first for row in group.rows]
     up, kept = int(plain.up[at]), int(plain.kept[at])
     several = len(rows) > 1
-    current = sum([pool.before[row] for row in rows])
+    current = sum([pool.before[row] for row in rows]) if several else pool.before[rows[0]]
     if several:
         reference = max(plain.reference[at], 1e-12)
         weights = [plain.carries[pool.first + row] / reference for row in rows]
@@ -188,17 +191,20 @@ def _equivalent(pool: Draft, group: Group, plain: Plain) -> float:
 def _held(pool: Draft, row: int, kept: int, current: float, hold: float) -> float:
     """The most that was needed within the last `hold` seconds. Not more than a quarter goes at once: what holds for
     the last of them may not for the first."""
-    memory = pool.rows[row]
-    parts, since = memory[_PARTS].tolist(), memory[_FROM]
-    width = LONGEST_HOLD / HOLD_PARTS
-    if since < 0 or pool.now - since > LONGEST_HOLD:
-        parts, since = [max(float(kept), math.ceil(current))] * HOLD_PARTS, pool.now
-    while pool.now - since >= width:
-        parts, since = [0.0, *parts[:-1]], since + width
-    parts[0] = max(parts[0], float(kept))
-    memory[_PARTS], memory[_FROM] = array("d", parts), since
+    memory, now = pool.rows[row], pool.now
+    since, need = memory[_FROM], float(kept)
+    if since < 0 or now - since > LONGEST_HOLD:
+        since = now
+        memory[_PARTS] = array("d", [max(need, math.ceil(current))] * HOLD_PARTS)
+    while now - since >= _PART:
+        since += _PART
+        memory[_PARTS] = array("d", [0.0, *memory[_NEWER_PARTS]])
+    memory[_FROM] = since
+    newest = _PARTS.start
+    memory[newest] = max(memory[newest], need)
     # the first part has just begun, so that the last one counts too in which the hold ends
-    recent = max(parts[: 1 + math.ceil(max(hold - (pool.now - since), 0.0) / width)])
+    reach = 1 + math.ceil(max(hold - (now - since), 0.0) / _PART)
+    recent = max(memory[newest : min(newest + reach, _PARTS.stop)])
     return max(recent, math.floor(current) - least_step(current))
 
 
@@ -249,7 +255,9 @@ def _account(pool: Draft, load: float) -> None:
     """Moves and reversals, and what they teach about the hold."""
     before, after = sum(pool.before), sum(pool.target)
     window = pool.policy.limits.reversal
-    reversals = pool.get("reversals") * math.exp(-pool.signals.seconds / 3600.0)
+    reversals = pool.get("reversals")
+    if reversals:
+        reversals *= math.exp(-pool.signals.seconds / 3600.0)
     up_at, down_at = pool.get("up_at"), pool.get("down_at")
     pool.put("up_load", max(pool.get("up_load"), load))
     if after > before:

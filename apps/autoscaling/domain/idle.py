@@ -26,9 +26,9 @@ _GAPS = POOL.slices["gaps"]
 def observe(pool: Draft, idle: bool, known: bool, seconds: float) -> float | None:
     """Note an idle tick or the end of an idle time; seconds for which the pool has been idle, None when it is not."""
     since = pool.get("idle_from")
-    fade = math.exp(-seconds / _FADE)
     gaps = pool.memory[_GAPS]
     if any(gaps):
+        fade = math.exp(-seconds / _FADE)
         pool.memory[_GAPS] = array("d", [count * fade for count in gaps])
     if not known:
         return None
@@ -70,14 +70,13 @@ def keep_for(gaps: Sequence[float], start: float) -> float:
 def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int) -> None:
     """Let an idle pool go to sleep or to zero where the policy says so; bring it back when it is asked."""
     policy = pool.policy
-    standing = sum(pool.before)
-    if any(variant.minimum > 0 for variant in policy.variants):
+    if max([variant.minimum for variant in policy.variants]) > 0:
         return
     if policy.idle == "keep":
         if sum(pool.target) == 0:
             _at_least_one(pool)
         return
-    if standing == 0:
+    if sum(pool.before) == 0:
         if not asked:
             pool.target = [0] * len(pool.target)
             pool.binding = "idle"

@@ -146,6 +146,8 @@ class Guard:
             self._set("rate", target, reason)
 
     def _freeze(self) -> None:
+        if not self.pool.policy.freezes:
+            return
         window = frozen_at(self.pool.policy.freezes, self.pool.now)
         if window is not None:
             self._set("freeze", list(self.pool.before), f"freeze window {window.name}")
@@ -181,12 +183,12 @@ class Guard:
         self._set("budget", target, f"the budget is {budget:.2f} {pool.policy.currency}/h")
 
     def _bounds(self) -> None:
-        pool, target = self.pool, list(self.pool.target)
+        pool, target = self.pool, self.pool.target
         for row, variant in enumerate(pool.policy.variants):
-            bounded = min(max(target[row], variant.minimum), variant.maximum)
-            if bounded != target[row]:
-                rule = "minimum" if bounded > target[row] else "maximum"
-                pool.clamp(rule, variant.name, target[row], bounded, f"replicas.{rule[:3]} is {bounded}")
+            count = target[row]
+            bounded = min(max(count, variant.minimum), variant.maximum)
+            if bounded != count:
+                rule = "minimum" if bounded > count else "maximum"
+                pool.clamp(rule, variant.name, count, bounded, f"replicas.{rule[:3]} is {bounded}")
                 target[row] = bounded
                 pool.binding = rule
-        pool.target = target

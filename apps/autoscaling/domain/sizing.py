@@ -95,9 +95,10 @@ def least_step(standing: float) -> int:
     return max(int(standing / 4), 1)
 
 
-def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> Floats:
-    """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `saved`."""
-    share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None]), 1.0)
+def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats, row: Ints | None = None) -> Floats:
+    """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `saved`. `row`:
+    which of the curves, where it is not each one's own."""
+    share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None], row), 1.0)
     weighted = WEIGHTS * demand
     return np.asarray((weighted * share).sum(axis=1) / np.maximum(weighted.sum(axis=1), 1e-12), dtype=np.float64)
 
