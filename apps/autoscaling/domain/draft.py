@@ -107,7 +107,7 @@ class Need:
 
 @dataclass(slots=True)
 class Draft:
-    """One pool on its way to a decision. Lists by variant, in the policy's order. held: of each group its role, its
+    """One pool on its way to a decision. Lists by variant, in the policy's order. held: of each group its
     place, the most needed within the hold, and the saturation rule's number."""
 
     policy: Policy
@@ -121,7 +121,7 @@ class Draft:
     asleep_before: list[int]
     target: list[int]
     asleep: list[int]
-    held: list[tuple[str, int, float, int | None]] = field(default_factory=list)
+    held: list[tuple[int, float, int | None]] = field(default_factory=list)
     clamps: list[Clamp] = field(default_factory=list)
     binding: str = ""
     verb: Verb = "hold"

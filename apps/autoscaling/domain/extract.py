@@ -111,10 +111,10 @@ class _Reading:
 
     def __init__(self, inflight: list[float]) -> None:
         self.inflight = inflight
-        self.pools: list[tuple[float, ...]] = []
-        self.rows: list[tuple[float, ...]] = []
-        self.figures: list[tuple[float, ...]] = []
-        self.goals: list[tuple[float, ...]] = []
+        self.pools: list[float] = []
+        self.rows: list[float] = []
+        self.figures: list[float] = []
+        self.goals: list[float] = []
         self.counts: list[int] = []
         self.owners: list[int] = []
         self.seen: list[VariantSignals | None] = []
@@ -122,24 +122,24 @@ class _Reading:
         self.outputs = _ByLength(_output_bucket, OUTPUT_EDGES)
 
     def pool(self, policy: Policy, signals: Signals) -> None:
-        index, wanted = len(self.pools), objectives_of(policy)
+        index, wanted = len(self.counts), objectives_of(policy)
         oldest = policy.limits.stale * policy.tick
         derived, any_rows = 0.0, False
         most = least = judged = tokens = asked = generated = answered = 0.0
         seen = _seen(policy, signals)
         self.seen += seen
         self.counts.append(len(seen))
-        self.goals.append(_goals(wanted))
+        self.goals += _goals(wanted)
         for variant, found in zip(policy.variants, seen, strict=True):
-            at = len(self.rows)
-            self.figures.append(_figures(variant))
+            at = len(self.owners)
+            self.figures += _figures(variant)
             self.owners.append(index)
             if found is None:
-                self.rows.append(_EMPTY)
+                self.rows += _EMPTY
                 derived = NAN
                 continue
             row, arrivals, self.inflight[at] = _row(found, self.inflight[at], oldest)
-            self.rows.append(row)
+            self.rows += row
             derived, any_rows = derived + arrivals, True
             total, count = self.prompts.add(index, found.prompt_lengths)
             tokens, asked = tokens + total, asked + count
@@ -157,25 +157,23 @@ class _Reading:
         if math.isnan(arrived) and any_rows:
             arrived = derived
         prior = policy.lengths
-        self.pools.append(
-            (
-                policy.tick,
-                max(signals.seconds, 1e-3),
-                arrived,
-                _value(signals.queued, oldest),
-                _value(signals.queued_tokens, oldest),
-                _value(signals.season, math.inf),
-                max(1.0 - max([objective.fraction for objective in wanted]), 1e-4),
-                *(most, least, judged),
-                *(tokens, asked, generated, answered),
-                *(prior.prompt, prior.output, prior.cached),
-            )
+        self.pools += (
+            policy.tick,
+            max(signals.seconds, 1e-3),
+            arrived,
+            _value(signals.queued, oldest),
+            _value(signals.queued_tokens, oldest),
+            _value(signals.season, math.inf),
+            max(1.0 - max([objective.fraction for objective in wanted]), 1e-4),
+            *(most, least, judged),
+            *(tokens, asked, generated, answered),
+            *(prior.prompt, prior.output, prior.cached),
         )
 
     def fleet(self, factors: Floats) -> Fleet:
         """Of all pools that were read. factors: of the step-time model (rows, 4)."""
         of, counts = np.array(self.owners), np.array(self.counts)
-        figures = dict(zip(_FIGURES, _columns(self.figures), strict=True))
+        figures = dict(zip(_FIGURES, _columns(self.figures, len(_FIGURES)), strict=True))
         prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
         startup, maximum = figures.pop("startup"), figures.pop("maximum")
         return Fleet(
@@ -184,19 +182,19 @@ class _Reading:
             pool=of,
             prompts=self.prompts.table(len(counts)),
             outputs=self.outputs.table(len(counts)),
-            goals=Goals(*_columns(self.goals)[:, of]),
+            goals=Goals(*_columns(self.goals, 4)[:, of]),
             engines=Engines(**figures, prefills=prefills, decodes=decodes, factors=factors),
             startup_prior=startup,
             maximum=maximum,
             seen=self.seen,
-            **dict(zip(_OF_POOL, _columns(self.pools), strict=True)),
-            **dict(zip(_OF_ROW, _columns(self.rows), strict=True)),
+            **dict(zip(_OF_POOL, _columns(self.pools, len(_OF_POOL)), strict=True)),
+            **dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True)),
         )
 
 
-def _columns(rows: Sequence[tuple[float, ...]]) -> Floats:
-    """(columns, rows), each column side by side."""
-    return np.ascontiguousarray(np.array(rows, dtype=np.float64).T)
+def _columns(rows: Sequence[float], width: int) -> Floats:
+    """(width, rows) of rows that follow each other, each column side by side."""
+    return np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, width).T)
 
 
 def _seen(policy: Policy, signals: Signals) -> Sequence[VariantSignals | None]:

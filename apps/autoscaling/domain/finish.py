@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -46,20 +46,60 @@ def finish(
     """The decisions of all pools, their memory included."""
     pool_memory, row_memory = need.memory.apart()
     of_pool = _of_pools(groups, len(policies))
-    plain = Plain(need, fleet)
-    pools = []
+    batch = _Batch(policies, signals, groups, of_pool, Plain(need, fleet), need)
+    plain, decisions = batch.plain, []
     for index, (policy, seen, now) in enumerate(zip(policies, signals, nows, strict=True)):
         first, count = plain.first_row[index], plain.rows[index]
         rows, found = row_memory[first : first + count], fleet.seen[first : first + count]
         pool = _start(policy, seen, found, now, pool_memory[index], rows, of_pool[index], first)
         _size(pool, index, groups, plain)
-        pools.append(pool)
-    totals = np.ones(len(groups))
-    for pool in pools:
-        for index in pool.groups:
-            totals[index] = max(_equivalent(pool, groups[index], plain), 1.0)
-    views = cache(lambda: outlook.of(need, totals))
-    return [_decision(pool, index, groups, plain, views) for index, pool in enumerate(pools)]
+        batch.note(pool)
+        decisions.append(_decision(pool, _Telling(batch, index)))
+    return decisions
+
+
+class _Batch:
+    """What decisions of one call are explained from, in common: no more than that is kept of a draft, since garbage
+    collection goes through all that thousands of decisions keep. held, saturated: of each group the most needed within
+    the hold and the saturation rule's number; totals: replicas of each group in units of its first row."""
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        signals: Sequence[Signals],
+        groups: Sequence[Group],
+        of_pool: Sequence[Sequence[int]],
+        plain: Plain,
+        need: Need,
+    ) -> None:
+        self.policies, self.signals, self.groups, self.of_pool = policies, signals, groups, of_pool
+        self.plain, self.need = plain, need
+        self.held: list[float] = []
+        self.saturated: list[int | None] = []
+        self.totals: list[float] = []
+
+    def note(self, pool: Draft) -> None:
+        """What explains a pool that is decided; pools come in their order."""
+        for at, held, saturation in pool.held:
+            self.held.append(held)
+            self.saturated.append(saturation)
+            self.totals.append(max(_equivalent(pool, self.groups[at], self.plain), 1.0))
+
+    @cached_property
+    def views(self) -> outlook.Views:
+        return outlook.of(self.need, np.array(self.totals))
+
+
+class _Telling:
+    """Tells of the pool at a place of its batch."""
+
+    __slots__ = ("batch", "index")
+
+    def __init__(self, batch: _Batch, index: int) -> None:
+        self.batch, self.index = batch, index
+
+    def __call__(self, decision: Decision) -> dict[str, object]:
+        return _told(self.batch, self.index, decision)
 
 
 def _of_pools(groups: Sequence[Group], pools: int) -> list[Sequence[int]]:
@@ -133,7 +173,7 @@ def _size_group(pool: Draft, group: Group, at: int, index: int, plain: Plain) ->
     if saturation is not None:
         up, kept = max(up, saturation), max(kept, saturation)
     held = _held(pool, rows[0], kept, equivalent, plain.hold[at])
-    pool.held.append((group.role, at, held, saturation))
+    pool.held.append((at, held, saturation))
     if up > equivalent + 1e-9:
         rule = _binding(at, plain, up, saturation)
         if several:
@@ -283,9 +323,7 @@ _target = lru_cache(maxsize=8192)(Target)
 # --- the record -----------------------------------------------------------------------------------------------------
 
 
-def _decision(
-    pool: Draft, index: int, groups: Sequence[Group], plain: Plain, views: Callable[[], outlook.Views]
-) -> Decision:
+def _decision(pool: Draft, telling: _Telling) -> Decision:
     policy = pool.policy
     targets = tuple([_target(v.name, n, a) for v, n, a in zip(policy.variants, pool.target, pool.asleep, strict=True)])
     before = targets
@@ -304,7 +342,7 @@ def _decision(
         )
     rows = {v.name: row for v, row in zip(policy.variants, pool.rows, strict=True)}
     return Decision.untold(
-        partial(_told, pool, index, groups, plain, views, targets, before),
+        telling,
         pool.now,
         pool.verb,
         targets,
@@ -317,30 +355,26 @@ def _decision(
     )
 
 
-def _told(
-    pool: Draft,
-    index: int,
-    groups: Sequence[Group],
-    plain: Plain,
-    views: Callable[[], outlook.Views],
-    targets: tuple[Target, ...],
-    before: tuple[Target, ...],
-) -> dict[str, object]:
+def _told(batch: _Batch, index: int, decision: Decision) -> dict[str, object]:
     """The parts of a decision that explain it."""
-    policy = pool.policy
-    group = pool.groups[0]
+    policy, plain, groups = batch.policies[index], batch.plain, batch.of_pool[index]
+    group = groups[0]
     work = max(plain.work[group], 1e-12)
     quantiles = {name: plain.points[group][k] / work for name, k in (("p10", 0), ("p50", 2), ("p90", 4), ("p99", 5))}
-    price = policy.variants[groups[group].rows[0] - pool.first].price
-    counterfactuals = outlook.counterfactuals(views(), group, price)
-    proposals = [one for held in pool.held for one in _proposals(plain, *held)]
+    price = policy.variants[batch.groups[group].rows[0] - plain.first_row[index]].price
+    counterfactuals = outlook.counterfactuals(batch.views, group, price)
+    proposals = [
+        proposal
+        for at in groups
+        for proposal in _proposals(plain, batch.groups[at].role, at, batch.held[at], batch.saturated[at])
+    ]
     sentence = explain.sentence(
         policy=policy,
-        verb=pool.verb,
-        before=before,
-        targets=targets,
-        binding=pool.binding,
-        clamps=pool.clamps,
+        verb=decision.verb,
+        before=decision.before,
+        targets=decision.targets,
+        binding=decision.binding,
+        clamps=decision.clamps,
         quantiles=quantiles,
         horizon=plain.horizon[index],
         hold=plain.hold[group],
@@ -352,7 +386,7 @@ def _told(
     )
     return {
         "sentence": sentence,
-        "inputs": explain.inputs(pool.signals, plain.reference[group], pool.memory),
+        "inputs": explain.inputs(batch.signals[index], plain.reference[group], decision.state.pool),
         "quantiles": quantiles,
         "proposals": tuple(proposals),
         "counterfactuals": counterfactuals,

@@ -22,15 +22,14 @@ _Z95 = 1.645
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """For one fewer, the same, and one more replica (groups, 3), as plain numbers; most: the load that one replica can
-    reach (groups,)."""
+    """For one fewer, the same, and one more replica (groups, 3); most: the load that one can reach (groups,)."""
 
-    replicas: list[list[float]]
-    missing: list[list[float]]
-    ttft: list[list[float]]
-    tpot: list[list[float]]
-    load: list[list[float]]
-    most: list[float]
+    replicas: Floats
+    missing: Floats
+    ttft: Floats
+    tpot: Floats
+    load: Floats
+    most: Floats
 
 
 def of(need: Need, totals: Floats) -> Views:
@@ -52,25 +51,24 @@ def of(need: Need, totals: Floats) -> Views:
     queue = np.where(busy > 0.05, wait / np.maximum(busy, 0.05) * np.log(20.0 * np.maximum(busy, 0.05)), 0.0)
     own = need.long_prompt
     ttft = 1.5 * step + np.sqrt((own[:, None] / (1 - np.minimum(busy, 0.9))) ** 2 + np.maximum(queue, 0.0) ** 2)
-    most = need.curve.most[rows].tolist()
-    return Views(replicas.tolist(), missing.tolist(), ttft.tolist(), tpot.tolist(), load.tolist(), most)
+    return Views(replicas, missing, ttft, tpot, load, need.curve.most[rows])
 
 
 def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfactual, ...]:
     """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told: it grows
     for as long as that lasts. So it is where most requests miss."""
-    found = []
+    found, most = [], min(float(views.most[group]), 1.0)
     for count, missing, ttft, tpot, load in zip(
-        views.replicas[group],
-        views.missing[group],
-        views.ttft[group],
-        views.tpot[group],
-        views.load[group],
+        views.replicas[group].tolist(),
+        views.missing[group].tolist(),
+        views.ttft[group].tolist(),
+        views.tpot[group].tolist(),
+        views.load[group].tolist(),
         strict=True,
     ):
         if count < 0.5:
             continue
-        swamped = load > min(views.most[group], 1.0) or missing > 0.5
+        swamped = load > most or missing > 0.5
         found.append(
             Counterfactual(
                 round(count), 1 - missing, None if swamped else ttft, None if swamped else tpot, price * round(count)

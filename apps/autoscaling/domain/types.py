@@ -347,9 +347,9 @@ class Counterfactual:
 
 
 class Telling(Protocol):
-    """Makes the explaining parts of one decision by name; what it works from no longer changes."""
+    """Makes the explaining parts of a decision by name; what it works from no longer changes."""
 
-    def __call__(self) -> Mapping[str, object]: ...
+    def __call__(self, decision: Any, /) -> Mapping[str, object]: ...
 
 
 class Explained:
@@ -362,7 +362,7 @@ class Explained:
         telling: Telling | None = None if name == "_telling" else getattr(self, "_telling", None)
         if telling is None:
             raise AttributeError(f"{type(self).__name__} has no {name}")
-        for field_name, value in telling().items():
+        for field_name, value in telling(self).items():
             object.__setattr__(self, field_name, value)
         object.__setattr__(self, "_telling", None)
         return object.__getattribute__(self, name)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from apps.autoscaling.domain.outlook import Views, counterfactuals
 from tests.unit.autoscaling.test_contract import L40S, POLICY, run
 
 
+def _views(missing: list[float], ttft: list[float], tpot: list[float], load: list[float], most: float) -> Views:
+    """Of one group with one, two and three replicas."""
+    rows = [np.array([row]) for row in ([1.0, 2.0, 3.0], missing, ttft, tpot, load)]
+    return Views(*rows, most=np.array([most]))
+
+
 def test_no_latency_is_told_where_it_would_contradict_the_share_that_misses() -> None:
     """With two, load is below what replicas can do, but a bound on requests at once keeps most of them waiting."""
-    views = Views(
-        replicas=[[1.0, 2.0, 3.0]],
-        missing=[[1.0, 0.97, 0.04]],
-        ttft=[[0.3, 0.009, 0.009]],
-        tpot=[[0.03, 0.005, 0.005]],
-        load=[[1.4, 0.7, 0.47]],
-        most=[0.98],
-    )
+    views = _views([1.0, 0.97, 0.04], [0.3, 0.009, 0.009], [0.03, 0.005, 0.005], [1.4, 0.7, 0.47], most=0.98)
     one, two, three = counterfactuals(views, 0, 4.0)
     assert (one.ttft_p95, one.tpot_p95) == (None, None)
     assert (two.ttft_p95, two.tpot_p95) == (None, None)
@@ -28,7 +28,7 @@ def test_no_latency_is_told_where_it_would_contradict_the_share_that_misses() ->
 
 
 def test_no_latency_is_told_above_the_load_that_a_bound_on_requests_at_once_leaves() -> None:
-    views = Views([[1.0, 2.0, 3.0]], [[0.4, 0.2, 0.1]], [[0.1] * 3], [[0.01] * 3], [[0.6, 0.3, 0.2]], [0.4])
+    views = _views([0.4, 0.2, 0.1], [0.1] * 3, [0.01] * 3, [0.6, 0.3, 0.2], most=0.4)
     one, two, _ = counterfactuals(views, 0, 4.0)
     assert one.ttft_p95 is None
     assert two.ttft_p95 == 0.1
