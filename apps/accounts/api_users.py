@@ -29,6 +29,7 @@ _USER = component(
     username=STRING,
     active=_FLAG,
     administrator=_FLAG,
+    robot={**_FLAG, "description": "It has no password, so nobody can log in as it; tokens work."},
     createdAt=STRING,
     teams={"type": "array", "items": _ROLE},
 )
@@ -117,6 +118,7 @@ def _user(user: User) -> dict[str, Any]:
         "username": user.username,
         "active": user.is_active,
         "administrator": user.is_superuser,
+        "robot": not user.has_usable_password(),
         "createdAt": format_time(user.created_at),
         "teams": [{"name": name, "role": role} for name, role in teams],
     }

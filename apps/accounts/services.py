@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.accounts.models import Membership, Team, User
 from apps.core import kinds
@@ -20,9 +20,13 @@ _NAMESPACE = uuid.UUID("6c616d70-6c69-4768-8000-7465616d7300")
 @transaction.atomic
 def create_user(*, username: str, password: str | None, administrator: bool, by: By) -> User:
     """A new user without teams; without a password only tokens work. Raises Clash where the name is taken."""
-    if User.objects.filter(username=username).exists():
-        raise Clash(f"There is a user {username} already.", [Fault("/username", f"the name {username} is taken")])
-    user = User.objects.create_user(username, password, is_superuser=administrator)
+    try:
+        # asked of the database by inserting: of two who want one name at once, one gets it
+        with transaction.atomic():
+            user = User.objects.create_user(username, password, is_superuser=administrator)
+    except IntegrityError as taken:
+        fault = Fault("/username", f"the name {username} is taken")
+        raise Clash(f"There is a user {username} already.", [fault]) from taken
     _record_user(by, "create", user, None, _rights(user))
     return user
 

@@ -41,7 +41,7 @@ def by_colour_alone(page: Page) -> list[str]:
     return list(page.evaluate("hands.colourAlone()"))
 
 
-def press(page: Page, goal: Locator, most: int = 60) -> None:
+def press(page: Page, goal: Locator, most: int = 90) -> None:
     tab_to(page, goal, most)
     page.keyboard.press("Enter")
 
@@ -58,7 +58,7 @@ def choose(page: Page, goal: Locator, letters: str) -> None:
     page.keyboard.type(letters)
 
 
-def tab_to(page: Page, goal: Locator, most: int = 60) -> None:
+def tab_to(page: Page, goal: Locator, most: int = 90) -> None:
     """Presses Tab until `goal` has the focus; it must be seen there and at each step of the way."""
     goal.wait_for()
     _ready(page)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.e2e.browsing import chart, chromium, settled, wide_page
 from tests.e2e.hands import choose, heard, listen, press, tab_to, write
@@ -41,6 +41,24 @@ def page(logged_in: Page) -> Iterator[Page]:
     yield logged_in
     logged_in.unroute_all(behavior="ignoreErrors")
     logged_in.context.set_offline(False)
+
+
+def logs_in(page: Page, week: SeededConsole, username: str, password: str) -> int:
+    """The answer to somebody else's login, in a session of its own."""
+    others = page.context.browser.new_context()
+    try:
+        return others.request.post(
+            f"{week.url}/api/v1/session", data={"username": username, "password": password},
+            headers=csrf_of(others, week),
+        ).status  # fmt: skip
+    finally:
+        others.close()
+
+
+def csrf_of(context: BrowserContext, week: SeededConsole) -> dict[str, str]:
+    context.request.get(f"{week.url}/api/v1/session")
+    cookies = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    return {"X-CSRFToken": cookies["csrftoken"], "Referer": week.url}
 
 
 def test_a_token_is_made_copied_and_revoked(page: Page) -> None:
@@ -91,6 +109,57 @@ def test_a_team_is_made_and_its_members_changed(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(members.get_by_text("Nobody is in this team.")).to_be_visible()
     expect(page.get_by_role("group", name="Members of on-call")).to_be_focused()
+
+
+def test_a_person_is_made_gets_another_password_and_is_shut_out(page: Page, week: SeededConsole) -> None:
+    settled(page, "/settings")
+    listen(page)
+    users = page.get_by_role("region", name="Users")
+    write(page, users.get_by_label("New user"), "grace")
+    page.keyboard.press("Enter")
+    row = users.get_by_role("row").filter(has_text="grace")
+    expect(row).to_contain_text(re.compile("a password.*none yet.*Active", re.S))
+    first = users.get_by_role("status").locator("code").inner_text()
+    assert logs_in(page, week, "grace", first) == 200
+    wait_until(lambda: any("The password of grace" in said for said in heard(page)), timeout=5)
+
+    press(page, row.get_by_role("button", name="New password for grace"))
+    page.keyboard.press("Enter")
+    expect(users.get_by_role("status").locator("code")).not_to_have_text(first)
+    second = users.get_by_role("status").locator("code").inner_text()
+    assert (logs_in(page, week, "grace", first), logs_in(page, week, "grace", second)) == (401, 200)
+
+    write(page, users.get_by_label("New user"), "grace")
+    page.keyboard.press("Enter")
+    expect(users.get_by_text("There is a user grace already.")).to_be_visible()
+    press(page, row.get_by_role("button", name="Shut grace out"))
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text("Shut out")
+    assert logs_in(page, week, "grace", second) == 401
+    press(page, users.get_by_role("row").filter(has_text="admin").get_by_role("button", name="Shut admin out"))
+    page.keyboard.press("Enter")
+    expect(users.get_by_text("admin is the only administrator who is left")).to_be_visible()
+
+
+def test_a_robot_gets_a_token_that_works(page: Page, week: SeededConsole) -> None:
+    settled(page, "/settings")
+    users = page.get_by_role("region", name="Users")
+    write(page, users.get_by_label("New user"), "nightly")
+    choose(page, users.get_by_label("Who", exact=True), "a r")
+    page.keyboard.press("Enter")
+    expect(users.get_by_text("A token for nightly")).to_be_visible()
+    token = users.get_by_role("status").locator("code").inner_text()
+    asked = page.request.get(f"{week.url}/api/v1/session", headers={"Authorization": f"Bearer {token}", "Cookie": ""})
+    assert asked.json()["user"]["username"] == "nightly"
+
+
+def test_ones_own_password_is_not_changed_by_who_does_not_know_it(page: Page) -> None:
+    settled(page, "/settings")
+    own = page.get_by_role("region", name="Your password")
+    write(page, own.get_by_label("Present password"), "not this one")
+    write(page, own.get_by_label(re.compile("New password")), "long enough")
+    page.keyboard.press("Enter")
+    expect(own.get_by_text("this is not your present password")).to_be_visible()
 
 
 def test_a_webhook_is_made_looked_into_and_deleted(page: Page) -> None:

@@ -188,3 +188,12 @@ def test_the_chain_of_records_shows_what_was_tampered_with(api: Api) -> None:
     third = ChangeRecord.objects.order_by("id")[2]
     third.delete()
     assert first_broken_change() == ChangeRecord.objects.order_by("id")[2].pk
+
+
+def test_of_two_who_make_one_user_at_once_one_is_told_that_the_name_is_taken() -> None:
+    root = api_of(person("root", superuser=True))
+    answers = at_once(lambda _: root.send("POST", "users", {"username": "ada", "password": "correct horse"}), 4)
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 3}
+    refused = next(json_of(answer) for answer in answers if answer.status_code == 409)
+    assert refused["detail"] == "There is a user ada already."
+    assert [user["username"] for user in root.get("users")["items"]] == ["ada", "root"]

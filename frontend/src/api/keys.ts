@@ -24,6 +24,7 @@ export const keys = {
   alerts: ["alerts"] as const,
   loads: (team: string, name: string) => ["loads", team, name] as const,
   tokens: ["tokens"] as const,
+  users: ["users"] as const,
   teams: ["teams"] as const,
   members: (team: string) => ["teams", team, "members"] as const,
 };

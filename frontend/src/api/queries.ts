@@ -25,6 +25,7 @@ import type {
   TimelineEvent,
   TimelineLine,
   Token,
+  UserAccount,
 } from "./types";
 
 /** Rates in the fleet change without events; one telemetry tick is 10 s. */
@@ -176,6 +177,14 @@ export const acceleratorsQuery = queryOptions({
 export const tokensQuery = queryOptions({
   queryKey: keys.tokens,
   queryFn: ({ signal }) => request<Page<Token>>("/tokens", { signal }),
+});
+
+/** Everybody, for administrators of the installation; more when they are asked for. */
+export const usersQuery = infiniteQueryOptions({
+  queryKey: keys.users,
+  queryFn: ({ signal, pageParam }) => request<Page<UserAccount>>("/users", { signal, query: { limit: 100, cursor: pageParam } }),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: ({ next }) => next ?? undefined,
 });
 
 export const teamsQuery = queryOptions({

@@ -11773,6 +11773,8 @@ export interface operations {
                             active?: boolean;
                             administrator?: boolean;
                             createdAt?: string;
+                            /** @description It has no password, so nobody can log in as it; tokens work. */
+                            robot?: boolean;
                             teams?: {
                                 name?: string;
                                 role?: string;
@@ -11786,6 +11788,8 @@ export interface operations {
                             active?: boolean;
                             administrator?: boolean;
                             createdAt?: string;
+                            /** @description It has no password, so nobody can log in as it; tokens work. */
+                            robot?: boolean;
                             teams?: {
                                 name?: string;
                                 role?: string;
@@ -11835,6 +11839,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;
@@ -11845,6 +11851,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;
@@ -11893,6 +11901,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;
@@ -11903,6 +11913,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;
@@ -11971,6 +11983,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;
@@ -11981,6 +11995,8 @@ export interface operations {
                         active?: boolean;
                         administrator?: boolean;
                         createdAt?: string;
+                        /** @description It has no password, so nobody can log in as it; tokens work. */
+                        robot?: boolean;
                         teams?: {
                             name?: string;
                             role?: string;

@@ -297,6 +297,16 @@ export interface Team {
   createdAt: string;
 }
 
+/** Somebody who may log in, or a robot, which has tokens only. */
+export interface UserAccount {
+  username: string;
+  active: boolean;
+  administrator: boolean;
+  robot: boolean;
+  createdAt: string;
+  teams: { name: string; role: string }[];
+}
+
 export interface Member {
   username: string;
   role: string;

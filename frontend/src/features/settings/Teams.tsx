@@ -83,7 +83,7 @@ function Members({ team }: { team: Team }) {
   const settled = {
     onSuccess: () => setSaid(""),
     onError: (trouble: unknown) => setSaid(sentenceOf(trouble)),
-    onSettled: () => client.invalidateQueries({ queryKey: keys.members(team.name) }),
+    onSettled: () => Promise.all([client.invalidateQueries({ queryKey: keys.members(team.name) }), client.invalidateQueries({ queryKey: keys.users })]),
   };
   const set = useMutation({ mutationFn: ({ username, role }: { username: string; role: string }) => setMember(team.name, username, role), ...settled });
   const remove = useMutation({ mutationFn: (username: string) => removeMember(team.name, username), ...settled });

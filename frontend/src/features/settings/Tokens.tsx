@@ -7,13 +7,13 @@ import { deleteToken, makeToken } from "../../api/settings";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Command } from "../../ui/Command";
-import { CopyButton } from "../../ui/CopyButton";
 import { Field, fieldRow } from "../../ui/Field";
 import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
 import { SureButton } from "../../ui/SureButton";
 import { Table } from "../../ui/Table";
 import styles from "./Settings.module.css";
+import { ShownOnce } from "./ShownOnce";
 
 const LIFETIMES = [
   ["7d", "a week"],
@@ -104,12 +104,7 @@ function NewToken({ onMade }: { onMade: () => void }) {
       </form>
       <div role="status">
         {make.isError && <p className={styles.trouble}>{sentenceOf(make.error)}</p>}
-        {make.isSuccess && (
-          <p className={styles.made}>
-            Copy it now; it is not shown again: <code>{make.data.token}</code>
-            <CopyButton text={make.data.token ?? ""} label="Copy the token" />
-          </p>
-        )}
+        {make.isSuccess && <ShownOnce says="Copy it now; it is not shown again:" secret={make.data.token ?? ""} copy="Copy the token" />}
       </div>
     </div>
   );

@@ -5,7 +5,6 @@ import { teamsQuery } from "../../api/queries";
 import { deleteWebhook, deliveriesQuery, makeWebhook, renewSecret, testWebhook, WEBHOOKS, webhooksQuery, type Delivery, type Webhook } from "../../api/webhooks";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
-import { CopyButton } from "../../ui/CopyButton";
 import { Field, fieldRow } from "../../ui/Field";
 import type { IconName } from "../../ui/Icon";
 import { EmptyState } from "../../ui/Message";
@@ -15,6 +14,7 @@ import { SureButton } from "../../ui/SureButton";
 import { Status, type Tone } from "../../ui/Status";
 import { Table } from "../../ui/Table";
 import styles from "./Settings.module.css";
+import { ShownOnce } from "./ShownOnce";
 
 const LOOKS: Record<Delivery["state"], { icon: IconName; tone: Tone; word: string }> = {
   waiting: { icon: "half", tone: "info", word: "Waiting" },
@@ -49,10 +49,9 @@ export function Webhooks() {
             )}
             <div role="status">
               {secret.isSuccess && (
-                <p className={`${styles.made} ${styles.form}`}>
-                  The new signing secret of {named(secret.variables)}; it is not shown again: <code>{secret.data.secret}</code>
-                  <CopyButton text={secret.data.secret} label="Copy the secret" />
-                </p>
+                <div className={styles.form}>
+                  <ShownOnce says={`The new signing secret of ${named(secret.variables)}; it is not shown again:`} secret={secret.data.secret} copy="Copy the secret" />
+                </div>
               )}
             </div>
             {hooks.length === 0 ? (
