@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from apps.catalog.domain.accelerators import accelerators as catalogue
+from apps.catalog.domain.vllm import FLAG_VERSIONS, table_version, version_of_image
 from apps.core.domain.units import format_duration
 from apps.pools.domain.cost import CostDelta
 from apps.pools.domain.options.compute_domain import spans_machines
 from apps.pools.domain.paths.holding import nobody_holds
 from apps.pools.domain.review import ReviewedObject, Warned
-from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.spec import DEFAULT_IMAGE, PoolSpec
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def warnings_of(
                 "service gives pods a channel",
             )
         )
+    found += [Warned("EngineUnknown", sentence) for sentence in _unknown_engines(spec)]
     if around.weights:
         found.append(Warned("WeightsMayMove", around.weights))
     if around.sharing:
@@ -83,6 +85,23 @@ def warnings_of(
     if around.namespace_missing:
         found.append(Warned("NamespaceMissing", f"namespace {spec.namespace} is not there yet: it will be created"))
     return tuple(found)
+
+
+def _unknown_engines(spec: PoolSpec) -> Iterable[str]:
+    """Why the flags of an image that somebody chose are checked against those of another version, one by one."""
+    chosen = {spec.engine.image, *(variant.image for variant in spec.variants)} - {None, DEFAULT_IMAGE}
+    for image in sorted(filter(None, chosen)):
+        version = version_of_image(image)
+        if version is None:
+            yield (
+                f"the tag of {image} does not say which vLLM is in it: flags are checked against vLLM "
+                f"{FLAG_VERSIONS[-1]}, and one that it does not have stops its engines when they start"
+            )
+        elif (table := table_version(version)) != ".".join(version.split(".")[:2]):
+            yield (
+                f"the flags of vLLM {version} ({image}) are not known here: they are checked against vLLM {table}, and "
+                "one that came or went between the two is noticed only when engines start"
+            )
 
 
 def _unpriced(name: str) -> str:

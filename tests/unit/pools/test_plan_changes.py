@@ -378,3 +378,24 @@ def test_weights_that_can_change_under_their_name_are_told_where_chunks_outlive_
     assert bool(found) == bool(told)
     memory = spec_of(offload={"mode": mode, "tiers": tiers[:1]})
     assert weights_may_move(memory, model) == "", "it ends with its engine"
+
+
+@pytest.mark.parametrize(
+    "image, said",
+    [
+        ("vllm/vllm-openai:v0.33.0", ""),
+        ("vllm/vllm-openai:v0.32.1", ""),
+        ("vllm/vllm-openai:v9.9.0", "flags of vLLM 9.9.0 (vllm/vllm-openai:v9.9.0) are not known here"),
+        ("vllm/vllm-openai:v0.30.0", "are checked against vLLM 0.25"),
+        ("vllm/vllm-openai:nightly", "the tag of vllm/vllm-openai:nightly does not say which vLLM is in it"),
+    ],
+)
+def test_an_image_whose_flags_are_not_known_is_told(image: str, said: str) -> None:
+    spec = spec_of(engine={"image": image})
+    found = [
+        w.message
+        for w in warnings_of(spec, (), cost_delta((), (), {}), Surroundings({}))
+        if w.reason == "EngineUnknown"
+    ]
+    assert len(found) == bool(said)
+    assert said in "".join(found)
