@@ -148,8 +148,8 @@ function NewUser({ isPending, onWish }: { isPending: boolean; onWish: (wish: Par
       </Field>
       <Field label="Who">
         <select name="who">
-          <option value="person">a person: gets a password</option>
-          <option value="robot">a robot: gets a token</option>
+          <option value="person">person, with a password</option>
+          <option value="robot">robot, with a token</option>
         </select>
       </Field>
       <label className={styles.check}>
