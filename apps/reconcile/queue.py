@@ -60,7 +60,8 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
-# costs the same however many keys wait. (The statement's time is a constant that an index can be searched for.)
+# costs the same however many keys wait. (The statement's time is a constant that an index can be searched for; what room
+# a shard has is worked out once, and not again for each key that is taken.)
 # The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: slow keys go to
 # one worker each, quick ones a few together, many to each worker up to a hand's size.
 _CLAIM = """
@@ -69,7 +70,7 @@ WITH RECURSIVE shards AS (
     UNION ALL
     SELECT (SELECT q.shard FROM reconcile_queue q WHERE q.shard > s.shard ORDER BY q.shard LIMIT 1)
     FROM shards s WHERE s.shard IS NOT NULL
-), rooms AS (
+), rooms AS MATERIALIZED (
     SELECT s.shard, LEAST(
         CASE WHEN b.failures >= %(tripped)s THEN 1 ELSE COALESCE(l.concurrency, %(limit)s) END
             - (SELECT count(DISTINCT h.holder) FROM reconcile_queue h
@@ -92,7 +93,7 @@ WITH RECURSIVE shards AS (
         WHERE q.shard = r.shard AND q.priority = p.priority AND q.due_at <= statement_timestamp()
           AND (q.lease_until IS NULL OR q.lease_until <= statement_timestamp())
           AND q.kind = ANY(%(kinds)s)
-        ORDER BY q.due_at, q.id
+        ORDER BY q.due_at
         LIMIT GREATEST(r.room, 0) * r.size
         FOR UPDATE SKIP LOCKED
     ) d
