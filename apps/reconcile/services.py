@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import connection, models, transaction
@@ -20,8 +20,6 @@ from apps.reconcile.domain.outcomes import Done, Outcome, Plain, Retry, Supersed
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.models import ShardLimit
 from apps.reconcile.queue import Lease, Release
-
-M = TypeVar("M", bound=models.Model)
 
 # writes down what was said of objects of a kind, in the transaction that settles their keys. True by fence where it is
 # written, False where the object has moved on; those left out are not ours (any more), or locked by somebody else
@@ -150,16 +148,6 @@ def holding_several(leases: Sequence[Lease], of: type[models.Model], *columns: s
     present = [lease for lease in leases if lease.uid in rows or len(leases) == 1]
     held = queue.hold_several(present) if present else set()
     return {lease.fence: rows.get(lease.uid, ()) for lease in present if lease.fence in held}
-
-
-def guarded_status_write(lease: Lease, model: type[M], *, generation: int, **fields: Any) -> bool:
-    """Write status fields of the leased object if its generation is still the one that was seen.
-
-    One transaction, in which the lease is pinned. Returns False (and writes nothing) when the object has moved on;
-    raises LeaseLost when the lease is gone.
-    """
-    with holding(lease, model):
-        return bool(model._default_manager.filter(pk=lease.uid, generation=generation).update(**fields))
 
 
 def finish(lease: Lease, outcome: Outcome, *, chance: float | None = None) -> bool:

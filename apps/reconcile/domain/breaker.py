@@ -22,11 +22,6 @@ class Breaker:
         return self.failures >= THRESHOLD
 
 
-def after_success() -> Breaker:
-    """One success closes the breaker."""
-    return Breaker()
-
-
 def after_fault(failures: int) -> Breaker:
     """The breaker after one more fault of the shard; `failures` counts those before it."""
     total = failures + 1

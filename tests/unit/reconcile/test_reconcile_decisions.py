@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.reconcile.domain.backoff import BASE_SECONDS, CAP_SECONDS, ceiling, full_jitter
-from apps.reconcile.domain.breaker import LONGEST_PAUSE_SECONDS, THRESHOLD, after_fault, after_success
+from apps.reconcile.domain.breaker import LONGEST_PAUSE_SECONDS, THRESHOLD, Breaker, after_fault
 from apps.reconcile.domain.priority import Priority
 
 
@@ -37,7 +37,7 @@ def test_the_breaker_opens_after_faults_in_a_row_and_one_success_closes_it() -> 
     assert pauses[THRESHOLD - 1 : THRESHOLD + 2] == [5.0, 10.0, 20.0]
     assert max(pauses) == LONGEST_PAUSE_SECONDS
     assert after_fault(THRESHOLD - 1).tripped
-    assert not after_success().tripped
+    assert not Breaker().tripped
 
 
 def test_people_go_first() -> None:
