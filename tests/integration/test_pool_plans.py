@@ -528,3 +528,20 @@ def test_a_fixed_host_tier_that_no_node_has_room_for_is_told_before_it_is_applie
         assert said("100Gi") == said("900Gi", "auto") == []
     finally:
         kube.delete(kube.resource("Node"), "gpu-1")
+
+
+def test_weights_that_may_change_under_chunks_that_stay_are_told_before_the_tier_is_applied(api: Api) -> None:
+    def said(*, kind: str = "filesystem", mode: str = "fixed") -> list[str]:
+        claim = {"claim": "kv-cache"} if kind == "filesystem" else {}
+        tiers = {"mode": mode, "tiers": [{"kind": kind, "bytes": "100Gi", **claim}]}
+        warned = plan(api, document("idea", offload=tiers), "idea")["warnings"]
+        return [w["message"] for w in warned if w["reason"] == "WeightsMayMove"]
+
+    (message,) = said()
+    assert "hf://meta-llama/Llama-3.1-8B-Instruct at main" in message
+    assert "name a commit as the Model's revision" in message
+    assert len(said(mode="auto")) == 1
+    assert said(kind="host") == said(mode="advisory") == [], "nothing is kept beyond an engine"
+    model = model_document()
+    declare({**model, "spec": {**model["spec"], "revision": "0e9e39f249a16976918f6564b8830bc894c89659"}})
+    assert said() == []
