@@ -3,6 +3,7 @@
     make bench NAME=offload                       two unseen traces and one seen, one routing, three bandwidths
     make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths (ten minutes on two cores)
     make bench NAME=offload ARGS="--full --routing random"      half of that
+    make bench NAME=offload ARGS="--unseen"       the unseen traces of it alone
 
 Four replicas of an 8B model on H200s (128 KiB of KV a token), a trace of 512-token blocks played over and over with
 fresh blocks for `--hours`. Benefit: seconds of a replica saved, a load counted as if the replica waited for it, minus
@@ -35,7 +36,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +50,7 @@ from apps.offload.domain.reuse import ALL, Reuse
 from apps.offload.domain.types import Bandwidth, Configuration, Placed, Policy, TierPolicy
 from apps.offload.feeding import PoolFeed
 from bench.common import finish, shared
-from bench.offload.auto import STARTUP, live, observe
+from bench.offload.auto import CAUSES, STARTUP, live, observe
 from bench.offload.fleet import Floats, Played, play
 from bench.offload.peers import arc_hits, pvc_evictor_hits
 from bench.offload.service import STEP, STEP_TOKENS, VOLUME_LATENCY
@@ -106,6 +107,8 @@ class Row:
     hours: float
     moves: str
     peers: dict[str, float]
+    lost: dict[str, float]
+    """Of the best fixed benefit, by what the pool stood under (`CAUSES` of auto.py); seconds of a replica."""
 
     @property
     def share(self) -> float | None:
@@ -154,11 +157,12 @@ class Told:
 def main() -> None:
     options = _options()
     began = time.monotonic()
-    names = tuple(TRACES) if options.full else _SMALL
+    names = tuple(UNSEEN) if options.unseen else tuple(TRACES) if options.full else _SMALL
     # the reference data is looked for here: a worker that leaves would be an error
     shared("traces", "mooncake")
-    bandwidths = BANDWIDTHS if options.full else (2.0, 5.0, 50.0)
-    routings = ("prefix", "random") if options.full and options.routing is None else (options.routing or "prefix",)
+    wide = options.full or options.unseen
+    bandwidths = BANDWIDTHS if wide else (2.0, 5.0, 50.0)
+    routings = ("prefix", "random") if wide and options.routing is None else (options.routing or "prefix",)
     one = partial(of_trace, routings=routings, bandwidths=bandwidths, hours=options.hours)
     with ProcessPoolExecutor(min(os.cpu_count() or 1, len(names), 4)) as workers:
         told = dict(zip(names, workers.map(one, names), strict=True))
@@ -175,18 +179,17 @@ def main() -> None:
     shares = [row.auto / row.best for row in gainful]
     together = _together(rows)
     unseen = [row for row in rows if row.trace in UNSEEN]
-    settings = sorted({(row.routing, row.bandwidth) for row in rows})
-    cells = {
-        f"{routing} {bandwidth:g} GB/s": round(
-            _together([row for row in rows if (row.routing, row.bandwidth) == (routing, bandwidth)]), 4
-        )
-        for routing, bandwidth in settings
-    }
+    settings: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row.routing, row.bandwidth)):
+        settings.setdefault(f"{row.routing} {row.bandwidth:g} GB/s", []).append(row)
+    cells = {name: round(_together(of), 4) for name, of in settings.items()}
+    _print_lost(settings)
     figures = {
         "curve_error_points": max(errors.values()),
         "auto_share_of_best_fixed_all_cases": together,
         "auto_share_of_best_fixed_unseen": _together(unseen),
         "auto_share_of_best_fixed_by_setting": cells,
+        "prescribed_share_of_best_fixed_by_setting": {name: round(_left(of), 4) for name, of in settings.items()},
         "auto_share_of_best_fixed_min": min(shares, default=1.0),
         "auto_share_of_best_fixed_mean": sum(shares) / len(shares) if shares else 1.0,
         "cases": len(rows),
@@ -243,6 +246,7 @@ def apart_from_simulator() -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench NAME=offload")
     parser.add_argument("--full", action="store_true", help="all traces, routings and bandwidths")
+    parser.add_argument("--unseen", action="store_true", help="the unseen traces alone, both routings, all bandwidths")
     parser.add_argument("--routing", choices=("prefix", "random"), help="one routing alone: half of the time of --full")
     parser.add_argument("--hours", type=float, default=24.0, help="how long a trace is played over and over")
     return parser.parse_args()
@@ -293,6 +297,7 @@ def compare(name: str, requests: list[Request], routing: str, bandwidths: Sequen
                     lived.charged, max(0.0, -once) / truth.work, hours,
                     ", ".join(d.verb for d in lived.moves) or "none",
                     {peer: value * passes for peer, value in _peers(requests, played, truth, declared).items()},
+                    {c: best / played.seconds * during - brought for c, (during, brought) in lived.by.items()},
                 )
             )  # fmt: skip
     return rows
@@ -418,6 +423,21 @@ def _print(rows: Sequence[Row]) -> None:
             f"{100 * row.best / row.work:>8.1f}{100 * row.auto / row.work:>8.1f}{share:>8}{peers}"
             f"  {sizes}/{row.best_is.chunk}; {row.moves}"
         )
+
+
+def _print_lost(settings: Mapping[str, Sequence[Row]]) -> None:
+    """Where the benefit of the best fixed tiers goes, in per cent of it."""
+    print(f"\n{'of the best fixed, %':<22}{'auto':>7}{'prescr.':>9}" + "".join(f"{cause:>14}" for cause in CAUSES))
+    for name, rows in settings.items():
+        best = sum(max(row.best, 0.0) for row in rows) or 1.0
+        lost = "".join(f"{100 * sum(row.lost[cause] for row in rows) / best:>14.1f}" for cause in CAUSES)
+        print(f"{name:<22}{100 * _together(rows):>7.1f}{100 * _left(rows):>9.1f}{lost}")
+
+
+def _left(rows: Sequence[Row]) -> float:
+    """Of the best fixed benefits, what is left to one who knows them and does what is prescribed."""
+    best = sum(max(row.best, 0.0) for row in rows)
+    return sum(row.prescribed for row in rows) / best if best > 0 else 1.0
 
 
 def _together(rows: Sequence[Row]) -> float:

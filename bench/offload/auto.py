@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,16 +91,34 @@ def _signals(reuse: Reuse, played: Played, window: float, hits: float, wanted: f
 
 @dataclass(frozen=True)
 class Lived:
-    """What the policy brought over all passes, seconds of a replica; `charged`: restarts and canaries."""
+    """What the policy brought over all passes, seconds of a replica; `charged`: restarts and canaries. by: of `CAUSES`
+    the seconds that passed so, and what was brought in them."""
 
     saved: float
     charged: float
     moves: tuple[Decision, ...]
     last: Configuration
+    by: Mapping[str, tuple[float, float]]
 
     @property
     def benefit(self) -> float:
         return self.saved - self.charged
+
+
+# under what a span of the time stands: nothing may be tried yet; the rule by which nothing is worth a change; roll-outs
+# and cool-downs; a trial failed and nothing stands since; a trial is watched; restarts of replicas; tiers stand
+_RULES = ("bandwidth", "gain", "minimum-gain", "pay-back")
+CAUSES = ("first hour", *_RULES, "held back", "refused", "canary", "restarts", "tiers")
+
+
+def _cause(decision: Decision) -> str:
+    if decision.plan.tiers:
+        return "canary" if decision.canary or decision.state.phase == "watching" else "tiers"
+    if decision.state.phase == "learning":
+        return "first hour"
+    if decision.state.failures:
+        return "refused"
+    return decision.binding if decision.binding in _RULES else "held back"
 
 
 def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Lived:
@@ -109,6 +127,7 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
     state, standing, canaried = State(), Configuration(), False
     begun = ready_at = 0.0
     saved = charged = 0.0
+    by: dict[str, tuple[float, float]] = dict.fromkeys(CAUSES, (0.0, 0.0))
     moves = []
     canary, control = [0.0] * 6, [0.0] * 6
     index, now = 0, seen[0].at
@@ -137,7 +156,9 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
             moves.append(decision)
             # one more replica starts; or all do, with empty tiers; or the one goes, and the others never stopped
             gone = canaried and not decision.plan.tiers
-            charged += STARTUP * (1 if decision.canary else 0 if gone else played.replicas)
+            restarts = STARTUP * (1 if decision.canary else 0 if gone else played.replicas)
+            charged += restarts
+            by["restarts"] = (by["restarts"][0], by["restarts"][1] - restarts)
             begun = ready_at = now + (0.0 if gone else STARTUP)
             canary, control = [0.0] * 6, [0.0] * 6
             standing, canaried = decision.plan, decision.canary
@@ -145,19 +166,20 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         busy = state.agreed or now < _FIRST
         later = min(now + (_TRYING if trying else _EVERY if busy else _LATER), whole)
         span, now = (now, later), later
-        if not standing.tiers:
-            continue
+        cause, brought, paid = _cause(decision), 0.0, 0.0
         if canaried:
             # one more replica is paid for, its start already; its share of the requests runs with the tiers
-            charged += max(span[1] - max(span[0], ready_at), 0.0)
+            paid = max(span[1] - max(span[0], ready_at), 0.0)
             if span[0] >= ready_at:
                 _watch(truth, standing, begun, span, canary, control)
-                saved += _saved(truth, standing, begun, span) / (played.replicas + 1)
-        else:
+                brought = _saved(truth, standing, begun, span) / (played.replicas + 1)
+        elif standing.tiers:
             if state.phase == "watching" and span[0] >= ready_at:
                 _watch(truth, standing, begun, span, canary, control, all_of_them=True)
-            saved += _saved(truth, standing, begun, span) - truth.rent(standing) * (span[1] - span[0])
-    return Lived(saved, charged, tuple(moves), standing)
+            brought = _saved(truth, standing, begun, span) - truth.rent(standing) * (span[1] - span[0])
+        saved, charged = saved + brought, charged + paid
+        by[cause] = (by[cause][0] + span[1] - span[0], by[cause][1] + brought - paid)
+    return Lived(saved, charged, tuple(moves), standing, by)
 
 
 def _parts(truth: Truth, begun: float, span: tuple[float, float]) -> list[tuple[Floats, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -22,6 +22,7 @@ __all__ = [
     "Measured",
     "break_even",
     "evaluate",
+    "evaluate_chunks",
     "hit_rate",
     "load_seconds",
     "recompute_seconds",
@@ -113,14 +114,21 @@ class Measured:
 
 
 def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration: Configuration) -> Gain:
-    """What a configuration brings against none. Tiers whose bandwidth is not known bring nothing.
+    """What a configuration brings against none. Tiers whose bandwidth is not known bring nothing."""
+    return evaluate_chunks(policy, signals, measured, configuration, (configuration.chunk,))[0]
+
+
+def evaluate_chunks(
+    policy: Policy, signals: Signals, measured: Measured, configuration: Configuration, chunks: Sequence[int]
+) -> list[Gain]:
+    """The same for a configuration with each of these chunks: what tiers have when it is wanted is found out once.
 
     A tier of `b` bytes keeps what the devices hold as well: it adds b / kv_bytes - held tokens to them.
     """
     hours = signals.window / 3600.0
+    whole, usable = _whole(policy, np.array(chunks, dtype=np.float64)[:, None])
     served = np.zeros(len(LENGTH_EDGES))
-    saved = computing = loaded = 0.0
-    whole, usable = _whole(policy, configuration.chunk)
+    saved, computing, loaded = np.zeros(len(chunks)), np.zeros(len(chunks)), np.zeros(len(chunks))
     # what is loaded follows what the device has of the same prompt, where it has any of it
     on_device = signals.device_hits / signals.requests if signals.requests > 0 else 0.0
     cost = 0.0
@@ -137,15 +145,27 @@ def evaluate(policy: Policy, signals: Signals, measured: Measured, configuration
         compute = policy.token * whole + policy.pair * whole * (past + whole / 2)
         loading = np.where(whole > 0, bandwidth.latency + whole * policy.kv_bytes / bandwidth.load, 0.0)
         loads = np.divide(more, whole, out=np.zeros_like(more), where=whole > 0)
-        saved += float((loads * (compute - policy.wait * loading)).sum())
-        computing, loaded = computing + float((loads * compute).sum()), loaded + float(more.sum())
+        saved += (loads * (compute - policy.wait * loading)).sum(axis=1)
+        computing += (loads * compute).sum(axis=1)
+        loaded += more.sum(axis=1)
         served = np.maximum(served, reach)
     if configuration.tiers and hours > 0:
         stored = min(measured.replica.stored, STORED_MOST * signals.requests)
         saved -= STORING * stored * policy.kv_bytes + HANDLING * signals.requests
+    found = (served * usable).sum(axis=1)
+    return [
+        _gain(policy, signals, cost, *sums)
+        for sums in zip(saved.tolist(), computing.tolist(), loaded.tolist(), found.tolist(), strict=True)
+    ]
+
+
+def _gain(
+    policy: Policy, signals: Signals, cost: float, saved: float, computing: float, loaded: float, found: float
+) -> Gain:
+    hours = signals.window / 3600.0
     gpu_seconds = saved / hours if hours > 0 else 0.0
     return Gain(
-        hit_rate=_rate(signals, served * usable),
+        hit_rate=_rate(signals, found),
         gpu_seconds=gpu_seconds,
         ttft=saved / signals.requests if signals.requests > 0 else 0.0,
         cost=cost,
@@ -168,21 +188,22 @@ def hit_rate(
         bandwidth = to_device(tier.kind, signals.bandwidths)
         if bandwidth is not None and signals.window > 0:
             served = np.maximum(served, _reach(policy, signals, measured, configuration, tier, bandwidth, losses))
-    usable = _whole(policy, configuration.chunk)[1] if "chunks" in losses else 1.0
-    return _rate(signals, served * usable)
+    if "chunks" in losses:
+        served = served * _whole(policy, np.array(float(configuration.chunk)))[1]
+    return _rate(signals, float(served.sum()))
 
 
-def _rate(signals: Signals, found: NDArray[np.float64]) -> float:
-    hits = signals.device_hits + float(found.sum())
+def _rate(signals: Signals, found: float) -> float:
+    hits = signals.device_hits + found
     return min(hits / signals.wanted, 1.0) if signals.wanted > 0 else 0.0
 
 
-def _whole(policy: Policy, chunk: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of prefixes by length: the tokens that whole chunks hold, and their share of all that come again. Where a
-    prompt's hits end has nothing to do with where chunks do: half a chunk is lost, and of prefixes shorter than one the
-    part that no chunk ends in."""
+def _whole(policy: Policy, chunk: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each chunk, of prefixes by length (the last axis): the tokens that whole chunks hold, and their share of all
+    that come again. Where a prompt's hits end has nothing to do with where chunks do: half a chunk is lost, and of
+    prefixes shorter than one the part that no chunk ends in."""
     lengths = LENGTH_EDGES * 0.75
-    whole = np.where(lengths >= chunk, lengths - max(chunk - policy.block, 0) / 2, lengths / 2)
+    whole = np.where(lengths >= chunk, lengths - np.maximum(chunk - policy.block, 0.0) / 2, lengths / 2)
     return whole, np.minimum(lengths / chunk, 1.0) * whole / lengths
 
 

@@ -268,7 +268,7 @@ def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
     # every replica serves nothing while it restarts; a canary is paid for from its start until it is judged
     taken = max(signals.replicas, 1.0) * policy.restart
     if policy.spare and not draft.everywhere.tiers:
-        taken += policy.restart + _watch_seconds(draft)
+        taken += policy.restart + _expected_watch(draft)
     if more * policy.pay_back < _MARGIN * taken * policy.price:
         return "pay-back"
     return ""
@@ -387,6 +387,16 @@ def _watch_seconds(draft: _Draft) -> float:
     late = draft.measured.replica.time_quantile(0.95) or 0.0
     least, most = draft.policy.watch
     return min(max(least, 2.0 * late), most)
+
+
+def _expected_watch(draft: _Draft) -> float:
+    """Until a canary that does what it should is clear (`_clear`): by then enough has come again, and enough prompts
+    have reached it, which is one replica more."""
+    signals = draft.signals
+    soon = draft.measured.replica.time_quantile(_FILLED) or 0.0
+    each = signals.wanted / signals.window / (signals.replicas + 1.0)
+    filled = _CLEAR_TOKENS / each if each > 0 else draft.policy.watch[1]
+    return min(max(_FIRST * draft.policy.watch[0], 2.0 * soon, filled), _watch_seconds(draft))
 
 
 def _back(draft: _Draft, why: str) -> Decision:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from apps.offload.domain.benefit import GIB, Measured, evaluate
+from apps.offload.domain.benefit import GIB, Measured, evaluate, evaluate_chunks
 from apps.offload.domain.types import Configuration, Option, Placed, Policy, Signals, TierPolicy
 
 __all__ = ["CHUNKS", "best_of", "options", "ttl_of"]
@@ -14,6 +15,8 @@ _SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 _VOLUME_SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 # smaller ones that lose no more than this share of the best one's gain are preferred: the knee of the curve
 _KNEE = 0.005
+# estimates of two sets of tiers are as far from each other: a tier more has to bring more than that
+_FURTHER = 0.05
 _LEAST_TTL = 60
 
 
@@ -23,29 +26,34 @@ def options(policy: Policy, signals: Signals, measured: Measured) -> tuple[Optio
     volumes: list[Placed | None] = [None]
     for kind in ("filesystem", "object", "peer"):
         volumes += _sizes(policy, kind, _VOLUME_SHARES, signals, measured)
-    prompt_only = policy.prompt_only
-    found = [Configuration(prompt_only=prompt_only)]
+    nothing = Configuration(prompt_only=policy.prompt_only)
+    found = [Option(nothing, evaluate(policy, signals, measured, nothing))]
+    chunks = [chunk for chunk in CHUNKS if chunk % policy.block == 0]
     for host in hosts:
         for volume in volumes:
             tiers = tuple(tier for tier in (host, volume) if tier is not None)
-            for chunk in CHUNKS if tiers else ():
-                if chunk % policy.block == 0:
-                    found.append(Configuration(tiers, chunk, prompt_only))
-    return tuple(Option(one, evaluate(policy, signals, measured, one)) for one in found)
+            if tiers and chunks:
+                placed = Configuration(tiers, prompt_only=policy.prompt_only)
+                gains = evaluate_chunks(policy, signals, measured, placed, chunks)
+                found += [Option(replace(placed, chunk=chunk), gain) for chunk, gain in zip(chunks, gains, strict=True)]
+    return tuple(found)
 
 
 def best_of(found: Sequence[Option]) -> Option:
-    """The one that gains most; among those that gain nearly as much the smallest, fastest, finest one."""
-    most = max(option.gain.net for option in found)
-    if most <= 0:
-        return found[0]
-    near = [option for option in found if option.gain.net >= most * (1 - _KNEE)]
-    return min(near, key=_size_and_loss)
+    """The one that gains most, a tier more only where that brings `_FURTHER` of the gain; among those that gain nearly
+    as much the smallest, fastest, finest one."""
+    best = found[0]
+    for count in sorted({len(option.configuration.tiers) for option in found} - {0}):
+        some = [option for option in found if len(option.configuration.tiers) == count]
+        most = max(option.gain.net for option in some)
+        if most > max(best.gain.net, 0.0) * (1 + _FURTHER):
+            best = min((o for o in some if o.gain.net >= most * (1 - _KNEE)), key=_size_and_loss)
+    return best
 
 
-def _size_and_loss(option: Option) -> tuple[int, int, int, float]:
+def _size_and_loss(option: Option) -> tuple[int, int, float]:
     tiers, chunk = option.configuration.tiers, option.configuration.chunk
-    return len(tiers), sum(tier.bytes for tier in tiers), chunk, -option.gain.net
+    return sum(tier.bytes for tier in tiers), chunk, -option.gain.net
 
 
 def ttl_of(measured: Measured) -> int | None:

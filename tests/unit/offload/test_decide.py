@@ -27,7 +27,18 @@ from apps.offload.domain.decide import decide
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.sentences import saved_of
 from apps.offload.domain.sketch import Sketch
-from apps.offload.domain.types import Bandwidth, Configuration, Decision, Placed, Policy, Signals, State, TierPolicy
+from apps.offload.domain.types import (
+    Bandwidth,
+    Configuration,
+    Decision,
+    Gain,
+    Option,
+    Placed,
+    Policy,
+    Signals,
+    State,
+    TierPolicy,
+)
 from tests.unit.offload.pools import GIB, HOST, POLICY, SLOW, signals, window
 
 NOW = 1_000_000.0
@@ -109,6 +120,30 @@ def test_what_is_not_measured_is_not_decided_on() -> None:
 def test_what_holds_a_change_back(changes: dict[str, Any], policy: dict[str, Any], binding: str) -> None:
     decision = settled(replace(POLICY, **policy), signals(**changes))
     assert (decision.verb, decision.binding, decision.plan) == ("hold", binding, Configuration())
+
+
+def test_a_trial_costs_what_it_takes_until_it_is_clear_not_as_long_as_it_could_be_watched() -> None:
+    """Half comes again at once and half after half an hour: it could take an hour, and takes minutes."""
+
+    def binding(first: float) -> str:
+        times = {"times": [[4, first], [51, 1.0 - first]]}
+        seen = signals()
+        seen = replace(seen, replica={**seen.replica, **times}, pool={**seen.pool, **times})
+        net = best_of(options(POLICY, seen, Measured.of(seen))).gain.net
+        # what 900 s of a replica cost is earned one and a half times in so many seconds
+        pay_back = 1.5 * 900.0 * POLICY.price / net
+        return settled(replace(POLICY, pay_back=pay_back, least_hit=0.0), seen).binding
+
+    assert binding(0.5) == "gain"
+    assert binding(0.0) == "pay-back"
+
+
+@pytest.mark.parametrize(("further", "tiers"), [(1.04, 1), (1.06, 2)])
+def test_a_tier_more_has_to_bring_more_than_estimates_are_apart(further: float, tiers: int) -> None:
+    host, volume = Placed("host", 64 * GIB), Placed("filesystem", 64 * GIB, "kv")
+    gains = {(): 0.0, (host,): 1.0, (volume,): 0.5, (host, volume): further}
+    found = [Option(Configuration(kinds), Gain(0.1, 1.0, 0.1, 0.0, net)) for kinds, net in gains.items()]
+    assert len(best_of(found).configuration.tiers) == tiers
 
 
 def test_blind_is_said_and_nothing_moves() -> None:
