@@ -1,7 +1,7 @@
 """Offload: `auto` against the best fixed tiers found by trying all, and against what others do.
 
     make bench NAME=offload                       two unseen traces and one seen, one routing, three bandwidths
-    make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths (ten minutes on two cores)
+    make bench NAME=offload ARGS="--full"         all traces, both routings, five bandwidths (an hour on two cores)
     make bench NAME=offload ARGS="--full --routing random"      half of that
     make bench NAME=offload ARGS="--unseen"       the unseen traces of it alone
 
