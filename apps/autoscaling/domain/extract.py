@@ -367,10 +367,12 @@ def _bounds(
 ) -> tuple[float, float, float]:
     """Requests that missed an objective, at most and at least, and of how many: only the marginals are measured."""
     most = least = judged = 0.0
+    known = False
     for objective in objectives:
         observed = getattr(seen, objective.metric, None)
         if type(observed) is not Distribution:
             continue
+        known = True
         counts, threshold, outside = observed.histogram.counts, objective.threshold, 0.0
         total = sum(counts.values())
         for (low, high), count in counts.items():
@@ -388,7 +390,8 @@ def _bounds(
         judged = max(judged, total)
         most += outside
         least = max(least, outside)
-    if requests > 0:
+    # requests of which nothing was measured have met nothing: they are no calm that teaches to size tighter
+    if known and requests > 0:
         judged = max(judged, requests)
     return min(most, judged), least, judged
 
