@@ -46,7 +46,7 @@ SIZES: Mapping[Size, tuple[Part, ...]] = {
         Part("fault-gap", policies=_ALONE),
         Part("zero", policies=_ALONE),
     ),
-    # about half an hour on two cores: every claim, five seeds where an interval is claimed
+    # every claim, five seeds where an interval is claimed
     "whole": (
         Part("swing", seeds=5, search=4),
         Part("ramp", seeds=5, search=4),
@@ -59,6 +59,8 @@ SIZES: Mapping[Size, tuple[Part, ...]] = {
         Part("square", policies=_NEAREST),
         Part("switching", seeds=5, policies=_NEAREST, search=4),
         Part("spike", seeds=3, policies=_NEAREST),
+        Part("unseen", seeds=5, policies=_CLOSEST, search=1),
+        Part("unseen-flat", seeds=5, policies=_ALONE),
         Part("code", seeds=3, policies=(OURS, "wva-v2", "knative", "ray-serve")),
         Part("zero", seeds=3, policies=(OURS, "wva-v2", "knative", "ray-serve")),
         Part("variants", seeds=3, policies=_ALONE),
@@ -69,7 +71,7 @@ SIZES: Mapping[Size, tuple[Part, ...]] = {
         Part(name, seeds=5, sweep="fine", search=16)
         for name in (
             *("swing", "hour", "quiet", "conv", "code", "mooncake", "day", "reasoning", "step", "spike"),
-            *("ramp", "waves", "switching"),
+            *("ramp", "waves", "switching", "unseen", "unseen-flat"),
             *("square", "zero", "mix", "variants", *_FAULTS),
         )
     ),

@@ -15,7 +15,7 @@ from apps.physics.catalogue import ModelSize, step_time_for
 from apps.physics.fleet.fleet import Faults, FleetVariant, StartUp
 from apps.physics.fleet.router import Routing
 from apps.physics.fleet.types import Arrival
-from bench.autoscaling import traces
+from bench.autoscaling import traces, unseen
 from bench.common import shared
 
 LLAMA_8B = ModelSize(8.03e9, 32, 2 * 8.03e9, 131072)
@@ -297,6 +297,22 @@ def scenarios(startup: float = 90.0) -> dict[str, Scenario]:
             initial=3,
             statics=(3, 4, 5, 6, 8),
         ),
+    ]
+    every += [
+        Scenario(
+            name,
+            title,
+            lambda chance, flat=flat: unseen.arrivals(chance, 3600.0, step_time("nvidia-l40s"), flat=flat),
+            l40s,
+            initial=4,
+            statics=(1, 2, 3, 4, 5, 6, 8, 10),
+            swing=not flat,
+            flat=flat,
+        )
+        for name, title, flat in (
+            ("unseen", "levels, ramps, bursts, lengths and mix drawn anew by every seed: no recorded trace", False),
+            ("unseen-flat", "one level, bursts and lengths drawn anew by every seed: no recorded trace", True),
+        )
     ]
     two = (variant("nvidia-h100", startup, "h100"), variant("nvidia-l40s", startup, "l40s"))
     every.append(Scenario("variants", "swing on two variants, H100 and L40S", swing, two, seconds=7200.0, initial=2))
