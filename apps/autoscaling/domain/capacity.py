@@ -56,6 +56,10 @@ _PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
 _CELLS, _HIGHEST = 38.5, 1.2
 _CELL_FROM: Ints = LOADS[1:-1].searchsorted(np.arange(math.ceil(_HIGHEST * _CELLS)) / _CELLS)
 _CELL_EDGE: Floats = np.append(LOADS[1:-1], np.inf)[_CELL_FROM]
+# share of requests that an idle replica misses, above which an objective is nobody's reason for one more replica
+_HOPELESS = 0.9
+# share of what a replica can do at all up to which nothing piles up
+_ROOM = 0.8
 # steeper than any curve below saturation: load above it piles up
 _DEBT = 6.0
 
@@ -110,11 +114,16 @@ class Goals:
 class Curve:
     """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
     point on; step seconds, waiting seconds (mean), busy share, scatter: variance of the logarithm of a request's mean
-    time between tokens. `floor`: what misses whatever the load. work: replica-seconds of a request (more than its parts
-    where its seats bound a replica); prefill, decode: its parts. most: the load that a replica can reach at all (its
-    cache, its seats). ttft_alone: seconds of a prompt's prefill by bucket (rows, buckets)."""
+    time between tokens. `sized`: the misses that numbers of replicas are chosen by: `miss`; or where even an idle
+    replica misses an objective nearly always (`hopeless` (rows,)), so that no number of them helps, those of the other
+    objectives, with some of what a replica can do left over. `floor`: what misses of it whatever the load. work:
+    replica-seconds of a request (more than its parts where its seats bound a replica); prefill, decode: its parts.
+    most: the load that a replica can reach at all (its cache, its seats). ttft_alone: seconds of a prompt's prefill by
+    bucket (rows, buckets)."""
 
     miss: Floats
+    sized: Floats
+    hopeless: NDArray[np.bool_]
     step: Floats
     wait: Floats
     busy: Floats
@@ -185,13 +194,24 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     tokens = np.maximum(requests.output - 1, 1.0)[:, None]
     scatter = np.log1p((fast_variance / tokens + slow_variance) / (step * step))
     at_loads = _resampled(steps.load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
+    miss = _convex(_indebted(at_loads[0], saturated))
+    never_first, never_between = missing[:, 0] > _HOPELESS, engines.decodes & (late[:, 0] > _HOPELESS)
+    hopeless, sized = never_first | never_between, miss
+    if hopeless.any():
+        first, between = np.where(never_first[:, None], 0.0, missing), np.where(never_between[:, None], 0.0, late)
+        rest = 1 - (1 - first) * (1 - np.where(engines.decodes[:, None], between, 0.0))
+        rest = _resampled(steps.load, (np.maximum.accumulate(rest, axis=1),))[0]
+        rest = _convex(_indebted(np.maximum(rest, _piling_up(saturated)), saturated))
+        sized = np.where(hopeless[:, None], rest, miss)
     return Curve(
-        miss=_convex(_indebted(at_loads[0], saturated)),
+        miss=miss,
+        sized=sized,
+        hopeless=hopeless,
         step=at_loads[1],
         wait=at_loads[2],
         busy=at_loads[3],
         scatter=at_loads[4],
-        floor=np.minimum(floor, 0.95),
+        floor=np.where(never_first, 0.0, np.minimum(floor, 0.95)),
         work=requests.work * steps.scale,
         prefill=requests.prefill,
         decode=requests.decode,
@@ -425,6 +445,11 @@ def _kept_per_request(
 def _floor_ttft(traffic: Traffic, goals: Goals, requests: _Requests) -> Floats:
     alone = requests.own + 1.5 * requests.fixed[:, None]
     return ((alone > goals.ttft[:, None]) * traffic.prompt_share).sum(axis=1)
+
+
+def _piling_up(saturated: Floats) -> Floats:
+    """As misses at LOADS: none while a replica has room, all where it can do no more (rows, GRID)."""
+    return clipped((LOADS / np.maximum(saturated, _TINY)[:, None] - _ROOM) / (1 - _ROOM), 0.0, 1.0)
 
 
 def _indebted(miss: Floats, saturated: Floats) -> Floats:

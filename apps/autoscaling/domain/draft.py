@@ -149,7 +149,7 @@ class Plain:
         self.backlog, self.drain, self.work = need.backlog.tolist(), need.drain.tolist(), need.work.tolist()
         self.points, self.floor = need.points.tolist(), need.floor.tolist()
         self.horizon, self.hold, self.startup = need.horizon.tolist(), need.hold.tolist(), need.startup.tolist()
-        self.load_now = need.load_now.tolist()
+        self.load_now, self.hopeless = need.load_now.tolist(), need.curve.hopeless[need.rows].tolist()
         self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()
         self.arrived, self.queued = fleet.arrived.tolist(), fleet.queued.tolist()
         self.running, self.waiting = fleet.running.tolist(), fleet.waiting.tolist()

@@ -72,6 +72,7 @@ def sentence(
     counterfactuals: Sequence[Counterfactual],
     proposals: Sequence[Proposal],
     floor: float,
+    hopeless: bool,
     allowed: float,
 ) -> str:
     """Why, in a sentence or two."""
@@ -86,7 +87,13 @@ def sentence(
         last = clamps[-1]
         name = f"{last.variant}: " if last.variant and len(targets) > 1 else ""
         text += f" {last.rule.capitalize()}: {name}{last.before} became {last.after}, since {last.reason}."
-    if floor > allowed:
+    if hopeless:
+        text += (
+            " Nearly every request misses an objective on an idle replica too, so that no number of replicas meets it: "
+            "there are as many as the work and the other objectives need. Promise less, or change the model or the "
+            "accelerator."
+        )
+    elif floor > allowed:
         text += (
             f" {_percent(floor)} of the prompts are so long that they miss the TTFT objective on an idle replica: "
             "more replicas do not help them."

@@ -382,6 +382,7 @@ def _told(batch: _Batch, index: int, decision: Decision) -> dict[str, object]:
         counterfactuals=counterfactuals,
         proposals=proposals,
         floor=plain.floor[group],
+        hopeless=plain.hopeless[group],
         allowed=1.0 - max((o.fraction for o in policy.objectives), default=0.95),
     )
     return {

@@ -79,7 +79,7 @@ def need_of(tick: Tick) -> Need:
     _learn(tick, load)
     crowding, gain = memory["crowding"][pool], memory["gain"][pool]
     # what misses at a mean load, as the load comes in waves of seconds; all that a replica carries is read from it
-    uneven = sizing.rippled(curve.miss, load.shape[groups.of_row])
+    uneven = sizing.rippled(curve.sized, load.shape[groups.of_row])
     carries, slope = inverse(uneven[row], load.allowed)
     value = gain * crowding / np.maximum(carries * carries * slope, 1e-9)
     carries = carries / crowding
@@ -109,7 +109,7 @@ def need_of(tick: Tick) -> Need:
         backlog=backlog,
         drain=drain,
         points=load.points,
-        miss=load.miss,
+        miss=curve.miss[row],
         floor=load.floor,
         crowding=crowding,
         curve=curve,
@@ -131,7 +131,7 @@ def _load(tick: Tick) -> _Load:
     waiting = fleet.per_pool(fleet.waiting[:, None])[:, 0] + known(fleet.queued)
     ready = groups.total(fleet.ready)
     return _Load(
-        miss=curve.miss[row],
+        miss=curve.sized[row],
         work=work,
         floor=floor,
         # what can be spent on load: never less than a quarter, so that a hopeless objective does not ask for everything
@@ -154,6 +154,8 @@ def _learn(tick: Tick, load: _Load) -> None:
     crowded = load.now * memory["crowding"][tick.groups.pool] > _ALL * load.ready
     short = crowded | (load.queued > 0.5 * load.live)
     evidence = learning.weigh(memory, np.logical_or.reduceat(short, first), fleet, tick.now, tick.horizon)
+    # what misses anyway teaches nothing about load
+    evidence = np.where(tick.curve.hopeless[tick.groups.row[first]], 0.0, evidence)
     learning.learn_gain(memory, fleet.allowed, load.floor[first], fleet.seconds, evidence)
     points = (load.shape * load.now[:, None])[first]
     learning.learn_crowding(memory, load.miss[first], points, load.live[first], evidence, fleet.seconds)

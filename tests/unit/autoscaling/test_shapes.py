@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from apps.autoscaling.domain.decide import decide
-from apps.autoscaling.domain.types import Decision, Known, Signals, State
+from apps.autoscaling.domain.types import Decision, Known, Objective, Signals, State
 from tests.unit.autoscaling.test_contract import L40S, POLICY, run, tick
 
 
@@ -116,3 +116,32 @@ def test_a_jump_is_believed_after_two_ticks_and_not_carried_on(before: float) ->
 def test_a_burst_of_one_tick_is_no_jump() -> None:
     decisions = run(POLICY, [8.0] * 60 + [40.0] + [8.0] * 30, start=2)
     assert max(d.total for d in decisions[60:]) <= decisions[59].total + 1
+
+
+@pytest.mark.parametrize(
+    ("hopeless", "other"),
+    [
+        (Objective("ttft", 0.01, 0.95), Objective("tpot", 0.06, 0.95)),
+        (Objective("tpot", 0.005, 0.95), Objective("ttft", 2.0, 0.95)),
+        (Objective("e2e", 0.05, 0.9), Objective("ttft", 2.0, 0.95)),
+    ],
+)
+@pytest.mark.parametrize("rate", [1.0, 12.0])
+def test_an_objective_that_no_number_of_replicas_meets_buys_none(
+    hopeless: Objective, other: Objective, rate: float
+) -> None:
+    rates = [rate] * 60 + [2 * rate] * 60
+    both = run(replace(POLICY, objectives=(hopeless, other)), rates, start=2)
+    without = run(replace(POLICY, objectives=(other,)), rates, start=2)
+    for at in (59, 119):
+        assert abs(both[at].total - without[at].total) <= max(1, without[at].total / 4), (both[at], without[at])
+    assert "no number of replicas meets it" in both[-1].sentence
+    assert "no number of replicas" not in without[-1].sentence
+
+
+def test_where_nothing_that_is_promised_can_be_met_there_is_room_for_the_work() -> None:
+    policy = replace(POLICY, objectives=(Objective("ttft", 0.01, 0.95), Objective("tpot", 0.005, 0.95)))
+    decisions = run(policy, [12.0] * 120, start=2)
+    carries = next(given.value for given in decisions[-1].inputs if given.name == "carries")
+    assert carries is not None
+    assert 12.0 <= decisions[-1].total * carries <= 3 * 12.0
