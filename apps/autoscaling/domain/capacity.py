@@ -410,35 +410,38 @@ def _kept_per_request(
     """Share of requests (rows, GRID) whose mean time between tokens keeps tpot and e2e."""
     outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
     row, quiet = outputs.row, steps.quiet
-    gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)[:, None]
+    gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)
+    # what is left of the objectives for prefills of others, seconds a token, and its logarithm (buckets, GRID)
+    left: list[tuple[Floats, Floats]] = []
+    if (goals.tpot < NO_GOAL).any():
+        # the same for all of a row's lengths
+        same = goals.tpot[:, None] - quiet
+        left.append((same.take(row, axis=0), np.log(np.maximum(same, 1e-9)).take(row, axis=0)))
+    if (goals.e2e < NO_GOAL).any():
+        each = (goals.e2e[row, None] - wait.take(row, axis=0)) / gaps[:, None] - quiet.take(row, axis=0)
+        left.append((each, np.log(np.maximum(each, 1e-9))))
+    # where nothing is left all are late: the distribution of the others' prefills, which costs most of a curve, is not
+    # asked for there
+    at = np.flatnonzero(np.logical_or.reduce([seconds > 0 for seconds, _ in left]))
+    bucket = at // GRID
+    cell, of, gap = row[bucket] * GRID + at % GRID, row[bucket], gaps[bucket]
     # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
     # sum by its first two moments
     own_met = steps.rate * (requests.prefill[:, None] + quiet)
-    met = steps.admits.take(row, axis=0) * gaps + own_met.take(row, axis=0)
+    met = steps.admits.take(cell) * gap + own_met.take(cell)
     any_met = np.maximum(-np.expm1(-met), 1e-9)
-    added = met * requests.prefill[row, None]
-    mean = added / (gaps * any_met)
-    lumps = requests.lumps[row, None]
-    square = ((met * lumps + added * added) / (gaps * gaps) + slow.take(row, axis=0)) / any_met
+    added = met * requests.prefill[of]
+    mean = added / (gap * any_met)
+    square = ((met * requests.lumps[of] + added * added) / (gap * gap) + slow.take(cell)) / any_met
     scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
-
-    def beyond(log_left: Floats, there: Bools) -> Floats:
-        # where nothing is left all are late; the distribution is most of a curve's cost, and is asked for the rest only
-        late, at = np.ones_like(any_met), np.flatnonzero(there)
-        late.reshape(-1)[at] = any_met.take(at) * ndtr(((center - log_left) / sigma).take(at))
-        return outputs.total(late)
-
     kept: Floats = np.ones_like(quiet)
-    if (goals.tpot < NO_GOAL).any():
-        # the same for all of a row's lengths
-        left = goals.tpot[:, None] - quiet
-        log_left = np.log(np.maximum(left, 1e-9))
-        kept = kept * (1 - beyond(log_left.take(row, axis=0), (left > 0).take(row, axis=0)))
-    if (goals.e2e < NO_GOAL).any():
-        left = (goals.e2e[row, None] - wait[row]) / gaps - quiet[row]
-        kept = kept * (1 - beyond(np.log(np.maximum(left, 1e-9)), left > 0))
+    for seconds, logarithm in left:
+        late = np.ones_like(seconds)
+        beyond = any_met * ndtr((center - logarithm.take(at)) / sigma)
+        late.reshape(-1)[at] = np.where(seconds.take(at) > 0, beyond, 1.0)
+        kept = kept * (1 - outputs.total(late))
     return kept
 
 
