@@ -1,6 +1,6 @@
 """Autoscaling policies side by side: GPU-hours against joint attainment, on real and made-up workloads.
 
-    make bench NAME=autoscaling                                        everything claimed, under 25 minutes on two cores
+    make bench NAME=autoscaling                                        everything claimed: an hour and more on two cores
     make bench NAME=autoscaling ARGS="--size quick"                    about five: an hour that swings with all peers
                                                                        and three seeds, six more scenarios with one
     make bench NAME=autoscaling ARGS="--size full"                     every knob, scenario and seed (hours)
