@@ -60,8 +60,8 @@ ON CONFLICT (kind, uid) DO UPDATE SET
 
 # While a key is worked on, due_at is the end of its lease: what is enqueued meanwhile pulls it forward.
 # Shards are found by hopping over the index, and the due keys of each shard and priority by one range of it: a claim
-# costs the same however many keys wait. (The statement's time is a constant that an index can be searched for; what room
-# a shard has is worked out once, and not again for each key that is taken.)
+# costs the same however many keys wait. (The statement's time is a constant that an index can be searched for; what
+# room a shard has is worked out once, and not again for each key that is taken.)
 # The keys of a shard are dealt like cards to as many hands as it has room for, the urgent ones first: slow keys go to
 # one worker each, quick ones a few together, many to each worker up to a hand's size.
 _CLAIM = """

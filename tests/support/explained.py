@@ -14,8 +14,8 @@ from django.db import connection
 def rows_looked_at(word: str) -> Iterator[list[int]]:
     """Filled with one number for each run, inside the block, of a statement that begins with `word`.
 
-    Each is planned as prepared statements are (`plan_cache_mode` of the connection) and run twice, the first time within
-    a savepoint that is rolled back.
+    Each is planned as prepared statements are (`plan_cache_mode` of the connection) and run twice, the first time
+    within a savepoint that is rolled back.
     """
     found: list[int] = []
 
@@ -35,8 +35,9 @@ def rows_looked_at(word: str) -> Iterator[list[int]]:
 
 def _rows(node: dict[str, Any]) -> int:
     """What all scans of a plan gave, and what they and joins threw away."""
-    mine = 0.0
+    mine: float = 0.0
     if node["Node Type"].endswith("Scan") and "Relation Name" in node:
-        mine += node["Actual Rows"]
-    mine += sum(value for name, value in node.items() if name.startswith("Rows Removed by"))
-    return round(mine * node["Actual Loops"]) + sum(map(_rows, node.get("Plans", [])))
+        mine += float(node["Actual Rows"])
+    mine += sum(float(value) for name, value in node.items() if name.startswith("Rows Removed by"))
+    below = sum(_rows(child) for child in node.get("Plans", []))
+    return round(mine * float(node["Actual Loops"])) + below
