@@ -13,7 +13,8 @@ schedule of turns found with all requests known beforehand attains, played, and 
 
 One replica always awake meets 80 % of what strict pools ask, however long a first token may take: bursts slow its steps
 beyond 60 ms a token. Groups of several accelerators are played as they are declared (`sets`), with a sleeper of every
-pool on each. `ok`: half the hours at an attainment within a point, for patient pools; with strict ones no rule can.
+pool on each. `ok`: half the hours at an attainment within a point, for patient pools. Strict ones miss it: two on each
+accelerator cannot get there (the bound says so), all four on both are not known to.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from apps.offload.domain.benefit import GIB
+from apps.offload.domain.store import StorePage, fault_of, told
 from tests.e2e.browsing import chart, chromium, settled, wide_page
 from tests.e2e.hands import choose, heard, listen, press, tab_to, write
 from tests.support.seeded import SeededConsole
@@ -478,3 +480,36 @@ def test_what_is_chosen_is_seen_where_the_system_chooses_the_colours(page: Page)
     wait_until(lambda: canvas.evaluate(_DRAWN_IN, inks) == len(inks), message="each is drawn in its colour")
     tab_to(page, drawn.get_by_role("slider"), most=120)
     page.emulate_media(forced_colors="none")
+
+
+def test_the_volume_of_a_pool_tells_who_keeps_it_and_what_is_wrong(page: Page) -> None:
+    """No pool of the seeded week has a volume: its page comes as REST makes it of what an evictor told."""
+    folder = StorePage(
+        up=True, used=15 * GIB, files=12_400, quota=20 * GIB, volume=100 * GIB, free=0.5 * GIB, growth=2e6,
+        full_in=5400.0, canary_ok=True, reuse=420.0, removed=310,
+    )  # fmt: skip
+    pools = [
+        {"pool": name, "usedBytes": used, "quotaBytes": 20 * GIB, "growthBytesPerSecond": 2e6, "worth": None}
+        for name, used in (("code", 15 * GIB), ("chat", 3 * GIB))
+    ]
+    store = {
+        **told(folder, fault_of(folder, "kv-cache"), "kv-cache"),
+        "worth": None, "pools": pools, "otherTeams": {"pools": 1, "usedBytes": 7 * GIB}, "quotas": None,
+    }  # fmt: skip
+
+    def answer(route: Route) -> None:
+        real = route.fetch()
+        route.fulfill(response=real, json={**real.json(), "store": store})
+
+    page.route(re.compile(r"/api/v1/.*/pools/code/offload(\?|$)"), answer)
+    settled(page, "/teams/default/pools/code/offload")
+    volume = page.get_by_role("region", name="Volume kv-cache")
+    expect(volume).to_contain_text("15 GiB, 75 % of its quota of 20 GiB")
+    expect(volume).to_contain_text("99.5 GiB")
+    expect(volume).to_contain_text("Volume kv-cache is full: nothing new is stored")
+    expect(volume).to_contain_text("310 chunks went since it began")
+    expect(volume.get_by_role("row").filter(has_text="chat")).to_contain_text("3 GiB")
+    expect(volume).to_contain_text("Pools of other teams hold 7 GiB of it.")
+    page.unroute_all(behavior="ignoreErrors")
+    settled(page, "/teams/default/pools/code/offload")
+    expect(volume).to_have_count(0)
