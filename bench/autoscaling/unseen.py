@@ -4,7 +4,7 @@ Arrivals are a Markov-modulated gamma renewal process: levels of load that follo
 ramps of random length between them, and arrivals more or less bursty around them. Requests are a mix of two kinds,
 whose lengths are log-normal with a Pareto tail (as published traces of LLM services have them: BurstGPT, Wang et al.
 2024; ServeGen, Xiang et al. 2025), and whose share moves at a random moment. What is drawn once for a seed: levels,
-dwell, ramps, burstiness, both kinds, the shift of the mix, and how many replicas the mean asks for.
+dwell, ramps, burstiness, both kinds, the shift of the mix, and how many replicas the highest level asks for.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Kind:
 @dataclass(frozen=True)
 class Process:
     """levels: of the load, 1 the lowest; dwell, ramp: seconds; cv: of the times between arrivals; share: of the first
-    kind before and after `moved` (seconds); replicas: that the mean load keeps well loaded."""
+    kind before and after `moved` (seconds); replicas: that the highest level met keeps well loaded."""
 
     levels: tuple[float, ...]
     dwell: float
@@ -69,7 +69,8 @@ def process(chance: Generator, seconds: float, *, flat: bool) -> Process:
         kinds=(_kind(chance), _kind(chance)),
         share=(before, before if flat else after),
         moved=float(chance.uniform(0.25, 0.75)) * seconds,
-        replicas=float(chance.uniform(2.5, 5.0)),
+        # by the highest level, so that no draw asks for more than a fleet may have
+        replicas=float(chance.uniform(2.5, 5.0)) * (1.0 if flat else 1.6),
     )
 
 
@@ -79,7 +80,7 @@ def arrivals(chance: Generator, seconds: float, step_time: StepTimeModel, *, fla
     grid = np.arange(0.0, seconds, STEP)
     level = _levels(drawn, len(grid), chance)
     work = _work(step_time, _mixed(drawn, 4000, chance))
-    rate = level * (LOADED * drawn.replicas / work / level.mean())
+    rate = level * (LOADED * drawn.replicas / work / level.max())
     cv = np.full(len(grid), drawn.cv)
     times = traces.renewal(grid, rate, cv, seconds, [(1, 1)], chance)
     kinds = [_lengths_of(kind, len(times), chance) for kind in drawn.kinds]

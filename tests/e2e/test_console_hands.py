@@ -134,11 +134,11 @@ def test_a_person_is_made_gets_another_password_and_is_shut_out(page: Page, week
     write(page, users.get_by_label("New user"), "grace")
     page.keyboard.press("Enter")
     expect(users.get_by_text("There is a user grace already.")).to_be_visible()
-    press(page, row.get_by_role("button", name="Shut grace out"))
+    press(page, row.get_by_role("button", name="Shut out grace"))
     page.keyboard.press("Enter")
     expect(row).to_contain_text("Shut out")
     assert logs_in(page, week, "grace", second) == 401
-    press(page, users.get_by_role("row").filter(has_text="admin").get_by_role("button", name="Shut admin out"))
+    press(page, users.get_by_role("row").filter(has_text="admin").get_by_role("button", name="Shut out admin"))
     page.keyboard.press("Enter")
     expect(users.get_by_text("admin is the only administrator who is left")).to_be_visible()
 

@@ -17,7 +17,7 @@ export function Button({ look = "plain", className = "", type = "button", disabl
       type={type}
       aria-disabled={disabled || undefined}
       onClick={disabled ? refuse : onClick}
-      className={`${styles.button} ${styles[look]} ${className}`}
+      className={`${styles.button} ${styles[look] ?? ""} ${className}`}
     />
   );
 }

@@ -9,6 +9,7 @@ import type { UserAccount } from "../../api/types";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field, fieldRow } from "../../ui/Field";
+import { EmptyState } from "../../ui/Message";
 import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { SureButton } from "../../ui/SureButton";
@@ -76,45 +77,51 @@ function Everybody() {
               )}
             </div>
           </div>
-          <Table
-            rows={users}
-            rowKey={({ username }) => username}
-            columns={[
-              { title: "User", cell: ({ username }) => username },
-              { title: "Comes with", cell: ({ robot }) => (robot ? "tokens only" : "a password") },
-              { title: "Roles", wide: true, cell: rolesOf },
-              {
-                title: "State",
-                cell: ({ active }) =>
-                  active ? <Status icon="check" tone="ok" word="Active" label="State" /> : <Status icon="pause" tone="none" word="Shut out" label="State" />,
-              },
-              { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
-              {
-                title: "Actions",
-                cell: (user) => (
-                  <span className={styles.actions}>
-                    <SureButton label={`New ${user.robot ? "token" : "password"} for ${user.username}`} sure="Make it now" onSure={() => renew.mutate(user)}>
-                      {user.robot ? "New token" : "New password"}
-                    </SureButton>
-                    <SureButton
-                      label={user.administrator ? `${user.username} is no longer an administrator` : `Make ${user.username} an administrator`}
-                      sure={user.administrator ? "Take it away now" : "Make it so now"}
-                      onSure={() => change.mutate({ username: user.username, wish: { administrator: !user.administrator } })}
-                    >
-                      {user.administrator ? "End administrator" : "Make administrator"}
-                    </SureButton>
-                    <SureButton
-                      label={user.active ? `Shut ${user.username} out` : `Let ${user.username} in again`}
-                      sure={user.active ? "Shut out now" : "Let in now"}
-                      onSure={() => change.mutate({ username: user.username, wish: { active: !user.active } })}
-                    >
-                      {user.active ? "Shut out" : "Let in"}
-                    </SureButton>
-                  </span>
-                ),
-              },
-            ]}
-          />
+          {users.length === 0 ? (
+            <EmptyState title="No user is listed.">
+              <p>The form above makes one.</p>
+            </EmptyState>
+          ) : (
+            <Table
+              rows={users}
+              rowKey={({ username }) => username}
+              columns={[
+                { title: "User", cell: ({ username }) => username },
+                { title: "Comes with", cell: ({ robot }) => (robot ? "tokens only" : "a password") },
+                { title: "Roles", wide: true, cell: rolesOf },
+                {
+                  title: "State",
+                  cell: ({ active }) =>
+                    active ? <Status icon="check" tone="ok" word="Active" label="State" /> : <Status icon="pause" tone="none" word="Shut out" label="State" />,
+                },
+                { title: "Made", cell: ({ createdAt }) => <Age of={createdAt} /> },
+                {
+                  title: "Actions",
+                  cell: (user) => (
+                    <span className={styles.actions}>
+                      <SureButton label={`New ${user.robot ? "token" : "password"} for ${user.username}`} sure="Make it now" onSure={() => renew.mutate(user)}>
+                        {user.robot ? "New token" : "New password"}
+                      </SureButton>
+                      <SureButton
+                        label={`${user.administrator ? "End" : "Make"} administrator: ${user.username}`}
+                        sure={user.administrator ? "Take it away now" : "Make it so now"}
+                        onSure={() => change.mutate({ username: user.username, wish: { administrator: !user.administrator } })}
+                      >
+                        {user.administrator ? "End administrator" : "Make administrator"}
+                      </SureButton>
+                      <SureButton
+                        label={`${user.active ? "Shut out" : "Let in"} ${user.username}`}
+                        sure={user.active ? "Shut out now" : "Let in now"}
+                        onSure={() => change.mutate({ username: user.username, wish: { active: !user.active } })}
+                      >
+                        {user.active ? "Shut out" : "Let in"}
+                      </SureButton>
+                    </span>
+                  ),
+                },
+              ]}
+            />
+          )}
           {hasNextPage && (
             <div className={styles.form}>
               <Button onClick={() => void fetchNextPage()} disabled={isFetchingNextPage}>
