@@ -48,21 +48,19 @@ _MOST_LONGER = 6.0
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Requests/s, or work, at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards
-    and downwards, the weight of each expert (pools, EXPERTS); now: what comes now (30 s). `ripple`: variance of the
+    and downwards; now: what comes now (30 s). `ripple`: variance of the
     logarithm of what comes within `_RIPPLE` seconds, around the average of a minute that is forecast."""
 
     mean: Floats
     above: Floats
     below: Floats
     ripple: Floats
-    weights: Floats
-    experts: Floats
     now: Floats
 
     def in_work(self, per_request: Floats) -> Forecast:
         """The same in work, where a request is so much (pools,)."""
         more = np.log(np.maximum(per_request, 1e-12))
-        return replace(self, mean=self.mean + more, experts=self.experts + more[:, None], now=self.now * per_request)
+        return replace(self, mean=self.mean + more, now=self.now * per_request)
 
     def points(self) -> Floats:
         """The demand at NODES (pools, nodes)."""
@@ -171,8 +169,6 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
         above=np.sqrt(memory["above"]),
         below=np.sqrt(memory["below"]),
         ripple=_ripple(memory, _longer(life)),
-        weights=weights,
-        experts=experts,
         now=level(memory, "fast"),
     )
 
