@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 NOT_COLLECTED = frozenset({("", "events"), ("coordination.k8s.io", "leases")})
 """Kinds that own nothing and that nobody owns here, and that change all the time."""
 
+UNSEEN_OWNER_S = 1.0
+"""Seconds after which an object is looked at again whose owner the server knows and our copy of its kind does not."""
+
 
 class GarbageCollector(Controller):
     """Keys are (plural.group, uid)."""
@@ -75,6 +78,9 @@ class GarbageCollector(Controller):
                 await self._update_resources(preferred(await discover(self.client)))
             except (KubeError, aiohttp.ClientError, TimeoutError) as error:
                 log.warning("discovery failed: %s; again in 1 s", error or type(error).__name__)
+                asyncio.get_running_loop().call_later(1.0, self._rediscover.set)
+            except Exception:
+                log.exception("discovery failed; again in 1 s")
                 asyncio.get_running_loop().call_later(1.0, self._rediscover.set)
 
     async def _update_resources(self, resources: list[Resource]) -> None:
@@ -162,7 +168,7 @@ class GarbageCollector(Controller):
         elif is_waiting_for_dependents(obj):
             await self._finish_foreground(resource, obj)
         elif not is_deleting(obj):
-            await self._collect(resource, obj)
+            return await self._collect(resource, obj)
         return None
 
     async def _orphan(self, resource: Resource, obj: Object) -> None:
@@ -182,9 +188,11 @@ class GarbageCollector(Controller):
             if not is_deleting(child):
                 self._add_uid(child["metadata"]["uid"])
 
-    async def _collect(self, resource: Resource, obj: Object) -> None:
+    async def _collect(self, resource: Resource, obj: Object) -> float | None:
+        """Seconds after which to look again: of an owner that goes before its kind is listed nobody tells us."""
+        unseen: set[str] = set()
         owners = {
-            reference["uid"]: await self._owner_state(resource, obj, reference)
+            reference["uid"]: await self._owner_state(resource, obj, reference, unseen)
             for reference in obj["metadata"].get("ownerReferences") or []
         }
         uid = obj["metadata"]["uid"]
@@ -195,9 +203,11 @@ class GarbageCollector(Controller):
             if verdict.unblock:
                 await self._unblock(resource, obj)
             await self._delete(resource, obj, verdict.policy)
+        return UNSEEN_OWNER_S if unseen else None
 
-    async def _owner_state(self, resource: Resource, obj: Object, reference: Object) -> OwnerState:
-        """From the watched copy when the owner is in it; an owner that is not is looked for on the server."""
+    async def _owner_state(self, resource: Resource, obj: Object, reference: Object, unseen: set[str]) -> OwnerState:
+        """From the watched copy when the owner is in it; one that is not is looked for on the server, and is added to
+        ``unseen`` when it is there."""
         known = self._objects.get(reference["uid"])
         if known is not None:
             return "waiting" if is_waiting_for_dependents(known[1]) else "solid"
@@ -223,6 +233,7 @@ class GarbageCollector(Controller):
             return "gone"
         if owner["metadata"]["uid"] != reference["uid"]:
             return "gone"
+        unseen.add(reference["uid"])
         return "waiting" if is_waiting_for_dependents(owner) else "solid"
 
     def _kind_of(self, reference: Object) -> Resource | None:
