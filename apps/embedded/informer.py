@@ -120,6 +120,10 @@ class Informer:
                     delay,
                 )
                 await asyncio.sleep(delay)
+            except Exception:  # a copy that is no longer followed would be worse than a wrong line once
+                log.exception("%s: listed again in %.0f s", "/".join(self._resource), MAX_BACKOFF_S)
+                self._resource_version = None
+                await asyncio.sleep(MAX_BACKOFF_S)
 
     async def _list(self) -> None:
         listed = await self._client.list(*self._resource, **self._scope)

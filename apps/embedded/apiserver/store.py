@@ -62,6 +62,11 @@ class Subscription:
     def wake(self) -> None:
         self._ready.set()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether revisions came that were not taken."""
+        return bool(self._queue)
+
     async def take(self, timeout_s: float) -> list[Revision]:
         """What came since the last call; waits for the first, and answers [] after ``timeout_s`` seconds."""
         if not self._queue and not self.overflowed:

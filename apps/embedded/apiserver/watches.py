@@ -115,9 +115,10 @@ async def _live(
             return
         now = loop.time()
         if options.bookmarks and next_bookmark < deadline and now >= next_bookmark:
-            if store.revision > sent:
-                yield "BOOKMARK", _bookmark(call, store.revision, {})
+            # writes may come whenever the reader is slow to take what we yield: none of them is behind the bookmark
+            if not subscription.waiting and store.revision > sent:
                 sent = store.revision
+                yield "BOOKMARK", _bookmark(call, sent, {})
             next_bookmark = last_bookmark if now < last_bookmark <= now + BOOKMARK_EVERY_S else now + BOOKMARK_EVERY_S
             if now >= last_bookmark:
                 next_bookmark = deadline
