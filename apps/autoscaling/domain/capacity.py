@@ -17,13 +17,28 @@ All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (ro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import (
+    anywhere,
+    clipped,
+    column,
+    columns,
+    larger,
+    lone,
+    mean,
+    only,
+    rows_of,
+    smaller,
+    sqrt,
+    where,
+)
 
 __all__ = [
     "GRID",
@@ -45,12 +60,15 @@ Bools = NDArray[np.bool_]
 GRID = 18
 # loads (work a second of a replica) at which curves are tabulated
 LOADS: Floats = np.concatenate([np.linspace(0.05, 0.9, GRID - 3), [0.95, 1.0, 1.1]])
-_SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97, 0.985]])
+_SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97, 0.985]])[None, :]
 # a threshold, in seconds, that stands for none
 NO_GOAL = 1e9
 _TINY = 1e-12
+_sum = np.add.reduce
 # a length bucket with a smaller share of the requests changes nothing
 _LEAST_SHARE = 1e-5
+_FULLEST = float(_SHARES[0, -1])
+_ODDS: Floats = _SHARES / (1 - _SHARES)
 _PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
 # LOADS are found by cells of equal width, in each of which is one of them at most, and none on an edge
 _CELLS, _HIGHEST = 38.5, 1.2
@@ -85,12 +103,20 @@ class Engines:
     decodes: Bools
     factors: Floats
 
+    def lone(self) -> Engines:
+        """With plain numbers for one row, but for the factors."""
+        figures = {name: lone(getattr(self, name)) for name in _FIGURES}
+        return Engines(**figures, factors=self.factors)
 
-@dataclass(frozen=True, slots=True)
+
+_FIGURES = tuple(figure.name for figure in fields(Engines) if figure.name != "factors")
+
+
+@dataclass
 class Traffic:
     """What requests are like: tokens at the middle of each length bucket and the share of requests there, (rows,
     buckets); `cached` share of prompt tokens found in a cache; `dispersion` variance over mean of a replica's
-    arrivals."""
+    arrivals. What follows from lengths alone is computed once."""
 
     prompt: Floats
     prompt_share: Floats
@@ -98,6 +124,38 @@ class Traffic:
     output_share: Floats
     cached: Floats
     dispersion: Floats
+
+    def dispersed(self, dispersion: Floats) -> Traffic:
+        """The same requests, arriving so."""
+        same = object.__new__(Traffic)
+        same.__dict__.update(self.__dict__)
+        same.dispersion = dispersion
+        return same
+
+    @cached_property
+    def fresh(self) -> Floats:
+        """Tokens of prompts that are in no cache (rows, buckets)."""
+        return self.prompt * column(1.0 - self.cached)
+
+    @cached_property
+    def span(self) -> Floats:
+        """Tokens that each of those attends to, in the mean (rows, buckets)."""
+        return self.prompt * column(self.cached) + self.fresh / 2
+
+    @cached_property
+    def mean_output(self) -> Floats:
+        """Tokens of an output."""
+        return mean(self.output_share, self.output)
+
+    @cached_property
+    def square_output(self) -> Floats:
+        """Mean square of them."""
+        return mean(self.output_share, self.output * self.output)
+
+    @cached_property
+    def context(self) -> Floats:
+        """Tokens that a decoding request reads: output-weighted mean of prompt and what is generated so far."""
+        return mean(self.prompt_share, self.prompt) + self.square_output / larger(self.mean_output, 1.0) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +166,10 @@ class Goals:
     tpot: Floats
     itl: Floats
     e2e: Floats
+
+    def lone(self) -> Goals:
+        """With plain numbers for one row."""
+        return Goals(lone(self.ttft), lone(self.tpot), lone(self.itl), lone(self.e2e))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +201,10 @@ class Curve:
 @dataclass(slots=True)
 class _Requests:
     """What requests ask of a replica, means over their lengths (rows,). Tokens: `fresh` (of prompts, not cached),
-    `output`, its square (`second`), `context` that a decoding request reads. Seconds that they add to steps: `own`, a
-    prompt's by bucket (rows, buckets), its mean `prefill`, of which `attention` does not go with the tokens of a step;
-    `decode`, `per_token` of it; `work`, all. `lumps`: seconds^2, what prefills weigh in a queue. `fixed`: seconds of a
-    step in which nothing is done."""
+    `output`, `context` that a decoding request reads. Seconds that they add to steps: `own`, a prompt's by bucket
+    (rows, buckets), its mean `prefill`, of which `attention` does not go with the tokens of a step; `decode`,
+    `per_token` of it; `work`, all. `lumps`: seconds^2, what prefills weigh in a queue. `fixed`: seconds of a step in
+    which nothing is done."""
 
     own: Floats
     prefill: Floats
@@ -150,7 +212,6 @@ class _Requests:
     attention: Floats
     fresh: Floats
     output: Floats
-    second: Floats
     context: Floats
     per_token: Floats
     decode: Floats
@@ -177,32 +238,33 @@ class _Steps:
 
 def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     """The curves of all rows."""
+    engines, goals = engines.lone(), goals.lone()
     requests = _requests(engines, traffic)
     steps = _steps(engines, requests)
-    step, busy = steps.step, steps.busy
-    wait = steps.rate * requests.lumps[:, None] / (2 * (1 - busy))
+    step, lumps = steps.step, column(requests.lumps)
+    wait = steps.rate * lumps / (2 * (1 - steps.busy))
     prompts = _Lengths.of(traffic.prompt_share)
     seats = _seats(engines, traffic, steps, requests)
     missing = _miss_ttft(engines, traffic, goals, prompts, requests, steps, wait, seats)
-    wait, busy = wait + seats.wait, busy + seats.full * (1 - busy)
-    slow_variance = (requests.per_token[:, None] * np.sqrt(steps.batch * traffic.dispersion[:, None])) ** 2
-    fast_variance = steps.rate * step * requests.lumps[:, None]
+    busy = steps.busy
+    if seats is not None:
+        wait, busy = wait + seats.wait, busy + seats.full * (1 - busy)
+    uneven = column(requests.per_token) * np.sqrt(steps.batch * column(traffic.dispersion))
+    slow_variance = uneven * uneven
     late = _miss_between(traffic, goals, prompts, requests, steps, slow_variance, wait)
-    miss = 1 - (1 - missing) * (1 - np.where(engines.decodes[:, None], late, 0.0))
-    floor = 1 - (1 - np.where(engines.prefills, _floor_ttft(traffic, goals, requests), 0.0))
-    saturated = steps.load[:, -1]
-    tokens = np.maximum(requests.output - 1, 1.0)[:, None]
-    scatter = np.log1p((fast_variance / tokens + slow_variance) / (step * step))
+    tokens = column(larger(requests.output - 1, 1.0))
+    scatter = np.log1p((steps.rate * step * lumps / tokens + slow_variance) / (step * step))
+    miss = _either(missing, only(engines.decodes, late))
     at_loads = _resampled(steps.load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
+    saturated = steps.load[:, -1]
     miss = _convex(_indebted(at_loads[0], saturated))
-    never_first, never_between = missing[:, 0] > _HOPELESS, engines.decodes & (late[:, 0] > _HOPELESS)
+    never_first, never_between = missing[:, 0] > _HOPELESS, rows_of(engines.decodes) & (late[:, 0] > _HOPELESS)
     hopeless, sized = never_first | never_between, miss
-    if hopeless.any():
+    if anywhere(hopeless):
         first, between = np.where(never_first[:, None], 0.0, missing), np.where(never_between[:, None], 0.0, late)
-        rest = 1 - (1 - first) * (1 - np.where(engines.decodes[:, None], between, 0.0))
-        rest = _resampled(steps.load, (np.maximum.accumulate(rest, axis=1),))[0]
-        rest = _convex(_indebted(np.maximum(rest, _piling_up(saturated)), saturated))
-        sized = np.where(hopeless[:, None], rest, miss)
+        rest = np.maximum.accumulate(_either(first, only(engines.decodes, between)), axis=1)
+        rest = np.maximum(_resampled(steps.load, (rest,))[0], _piling_up(saturated))
+        sized = np.where(hopeless[:, None], _convex(_indebted(rest, saturated)), miss)
     return Curve(
         miss=miss,
         sized=sized,
@@ -211,90 +273,100 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
         wait=at_loads[2],
         busy=at_loads[3],
         scatter=at_loads[4],
-        floor=np.where(never_first, 0.0, np.minimum(floor, 0.95)),
-        work=requests.work * steps.scale,
-        prefill=requests.prefill,
-        decode=requests.decode,
+        floor=np.where(never_first, 0.0, np.minimum(_floor(engines, traffic, goals, requests), 0.95)),
+        work=rows_of(requests.work * steps.scale),
+        prefill=rows_of(requests.prefill),
+        decode=rows_of(requests.decode),
         most=saturated,
         ttft_alone=requests.own,
     )
 
 
+def _either(first: Floats, second: Floats | float) -> Floats:
+    """Share of requests to which one of two things happens that know nothing of each other."""
+    return 1 - (1 - first) * (1 - second)
+
+
 def _requests(engines: Engines, traffic: Traffic) -> _Requests:
-    f_fixed, f_token, f_attention, f_kv = engines.factors.T
-    n = traffic.prompt * (1.0 - traffic.cached)[:, None]
-    pairs = n * (traffic.prompt * traffic.cached[:, None] + n / 2)
-    attention = f_attention[:, None] * (engines.prefill_request[:, None] + engines.attention_pair[:, None] * pairs)
-    own = (f_token[:, None] * engines.compute_token[:, None] * n + attention) * engines.prefills[:, None]
-    prefill = _mean(traffic.prompt_share, own)
-    square = _mean(traffic.prompt_share, own * own)
-    output = _mean(traffic.output_share, traffic.output)
-    second = _mean(traffic.output_share, traffic.output * traffic.output)
-    # of the context that a decoding request reads: output-weighted mean of prompt + what is generated so far
-    context = _mean(traffic.prompt_share, traffic.prompt) + second / np.maximum(output, 1.0) / 2
-    per_token = f_token * engines.read_token + f_kv * engines.kv_token * context
+    f_fixed, f_token, f_attention, f_kv = columns(engines.factors)
+    pairs = traffic.fresh * traffic.span
+    attention = column(f_attention) * (column(engines.prefill_request) + column(engines.attention_pair) * pairs)
+    own = only(engines.prefills, column(f_token * engines.compute_token) * traffic.fresh + attention)
+    prefill = mean(traffic.prompt_share, own)
+    square = mean(traffic.prompt_share, own * own)
+    output = traffic.mean_output
+    per_token = f_token * engines.read_token + f_kv * engines.kv_token * traffic.context
     decode = output * per_token * engines.decodes
     return _Requests(
         own=own,
         prefill=prefill,
-        lumps=square + (traffic.dispersion - 1) * prefill * prefill,
-        attention=_mean(traffic.prompt_share, attention),
-        fresh=_mean(traffic.prompt_share, n) * engines.prefills,
+        lumps=square + (lone(traffic.dispersion) - 1) * prefill * prefill,
+        attention=mean(traffic.prompt_share, attention),
+        fresh=mean(traffic.prompt_share, traffic.fresh) * engines.prefills,
         output=output,
-        second=second,
-        context=context,
+        context=traffic.context,
         per_token=per_token,
         decode=decode,
-        work=np.maximum(prefill + decode, _TINY),
-        fixed=f_fixed * np.maximum(engines.read, engines.compute),
+        work=larger(prefill + decode, _TINY),
+        fixed=f_fixed * larger(engines.read, engines.compute),
     )
 
 
 def _steps(engines: Engines, requests: _Requests) -> _Steps:
-    f_token, f_kv = engines.factors[:, 1], engines.factors[:, 3]
-    fixed, work, context = requests.fixed, requests.work, requests.context[:, None]
-    prefills, decodes = engines.prefills[:, None], engines.decodes
+    _, f_token, _, f_kv = columns(engines.factors)
+    fixed, work = requests.fixed, column(requests.work)
+    admits, bound = _admitted(engines, requests)
+    batch = column(requests.output * engines.decodes) * admits
+    tokens = column(requests.fresh) * admits
+    chunked = tokens / column(engines.max_num_batched_tokens)
+    mixed = only(engines.prefills, clipped(np.maximum(-np.expm1(-admits), chunked), _TINY, 1.0))
+    reading = column(f_kv * engines.kv_token) * batch * column(requests.context)
+    linear = _linear(engines, fixed, f_token)
+    plain, filled = linear(batch), linear(batch + tokens / np.maximum(mixed, _TINY))
+    asides = only(engines.prefills, admits * column(requests.attention))
+    # the shares of both kinds of steps, and what reading takes longer in mixed ones
+    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * column(engines.mixed - 1))
+    rate = admits / step
+    load = rate * work
+    # a replica whose seats are taken is at its full load, however little its steps have to do
+    full = lone(load[:, -1])
+    scale = where(bound, larger(_FULLEST / larger(full, _TINY), 1.0), 1.0)
+    busy = clipped(1 - column(fixed) / step, 0.0, 0.999)
+    return _Steps(admits, batch, mixed, plain + reading, step, busy, rate, load * column(scale), scale)
+
+
+def _admitted(engines: Engines, requests: _Requests) -> tuple[Floats, Bools]:
+    """Requests that a step admits as load rises (rows, GRID), and whether (rows,) it is seats that bound it."""
+    decodes, fixed, work = engines.decodes, requests.fixed, requests.work
     out = requests.output * decodes
-    seated = np.where(decodes, 0.97 * engines.max_num_seqs / np.maximum(out, 1.0), np.inf)
-    limit = np.minimum(
-        0.97 * engines.max_num_batched_tokens / np.maximum(requests.fresh + out, 1.0),
-        np.where(decodes, 0.97 * engines.kv_tokens / np.maximum(out * requests.context, 1.0), np.inf),
+    seated = where(decodes, 0.97 * engines.max_num_seqs / larger(out, 1.0), math.inf)
+    limit = smaller(
+        0.97 * engines.max_num_batched_tokens / larger(requests.fresh + out, 1.0),
+        where(decodes, 0.97 * engines.kv_tokens / larger(out * requests.context, 1.0), math.inf),
     )
     # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
     # few sequences at once fill a replica whose steps have little to do
-    taken = np.where(decodes, seated, 0.0) * work
-    fits = taken / np.maximum(fixed + taken, _TINY)
-    bound = (seated < limit) & (fits < _SHARES[-1])
-    shares = np.where(bound[:, None], (_SHARES / _SHARES[-1]) * fits[:, None], _SHARES)
-    admits = np.minimum((fixed / work)[:, None] * (shares / (1 - shares)), np.minimum(limit, seated)[:, None])
-    batch = out[:, None] * admits
-    tokens = requests.fresh[:, None] * admits
-    chunked = tokens / engines.max_num_batched_tokens[:, None]
-    mixed = clipped(np.maximum(-np.expm1(-admits), chunked), _TINY, 1.0) * prefills
-    reading = f_kv[:, None] * engines.kv_token[:, None] * batch * context
-    plain = _linear(engines, fixed, f_token, batch)
-    filled = _linear(engines, fixed, f_token, batch + tokens / np.maximum(mixed, _TINY))
-    asides = admits * requests.attention[:, None] * prefills
-    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * (engines.mixed[:, None] - 1))
-    rate = admits / step
-    load = rate * work[:, None]
-    # a replica whose seats are taken is at its full load, however little its steps have to do
-    scale = np.where(bound, np.maximum(_SHARES[-1] / np.maximum(load[:, -1], _TINY), 1.0), 1.0)
-    busy = clipped(1 - fixed[:, None] / step, 0.0, 0.999)
-    return _Steps(admits, batch, mixed, plain + reading, step, busy, rate, load * scale[:, None], scale)
+    taken = where(decodes, seated, 0.0) * work
+    fits = taken / larger(fixed + taken, _TINY)
+    bound = (seated < limit) & (fits < _FULLEST)
+    odds = _ODDS
+    if anywhere(bound):
+        shares = np.where(column(bound), (_SHARES / _FULLEST) * column(fits), _SHARES)
+        odds = shares / (1 - shares)
+    return np.minimum(column(fixed / work) * odds, column(smaller(limit, seated))), bound
 
 
-def _mean(share: Floats, values: Floats) -> Floats:
-    return (share * values).sum(axis=1)
+def _linear(engines: Engines, fixed: Floats, factor: Floats) -> Callable[[Floats], Floats]:
+    """Seconds of the layers whose time goes with the tokens of a step, by these (rows, GRID)."""
+    read, compute = column(engines.read), column(engines.compute)
+    read_token, compute_token = column(engines.read_token), column(engines.compute_token)
+    base, least, slower = column(larger(engines.read, engines.compute)), column(fixed), column(factor)
 
+    def seconds(tokens: Floats) -> Floats:
+        total = np.maximum(read + read_token * tokens, compute + compute_token * tokens)
+        return least + slower * (total - base)
 
-def _linear(engines: Engines, fixed: Floats, factor: Floats, tokens: Floats) -> Floats:
-    base = np.maximum(engines.read, engines.compute)[:, None]
-    total = np.maximum(
-        engines.read[:, None] + engines.read_token[:, None] * tokens,
-        engines.compute[:, None] + engines.compute_token[:, None] * tokens,
-    )
-    return fixed[:, None] + factor[:, None] * (total - base)
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +382,17 @@ class _Lengths:
     @classmethod
     def of(cls, share: Floats) -> _Lengths:
         used = share > _LEAST_SHARE
-        # a row without any has one that weighs nothing
-        used[:, 0] |= ~used.any(axis=1)
-        row, column = np.nonzero(used)
-        starts = np.concatenate([[0], np.cumsum(used.sum(axis=1))[:-1]])
-        return cls(row, share[row, column], (row, column), starts)
+        counts = _sum(used, axis=1, dtype=np.int64)
+        if np.count_nonzero(counts) < len(counts):
+            # a row without any has one that weighs nothing
+            used[:, 0] |= counts == 0
+            counts = np.maximum(counts, 1)
+        row, bucket = used.nonzero()
+        return cls(row, share[row, bucket], (row, bucket), np.cumsum(counts) - counts)
+
+    def of_rows(self, values: Floats) -> Floats:
+        """`values` (rows, GRID) beside the buckets of each row."""
+        return values if len(values) == 1 else values.take(self.row, axis=0)
 
     def total(self, values: Floats) -> Floats:
         """The mean over each row's requests (rows, GRID) of `values` (buckets, GRID)."""
@@ -333,23 +411,24 @@ class _Seats:
     def wait(self) -> Floats:
         return self.full * self.those_who_wait
 
-    @property
-    def scarce(self) -> bool:
-        """Whether anybody waits at all: with a thousand seats nobody does."""
-        return bool(self.full.any())
 
-
-def _seats(engines: Engines, traffic: Traffic, steps: _Steps, requests: _Requests) -> _Seats:
+def _seats(engines: Engines, traffic: Traffic, steps: _Steps, requests: _Requests) -> _Seats | None:
     """A queue with as many servers as sequences at once, each held for a request's decoding. Its share of full moments
     is Sakasegawa's approximation of Erlang's C (Annals of the Institute of Statistical Mathematics 29, 1977); waits
-    grow with the variability of arrivals and of lengths as Allen and Cunneen have it."""
-    number, output = engines.max_num_seqs[:, None], requests.output
-    taken = clipped(steps.batch / np.maximum(number, 1.0), 0.0, 0.999)
-    full = taken ** (np.sqrt(2 * (number + 1)) - 1)
-    full = np.where(engines.decodes[:, None] & (full > _LEAST_SHARE), full, 0.0)
-    varied = np.maximum(requests.second / np.maximum(output * output, 1.0) - 1, 0.0)
-    unevenness = (traffic.dispersion + varied)[:, None] / 2
-    return _Seats(full, output[:, None] * steps.step / (number * (1 - taken)) * unevenness)
+    grow with the variability of arrivals and of lengths as Allen and Cunneen have it. None where nobody waits at all:
+    as with a thousand seats."""
+    number, output = engines.max_num_seqs, requests.output
+    taken = steps.batch / column(larger(number, 1.0))
+    power = sqrt(2 * (number + 1)) - 1
+    # fullest at the highest load
+    if not anywhere(rows_of(clipped(lone(taken[:, -1]), 0.0, 0.999)) ** rows_of(power) > _LEAST_SHARE):
+        return None
+    taken = clipped(taken, 0.0, 0.999)
+    full = taken ** column(power)
+    full = only(engines.decodes, np.where(full > _LEAST_SHARE, full, 0.0))
+    varied = larger(traffic.square_output / larger(output * output, 1.0) - 1, 0.0)
+    unevenness = column((lone(traffic.dispersion) + varied) / 2)
+    return _Seats(full, column(output) * steps.step / (column(number) * (1 - taken)) * unevenness)
 
 
 def _miss_ttft(
@@ -360,26 +439,25 @@ def _miss_ttft(
     requests: _Requests,
     steps: _Steps,
     wait: Floats,
-    seats: _Seats,
+    seats: _Seats | None,
 ) -> Floats:
     """Share of requests (rows, GRID) whose first token is late. wait: for prefill (rows, GRID)."""
     row, busy = prompts.row, steps.busy
-    decoding = clipped(steps.rate * requests.decode[:, None], 0.0, 0.95)
-    left, stretch = goals.ttft[:, None] - 1.5 * steps.step, 1 / (1 - decoding)
-    slack = left.take(row, axis=0) - requests.own[prompts.place][:, None] * stretch.take(row, axis=0)
+    decoding = clipped(steps.rate * column(requests.decode), 0.0, 0.95)
+    left, stretch = column(goals.ttft) - 1.5 * steps.step, 1 / (1 - decoding)
+    slack = prompts.of_rows(left) - requests.own[prompts.place][:, None] * prompts.of_rows(stretch)
     more = np.maximum(slack, 0.0)
     decay = -busy / np.maximum(wait, _TINY)
-    tail = busy.take(row, axis=0) * np.exp(decay.take(row, axis=0) * more)
-    if seats.scarce:
+    tail = prompts.of_rows(busy) * np.exp(prompts.of_rows(decay) * more)
+    if seats is not None:
         unseated = seats.full[row] * np.exp(-more / np.maximum(seats.those_who_wait, _TINY)[row])
         tail = tail + unseated * (1 - tail)
     tail[slack <= 0] = 1.0
-    miss = prompts.total(tail) * engines.prefills[:, None]
-    context = requests.context[:, None]
-    spread = context * np.sqrt(np.maximum(steps.batch * traffic.dispersion[:, None], 1e-9)) * 1.2
-    over = steps.batch * context - engines.kv_tokens[:, None]
-    full = ndtr(over / np.maximum(spread, 1.0)) * engines.decodes[:, None]
-    return np.where((goals.ttft < NO_GOAL)[:, None], 1 - (1 - miss) * (1 - full), 0.0)
+    miss = only(engines.prefills, prompts.total(tail))
+    spread = column(requests.context) * np.sqrt(np.maximum(steps.batch * column(traffic.dispersion), 1e-9)) * 1.2
+    over = steps.batch * column(requests.context) - column(engines.kv_tokens)
+    full = only(engines.decodes, ndtr(over / np.maximum(spread, 1.0)))
+    return np.where(rows_of(goals.ttft < NO_GOAL)[:, None], _either(miss, full), 0.0)
 
 
 def _miss_between(
@@ -394,10 +472,10 @@ def _miss_between(
     """Share of requests (rows, GRID) whose time between tokens is too long: per request (tpot, e2e) or per token (itl).
     slow: variance of a step by the sequences decoded; wait: until the first token (rows, GRID)."""
     kept: Floats = np.ones_like(steps.step)
-    if ((goals.tpot < NO_GOAL) | (goals.e2e < NO_GOAL)).any():
+    if anywhere((goals.tpot < NO_GOAL) | (goals.e2e < NO_GOAL)):
         kept = _kept_per_request(traffic, goals, requests, steps, slow, wait)
-    if (goals.itl < NO_GOAL).any():
-        threshold, row, quiet = goals.itl[:, None], prompts.row, steps.quiet
+    if anywhere(goals.itl < NO_GOAL):
+        threshold, row, quiet = rows_of(goals.itl)[:, None], prompts.row, steps.quiet
         hit = prompts.total(ndtr(np.log((requests.own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
         calm = ndtr(np.log(quiet / threshold) / 0.15)
         kept = kept * (1 - clipped(steps.mixed * hit + (1 - steps.mixed) * calm, 0.0, 1.0))
@@ -413,12 +491,12 @@ def _kept_per_request(
     gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)
     # what is left of the objectives for prefills of others, seconds a token, and its logarithm (buckets, GRID)
     left: list[tuple[Floats, Floats]] = []
-    if (goals.tpot < NO_GOAL).any():
+    if anywhere(goals.tpot < NO_GOAL):
         # the same for all of a row's lengths
-        same = goals.tpot[:, None] - quiet
+        same = column(goals.tpot) - quiet
         left.append((same.take(row, axis=0), np.log(np.maximum(same, 1e-9)).take(row, axis=0)))
-    if (goals.e2e < NO_GOAL).any():
-        each = (goals.e2e[row, None] - wait.take(row, axis=0)) / gaps[:, None] - quiet.take(row, axis=0)
+    if anywhere(goals.e2e < NO_GOAL):
+        each = (rows_of(goals.e2e)[row, None] - wait.take(row, axis=0)) / gaps[:, None] - quiet.take(row, axis=0)
         left.append((each, np.log(np.maximum(each, 1e-9))))
     # where nothing is left all are late: the distribution of the others' prefills, which costs most of a curve, is not
     # asked for there
@@ -427,12 +505,12 @@ def _kept_per_request(
     cell, of, gap = row[bucket] * GRID + at % GRID, row[bucket], gaps[bucket]
     # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
     # sum by its first two moments
-    own_met = steps.rate * (requests.prefill[:, None] + quiet)
+    own_met = steps.rate * (column(requests.prefill) + quiet)
     met = steps.admits.take(cell) * gap + own_met.take(cell)
     any_met = np.maximum(-np.expm1(-met), 1e-9)
-    added = met * requests.prefill[of]
+    added = met * rows_of(requests.prefill)[of]
     mean = added / (gap * any_met)
-    square = ((met * requests.lumps[of] + added * added) / (gap * gap) + slow.take(cell)) / any_met
+    square = ((met * rows_of(requests.lumps)[of] + added * added) / (gap * gap) + slow.take(cell)) / any_met
     scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
@@ -445,9 +523,11 @@ def _kept_per_request(
     return kept
 
 
-def _floor_ttft(traffic: Traffic, goals: Goals, requests: _Requests) -> Floats:
-    alone = requests.own + 1.5 * requests.fixed[:, None]
-    return ((alone > goals.ttft[:, None]) * traffic.prompt_share).sum(axis=1)
+def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: _Requests) -> Floats:
+    """Share of requests (rows,) whose first token is late whatever the load."""
+    alone = requests.own + column(1.5 * requests.fixed)
+    late = mean(alone > column(goals.ttft), traffic.prompt_share)
+    return rows_of(_either(only(engines.prefills, late), 0.0))
 
 
 def _piling_up(saturated: Floats) -> Floats:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import (
+    anywhere,
+    beside,
+    clipped,
+    columns,
+    exp,
+    expm1,
+    finite,
+    larger,
+    lone,
+    mean,
+    smaller,
+    where,
+)
 from apps.autoscaling.domain.capacity import Engines, Traffic
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import Memory
@@ -25,7 +41,11 @@ _LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
 _LEAST_GAIN, _MOST_GAIN = 0.7, 4.0
 # seconds until the requests that came while too few replicas were ready have ended
 _STRAIN = 60.0
+# the upper triangle of the regression's matrix, and where the items of each of its rows stand in it
 _UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
+_ROWS = [[_UPPER.index((min(i, j), max(i, j))) for j in range(4)] for i in range(4)]
+# of the four factors, each in its turn
+_SWEEPS = 6
 
 
 def learn_step_time(
@@ -36,54 +56,68 @@ def learn_step_time(
     batch: decoding requests of a replica; rate: requests/s of a replica; observed: mean seconds between tokens, NaN
     where there is none. All (rows,). The step is fixed + tokens + attention + KV, each the prior's times its factor.
     """
-    known = np.isfinite(observed) & (observed > 1e-5) & (batch >= 0.5)
-    if not known.any():
+    batch, observed = lone(batch), lone(observed)
+    known = finite(observed) & (observed > 1e-5) & (batch >= 0.5)
+    if not anywhere(known):
         return
-    step = np.where(known, observed, 1.0)
-    fresh = 1 - traffic.cached
-    n = traffic.prompt * fresh[:, None]
-    u = rate * step
-    share = traffic.prompt_share
-    pairs = (share * n * (traffic.prompt * traffic.cached[:, None] + n / 2)).sum(axis=1)
-    admitted = u * (share * n).sum(axis=1) * engines.prefills
-    mixed = clipped(np.maximum(-np.expm1(-u), admitted / engines.max_num_batched_tokens), 1e-9, 1.0) * engines.prefills
-    output = (traffic.output_share * traffic.output).sum(axis=1)
-    second = (traffic.output_share * traffic.output**2).sum(axis=1)
-    context = (share * traffic.prompt).sum(axis=1) + second / np.maximum(output, 1.0) / 2
-    base = np.maximum(engines.read, engines.compute)
+    step = where(known, observed, 1.0)
+    parts = [part / step for part in _parts(engines.lone(), traffic, batch, lone(rate) * step)]
+    keep = where(known, exp(-lone(seconds) / _FADE), 1.0)
+    information = [
+        keep * total + where(known, parts[i] * parts[j], 0.0)
+        for total, (i, j) in zip(columns(memory.row("information")), _UPPER, strict=True)
+    ]
+    moments = [
+        keep * total + where(known, part, 0.0)
+        for total, part in zip(columns(memory.row("moments")), parts, strict=True)
+    ]
+    factors = columns(memory.row("factors"))
+    off = abs(_product(factors, parts) - 1)
+    residual = lone(memory.row("residual"))
+    memory.row("residual")[:] = where(known, residual + 0.05 * (smaller(off, 3.0) - residual), residual)
+    memory.row("information")[:] = beside(information)
+    memory.row("moments")[:] = beside(moments)
+    solved = _solved(information, moments, factors)
+    memory.row("factors")[:] = beside([where(known, new, old) for new, old in zip(solved, factors, strict=True)])
+
+
+def _parts(engines: Engines, traffic: Traffic, batch: Floats, admits: Floats) -> tuple[Floats, ...]:
+    """Seconds (rows,) of the four parts of a step that decodes `batch` and admits so many requests, by the prior."""
+    share, fresh = traffic.prompt_share, traffic.fresh
+    pairs = mean(share * fresh, traffic.span)
+    admitted = admits * mean(share, fresh) * engines.prefills
+    mixed = clipped(larger(-expm1(-admits), admitted / engines.max_num_batched_tokens), 1e-9, 1.0) * engines.prefills
+    base = larger(engines.read, engines.compute)
 
     def linear(tokens: Floats) -> Floats:
-        total = np.maximum(engines.read + engines.read_token * tokens, engines.compute + engines.compute_token * tokens)
-        return np.asarray(total - base, dtype=np.float64)
+        read, compute = engines.read + engines.read_token * tokens, engines.compute + engines.compute_token * tokens
+        return cast(Floats, larger(read, compute) - base)
 
-    parts = np.stack(
-        [
-            base,
-            (1 - mixed) * linear(batch) + mixed * linear(batch + admitted / np.maximum(mixed, 1e-9)),
-            u * (engines.prefill_request + engines.attention_pair * pairs) * engines.prefills,
-            engines.kv_token * batch * context * (1 + mixed * (engines.mixed - 1)),
-        ],
-        axis=1,
+    return (
+        base,
+        (1 - mixed) * linear(batch) + mixed * linear(batch + admitted / larger(mixed, 1e-9)),
+        admits * (engines.prefill_request + engines.attention_pair * pairs) * engines.prefills,
+        engines.kv_token * batch * traffic.context * (1 + mixed * (engines.mixed - 1)),
     )
-    parts = parts / step[:, None]
-    keep = np.where(known, np.exp(-seconds / _FADE), 1.0)[:, None]
-    information, moments = memory.row("information"), memory.row("moments")
-    for k, (i, j) in enumerate(_UPPER):
-        information[:, k] = keep[:, 0] * information[:, k] + np.where(known, parts[:, i] * parts[:, j], 0.0)
-    moments[:] = keep * moments + np.where(known[:, None], parts, 0.0)
-    factors = memory.row("factors")
-    off = np.abs((factors * parts).sum(axis=1) - 1)
-    residual = memory.row("residual")
-    residual[:] = np.where(known, residual + 0.05 * (np.minimum(off, 3.0) - residual), residual)
-    matrix = np.zeros((len(step), 4, 4))
-    for k, (i, j) in enumerate(_UPPER):
-        matrix[:, i, j] = matrix[:, j, i] = information[:, k]
-    solved = factors.copy()
-    for _ in range(6):
-        for i in range(4):
-            rest = moments[:, i] + _PRIOR - (matrix[:, i, :] * solved).sum(axis=1) + matrix[:, i, i] * solved[:, i]
-            solved[:, i] = clipped(rest / (matrix[:, i, i] + _PRIOR), _LOWEST, _HIGHEST)
-    factors[:] = np.where(known[:, None], solved, factors)
+
+
+def _solved(information: Sequence[Floats], moments: Sequence[Floats], factors: Sequence[Floats]) -> list[Floats]:
+    """The bounded factors that fit best, by coordinate descent from the last ones."""
+    solved = list(factors)
+    for _ in range(_SWEEPS):
+        for i, row in enumerate(_ROWS):
+            coefficients = [information[at] for at in row]
+            own = coefficients[i]
+            rest = moments[i] + _PRIOR - _product(coefficients, solved) + own * solved[i]
+            solved[i] = clipped(rest / (own + _PRIOR), _LOWEST, _HIGHEST)
+    return solved
+
+
+def _product(left: Sequence[Floats], right: Sequence[Floats]) -> Floats:
+    """Of two fours."""
+    a, b, c, d = left
+    e, f, g, h = right
+    return a * e + b * f + c * g + d * h
 
 
 def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> float:

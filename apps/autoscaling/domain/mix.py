@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import clipped, column, lone, mean, rows_of
 from apps.autoscaling.domain.capacity import Traffic
 from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, prior_shares
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
@@ -105,10 +105,12 @@ def traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     weight = tokens / (tokens + _PRIOR_REQUESTS * 1000.0)
     measured = memory["cached_tokens"] / np.maximum(tokens, 1.0)
     cached = clipped(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
-    dispersion = clipped(memory["dispersion"], 1.0, _MOST_DISPERSION)
-    pools = Traffic(prompt, prompt_share, output, output_share, cached, dispersion)
+    pools = Traffic(prompt, prompt_share, output, output_share, cached, memory["dispersion"])
     of = fleet.pool
-    rows = Traffic(prompt[of], prompt_share[of], output[of], output_share[of], cached[of], dispersion[of])
+    if len(of) == len(prompt):
+        # a row each
+        return pools, pools
+    rows = Traffic(prompt[of], prompt_share[of], output[of], output_share[of], cached[of], pools.dispersion[of])
     return rows, pools
 
 
@@ -133,36 +135,22 @@ def _scaled(centers: Floats, share: Floats, tokens: Floats, requests: Floats, co
 def spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:
     """The dispersion of one replica's arrivals: a router spreads what comes in a heap over all of them."""
     pool = clipped(memory["dispersion"], 1.0, _MOST_DISPERSION)[fleet.pool]
-    return Traffic(
-        traffic.prompt,
-        traffic.prompt_share,
-        traffic.output,
-        traffic.output_share,
-        traffic.cached,
-        1 + (pool - 1) / replicas,
-    )
+    return traffic.dispersed(1 + (pool - 1) / replicas)
 
 
 def nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
     """Replica-seconds of a request by the prior of each pool's first variant: the unit that demand is kept in."""
     engines, at = fleet.engines, fleet.first_row
-    fresh = 1 - pools.cached
-    n = pools.prompt * fresh[:, None]
-    pairs = n * (pools.prompt * pools.cached[:, None] + n / 2)
     own = (
-        engines.compute_token[at, None] * n
-        + engines.prefill_request[at, None]
-        + engines.attention_pair[at, None] * pairs
+        column(engines.compute_token[at]) * pools.fresh
+        + column(engines.prefill_request[at])
+        + column(engines.attention_pair[at]) * (pools.fresh * pools.span)
     )
-    output = (pools.output_share * pools.output).sum(axis=1)
-    second = (pools.output_share * pools.output**2).sum(axis=1)
-    context = (pools.prompt_share * pools.prompt).sum(axis=1) + second / np.maximum(output, 1.0) / 2
-    decode = output * (engines.read_token[at] + engines.kv_token[at] * context)
-    return np.asarray((pools.prompt_share * own).sum(axis=1) + decode, dtype=np.float64)
+    read, context = lone(engines.read_token[at]), lone(engines.kv_token[at]) * pools.context
+    return rows_of(mean(pools.prompt_share, own) + pools.mean_output * (read + context))
 
 
 def life(fleet: Fleet, pools: Traffic) -> Floats:
     """Seconds that a request is served, about: its tokens in steps half as long again as empty ones."""
     engines, at = fleet.engines, fleet.first_row
-    output = (pools.output_share * pools.output).sum(axis=1)
-    return np.asarray(output * 1.5 * np.maximum(engines.read, engines.compute)[at], dtype=np.float64)
+    return rows_of(pools.mean_output * 1.5 * lone(np.maximum(engines.read, engines.compute)[at]))
