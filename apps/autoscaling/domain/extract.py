@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import known
+from apps.autoscaling.domain.arrays import columns, known, lone
 from apps.autoscaling.domain.capacity import NO_GOAL, Engines, Goals
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
 from apps.autoscaling.domain.types import (
@@ -37,6 +37,8 @@ DEFAULT_OBJECTIVES = (Objective("ttft", 2.0, 0.95), Objective("tpot", 0.1, 0.95)
 # log2 of the shortest prompt bucket
 FIRST_PROMPT = 4
 _PRIOR_SIGMA = 0.8
+# of prompts and outputs (kinds, 1, buckets)
+_LOG_CENTERS: Floats = (np.array([[FIRST_PROMPT], [0]]) + np.arange(PROMPT_EDGES))[:, None, :] * math.log(2.0)
 
 
 def objectives_of(policy: Policy) -> tuple[Objective, ...]:
@@ -47,7 +49,8 @@ def objectives_of(policy: Policy) -> tuple[Objective, ...]:
 class Fleet:
     """Arrays of a batch. (pools,): first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
     allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
-    tokens of the requests whose lengths were counted, and how many (0: none). (rows,): pool, engine figures, and of
+    tokens of the requests whose lengths were counted, and how many (0: none); of prompts and outputs, (2, pools, buckets)
+    and (2, pools): `lengths` counted, `prior_lengths`. (rows,): pool, engine figures, and of
     the tick: ready, coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean
     s). seen: the signals of each row, None where there are none."""
 
@@ -64,14 +67,12 @@ class Fleet:
     missed_most: Floats
     missed_least: Floats
     judged: Floats
-    prompts: Floats
-    outputs: Floats
+    lengths: Floats
     prompt_sum: Floats
     prompted: Floats
     output_sum: Floats
     answered: Floats
-    prior_prompt: Floats
-    prior_output: Floats
+    prior_lengths: Floats
     prior_cached: Floats
     goals: Goals
     engines: Engines
@@ -90,6 +91,12 @@ class Fleet:
     startup_prior: Floats
     maximum: Floats
     seen: list[VariantSignals | None]
+
+    def sums(self, *values: Floats) -> Sequence[Floats]:
+        """Of row values (rows,) by pool, what is not known left out: figures of pools."""
+        if len(self.first_row) == len(self.pool):
+            return [known(lone(of_rows)) for of_rows in values]
+        return columns(self.per_pool(np.stack(values, 1)))
 
     def per_pool(self, values: Floats) -> Floats:
         """Sums of row values (rows, k) by pool, what is not known left out."""
@@ -167,7 +174,7 @@ class _Reading:
             max(1.0 - max([objective.fraction for objective in wanted]), 1e-4),
             *(most, least, judged),
             *(tokens, asked, generated, answered),
-            *(prior.prompt, prior.output, prior.cached),
+            *(prior.cached, prior.prompt, prior.output),
         )
 
     def fleet(self, factors: Floats) -> Fleet:
@@ -176,18 +183,19 @@ class _Reading:
         figures = dict(zip(_FIGURES, _columns(self.figures, len(_FIGURES)), strict=True))
         prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
         startup, maximum = figures.pop("startup"), figures.pop("maximum")
+        pools = _columns(self.pools, len(_OF_POOL) + 2)
         return Fleet(
             first_row=np.cumsum(counts) - counts,
             rows=counts,
             pool=of,
-            prompts=self.prompts.table(len(counts)),
-            outputs=self.outputs.table(len(counts)),
+            lengths=_table(self.prompts, self.outputs, len(counts)),
             goals=Goals(*_columns(self.goals, 4)[:, of]),
             engines=Engines(**figures, prefills=prefills, decodes=decodes, factors=factors),
             startup_prior=startup,
             maximum=maximum,
             seen=self.seen,
-            **dict(zip(_OF_POOL, _columns(self.pools, len(_OF_POOL)), strict=True)),
+            prior_lengths=pools[-2:],
+            **dict(zip(_OF_POOL, pools, strict=False)),
             **dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True)),
         )
 
@@ -210,7 +218,7 @@ _OF_POOL = (
     *("tick", "seconds", "arrived", "queued", "queued_tokens", "season", "allowed"),
     *("missed_most", "missed_least", "judged"),
     *("prompt_sum", "prompted", "output_sum", "answered"),
-    *("prior_prompt", "prior_output", "prior_cached"),
+    "prior_cached",
 )
 _OF_ROW = (
     *("ready", "coming", "stuck", "finished", "running", "waiting"),
@@ -349,10 +357,13 @@ class _ByLength:
         self.counts += found.values()
         return (0.0, 0.0) if observed.sum is None else (observed.sum, sum(found.values()))
 
-    def table(self, pools: int) -> Floats:
-        places = np.array(self.places, dtype=np.int64)
-        counted = np.bincount(places, self.counts, pools * self.size)
-        return np.asarray(counted.reshape(pools, self.size), dtype=np.float64)
+
+def _table(first: _ByLength, second: _ByLength, pools: int) -> Floats:
+    """Of two as large (2, pools, size)."""
+    places = np.array(first.places + second.places, dtype=np.int64)
+    places[len(first.places) :] += pools * first.size
+    counted = np.bincount(places, first.counts + second.counts, 2 * pools * first.size)
+    return np.asarray(counted.reshape(2, pools, first.size), dtype=np.float64)
 
 
 def _gateway_misses(objectives: tuple[Objective, ...], seen: Signals) -> tuple[float, float, float] | None:
@@ -396,9 +407,20 @@ def _bounds(
     return min(most, judged), least, judged
 
 
-def prior_shares(mean: Floats, first: int, size: int) -> Floats:
-    """Shares (pools, size) of log-normal lengths with a mean, where none have been seen."""
-    centers = np.arange(first, first + size) * math.log(2.0)
-    middle = np.log(np.maximum(mean, 1.0)) - _PRIOR_SIGMA**2 / 2
-    weight = np.exp(-0.5 * ((centers[None, :] - middle[:, None]) / _PRIOR_SIGMA) ** 2) + 1e-12
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float64)
+def prior_shares(means: Floats) -> Floats:
+    """Shares (kinds, pools, buckets) of log-normal lengths of prompts and outputs with these means (kinds, pools), where
+    none have been seen."""
+    if means.shape[1] == 1:
+        return _prior_shares(*means[:, 0].tolist())
+    return _log_normal(means)
+
+
+@lru_cache(maxsize=4096)
+def _prior_shares(prompt: float, output: float) -> Floats:
+    return _log_normal(np.array([[prompt], [output]]))
+
+
+def _log_normal(means: Floats) -> Floats:
+    middle = np.log(np.maximum(means, 1.0)) - _PRIOR_SIGMA**2 / 2
+    weight = np.exp(-0.5 * ((_LOG_CENTERS - middle[:, :, None]) / _PRIOR_SIGMA) ** 2) + 1e-12
+    return np.asarray(weight / weight.sum(axis=2, keepdims=True), dtype=np.float64)

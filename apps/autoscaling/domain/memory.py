@@ -117,6 +117,7 @@ class Memory:
 
     def __init__(self, pool: Floats, rows: Floats) -> None:
         self.pool, self.rows = pool, rows
+        self._views: dict[str | tuple[str, str], Floats] = {}
 
     @classmethod
     def of(cls, policies: Sequence[Policy], states: Sequence[State]) -> Memory:
@@ -138,15 +139,22 @@ class Memory:
 
     def __getitem__(self, name: str) -> Floats:
         """A pool field of all pools as a view: (pools,) for a number, (pools, size) for several."""
-        at = POOL.slices[name]
-        return self.pool[:, at.start] if name in POOL.scalars else self.pool[:, at]
+        found = self._views.get(name)
+        if found is None:
+            at = POOL.slices[name]
+            found = self._views[name] = self.pool[:, at.start] if name in POOL.scalars else self.pool[:, at]
+        return found
 
     def __setitem__(self, name: str, values: Floats | float) -> None:
-        at = POOL.slices[name]
-        if name in POOL.scalars:
-            self.pool[:, at.start] = values
-        else:
-            self.pool[:, at] = values
+        self[name][...] = values
+
+    def span(self, first: str, last: str) -> Floats:
+        """The pool fields from one to another, which follow each other, as a view (pools, their sizes together)."""
+        found = self._views.get((first, last))
+        if found is None:
+            found = self.pool[:, POOL.slices[first].start : POOL.slices[last].stop]
+            self._views[first, last] = found
+        return found
 
     def row(self, name: str) -> Floats:
         """A variant field of all rows, as a view."""

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped, column, lone, mean, rows_of
+from apps.autoscaling.domain.arrays import (
+    beside,
+    clipped,
+    column,
+    exp,
+    finite,
+    larger,
+    lone,
+    mean,
+    rows_of,
+    where,
+)
 from apps.autoscaling.domain.capacity import Traffic
 from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, prior_shares
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
@@ -15,8 +28,10 @@ __all__ = ["life", "nominal_work", "observe", "spread", "traffic"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_PROMPT_CENTERS: Floats = np.exp2(np.arange(FIRST_PROMPT, FIRST_PROMPT + PROMPT_EDGES, dtype=np.float64))
-_OUTPUT_CENTERS: Floats = np.exp2(np.arange(OUTPUT_EDGES, dtype=np.float64))
+# what is counted by length, and the middles of its buckets in tokens (kinds, 1, buckets)
+_KINDS, _BUCKETS = ("prompts", "outputs"), PROMPT_EDGES
+assert PROMPT_EDGES == OUTPUT_EDGES
+_CENTERS: Floats = np.exp2(np.array([[FIRST_PROMPT], [0]]) + np.arange(float(_BUCKETS)))[:, None, :]
 # lengths are forgotten after as many requests, within these seconds: quickly where many come
 _MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
 # a shift of lengths: ticks in a row whose mean is so many deviations, and so many times, above what was remembered; the
@@ -24,112 +39,100 @@ _MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
 _SHIFT_TICKS, _SHIFT_DEVIATIONS, _SHIFT_LEAST, _AFTER_SHIFT = 2, 4.0, 1.3, 0.1
 _PRIOR_REQUESTS = 4.0
 _MOST_DISPERSION = 40.0
+# seconds over which misses are counted
+_MISSES = 1800.0
+_sum = np.add.reduce
 
 
 def observe(memory: Memory, fleet: Fleet) -> None:
     """Take in the lengths, tokens and misses of a tick."""
-    rate = memory["fast"] / np.maximum(memory["weight_fast"], 0.1)
-    reach = clipped(_MIX_REQUESTS / np.maximum(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
-    keep = np.exp(-fleet.seconds / reach) * np.where(_longer_requests(memory, fleet), _AFTER_SHIFT, 1.0)
-    memory["prompts"] = keep[:, None] * memory["prompts"] + fleet.prompts
-    memory["outputs"] = keep[:, None] * memory["outputs"] + fleet.outputs
-    sums = fleet.per_pool(np.stack([fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished], 1))
-    prompt, cached, generated, finished = sums.T
-    arrived = np.where(np.isfinite(fleet.arrived), fleet.arrived, finished)
+    seconds = lone(fleet.seconds)
+    rate = lone(memory["fast"]) / larger(lone(memory["weight_fast"]), 0.1)
+    reach = clipped(_MIX_REQUESTS / larger(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
+    keep = exp(-seconds / reach) * where(_longer_requests(memory, fleet), _AFTER_SHIFT, 1.0)
+    prompt, cached, generated, finished = fleet.sums(
+        fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished
+    )
+    arrived = lone(fleet.arrived)
+    arrived = where(finite(arrived), arrived, finished)
     # engines count tokens when they compute them, not when requests come or end: of a backlog that is worked off they
     # tell more than of what comes, so that sums over counted requests are the better mean
-    counted, ended = fleet.prompted > 0, fleet.answered > 0
-    for name, count in (
-        ("prompt_tokens", prompt),
-        ("cached_tokens", cached),
-        ("prompt_sum", np.where(counted, fleet.prompt_sum, prompt)),
-        ("prompted", np.where(counted, fleet.prompted, np.where(prompt > 0, arrived, 0.0))),
-        ("output_sum", np.where(ended, fleet.output_sum, generated)),
-        ("answered", np.where(ended, fleet.answered, finished)),
-    ):
-        memory[name] = keep * memory[name] + count
-    judged, most, least = fleet.judged, fleet.missed_most, fleet.missed_least
-    for name, count, time in (
-        ("missed", most, 1800.0),
-        ("missed_least", least, 1800.0),
-        ("served", judged, 1800.0),
-    ):
-        memory[name] = np.exp(-fleet.seconds / time) * memory[name] + count
+    prompted, answered = lone(fleet.prompted), lone(fleet.answered)
+    counted, ended = prompted > 0, answered > 0
+    fresh = (
+        prompt,
+        cached,
+        where(counted, lone(fleet.prompt_sum), prompt),
+        where(counted, prompted, where(prompt > 0, arrived, 0.0)),
+        where(ended, lone(fleet.output_sum), generated),
+        where(ended, answered, finished),
+    )
+    fading = memory.span("prompts", "answered")
+    fading *= column(keep)
+    lengths = _BUCKETS * len(_KINDS)
+    fading[:, :lengths] += fleet.lengths.transpose(1, 0, 2).reshape(-1, lengths)
+    fading[:, lengths:] += beside(fresh)
+    misses = memory.span("missed", "served")
+    misses *= column(exp(-seconds / _MISSES))
+    misses += beside([lone(fleet.missed_most), lone(fleet.missed_least), lone(fleet.judged)])
 
 
 def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
-    """Whether requests have just become longer, prompts or outputs: some ticks in a row whose mean is far above that of
-    before. What was remembered of lengths says nothing any more then."""
-    far: Bools = np.zeros(len(fleet.seconds), dtype=np.bool_)
-    for name, counted, centers in (
-        ("prompts", fleet.prompts, _PROMPT_CENTERS),
-        ("outputs", fleet.outputs, _OUTPUT_CENTERS),
-    ):
-        before, requests = memory[name], counted.sum(axis=1)
-        share = before / np.maximum(before.sum(axis=1), 1e-9)[:, None]
-        mean = (share * centers).sum(axis=1)
-        deviation = np.sqrt(np.maximum((share * centers * centers).sum(axis=1) - mean * mean, 0.0))
-        newest = (counted * centers).sum(axis=1) / np.maximum(requests, 1e-9)
-        off = (newest - mean) * np.sqrt(requests)
-        enough = (requests >= 5) & (before.sum(axis=1) >= 100)
-        far |= enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
-    memory["longer"] = np.where(
-        far, memory["longer"] + 1, np.where(fleet.prompts.sum(axis=1) > 0, 0.0, memory["longer"])
-    )
-    shifted = memory["longer"] >= _SHIFT_TICKS
-    memory["longer"] = np.where(shifted, 0.0, memory["longer"])
-    return np.asarray(shifted, dtype=np.bool_)
+    """Whether requests (pools,) have just become longer, prompts or outputs: some ticks in a row whose mean is far above
+    that of before. What was remembered of lengths says nothing any more then."""
+    before, counted = _remembered(memory), fleet.lengths
+    total, requests = _sum(before, axis=2), _sum(counted, axis=2)
+    weighted = before / np.maximum(total, 1e-9)[:, :, None] * _CENTERS
+    mean = _sum(weighted, axis=2)
+    deviation = np.sqrt(np.maximum(_sum(weighted * _CENTERS, axis=2) - mean * mean, 0.0))
+    newest = _sum(counted * _CENTERS, axis=2) / np.maximum(requests, 1e-9)
+    off = (newest - mean) * np.sqrt(requests)
+    enough = (requests >= 5) & (total >= 100)
+    each = enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
+    longer = lone(memory["longer"])
+    longer = where(lone(each[0] | each[1]), longer + 1, where(lone(requests[0] > 0), 0.0, longer))
+    shifted = longer >= _SHIFT_TICKS
+    memory["longer"] = where(shifted, 0.0, longer)
+    return cast(Bools, shifted)
+
+
+def _remembered(memory: Memory) -> Floats:
+    """Requests by length, fading (kinds, pools, buckets)."""
+    both = memory.span("prompts", "outputs").reshape(-1, len(_KINDS), _BUCKETS)
+    return np.ascontiguousarray(both.transpose(1, 0, 2))
 
 
 def traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     """What requests are like, of rows and of pools."""
-    prompt_share = _shares(memory["prompts"], prior_shares(fleet.prior_prompt, FIRST_PROMPT, PROMPT_EDGES))
-    output_share = _shares(memory["outputs"], prior_shares(fleet.prior_output, 0, OUTPUT_EDGES))
-    prompt = _scaled(
-        _PROMPT_CENTERS,
-        prompt_share,
-        memory["prompt_sum"],
-        memory["prompted"],
-        memory["prompts"],
-        fleet.prior_prompt,
-    )
-    output = _scaled(
-        _OUTPUT_CENTERS,
-        output_share,
-        memory["output_sum"],
-        memory["answered"],
-        memory["outputs"],
-        fleet.prior_output,
-    )
-    tokens = memory["prompt_tokens"]
+    counted = _remembered(memory)
+    total = counted + _PRIOR_REQUESTS * prior_shares(fleet.prior_lengths)
+    share = total / _sum(total, axis=2, keepdims=True)
+    prompt, output = _scaled(share, memory, counted, fleet.prior_lengths)
+    tokens = lone(memory["prompt_tokens"])
     weight = tokens / (tokens + _PRIOR_REQUESTS * 1000.0)
-    measured = memory["cached_tokens"] / np.maximum(tokens, 1.0)
-    cached = clipped(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
-    pools = Traffic(prompt, prompt_share, output, output_share, cached, memory["dispersion"])
+    measured = lone(memory["cached_tokens"]) / larger(tokens, 1.0)
+    cached = rows_of(clipped(weight * measured + (1 - weight) * lone(fleet.prior_cached), 0.0, 0.95))
+    pools = Traffic(prompt, share[0], output, share[1], cached, memory["dispersion"])
     of = fleet.pool
-    if len(of) == len(prompt):
+    if len(of) == len(cached):
         # a row each
         return pools, pools
-    rows = Traffic(prompt[of], prompt_share[of], output[of], output_share[of], cached[of], pools.dispersion[of])
+    rows = Traffic(prompt[of], share[0][of], output[of], share[1][of], cached[of], pools.dispersion[of])
     return rows, pools
 
 
-def _shares(counts: Floats, prior: Floats) -> Floats:
-    total = counts + _PRIOR_REQUESTS * prior
-    return np.asarray(total / total.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def _scaled(centers: Floats, share: Floats, tokens: Floats, requests: Floats, counted: Floats, prior: Floats) -> Floats:
-    """The middles of buckets, moved so that their mean is the measured one (of the prior where nothing is)."""
-    inside = (share * centers[None, :]).sum(axis=1)
-    known = requests >= 1.0
+def _scaled(share: Floats, memory: Memory, counted: Floats, prior: Floats) -> Floats:
+    """The middles of buckets (kinds, pools, buckets), moved so that their mean is the measured one (of the prior where
+    nothing is)."""
+    tokens, requests = memory.span("prompt_sum", "answered").reshape(-1, len(_KINDS), 2).transpose(2, 1, 0)
+    inside = _sum(share * _CENTERS, axis=2)
     weight = np.minimum(requests / (requests + _PRIOR_REQUESTS), 1.0)
-    mean = np.where(known, weight * tokens / np.maximum(requests, 1.0) + (1 - weight) * prior, prior)
+    mean = np.where(requests >= 1.0, weight * tokens / np.maximum(requests, 1.0) + (1 - weight) * prior, prior)
     # with lengths counted the mean only corrects the width of buckets; without, it carries everything
-    seen = counted.sum(axis=1) > 10
+    seen = _sum(counted, axis=2) > 10
     factor = np.maximum(mean, 1.0) / np.maximum(inside, 1e-9)
-    factor = np.where(seen, clipped(factor, 0.6, 1.6), clipped(factor, 0.02, 50.0))
-    return np.asarray(np.maximum(centers[None, :] * factor[:, None], 1.0), dtype=np.float64)
+    factor = clipped(factor, np.where(seen, 0.6, 0.02), np.where(seen, 1.6, 50.0))
+    return np.maximum(_CENTERS * factor[:, :, None], 1.0)
 
 
 def spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:
