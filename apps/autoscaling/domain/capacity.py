@@ -69,9 +69,11 @@ _sum = np.add.reduce
 _LEAST_SHARE = 1e-5
 _FULLEST = float(_SHARES[0, -1])
 _ODDS: Floats = _SHARES / (1 - _SHARES)
-_PER_WIDTH: Floats = 1.0 / np.diff(LOADS)
+_WIDTHS: Floats = np.diff(LOADS)
+_PER_WIDTH: Floats = 1.0 / _WIDTHS
 # LOADS are found by cells of equal width, in each of which is one of them at most, and none on an edge
-_CELLS, _HIGHEST = 38.5, 1.2
+_CELLS, _HIGHEST = np.array(38.5), np.array(1.2)
+_LOWEST = np.array(LOADS[0])
 _CELL_FROM: Ints = LOADS[1:-1].searchsorted(np.arange(math.ceil(_HIGHEST * _CELLS)) / _CELLS)
 _CELL_EDGE: Floats = np.append(LOADS[1:-1], np.inf)[_CELL_FROM]
 # share of requests that an idle replica misses, above which an objective is nobody's reason for one more replica
@@ -537,44 +539,49 @@ def _piling_up(saturated: Floats) -> Floats:
 
 def _indebted(miss: Floats, saturated: Floats) -> Floats:
     """Misses at LOADS; above the highest load that a replica can reach everything misses, and debt grows."""
-    over = LOADS[None, :] - saturated[:, None]
+    over = LOADS - column(saturated)
     return np.where(over > 0, np.maximum(miss, 1.0) + _DEBT * over, miss)
 
 
 def _resampled(load: Floats, tables: tuple[Floats, ...]) -> Floats:
     """Tables (rows, GRID) that stand at `load` (rows, GRID), at LOADS: (tables, rows, GRID)."""
-    at = np.minimum((load[:, :, None] < LOADS).sum(axis=1), GRID - 1)
-    place = at + (np.arange(len(load)) * GRID)[:, None]
-    before = place - (at > 0)
+    at = np.minimum(_sum(load[:, :, None] < LOADS, axis=1, dtype=np.int64), GRID - 1)
+    if len(load) > 1:
+        at += (np.arange(len(load)) * GRID)[:, None]
+        before = at - (at % GRID > 0)
+    else:
+        before = at - (at > 0)
     stands = load.reshape(-1)
     left = stands.take(before)
-    share = clipped((LOADS - left) / np.maximum(stands.take(place) - left, _TINY), 0.0, 1.0)
-    flat = np.stack(tables).reshape(len(tables), -1)
+    share = clipped((LOADS - left) / np.maximum(stands.take(at) - left, _TINY), 0.0, 1.0)
+    flat = np.concatenate(tables).reshape(len(tables), -1)
     low = flat.take(before, axis=1)
-    return np.asarray(low + (flat.take(place, axis=1) - low) * share, dtype=np.float64)
+    return np.asarray(low + (flat.take(at, axis=1) - low) * share, dtype=np.float64)
 
 
 def _convex(miss: Floats) -> Floats:
     """The same start, with slopes that never fall: more load never looks harmless because all is lost already."""
-    widths = np.diff(LOADS)[None, :]
-    slopes = np.maximum.accumulate(np.maximum(np.diff(miss, axis=1) / widths, 0.0), axis=1)
-    return np.concatenate([miss[:, :1], miss[:, :1] + np.cumsum(slopes * widths, axis=1)], axis=1)
+    steps = miss.copy()
+    rise = np.maximum((miss[:, 1:] - miss[:, :-1]) / _WIDTHS, 0.0)
+    steps[:, 1:] = miss[:, :1] + np.add.accumulate(np.maximum.accumulate(rise, axis=1) * _WIDTHS, axis=1)
+    return steps
 
 
 def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
     first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
-    reach = np.maximum(load, LOADS[0])
+    reach = np.maximum(load, _LOWEST)
     # the last of LOADS below the load, but for the very last
     cell = (np.fmin(reach, _HIGHEST) * _CELLS).astype(np.int64)
     before = _CELL_FROM.take(cell)
     before += _CELL_EDGE.take(cell) < reach
     share = (reach - LOADS.take(before)) * _PER_WIDTH.take(before)
-    before += ((np.arange(len(table)) if row is None else row) * GRID)[:, None]
+    if len(table) > 1:
+        before += ((np.arange(len(table)) if row is None else row) * GRID)[:, None]
     flat = table.reshape(-1)
     low = flat.take(before)
     before += 1
-    return np.asarray(low + (flat.take(before) - low) * share, dtype=np.float64)
+    return low + (flat.take(before) - low) * share
 
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:

@@ -24,6 +24,12 @@ Ints = NDArray[np.int64]
 
 # no moment is given up for another: at the middle of the forecast at most this multiple of the allowed misses
 _WORST = 4.0
+# so many numbers are looked at at once
+_LOOKED = 4
+_LOOKS: Floats = np.arange(_LOOKED + 1.0)
+_ONE_MORE: Floats = np.arange(2.0)
+_COLUMN_OF_LOADS: Floats = LOADS[:, None]
+_sum = np.add.reduce
 
 
 @dataclass(slots=True)
@@ -43,24 +49,31 @@ def optimum(worth: Worth, group: Ints, demand: Floats, price: Floats) -> Floats:
     """Whole replicas (asked,), 1 to the most of its group. group: (asked,) places in `worth`; demand: (asked, nodes)
     work a second at NODES; price: (asked,) of one more replica, 1 being its own.
 
-    What one more saves never grows with their number. The search begins where the mean demand is just carried, and
-    steps on twice as far each time until the number lies between two of its looks.
+    What one more saves never grows with their number. The search begins around where the mean demand is just carried;
+    it looks at a few numbers at once, and steps on twice as far each time until the number is among those.
     """
     crowded, weighted = worth.crowding[group][:, None] * demand, WEIGHTS * demand
     value = worth.value[group]
     low, high = np.ones(len(group)), np.maximum(worth.most[group], 1.0)
-    at = np.minimum(np.fmax(np.ceil(weighted.sum(axis=1) / worth.carries[group]), low), high - 1)
-    step = 1.0
-    left = np.flatnonzero(low < high)
+    first = np.minimum(np.fmax(np.ceil(_sum(weighted, axis=1) / worth.carries[group]), low), high - 1) - 1
+    first = np.maximum(first, 1.0)
+    step, left = 0, np.flatnonzero(low < high)
     while len(left):
-        looked = at[left]
-        saves = _saved(worth.miss, group[left], crowded[left], weighted[left], looked)
-        more = value[left] * saves > price[left]
-        lowest, highest = np.where(more, looked + 1, low[left]), np.where(more, high[left], looked)
-        middle = np.floor((lowest + highest) / 2)
-        at[left] = np.where(more, np.minimum(looked + step, middle), np.maximum(looked - step, middle))
+        if len(left) < len(group):
+            # as rows of their own
+            asked = group[left], crowded[left], weighted[left]
+        else:
+            asked = group, crowded, weighted
+        saves = _saved(worth.miss, *asked, first[left][:, None] + _LOOKS)
+        more = _sum(value[left][:, None] * saves > price[left][:, None], axis=1, dtype=np.int64)
+        at = first[left]
+        lowest = np.where(more > 0, np.minimum(at + more, high[left]), low[left])
+        highest = np.where(more < _LOOKED, np.minimum(at + more, high[left]), high[left])
+        middle = np.floor((lowest + highest) / 2) - _LOOKED / 2
+        further = np.where(more > 0, np.minimum(lowest + step, middle), np.maximum(highest - _LOOKED - step, middle))
+        first[left] = np.maximum(further, lowest)
         low[left], high[left] = lowest, highest
-        step *= 2
+        step = 2 * step + _LOOKED
         left = left[lowest < highest]
     return high
 
@@ -69,25 +82,25 @@ def rippled(miss: Floats, shape: Floats) -> Floats:
     """What misses at each mean load (rows, GRID) where the load is not steady. shape: (rows, nodes) loads over their
     mean, at NODES."""
     rows, nodes = shape.shape
-    at = (LOADS[None, :, None] * shape[:, None, :]).reshape(rows, -1)
+    at = (_COLUMN_OF_LOADS * shape[:, None, :]).reshape(rows, -1)
     weighted = WEIGHTS * shape
-    share = (look_up(miss, at).reshape(rows, GRID, nodes) * weighted[:, None, :]).sum(axis=2)
-    return np.asarray(share / weighted.sum(axis=1)[:, None], dtype=np.float64)
+    share = _sum(look_up(miss, at).reshape(rows, GRID, nodes) * weighted[:, None, :], axis=2)
+    return np.asarray(share / _sum(weighted, axis=1, keepdims=True), dtype=np.float64)
 
 
 def saved(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> Floats:
     """Work a second (rows,) that one more than so many `replicas` (rows,) saves from missing. miss: (rows, GRID) curve;
     demand: (rows, nodes) work a second at NODES."""
-    return _saved(miss, np.arange(len(miss)), crowding[:, None] * demand, WEIGHTS * demand, replicas)
+    some = replicas[:, None] + _ONE_MORE
+    return _saved(miss, np.arange(len(miss)), crowding[:, None] * demand, WEIGHTS * demand, some)[:, 0]
 
 
 def _saved(miss: Floats, row: Ints, crowded: Floats, weighted: Floats, replicas: Floats) -> Floats:
-    """As `saved` for some `row` of the curves: the demand (asked, nodes) as replicas feel it, and with the nodes'
-    weights."""
-    nodes = crowded.shape[1]
-    some = replicas[:, None]
-    both = look_up(miss, np.concatenate([crowded / some, crowded / (some + 1)], axis=1), row)
-    return np.asarray((weighted * (both[:, :nodes] - both[:, nodes:])).sum(axis=1), dtype=np.float64)
+    """As `saved` for some `row` of the curves, of each number (asked, numbers) but the last what the next one saves. The
+    demand (asked, nodes) as replicas feel it, and with the nodes' weights."""
+    loads = crowded[:, None, :] / replicas[:, :, None]
+    missed = look_up(miss, loads.reshape(len(replicas), -1), row).reshape(loads.shape)
+    return np.asarray(_sum(weighted[:, None, :] * (missed[:, :-1] - missed[:, 1:]), axis=2), dtype=np.float64)
 
 
 def least_step(standing: float) -> int:
@@ -100,7 +113,8 @@ def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats, ro
     which of the curves, where it is not each one's own."""
     share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None], row), 1.0)
     weighted = WEIGHTS * demand
-    return np.asarray((weighted * share).sum(axis=1) / np.maximum(weighted.sum(axis=1), 1e-12), dtype=np.float64)
+    missed, all_of_it = _sum(weighted * share, axis=1), _sum(weighted, axis=1)
+    return np.asarray(missed / np.maximum(all_of_it, 1e-12), dtype=np.float64)
 
 
 def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:
