@@ -17,21 +17,28 @@ from numpy.typing import NDArray
 
 __all__ = [
     "anywhere",
+    "at",
     "beside",
+    "ceil",
     "clipped",
     "column",
     "columns",
     "exp",
     "expm1",
     "finite",
+    "floor",
     "known",
     "larger",
+    "log",
+    "log1p",
     "lone",
     "mean",
+    "no",
     "only",
     "rows_of",
     "smaller",
     "sqrt",
+    "table",
     "where",
 ]
 
@@ -51,9 +58,24 @@ def columns(table: Floats) -> Sequence[Floats]:
     return table[0].tolist() if len(table) == 1 else list(np.ascontiguousarray(table.T))
 
 
+def at(values: Any, places: Any) -> Any:
+    """Figures of the rows at `places` in an array (rows,)."""
+    return lone(values[places])
+
+
+def no(these: Any) -> Any:
+    """Whether not."""
+    return ~these if isinstance(these, np.ndarray) else not these
+
+
 def beside(figures: Sequence[Any]) -> Any:
     """What a table (rows, k) is filled with, by its columns: undoes `columns`."""
     return figures if isinstance(figures[0], float) else np.stack(figures, axis=1)
+
+
+def table(figures: Sequence[Any]) -> Floats:
+    """The table (rows, k) with these columns."""
+    return np.array([figures]) if isinstance(figures[0], float) else np.stack(figures, axis=1)
 
 
 def rows_of(values: Any) -> Any:
@@ -112,6 +134,22 @@ def exp(values: Any) -> Any:
 
 def expm1(values: Any) -> Any:
     return float(np.expm1(values)) if isinstance(values, float) else np.expm1(values)
+
+
+def log(values: Any) -> Any:
+    return float(np.log(values)) if isinstance(values, float) else np.log(values)
+
+
+def log1p(values: Any) -> Any:
+    return float(np.log1p(values)) if isinstance(values, float) else np.log1p(values)
+
+
+def floor(values: Any) -> Any:
+    return float(math.floor(values)) if isinstance(values, float) else np.floor(values)
+
+
+def ceil(values: Any) -> Any:
+    return float(math.ceil(values)) if isinstance(values, float) else np.ceil(values)
 
 
 def sqrt(values: Any) -> Any:

@@ -8,11 +8,27 @@ averaged and extrapolated is the rate. Everything is in logarithms: errors are r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import (
+    anywhere,
+    clipped,
+    column,
+    exp,
+    finite,
+    larger,
+    log,
+    log1p,
+    lone,
+    rows_of,
+    smaller,
+    sqrt,
+    table,
+    where,
+)
 from apps.autoscaling.domain.memory import EXPERTS, RING, Memory
 
 __all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "observe"]
@@ -43,6 +59,7 @@ _QUANTILE = 0.6
 _SHIFT_TICKS, _SHIFT_DEVIATIONS = 2, 4.0
 _MOST_NOISE = 40.0
 _MOST_LONGER = 6.0
+_sum = np.add.reduce
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +103,39 @@ class Forecast:
 
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
     """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served;
-    horizon: seconds until a replica that is asked for now is there."""
+    horizon: seconds until a replica that is asked for now is there. All (pools,)."""
+    arrivals, seconds, known = lone(arrivals), lone(seconds), lone(known)
     stepped = _stepped(memory, arrivals, seconds, known)
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
-    count, ticks = arrivals * seconds, memory["ticks"]
-    expected = np.where(memory["weight_near"] > 0, level(memory, "near"), arrivals) * seconds
+    count, ticks = arrivals * seconds, memory.figure("ticks")
+    expected = where(memory.figure("weight_near") > 0, level(memory, "near"), arrivals) * seconds
     longer = _longer(life)
     for name, time in _TIMES.items():
-        keep = np.exp(-seconds / (time * longer))
-        memory[name] = np.where(known, keep * memory[name] + (1 - keep) * arrivals, memory[name])
-        weight = memory[f"weight_{name}"]
-        memory[f"weight_{name}"] = np.where(known, keep * weight + (1 - keep), weight)
-    for name in _TIMES:
-        # the level before the step says nothing any more
-        risen = memory["shift_rate"] / np.maximum(memory["shift"], 1.0) * memory[f"weight_{name}"]
-        memory[name] = np.where(stepped, risen, memory[name])
-    # nor is a step a burst
-    memory["dispersion"] = np.where(stepped, memory["shift_noise"], memory["dispersion"])
-    # forecasts of before it are not judged by what nobody could know
-    memory["ring_for"] = np.where(stepped[:, None], -1.0, memory["ring_for"])
-    for name in ("shift", "shift_rate"):
-        memory[name] = np.where(stepped, 0.0, memory[name])
+        keep, average, weight = exp(-seconds / (time * longer)), memory.figure(name), memory.figure(f"weight_{name}")
+        average = where(known, keep * average + (1 - keep) * arrivals, average)
+        weight = where(known, keep * weight + (1 - keep), weight)
+        # the level before a step says nothing any more
+        risen = memory.figure("shift_rate") / larger(memory.figure("shift"), 1.0) * weight
+        memory[name], memory[f"weight_{name}"] = where(stepped, risen, average), weight
+    if anywhere(stepped):
+        # nor is a step a burst
+        memory["dispersion"] = where(stepped, memory.figure("shift_noise"), memory.figure("dispersion"))
+        # forecasts of before it are not judged by what nobody could know
+        memory["ring_for"] = np.where(column(stepped), -1.0, memory["ring_for"])
+        for name in ("shift", "shift_rate"):
+            memory[name] = where(stepped, 0.0, memory.figure(name))
     # what is over before a replica could have been there teaches little of what replicas are worth
-    lately, keep = memory["lately"], np.exp(-seconds / horizon)
-    memory["lately"] = np.where(known, keep * lately + (1 - keep) * arrivals, lately)
-    highest = np.maximum(memory["peak"] * np.exp(-seconds / _PEAK), memory["lately"])
-    memory["peak"] = np.where(known, highest, memory["peak"])
-    relative = (count - expected) ** 2 / np.maximum(expected, 1.0)
-    keep = np.exp(-seconds / 300.0)
+    lately, keep = memory.figure("lately"), exp(-seconds / lone(horizon))
+    lately = where(known, keep * lately + (1 - keep) * arrivals, lately)
+    peak = memory.figure("peak")
+    memory["peak"] = where(known, larger(peak * exp(-seconds / _PEAK), lately), peak)
+    memory["lately"] = lately
+    off, dispersion = count - expected, memory.figure("dispersion")
+    relative = off * off / larger(expected, 1.0)
+    keep = exp(-seconds / 300.0)
     busy = known & (ticks > 3) & (count > 0)
-    memory["dispersion"] = np.where(
-        busy, keep * memory["dispersion"] + (1 - keep) * clipped(relative, 0.0, 400.0), memory["dispersion"]
-    )
-    memory["ticks"] = np.where(known, ticks + 1, ticks)
+    memory["dispersion"] = where(busy, keep * dispersion + (1 - keep) * clipped(relative, 0.0, 400.0), dispersion)
+    memory["ticks"] = where(known, ticks + 1, ticks)
 
 
 def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) -> Bools:
@@ -127,107 +144,104 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
     An average takes a minute to believe what two ticks prove; a replica that is asked for a minute later is a minute
     of misses.
     """
-    fresh = memory["shift"] <= 0
-    before = np.where(fresh, level(memory, "fast"), memory["shift_from"])
-    dispersion = np.where(fresh, clipped(memory["dispersion"], 1.0, _MOST_NOISE), memory["shift_noise"])
+    shift, total = memory.figure("shift"), memory.figure("shift_rate")
+    fresh = shift <= 0
+    before = where(fresh, level(memory, "fast"), memory.figure("shift_from"))
+    noise = clipped(memory.figure("dispersion"), 1.0, _MOST_NOISE)
+    dispersion = where(fresh, noise, memory.figure("shift_noise"))
     expected = before * seconds
     excess = arrivals * seconds - expected
-    high = (
-        known & (memory["ticks"] > 3) & (excess > _SHIFT_DEVIATIONS * np.sqrt(dispersion * np.maximum(expected, 1.0)))
-    )
-    shift = np.where(high, memory["shift"] + 1, np.where(known, 0.0, memory["shift"]))
-    total = np.where(high, memory["shift_rate"] + arrivals, np.where(known, 0.0, memory["shift_rate"]))
+    far = excess > _SHIFT_DEVIATIONS * sqrt(dispersion * larger(expected, 1.0))
+    high = known & (memory.figure("ticks") > 3) & far
+    shift = where(high, shift + 1, where(known, 0.0, shift))
     # from nothing at all one tick is proof enough: what came has to be served
-    stepped = high & (shift >= np.where(expected < 1.0, 1, _SHIFT_TICKS))
-    memory["shift"], memory["shift_rate"] = shift, total
+    stepped = high & (shift >= where(expected < 1.0, 1, _SHIFT_TICKS))
+    memory["shift"] = shift
+    memory["shift_rate"] = where(high, total + arrivals, where(known, 0.0, total))
     memory["shift_from"], memory["shift_noise"] = before, dispersion
-    return np.asarray(stepped, dtype=np.bool_)
+    return cast(Bools, stepped)
 
 
 def _longer(life: Floats) -> Floats:
-    return np.asarray(clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER), dtype=np.float64)
+    return clipped(lone(life) / _TIMES["fast"], 1.0, _MOST_LONGER)
 
 
 def level(memory: Memory, name: str) -> Floats:
-    """Smoothed requests/s, their start corrected."""
-    return np.asarray(memory[name] / np.maximum(memory[f"weight_{name}"], 1e-9), dtype=np.float64)
+    """Smoothed requests/s, their start corrected: figures of pools."""
+    return cast(Floats, memory.figure(name) / larger(memory.figure(f"weight_{name}"), 1e-9))
 
 
 def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:
     """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
-    truth = np.log(np.maximum(level(memory, "fast"), _LEAST))
+    truth = log(larger(level(memory, "fast"), _LEAST))
     _judge(memory, truth, now, known)
-    experts = _experts(memory, season, horizon, _longer(life))
+    experts = _experts(memory, lone(season), lone(horizon), _longer(life))
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
     weights[:, EXPERTS.index("season")] *= np.isfinite(season)
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = (weights * experts).sum(axis=1) + 0.5 * memory["bias"]
+    weights /= _sum(weights, axis=1, keepdims=True)
+    mean = rows_of(lone(_sum(weights * experts, axis=1)) + 0.5 * memory.figure("bias"))
     _remember(memory, experts, mean, now, horizon, known)
     return Forecast(
         mean=mean,
         above=np.sqrt(memory["above"]),
         below=np.sqrt(memory["below"]),
-        ripple=_ripple(memory, _longer(life)),
-        now=level(memory, "fast"),
+        ripple=rows_of(_ripple(memory, _longer(life))),
+        now=rows_of(level(memory, "fast")),
     )
 
 
 def _ripple(memory: Memory, longer: Floats) -> Floats:
     """Arrivals vary by their dispersion (variance over mean of counts): by how much within some seconds more than
     within the average's."""
-    lumps = np.maximum(memory["dispersion"] - 1, 0.0) / np.maximum(level(memory, "fast"), _LEAST)
-    return np.asarray(np.log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer), dtype=np.float64)
+    lumps = larger(memory.figure("dispersion") - 1, 0.0) / larger(level(memory, "fast"), _LEAST)
+    return cast(Floats, log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer))
 
 
 def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:
+    """The logarithm of what each expects (pools, experts)."""
     fast, slow = level(memory, "fast"), level(memory, "slow")
     near, far = level(memory, "near"), level(memory, "far")
     slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * longer)
-    ahead = _TIMES["near"] * longer + _DAMPED * np.minimum(horizon, _LONGEST_TREND)
+    ahead = _TIMES["near"] * longer + _DAMPED * smaller(horizon, _LONGEST_TREND)
     trend = clipped(near + slope * ahead, 0.4 * near, 3.0 * near)
-    every = np.stack([fast, slow, trend, np.where(np.isfinite(season), season, slow)], axis=1)
+    every = table([fast, slow, trend, where(finite(season), season, slow)])
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)
 
 
 def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
+    """What forecasts that came due are worth. truth: the logarithm of what came, figures of pools."""
     due = memory["ring_for"]
-    ripe = (due >= 0) & (due <= now[:, None]) & known[:, None]
-    late = ripe & (due < now[:, None] - 60.0)
+    ripe = (due >= 0) & (due <= column(now)) & column(known)
+    if not anywhere(ripe):
+        return
+    timely = ripe & (due >= column(now) - 60.0)
     ring = memory["ring"].reshape(len(now), RING, len(EXPERTS))
-    for slot in range(RING):
-        at = ripe[:, slot] & ~late[:, slot]
-        if not at.any():
-            continue
-        error = truth[:, None] - ring[:, slot, :]
+    for slot in np.flatnonzero(np.logical_or.reduce(timely)):
+        at = timely[:, slot]
+        error = column(truth) - ring[:, slot, :]
         pinball = np.where(error > 0, _QUANTILE * error, (_QUANTILE - 1) * error)
-        memory["loss"] = np.where(at[:, None], memory["loss"] + _LEARN * (pinball - memory["loss"]), memory["loss"])
-        off = truth - memory["ring_mean"][:, slot]
-        memory["bias"] = np.where(
-            at, clipped(memory["bias"] + _LEARN * (off - memory["bias"]), -0.5, 0.5), memory["bias"]
-        )
+        loss, at = memory["loss"], lone(at)
+        memory["loss"] = np.where(column(at), loss + _LEARN * (pinball - loss), loss)
+        off, bias = truth - lone(memory["ring_mean"][:, slot]), memory.figure("bias")
+        memory["bias"] = where(at, clipped(bias + _LEARN * (off - bias), -0.5, 0.5), bias)
         # a half-normal side of spread s has mean square s^2
-        square = np.minimum(off * off, 0.5)
+        square = smaller(off * off, 0.5)
         for name, side in (("above", off > 0), ("below", off <= 0)):
-            moved = memory[name] + 2 * _LEARN_SPREAD * (square - memory[name])
-            memory[name] = np.where(at & side, np.maximum(moved, 1e-4), memory[name])
+            spread = memory.figure(name)
+            moved = spread + 2 * _LEARN_SPREAD * (square - spread)
+            memory[name] = where(at & side, larger(moved, 1e-4), spread)
     memory["ring_for"] = np.where(ripe, -1.0, due)
 
 
 def _remember(memory: Memory, experts: Floats, mean: Floats, now: Floats, horizon: Floats, known: Bools) -> None:
-    made = memory["ring_at"]
-    due = memory["ring_for"]
-    newest = np.where(due >= 0, made, -1.0).max(axis=1)
+    waiting = np.where(memory["ring_for"] >= 0, memory["ring_at"], -1.0)
+    newest, slot = waiting.max(axis=1), np.argmin(waiting, axis=1)
     wanted = known & ((newest < 0) | (now - newest >= horizon / (RING - 2) - 1e-6))
-    slot = np.argmin(np.where(due >= 0, made, -1.0), axis=1)
     rows = np.flatnonzero(wanted)
     if not len(rows):
         return
     at = slot[rows]
-    ring = memory["ring"].reshape(len(now), RING, len(EXPERTS))
-    ring[rows, at, :] = experts[rows]
-    memory["ring"] = ring.reshape(len(now), RING * len(EXPERTS))
+    memory["ring"].reshape(len(now), RING, len(EXPERTS))[rows, at, :] = experts[rows]
     for name, values in (("ring_mean", mean), ("ring_at", now), ("ring_for", now + horizon)):
-        table = memory[name].copy()
-        table[rows, at] = values[rows]
-        memory[name] = table
+        memory[name][rows, at] = values[rows]

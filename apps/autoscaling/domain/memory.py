@@ -6,10 +6,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import lone
 from apps.autoscaling.domain.types import Numbers, Policy, State
 
 __all__ = ["EXPERTS", "LAYOUT", "MINUTES", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
@@ -147,6 +149,10 @@ class Memory:
 
     def __setitem__(self, name: str, values: Floats | float) -> None:
         self[name][...] = values
+
+    def figure(self, name: str) -> Floats:
+        """A number of all pools, plain where there is one pool."""
+        return cast(Floats, lone(self[name]))
 
     def span(self, first: str, last: str) -> Floats:
         """The pool fields from one to another, which follow each other, as a view (pools, their sizes together)."""
