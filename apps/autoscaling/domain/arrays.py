@@ -23,6 +23,7 @@ __all__ = [
     "clipped",
     "column",
     "columns",
+    "each",
     "exp",
     "expm1",
     "finite",
@@ -61,6 +62,11 @@ def columns(table: Floats) -> Sequence[Floats]:
 def at(values: Any, places: Any) -> Any:
     """Figures of the rows at `places` in an array (rows,)."""
     return lone(values[places])
+
+
+def each(table: Floats, places: Any) -> Floats:
+    """The rows at `places`, which go up, of a table (rows, k)."""
+    return table if len(places) == len(table) else table[places]
 
 
 def no(these: Any) -> Any:

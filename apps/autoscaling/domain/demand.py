@@ -212,7 +212,7 @@ def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) ->
 def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
     """What forecasts that came due are worth. truth: the logarithm of what came, figures of pools."""
     due = memory["ring_for"]
-    ripe = (due >= 0) & (due <= column(now)) & column(known)
+    ripe: Bools = (due >= 0) & (due <= column(now)) & cast(Bools, column(known))
     if not anywhere(ripe):
         return
     timely = ripe & (due >= column(now) - 60.0)

@@ -38,7 +38,7 @@ DEFAULT_OBJECTIVES = (Objective("ttft", 2.0, 0.95), Objective("tpot", 0.1, 0.95)
 FIRST_PROMPT = 4
 _PRIOR_SIGMA = 0.8
 # of prompts and outputs (kinds, 1, buckets)
-_LOG_CENTERS: Floats = (np.array([[FIRST_PROMPT], [0]]) + np.arange(PROMPT_EDGES))[:, None, :] * math.log(2.0)
+_LOG_CENTERS: Floats = (np.array([[FIRST_PROMPT], [0]]) + np.arange(float(PROMPT_EDGES)))[:, None, :] * math.log(2.0)
 
 
 def objectives_of(policy: Policy) -> tuple[Objective, ...]:
@@ -49,10 +49,10 @@ def objectives_of(policy: Policy) -> tuple[Objective, ...]:
 class Fleet:
     """Arrays of a batch. (pools,): first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
     allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
-    tokens of the requests whose lengths were counted, and how many (0: none); of prompts and outputs, (2, pools, buckets)
-    and (2, pools): `lengths` counted, `prior_lengths`. (rows,): pool, engine figures, and of
-    the tick: ready, coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean
-    s). seen: the signals of each row, None where there are none."""
+    tokens of the requests whose lengths were counted, and how many (0: none); of prompts and outputs, (2, pools,
+    buckets) and (2, pools): `lengths` counted, `prior_lengths`. (rows,): pool, engine figures, and of the tick: ready,
+    coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean s). seen: the
+    signals of each row, None where there are none."""
 
     first_row: Ints
     rows: Ints
@@ -408,8 +408,8 @@ def _bounds(
 
 
 def prior_shares(means: Floats) -> Floats:
-    """Shares (kinds, pools, buckets) of log-normal lengths of prompts and outputs with these means (kinds, pools), where
-    none have been seen."""
+    """Shares (kinds, pools, buckets) of log-normal lengths of prompts and outputs with these means (kinds, pools),
+    where none have been seen."""
     if means.shape[1] == 1:
         return _prior_shares(*means[:, 0].tolist())
     return _log_normal(means)

@@ -17,8 +17,10 @@ from apps.autoscaling.domain.arrays import (
     expm1,
     finite,
     larger,
+    log,
     lone,
     mean,
+    no,
     smaller,
     where,
 )
@@ -133,24 +135,26 @@ def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> 
 
 
 def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats) -> Floats:
-    """How many of the requests judged in this tick (pools,) teach how tightly to size: none of a strain.
+    """How many of the requests judged in this tick, a figure of pools, teach how tightly to size: none of a strain.
 
     Where more comes than replicas can do (from nothing, after a step, while replicas start) requests miss whatever
     sizing there is: more replicas afterwards would not have helped them. `short`: it is so now. A strain lasts until
     what waited is done; one that outlasts several start-ups is no start-up's fault, and teaches.
     """
-    before = (memory["strained_at"] >= 0) & (now - memory["strained_at"] <= _STRAIN)
-    memory["strained_from"] = np.where(short & ~before, now, memory["strained_from"])
-    memory["strained_at"] = np.where(short, now, memory["strained_at"])
-    strained = (short | before) & (now - memory["strained_from"] <= 3 * horizon + _STRAIN)
-    keep = np.exp(-fleet.seconds / 1800.0)
+    short, now, seconds = lone(short), lone(now), lone(fleet.seconds)
+    last, since = memory.figure("strained_at"), memory.figure("strained_from")
+    before = (last >= 0) & (now - last <= _STRAIN)
+    since = where(short & no(before), now, since)
+    memory["strained_from"], memory["strained_at"] = since, where(short, now, last)
+    strained = (short | before) & (now - since <= 3 * lone(horizon) + _STRAIN)
+    keep, judged = exp(-seconds / 1800.0), lone(fleet.judged)
     for name, count in (
-        ("blamed", fleet.missed_most),
-        ("blamed_least", fleet.missed_least),
-        ("weighed", fleet.judged),
+        ("blamed", lone(fleet.missed_most)),
+        ("blamed_least", lone(fleet.missed_least)),
+        ("weighed", judged),
     ):
-        memory[name] = keep * memory[name] + np.where(strained, 0.0, count)
-    return np.where(strained, 0.0, fleet.judged)
+        memory[name] = keep * memory.figure(name) + where(strained, 0.0, count)
+    return cast(Floats, where(strained, 0.0, judged))
 
 
 def learn_crowding(
@@ -160,26 +164,26 @@ def learn_crowding(
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
     miss: the model's curve (pools, GRID); demand: now, at NODES (pools, nodes); replicas: ready; judged: requests of
-    this tick that teach.
+    this tick that teach, a figure of pools.
     """
     crowding = memory["crowding"]
-    expected = missing(miss, demand, crowding, replicas) * judged
-    keep = np.exp(-seconds / 1800.0)
-    memory["expected"] = keep * memory["expected"] + expected
-    observed = (memory["blamed"] + memory["blamed_least"]) / 2
-    drive = (observed - memory["expected"]) / (observed + memory["expected"] + 10.0)
-    moved = np.exp(np.log(crowding) + seconds / 1000.0 * drive)
-    memory["crowding"] = np.where(judged > 0, clipped(moved, _LEAST_CROWDING, _MOST_CROWDING), crowding)
+    fresh = lone(missing(miss, demand, crowding, replicas)) * judged
+    expected = exp(-lone(seconds) / 1800.0) * memory.figure("expected") + fresh
+    observed = (memory.figure("blamed") + memory.figure("blamed_least")) / 2
+    drive = (observed - expected) / (observed + expected + 10.0)
+    moved = exp(log(lone(crowding)) + lone(seconds) / 1000.0 * drive)
+    memory["expected"] = expected
+    memory["crowding"] = where(judged > 0, clipped(moved, _LEAST_CROWDING, _MOST_CROWDING), lone(crowding))
 
 
 def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, judged: Floats) -> None:
     """What a miss is worth, as a multiple of the model's figure: up while more misses than may, down while fewer; as it
-    is while nobody is served (judged: requests of this tick that teach)."""
-    served = memory["weighed"]
-    share = memory["blamed"] / np.maximum(served, 1e-9)
-    allowed = np.maximum(budget - floor, budget / 4)
+    is while nobody is served (judged: requests of this tick that teach, a figure of pools)."""
+    budget, floor, served, gain = lone(budget), lone(floor), memory.figure("weighed"), memory.figure("gain")
+    share = memory.figure("blamed") / larger(served, 1e-9)
+    allowed = larger(budget - floor, budget / 4)
     sure = served * allowed / (served * allowed + 5.0)
     # down slowly: what a calm hour taught must not leave a pool bare when load comes
-    drive = clipped((share - np.minimum(floor, budget)) / allowed - 1, -0.3, 1.5)
-    moved = np.log(memory["gain"]) + seconds / 900.0 * sure * drive
-    memory["gain"] = np.where(judged > 0, clipped(np.exp(moved), _LEAST_GAIN, _MOST_GAIN), memory["gain"])
+    drive = clipped((share - smaller(floor, budget)) / allowed - 1, -0.3, 1.5)
+    moved = exp(log(gain) + lone(seconds) / 900.0 * sure * drive)
+    memory["gain"] = where(judged > 0, clipped(moved, _LEAST_GAIN, _MOST_GAIN), gain)

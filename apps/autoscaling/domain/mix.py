@@ -78,8 +78,8 @@ def observe(memory: Memory, fleet: Fleet) -> None:
 
 
 def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
-    """Whether requests (pools,) have just become longer, prompts or outputs: some ticks in a row whose mean is far above
-    that of before. What was remembered of lengths says nothing any more then."""
+    """Whether requests (pools,) have just become longer, prompts or outputs: some ticks in a row whose mean is far
+    above that of before. What was remembered of lengths says nothing any more then."""
     before, counted = _remembered(memory), fleet.lengths
     total, requests = _sum(before, axis=2), _sum(counted, axis=2)
     weighted = before / np.maximum(total, 1e-9)[:, :, None] * _CENTERS

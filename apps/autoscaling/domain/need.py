@@ -7,12 +7,30 @@ work in replica-seconds a second of the group's first variant.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import demand, learning, sizing, window
-from apps.autoscaling.domain.arrays import clipped, known
+from apps.autoscaling.domain.arrays import (
+    anywhere,
+    at,
+    ceil,
+    clipped,
+    column,
+    each,
+    exp,
+    floor,
+    known,
+    larger,
+    log,
+    lone,
+    rows_of,
+    smaller,
+    sqrt,
+    where,
+)
 from apps.autoscaling.domain.capacity import Curve, Traffic, inverse
 from apps.autoscaling.domain.draft import Groups, Need
 from apps.autoscaling.domain.extract import Fleet
@@ -52,10 +70,10 @@ class Tick:
 
 @dataclass(slots=True)
 class _Load:
-    """What groups have to carry and may miss: the curve of their first row, the work of its requests, what of them
-    misses whatever the load (`floor`) and may miss (`allowed`); `per_work` of nominal work; `now` the load of now,
-    `points` the forecast at NODES, `middle` of it; `shape` of what comes within seconds at NODES; `queued` work that
-    waits; `ready` replicas, and `live`, at least one."""
+    """What groups have to carry and may miss, figures of groups: the work of their first row's requests, what of them
+    misses whatever the load (`floor`, an array always) and may miss (`allowed`); `per_work` of nominal work; `now` the
+    load of now, `middle` of the forecast; `queued` work that waits; `ready` replicas, and `live`, at least one. Tables:
+    `miss`, the first row's curve; `points`, the forecast at NODES; `shape` of what comes within seconds at NODES."""
 
     miss: Floats
     work: Floats
@@ -79,20 +97,16 @@ def need_of(tick: Tick) -> Need:
     _learn(tick, load)
     crowding, gain = memory["crowding"][pool], memory["gain"][pool]
     # what misses at a mean load, as the load comes in waves of seconds; all that a replica carries is read from it
-    uneven = sizing.rippled(curve.sized, load.shape[groups.of_row])
-    carries, slope = inverse(uneven[row], load.allowed)
-    value = gain * crowding / np.maximum(carries * carries * slope, 1e-9)
-    carries = carries / crowding
-    worth = sizing.Worth(load.miss, carries, crowding, value, _most(tick))
+    uneven = sizing.rippled(curve.sized, each(load.shape, groups.of_row))
+    worth = _worth(tick, load, uneven, lone(crowding), lone(gain))
     backlog = _backlog(tick, load)
     hold = _hold(tick, load, worth)
-    memory["hold"] = np.maximum.reduceat(hold, groups.starts)
-    drain = clipped(
-        np.sqrt(backlog * hold / np.maximum(carries * value * np.maximum(load.now, 1e-3), 1e-9)), 20.0, 300.0
-    )
+    memory["hold"] = hold if len(hold) == 1 else np.maximum.reduceat(hold, groups.starts)
+    carries, value = lone(worth.carries), lone(worth.value)
+    drain = clipped(sqrt(backlog * lone(hold) / larger(carries * value * larger(load.now, 1e-3), 1e-9)), 20.0, 300.0)
     urgent = backlog / drain
-    least = sizing.fewest(load.miss, load.middle + urgent, crowding, gain, load.allowed, load.floor)
-    up, kept, plain = _cheapest(tick, load, worth, load.points + urgent[:, None])
+    least = sizing.fewest(load.miss, rows_of(load.middle + urgent), crowding, gain, rows_of(load.allowed), load.floor)
+    up, kept, plain = _cheapest(tick, load, worth, load.points + column(urgent))
     kept = _kept(load, crowding, np.maximum(kept, up))
     # or over a flat window that has seen such loads: what met the SLO over it is enough
     up, kept = _as_the_window_has_it(tick, load, up, kept)
@@ -102,14 +116,14 @@ def need_of(tick: Tick) -> Need:
         kept=np.maximum(kept, up),
         least=least,
         plain=plain,
-        fast=np.ceil(load.now / np.maximum(carries, 1e-6)),
+        fast=rows_of(ceil(load.now / larger(carries, 1e-6))),
         carries=_row_carries(tick, load, uneven),
-        reference=carries / np.maximum(load.work, 1e-12),
-        work=load.work,
-        backlog=backlog,
-        drain=drain,
+        reference=rows_of(carries / larger(load.work, 1e-12)),
+        work=rows_of(load.work),
+        backlog=rows_of(backlog),
+        drain=rows_of(drain),
         points=load.points,
-        miss=curve.miss[row],
+        miss=each(curve.miss, row),
         floor=load.floor,
         crowding=crowding,
         curve=curve,
@@ -118,84 +132,95 @@ def need_of(tick: Tick) -> Need:
         hold=hold,
         memory=memory,
         startup=tick.startup,
-        load_now=load.now,
-        long_prompt=_long_prompt(tick.traffic.prompt_share[row], curve.ttft_alone[row]),
+        load_now=rows_of(load.now),
+        long_prompt=_long_prompt(each(tick.traffic.prompt_share, row), each(curve.ttft_alone, row)),
     )
 
 
 def _load(tick: Tick) -> _Load:
     fleet, groups, curve, coming = tick.fleet, tick.groups, tick.curve, tick.coming
     pool, row = groups.pool, groups.row
-    work, floor, target = curve.work[row], curve.floor[row], fleet.allowed[pool]
-    per_work = work / np.maximum(tick.nominal[pool], 1e-12)
-    waiting = fleet.per_pool(fleet.waiting[:, None])[:, 0] + known(fleet.queued)
-    ready = groups.total(fleet.ready)
+    work, misses, target = at(curve.work, row), at(curve.floor, row), at(fleet.allowed, pool)
+    per_work = work / larger(at(tick.nominal, pool), 1e-12)
+    waiting = rows_of(fleet.sums(fleet.waiting)[0]) + known(fleet.queued)
+    ready = lone(groups.total(fleet.ready))
     return _Load(
-        miss=curve.sized[row],
+        miss=each(curve.sized, row),
         work=work,
-        floor=floor,
+        floor=curve.floor[row],
         # what can be spent on load: never less than a quarter, so that a hopeless objective does not ask for everything
-        allowed=np.minimum(floor + np.maximum(target - floor, target / 4), 0.9),
+        allowed=smaller(misses + larger(target - misses, target / 4), 0.9),
         per_work=per_work,
-        now=coming.now[pool] * per_work,
-        points=coming.points()[pool] * per_work[:, None],
-        middle=coming.median[pool] * per_work,
-        shape=coming.shape()[pool],
-        queued=waiting[pool] * work,
+        now=at(coming.now, pool) * per_work,
+        points=each(coming.points(), pool) * column(per_work),
+        middle=at(coming.median, pool) * per_work,
+        shape=each(coming.shape(), pool),
+        queued=at(waiting, pool) * work,
         ready=ready,
-        live=np.maximum(ready, 1.0),
+        live=larger(ready, 1.0),
     )
+
+
+def _worth(tick: Tick, load: _Load, uneven: Floats, crowding: Floats, gain: Floats) -> sizing.Worth:
+    """What replicas of groups do and are worth. uneven: misses of rows (rows, GRID)."""
+    reached, steep = inverse(each(uneven, tick.groups.row), rows_of(load.allowed))
+    carries = lone(reached)
+    value = gain * crowding / larger(carries * carries * lone(steep), 1e-9)
+    figures = rows_of(carries / crowding), rows_of(crowding), rows_of(value)
+    return sizing.Worth(load.miss, *figures, _most(tick))
 
 
 def _learn(tick: Tick, load: _Load) -> None:
     """What a miss is worth and at which load replicas give way, from the misses of each pool's first group."""
     memory, fleet, first = tick.memory, tick.fleet, tick.groups.starts
     # what comes is more than what is ready can do, or as much waits already as half a second of it
-    crowded = load.now * memory["crowding"][tick.groups.pool] > _ALL * load.ready
-    short = crowded | (load.queued > 0.5 * load.live)
+    crowded = load.now * at(memory["crowding"], tick.groups.pool) > _ALL * load.ready
+    short = rows_of(crowded | (load.queued > 0.5 * load.live))
     evidence = learning.weigh(memory, np.logical_or.reduceat(short, first), fleet, tick.now, tick.horizon)
     # what misses anyway teaches nothing about load
-    evidence = np.where(tick.curve.hopeless[tick.groups.row[first]], 0.0, evidence)
+    evidence = where(at(tick.curve.hopeless, tick.groups.row[first]), 0.0, evidence)
     learning.learn_gain(memory, fleet.allowed, load.floor[first], fleet.seconds, evidence)
-    points = (load.shape * load.now[:, None])[first]
-    learning.learn_crowding(memory, load.miss[first], points, load.live[first], evidence, fleet.seconds)
+    points = each(load.shape * column(load.now), first)
+    learning.learn_crowding(memory, each(load.miss, first), points, rows_of(load.live)[first], evidence, fleet.seconds)
 
 
 def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> tuple[Floats, Floats, Floats]:
     """What to go up to, what not to go below, and what the forecast alone would have: one search for all three.
     pressed: the forecast with the backlog (groups, nodes)."""
-    each = np.arange(len(pressed))
+    groups = np.arange(len(pressed))
     # without a backlog the forecast alone would have the same
     behind = np.flatnonzero((pressed != load.points).any(axis=1))
     price = 1.0 + np.minimum(tick.startup[tick.groups.row] / _AMORTISED, 0.5)
     found = sizing.optimum(
         worth,
-        np.concatenate([each, each, behind]),
-        np.concatenate([pressed, pressed * _lift(tick, load)[:, None], load.points[behind]]),
-        np.concatenate([price, np.ones(len(each)), price[behind]]),
+        np.concatenate([groups, groups, behind]),
+        np.concatenate([pressed, pressed * column(_lift(tick, load)), load.points[behind]]),
+        np.concatenate([price, np.ones(len(groups)), price[behind]]),
     )
-    up, kept = found[: len(each)], found[len(each) : 2 * len(each)]
+    up, kept = found[: len(groups)], found[len(groups) : 2 * len(groups)]
     plain = up.copy()
-    plain[behind] = found[2 * len(each) :]
+    plain[behind] = found[2 * len(groups) :]
     return up, kept, plain
 
 
 def _lift(tick: Tick, load: _Load) -> Floats:
     """The load that a replica is kept for over the forecast: as much as there is now, and the prefixes that it takes
     along when it goes, which have to be computed again."""
-    coming, groups, work = tick.coming, tick.groups, load.work
-    hit = clipped(tick.memory["cached_tokens"] / np.maximum(tick.memory["prompt_tokens"], 1.0), 0.0, 0.9)[groups.pool]
-    again = tick.curve.prefill[groups.row] / np.maximum(work, 1e-12) * hit / (1 - hit) / load.live
-    steady = np.log(np.maximum(np.maximum(coming.median, coming.now), 1e-9))
-    return np.minimum(np.exp(steady - coming.mean)[groups.pool], 1.5) * (1 + np.minimum(again, 0.5))
+    coming, pool, memory = tick.coming, tick.groups.pool, tick.memory
+    hit = clipped(memory.figure("cached_tokens") / larger(memory.figure("prompt_tokens"), 1.0), 0.0, 0.9)
+    hit = at(rows_of(hit), pool)
+    again = at(tick.curve.prefill, tick.groups.row) / larger(load.work, 1e-12) * hit / (1 - hit) / load.live
+    steady = log(larger(larger(lone(coming.median), lone(coming.now)), 1e-9))
+    rise = at(rows_of(exp(steady - lone(coming.mean))), pool)
+    return cast(Floats, smaller(rise, 1.5) * (1 + smaller(again, 0.5)))
 
 
 def _kept(load: _Load, crowding: Floats, kept: Floats) -> Floats:
     """Nothing goes as long as the model says that fewer would not meet the SLO at the load to come."""
-    short = np.arange(len(kept))
+    short, allowed = np.arange(len(kept)), rows_of(load.allowed)
     for _ in range(_MOST_KEPT):
         missing = sizing.missing(load.miss, load.points[short], crowding[short], kept[short], short)
-        short = short[missing > load.allowed[short]]
+        short = short[missing > allowed[short]]
         if not len(short):
             break
         kept[short] += 1
@@ -208,18 +233,19 @@ def _as_the_window_has_it(tick: Tick, load: _Load, up: Floats, kept: Floats) -> 
     memory, groups, coming = tick.memory, tick.groups, tick.coming
     there = known(tick.fleet.desired)[groups.row]
     familiar = window.familiar(memory, coming.median, tick.horizon)[groups.pool]
-    at = np.flatnonzero(groups.alone & familiar & (there >= 1) & (kept >= there))
-    if not len(at):
+    judged = groups.alone & familiar & (there >= 1) & (kept >= there)
+    if not anywhere(judged):
         return up, kept
+    some, allowed, per_work = np.flatnonzero(judged), rows_of(load.allowed), rows_of(load.per_work)
     up, kept = up.copy(), kept.copy()
     usual = replace(coming, ripple=memory["usual_ripple"]).shape()
-    miss = sizing.rippled(load.miss[at], usual[groups.pool[at]])
+    miss = sizing.rippled(load.miss[some], usual[groups.pool[some]])
     for fewer in (0.0, 1.0):
-        replicas = there[at] - fewer
-        missed = window.share_missed(memory, groups.pool[at], miss, load.per_work[at], replicas)
-        met = (replicas >= 1) & (missed <= load.allowed[at])
-        at, miss, replicas = at[met], miss[met], replicas[met]
-        up[at], kept[at] = np.minimum(up[at], replicas), np.minimum(kept[at], replicas)
+        replicas = there[some] - fewer
+        missed = window.share_missed(memory, groups.pool[some], miss, per_work[some], replicas)
+        met = (replicas >= 1) & (missed <= allowed[some])
+        some, miss, replicas = some[met], miss[met], replicas[met]
+        up[some], kept[some] = np.minimum(up[some], replicas), np.minimum(kept[some], replicas)
     return up, kept
 
 
@@ -231,38 +257,40 @@ def _most(tick: Tick) -> Floats:
 
 def _backlog(tick: Tick, load: _Load) -> Floats:
     """Work that will still wait one start-up ahead, if what is ready and coming works it off until then."""
-    horizon, queued = tick.horizon[tick.groups.pool], load.queued
+    horizon, queued = at(tick.horizon, tick.groups.pool), load.queued
     # with work waiting a replica does all that it can, objectives or not
     # replicas on their way join half-way through the horizon on average
-    done = (load.ready * horizon + tick.groups.total(tick.fleet.coming) * horizon / 2) * _ALL
+    done = (load.ready * horizon + lone(tick.groups.total(tick.fleet.coming)) * horizon / 2) * _ALL
     comes = queued + load.now * horizon
-    left = np.maximum(comes - done, 0.0)
-    return np.where(queued > 0.05 * load.live, np.minimum(left, comes), 0.0)
+    left = larger(comes - done, 0.0)
+    return cast(Floats, where(queued > 0.05 * load.live, smaller(left, comes), 0.0))
 
 
 def _row_carries(tick: Tick, load: _Load, uneven: Floats) -> Floats:
     """Requests/s that a replica of each row carries within the objectives (rows,). uneven: misses (rows, GRID)."""
-    curve, limit = tick.curve, load.allowed[tick.groups.of_row]
+    curve, limit = tick.curve, rows_of(load.allowed)[tick.groups.of_row]
     most, _ = inverse(uneven, np.maximum(limit, np.minimum(curve.floor + 0.01, 0.9)))
-    crowding = tick.memory["crowding"][tick.fleet.pool]
-    return np.asarray(most / crowding / np.maximum(curve.work, 1e-12), dtype=np.float64)
+    crowding = at(tick.memory["crowding"], tick.fleet.pool)
+    return cast(Floats, rows_of(lone(most) / crowding / larger(lone(curve.work), 1e-12)))
 
 
 def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Floats:
-    """Seconds that a lower need must last before replicas go: the ski rental rule, level by level.
+    """Seconds (groups,) that a lower need must last before replicas go: the ski rental rule, level by level.
 
     To have let a replica go when the recent peak comes back costs what misses until another is ready; to keep it costs
     its price. It is kept for as long as that comes to the same: at most twice as dear as to know.
     """
-    groups, horizon = tick.groups, tick.horizon[tick.groups.pool]
-    peak = load.shape * (tick.memory["peak"] * tick.nominal)[groups.pool, None] * load.per_work[:, None]
-    standing = groups.total(known(tick.fleet.desired))
-    left = np.maximum(standing - np.maximum(np.floor(standing / 4), 1.0), 1.0)
-    lost = worth.value * sizing.saved(load.miss, peak, worth.crowding, left)
-    return np.asarray(clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD), dtype=np.float64)
+    groups, pool = tick.groups, tick.groups.pool
+    highest = at(tick.memory["peak"], pool) * at(tick.nominal, pool)
+    peak = load.shape * column(highest) * column(load.per_work)
+    standing = lone(groups.total(known(tick.fleet.desired)))
+    left = rows_of(larger(standing - larger(floor(standing / 4), 1.0), 1.0))
+    lost = lone(worth.value) * lone(sizing.saved(load.miss, peak, worth.crowding, left))
+    horizon = at(tick.horizon, pool)
+    return cast(Floats, rows_of(clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD)))
 
 
 def _long_prompt(share: Floats, seconds: Floats) -> Floats:
     """Seconds that the prompt at the 95th percentile takes alone (rows,)."""
-    at = np.minimum((np.cumsum(share, axis=1) < 0.95).sum(axis=1), share.shape[1] - 1)
-    return np.asarray(np.take_along_axis(seconds, at[:, None], 1)[:, 0], dtype=np.float64)
+    at = np.minimum(np.count_nonzero(np.add.accumulate(share, axis=1) < 0.95, axis=1), share.shape[1] - 1)
+    return np.asarray(seconds[np.arange(len(share)), at], dtype=np.float64)

@@ -96,8 +96,8 @@ def saved(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> F
 
 
 def _saved(miss: Floats, row: Ints, crowded: Floats, weighted: Floats, replicas: Floats) -> Floats:
-    """As `saved` for some `row` of the curves, of each number (asked, numbers) but the last what the next one saves. The
-    demand (asked, nodes) as replicas feel it, and with the nodes' weights."""
+    """As `saved` for some `row` of the curves: of each number (asked, numbers) but the last, what the next one saves.
+    The demand (asked, nodes) as replicas feel it, and with the nodes' weights."""
     loads = crowded[:, None, :] / replicas[:, :, None]
     missed = look_up(miss, loads.reshape(len(replicas), -1), row).reshape(loads.shape)
     return np.asarray(_sum(weighted[:, None, :] * (missed[:, :-1] - missed[:, 1:]), axis=2), dtype=np.float64)

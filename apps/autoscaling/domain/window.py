@@ -7,10 +7,20 @@ moment asks for a replica at every burst, which is over when it has started. A l
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import (
+    anywhere,
+    clipped,
+    exp,
+    larger,
+    lone,
+    rows_of,
+    where,
+)
 from apps.autoscaling.domain.capacity import look_up
 from apps.autoscaling.domain.memory import MINUTES, Memory
 
@@ -31,16 +41,18 @@ _LEAST_TRUST, _MOST_TRUST, _UNSURE = 0.25, 2.0, 10.0
 def observe(memory: Memory, work: Floats, ready: Floats, ripple: Floats, seconds: Floats, known: Bools) -> None:
     """Take in a tick where its arrivals are known. work: replica-seconds a second that came; ready: replicas; ripple:
     variance of the logarithm of what comes within seconds, around a minute's average. All (pools,)."""
-    for name, value in (("minute_work", work), ("minute_ready", ready), ("minute_seconds", 1.0)):
-        memory[name] = np.where(known, memory[name] + value * seconds, memory[name])
-    keep = np.exp(-seconds / (MINUTES * _MINUTE))
-    usual = np.where(memory["usual_ripple"] > 0, memory["usual_ripple"], ripple)
-    memory["usual_ripple"] = np.where(known, keep * usual + (1 - keep) * ripple, memory["usual_ripple"])
+    seconds, known, ripple = lone(seconds), lone(known), lone(ripple)
+    for name, value in (("minute_work", lone(work)), ("minute_ready", lone(ready)), ("minute_seconds", 1.0)):
+        total = memory.figure(name)
+        memory[name] = where(known, total + value * seconds, total)
+    keep, usual = exp(-seconds / (MINUTES * _MINUTE)), memory.figure("usual_ripple")
+    before = where(usual > 0, usual, ripple)
+    memory["usual_ripple"] = where(known, keep * before + (1 - keep) * ripple, usual)
     full = memory["minute_seconds"] >= _MINUTE - 1e-6
-    if not full.any():
+    if not anywhere(full):
         return
-    for name, total in (("minutes", "minute_work"), ("minutes_ready", "minute_ready")):
-        mean = memory[total] / np.maximum(memory["minute_seconds"], 1e-9)
+    for name, over in (("minutes", "minute_work"), ("minutes_ready", "minute_ready")):
+        mean = memory[over] / np.maximum(memory["minute_seconds"], 1e-9)
         moved = np.concatenate([mean[:, None], memory[name][:, :-1]], axis=1)
         memory[name] = np.where(full[:, None], moved, memory[name])
     for name in ("minute_work", "minute_ready", "minute_seconds"):
@@ -50,12 +62,18 @@ def observe(memory: Memory, work: Floats, ready: Floats, ripple: Floats, seconds
 def familiar(memory: Memory, coming: Floats, horizon: Floats) -> Bools:
     """Whether the window was flat, and the load to come (pools,), in the unit of `observe`, was reached in two minutes
     of it, and it is long enough to say something; horizon: seconds until a replica is there."""
-    minutes = memory["minutes"]
-    number = (minutes >= 0).sum(axis=1)
-    long = number * _MINUTE >= np.maximum(_STARTS * horizon, _FEWEST * _MINUTE)
-    mean = np.maximum(minutes, 0.0).sum(axis=1) / np.maximum(number, 1)
-    high = np.partition(minutes, MINUTES - 2, axis=1)[:, -2]
-    return np.asarray(long & (high >= coming) & (high <= _FLAT * mean), dtype=np.bool_)
+    minutes, number = memory["minutes"], _full_minutes(memory)
+    long = number * _MINUTE >= larger(_STARTS * lone(horizon), _FEWEST * _MINUTE)
+    if not anywhere(long):
+        return cast(Bools, np.zeros(len(minutes), dtype=np.bool_))
+    mean = lone(np.add.reduce(np.maximum(minutes, 0.0), axis=1)) / larger(number, 1)
+    high = lone(np.partition(minutes, MINUTES - 2, axis=1)[:, -2])
+    return cast(Bools, rows_of(long & (high >= lone(coming)) & (high <= _FLAT * mean)))
+
+
+def _full_minutes(memory: Memory) -> Floats:
+    """How many minutes a window has: a figure of pools."""
+    return cast(Floats, lone(np.add.reduce(memory["minutes"] >= 0, axis=1, dtype=np.float64)))
 
 
 def share_missed(memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats) -> Floats:
