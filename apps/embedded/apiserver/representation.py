@@ -11,6 +11,7 @@ from apps.embedded.apiserver.call import Call
 from apps.embedded.apiserver.domain import tables
 from apps.embedded.apiserver.domain.request import Representation
 from apps.embedded.apiserver.domain.status import ApiError
+from apps.embedded.apiserver.resources import show
 
 Object = dict[str, Any]
 
@@ -39,9 +40,35 @@ def represent(call: Call, body: Object, form: Representation) -> Object:
     }
 
 
-def represent_event(call: Call, kind: str, obj: Object, form: Representation, *, first: bool) -> Object:
-    """The object of a watch event; only the first table of a stream names its columns."""
-    if form.form == "Object" or kind == "ERROR":
+class EventLines:
+    """Events as lines of streams: what several watches tell of one write is made and encoded once."""
+
+    MOST = 256
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], bytes] = {}
+
+    def line(self, call: Call, kind: str, obj: Object, form: Representation, *, first: bool) -> bytes:
+        """``first``: of its stream; only the first table names its columns."""
+        if form.form != "Object" or kind not in ("ADDED", "MODIFIED", "DELETED"):
+            shown = obj if kind == "ERROR" else _event_object(call, kind, show(call.resource, obj), form, first=first)
+            return _line(kind, shown)
+        # a write gives its object a number that no other write has
+        key = (kind, obj["metadata"]["resourceVersion"], call.resource.api_version)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = _line(kind, show(call.resource, obj))
+            if len(self._kept) > self.MOST:
+                self._kept.pop(next(iter(self._kept)))
+        return found
+
+
+def _line(kind: str, shown: Object) -> bytes:
+    return orjson.dumps({"type": kind, "object": shown}) + b"\n"
+
+
+def _event_object(call: Call, kind: str, obj: Object, form: Representation, *, first: bool) -> Object:
+    if form.form == "Object":
         return obj
     if form.form == "Table":
         shown = _table(

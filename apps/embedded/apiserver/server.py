@@ -33,8 +33,8 @@ from apps.embedded.apiserver.domain.status import (
 )
 from apps.embedded.apiserver.logs import Logs
 from apps.embedded.apiserver.registry import Registry, Resource
-from apps.embedded.apiserver.representation import encode, represent, represent_event
-from apps.embedded.apiserver.resources import Resources, show
+from apps.embedded.apiserver.representation import EventLines, encode, represent
+from apps.embedded.apiserver.resources import Resources
 from apps.embedded.apiserver.reviews import is_own_review, rights_in
 from apps.embedded.apiserver.store import Store
 from apps.embedded.apiserver.subresources import Subresources
@@ -82,6 +82,7 @@ class ApiServer:
         self._tokens = dict(tokens)
         self._watching: set[asyncio.Task[Any]] = set()
         self._busy: dict[int, asyncio.Semaphore] = {}
+        self._event_lines = EventLines()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -270,9 +271,9 @@ class ApiServer:
 
     async def _stream(self, request: web.BaseRequest, call: Call, fault: Rule | None) -> web.StreamResponse:
         form = negotiate(request.headers.get("Accept", ""))
-        events = watch(self.store, call)
+        batches = watch(self.store, call)
         if fault is not None:
-            events = faulty(events, fault)
+            batches = faulty(batches, fault)
         response = web.StreamResponse(
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
         )
@@ -283,17 +284,19 @@ class ApiServer:
         try:
             await response.prepare(request)
             first = True
-            async for kind, obj in events:
-                shown = obj if kind == "ERROR" else show(call.resource, obj)
-                shown = represent_event(call, kind, shown, form, first=first)
-                await response.write(orjson.dumps({"type": kind, "object": shown}) + b"\n")
-                first = False
+            async for batch in batches:
+                lines = []
+                for kind, obj in batch:
+                    lines.append(self._event_lines.line(call, kind, obj, form, first=first))
+                    first = False
+                if lines:
+                    await response.write(b"".join(lines))
             await response.write_eof()
         except ConnectionError:
             log.debug("a watch of %s lost its reader", call.resource.plural)
         finally:
             self._watching.discard(task)
-            await events.aclose()
+            await batches.aclose()
         return response
 
 

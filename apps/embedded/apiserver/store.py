@@ -67,15 +67,19 @@ class Subscription:
         """Whether revisions came that were not taken."""
         return bool(self._queue)
 
-    async def take(self, timeout_s: float) -> list[Revision]:
-        """What came since the last call; waits for the first, and answers [] after ``timeout_s`` seconds."""
+    async def wait(self, timeout_s: float) -> bool:
+        """Until something comes or it has overflowed; False: nothing did within ``timeout_s`` seconds."""
         if not self._queue and not self.overflowed:
             self._ready.clear()
             try:
                 async with asyncio.timeout(max(0.0, timeout_s)):
                     await self._ready.wait()
             except TimeoutError:
-                return []
+                return False
+        return True
+
+    def take(self) -> list[Revision]:
+        """What came since the last call."""
         taken = list(self._queue)
         self._queue.clear()
         return taken

@@ -64,8 +64,10 @@ async def test_a_subscription_gets_what_happens_and_overflows_when_nobody_reads(
     store = Store(None)
     subscription = store.subscribe(RESOURCE)
     put(store, "a")
-    assert [revision.name for revision in await subscription.take(1)] == ["a"]
-    assert await subscription.take(0) == []
+    assert await subscription.wait(1)
+    assert [revision.name for revision in subscription.take()] == ["a"]
+    assert not await subscription.wait(0)
+    assert subscription.take() == []
     for number in range(WATCH_QUEUE + 1):
         put(store, "b", k=str(number))
     assert subscription.overflowed

@@ -14,7 +14,7 @@ from apps.embedded.apiserver.registry import Registry
 from apps.embedded.apiserver.store import Store
 
 
-def _watch(store: Store, **query: str) -> AsyncGenerator[watches.Event, None]:
+def _watch(store: Store, **query: str) -> AsyncGenerator[list[watches.Event], None]:
     path = parse_resource_path("/api/v1/namespaces/ns/configmaps")
     resource = Registry().find("", "v1", "configmaps")
     assert path is not None
@@ -28,9 +28,9 @@ def _put(store: Store, plural: str, name: str) -> None:
     store.put(f"/{plural}", "ns", name, {"metadata": {"name": name, "namespace": "ns"}})
 
 
-async def _next(events: AsyncGenerator[watches.Event, None]) -> tuple[str, str]:
+async def _next(events: AsyncGenerator[list[watches.Event], None]) -> tuple[str, str]:
     async with asyncio.timeout(10):
-        kind, obj = await anext(events)
+        ((kind, obj),) = await anext(events)
     return kind, obj["metadata"].get("name", "")
 
 
@@ -39,7 +39,7 @@ def _bookmarks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watches, "BOOKMARK_EVERY_S", 0.0)
 
 
-async def _started(store: Store) -> tuple[AsyncGenerator[watches.Event, None], asyncio.Task[tuple[str, str]]]:
+async def _started(store: Store) -> tuple[AsyncGenerator[list[watches.Event], None], asyncio.Task[tuple[str, str]]]:
     """A watch that waits for what comes next, and its first event."""
     _put(store, "configmaps", "first")
     events = _watch(store, resourceVersion=str(store.revision))

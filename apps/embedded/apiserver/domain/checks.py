@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Collection, Iterable
@@ -115,9 +116,23 @@ def labels(field: str, value: dict[str, str] | None) -> list[Cause]:
         causes += qualified_name(field, key)
         if len(text) > 63:
             causes.append(invalid(field, text, "must be no more than 63 bytes"))
-        if not re.fullmatch(_VALUE_RE, text):
+            if not re.fullmatch(_VALUE_RE, text):
+                causes.append(invalid(field, text, LABEL_VALUE))
+        elif not _is_label_value(text):
             causes.append(invalid(field, text, LABEL_VALUE))
     return causes
+
+
+# the same few names are checked with every write; only short ones are kept
+@functools.lru_cache(maxsize=4096)
+def _is_label_value(text: str) -> bool:
+    return re.fullmatch(_VALUE_RE, text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_simple_name(value: str) -> bool:
+    prefix, slash, name = value.rpartition("/")
+    return bool(re.fullmatch(_NAME_RE, name)) and (not slash or bool(re.fullmatch(_SUBDOMAIN_RE, prefix)))
 
 
 def label_selector(field: str, selector: dict[str, Any] | None) -> list[Cause]:
@@ -140,6 +155,8 @@ def label_selector(field: str, selector: dict[str, Any] | None) -> list[Cause]:
 
 def qualified_name(field: str, value: str) -> list[Cause]:
     """A label key or the like: an optional DNS prefix, a slash, a name."""
+    if len(value) <= 63 and _is_simple_name(value):
+        return []
     prefix, slash, name = value.rpartition("/")
     causes = []
     if slash and not re.fullmatch(_SUBDOMAIN_RE, prefix):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+import orjson
 
 from apps.embedded.apiserver.domain.schema import Schema
 from apps.embedded.apiserver.domain.ssa import paths, typed
@@ -64,12 +67,30 @@ def decode(entries: Iterable[Mapping[str, Any]] | None) -> Managers:
         )
         if identity.operation not in ("Apply", "Update"):
             raise ValueError(f'operation is not "Apply" or "Update": {identity.operation!r}')
-        fields = paths.from_fields_v1(entry.get("fieldsV1") or {})
+        fields = _fields(entry.get("fieldsV1") or {})
         known = managers.get(identity.key)
         if known is not None:
             fields |= known.fields
         managers[identity.key] = Owned(identity, fields, entry.get("time", ""))
     return managers
+
+
+def _fields(written: Any) -> PathSet:
+    try:
+        return _read(orjson.dumps(written))
+    except TypeError:  # an integer of more than 64 bits
+        return paths.from_fields_v1(written)
+
+
+# objects of one shape (a fleet's Deployments) have the same fields, and a write reads and writes those of all managers
+@functools.lru_cache(maxsize=128)
+def _read(written: bytes) -> PathSet:
+    return paths.from_fields_v1(orjson.loads(written))
+
+
+@functools.lru_cache(maxsize=128)
+def _written(fields: PathSet) -> bytes:
+    return orjson.dumps(paths.to_fields_v1(fields))
 
 
 def encode(managers: Managers) -> list[Object]:
@@ -93,7 +114,7 @@ def _entry(owned: Owned) -> Object:
     if owned.time:
         entry["time"] = owned.time
     entry["fieldsType"] = "FieldsV1"
-    entry["fieldsV1"] = paths.to_fields_v1(owned.fields)
+    entry["fieldsV1"] = orjson.loads(_written(owned.fields))
     if identity.subresource:
         entry["subresource"] = identity.subresource
     return entry
@@ -175,8 +196,9 @@ def _take_away(managers: Managers, gone: PathSet, keep: tuple[tuple[str, str, st
         if key in keep:
             left[key] = owned
             continue
-        fields = owned.fields - gone
-        if fields:
+        if owned.fields and owned.fields.isdisjoint(gone):
+            left[key] = owned
+        elif fields := owned.fields - gone:
             left[key] = replace(owned, fields=fields)
     return left
 
