@@ -45,7 +45,7 @@ def decide_tiers(pool: Pool, *, stored: float, replicas: int) -> None:
     decision = decide(entry.policy, entry.signals, entry.state, now.timestamp())
     changes = (decision.plan, decision.canary) != (entry.signals.standing, entry.signals.canaried)
     if changes:
-        services.write_plan(pool, decision, entry.policy.variant)
+        services.write_plan(pool, decision, entry.policy.variant, "beside" if decision.canary else None)
     services.record([entry], [decision], {pool.uid: "Plan written." if changes else ""}, now)
 
 

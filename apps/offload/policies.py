@@ -30,11 +30,13 @@ def policy_of(
     learned: Mapping[str, Any] | None,
     nodes: Sequence[NodeMemory],
     slept: int,
+    in_place: bool = False,
     pace: float = 1.0,
 ) -> Policy:
     """`learned`: the autoscaler's memory of the pool, whose corrections of step times hold here too. `nodes`:
     those that the pool may run on, none where nobody knows. `slept`: bytes of weights that a sleeping replica keeps.
-    `pace`: below 1 less is seen and watched before something is decided, for demonstrations."""
+    `in_place`: whether a canary may take the place of a replica. `pace`: below 1 less is seen and watched before
+    something is decided, for demonstrations."""
     variant = serving_variant(spec)
     scaling: ScalingPolicy = scaling_policy(spec, facts, tick=10.0)
     told = next(v for v in scaling.variants if v.name == variant.name)
@@ -74,6 +76,7 @@ def policy_of(
         variant=variant.name,
         restart=startup,
         spare=told.available is not None and told.available >= told.accelerators,
+        in_place=in_place,
         prefix_aware=spec.routing.picker and spec.routing.weights.prefix_cache > 0,
         prompt_only=spec.offload.prompt_only,
         evidence=EVIDENCE * pace,

@@ -27,7 +27,7 @@ from apps.offload.domain.types import Decision as Decided
 from apps.offload.domain.worth import Worth
 from apps.offload.models import OffloadDecision, PoolState, Probe, ReuseState
 from apps.offload.reasons import CONDITION
-from apps.pools.domain.tiers.plan import Tier, TierPlan
+from apps.pools.domain.tiers.plan import Stands, Tier, TierPlan
 from apps.pools.models import Pool
 from apps.pools.selectors import spec_of
 from apps.pools.services import set_tier_plan
@@ -82,7 +82,9 @@ def load_reuse(pool: UUID) -> dict[str, Any] | None:
 # --- what is decided -------------------------------------------------------------------------------------------------
 
 
-def plan_from(configuration: Configuration, pool: Pool, *, canary: str | None, reason: str) -> TierPlan:
+def plan_from(
+    configuration: Configuration, pool: Pool, *, canary: str | None, reason: str, stands: Stands = "beside"
+) -> TierPlan:
     """The pools room's document for what was decided, with what only the declaration knows of its tiers."""
     declared = spec_of(pool).offload
     tiers = []
@@ -105,15 +107,18 @@ def plan_from(configuration: Configuration, pool: Pool, *, canary: str | None, r
         prompt_only=configuration.prompt_only,
         connector=declared.connector,
         canary=canary,
+        stands=stands,
         events=True,
         source=SOURCE,
         reason=reason,
     )
 
 
-def write_plan(pool: Pool, decision: Decided, variant: str) -> bool:
-    """Have the pools room take the plan over; a roll-out follows. Raises Refusal where it will not."""
-    plan = plan_from(decision.plan, pool, canary=variant if decision.canary else None, reason=decision.sentence)
+def write_plan(pool: Pool, decision: Decided, variant: str, stands: Stands | None) -> bool:
+    """Have the pools room take the plan over; a roll-out follows. `stands`: how a canary does, None: there is none.
+    Raises Refusal where it will not."""
+    canary = variant if stands is not None else None
+    plan = plan_from(decision.plan, pool, canary=canary, reason=decision.sentence, stands=stands or "beside")
     return set_tier_plan(pool=pool, plan=plan, actor=ACTOR, generation=pool.generation)
 
 

@@ -34,9 +34,10 @@ from apps.offload.nodes import find_nodes
 from apps.offload.policies import policy_of, serving_variant
 from apps.offload.stores import find_stores
 from apps.offload.windows import windows_of
+from apps.pools.desired import may_stand_instead
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.budget import NodeMemory, slept_bytes
-from apps.pools.domain.tiers.plan import TierPlan, plan_of
+from apps.pools.domain.tiers.plan import Stands, TierPlan, plan_of
 from apps.pools.models import Pool, Rollout
 from apps.pools.selectors import spec_of, tier_plan
 from apps.telemetry.domain.signals import Signals as Row
@@ -75,6 +76,7 @@ class Entry:
     counts: dict[str, float]
     baseline: dict[str, Any]
     worth: Worth | None = None
+    stands: Stands = "beside"
 
 
 def run_tick() -> int | None:
@@ -126,18 +128,33 @@ def _probe(pool: Pool) -> None:
 def _act(entry: Entry, decision: Decision) -> str:
     if decision.verb == "advise":
         return "Advice only: offload.mode is advisory."
-    if (decision.plan, decision.canary) == (entry.signals.standing, entry.signals.canaried):
+    stands = _stands(entry, decision)
+    if (decision.plan, decision.canary) == (entry.signals.standing, entry.signals.canaried) and (
+        not decision.canary or stands == entry.stands
+    ):
         return ""
     if entry.mode != "auto":
         return "Advice only: offload.mode is advisory."
     try:
-        services.write_plan(entry.pool, decision, entry.policy.variant)
+        services.write_plan(entry.pool, decision, entry.policy.variant, stands)
     except Refusal as refused:
         return f"Not written: {refused.detail}"
     except Exception:
         log.exception("writing the tier plan of pool %s", entry.pool.uid)
         return "Not written; the worker's log says why."
     return "Plan written."
+
+
+def _stands(entry: Entry, decision: Decision) -> Stands | None:
+    """How a canary is to stand among the others, None: there is to be none. Where an accelerator is free it is started
+    beside them, and takes the place of one once it is ready; else it begins there. Kept, it stays one of them."""
+    if not decision.canary:
+        kept = decision.verb == "keep" and entry.signals.canaried and entry.stands == "instead"
+        return "kept" if kept and entry.policy.in_place else None
+    if not entry.policy.in_place:
+        return "beside"
+    waits = entry.policy.spare if not entry.signals.canaried else entry.stands == "beside"
+    return "beside" if waits and decision.state.ready_at is None else "instead"
 
 
 def entry_of(
@@ -175,7 +192,7 @@ def entry_of(
         replicas=float(max(ready, 1)),
         bandwidths=bandwidths_of(pool, spec, tiers, now),
         standing=configuration_of(plan),
-        canaried=plan.canary is not None,
+        canaried=plan.tried,
         rolling=rolling,
         canary=canary,
         control=control,
@@ -198,6 +215,7 @@ def entry_of(
         counts=counts,
         baseline=baseline,
         worth=_worth(policy, plan, tiers, typical_length(Measured.of(signals))) if store is not None else None,
+        stands=plan.stands,
     )
 
 
@@ -289,6 +307,7 @@ def _policy(pool: Pool, spec: PoolSpec, facts: Facts, nodes: Sequence[NodeMemory
         learned=memory_of(pool.uid),
         nodes=nodes,
         slept=slept_bytes(spec, serving_variant(spec), shape.parameters if shape is not None else None),
+        in_place=may_stand_instead(pool, spec, serving_variant(spec).name),
         pace=settings.OFFLOAD_PACE,
     )
 

@@ -31,7 +31,7 @@ def windows_of(
     """What the others (or the pool before) and what the canary (or the pool since) did; and the totals to compare
     with."""
     baseline = dict(before.baseline) if before is not None else {}
-    if plan.canary is not None:
+    if plan.tried:
         ready = dict(publishers.ready or {}) if publishers is not None else {}
         named = publishers.canary if publishers is not None else ()
         if not any(name in ready for name in named):

@@ -19,7 +19,7 @@ from apps.core.domain.conditions import Condition
 from apps.pools import approvals, bringing, rollouts, selectors, services
 from apps.pools.bringing import Brought
 from apps.pools.deletion import delete_pool
-from apps.pools.desired import RULES_KIND, Desired
+from apps.pools.desired import RULES_KIND, Desired, tiers_and_replicas
 from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
@@ -205,15 +205,13 @@ def _report(
     asleep: Mapping[str, int] = MappingProxyType({}),
 ) -> Report:
     deployments = observed.engine_deployments()
-    targets = selectors.replica_targets(pool)
+    _, counts = tiers_and_replicas(pool, spec)
     external = spec.autoscaling.mode == "external"
     variants: list[VariantState] = []
     tried = on_trial(observed.live)
     for variant in spec.variants:
         live = deployments.get(variant.name)
-        wanted = selectors.pods_wanted(variant, targets.get(variant.name))
-        if shares(spec):
-            wanted = min(wanted, 1)
+        wanted = counts[variant.name]
         theirs = owners is not None and live is not None and not owners.ours(live["metadata"]["name"])
         if (external or theirs) and live is not None:
             wanted = int(live["spec"].get("replicas", 1))

@@ -109,8 +109,8 @@ def gather(
     if rules is None:
         rules = rules_of([pool])[pool.uid] if kinds is None or RULES_KIND in kinds else ()
     model = selectors.model_of(pool, spec) if model is _ASK else model
-    targets = selectors.replica_targets(pool)
     row = selectors.rollout_of(pool)
+    tiers, replicas = tiers_and_replicas(pool, spec)
     return Declared(
         identity=PoolIdentity(
             uid=str(pool.uid),
@@ -121,16 +121,38 @@ def gather(
         ),
         spec=spec,
         model=selectors.model_facts(model) if model is not None else None,
-        replicas={v.name: _pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants},
+        replicas=replicas,
         dialect=spec.dialect or cluster_spec(cluster).dialect,
         strategies=_strategies(spec, row),
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
         rules=rules,
-        tiers=plan_of(spec.offload, selectors.tier_plan(pool)),
+        tiers=tiers,
         guard=tokens.digest(pool.uid),
         start_up=slowest(pool.status.get("startUp") or {}),
         prometheus=_prometheus_of(cluster),
     )
+
+
+def tiers_and_replicas(pool: Pool, spec: PoolSpec) -> tuple[TierPlan, dict[str, int]]:
+    """What tiers engines are to have, and how many replicas the Deployment of each variant."""
+    targets = selectors.replica_targets(pool)
+    wanted = {v.name: _pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants}
+    plan = plan_of(spec.offload, selectors.tier_plan(pool))
+    plan = plan.among(wanted.get(plan.canary or "", 0), ours=_ours(pool, spec))
+    return plan, {name: plan.of_deployment(name, count) for name, count in wanted.items()}
+
+
+def may_stand_instead(pool: Pool, spec: PoolSpec, variant: str) -> bool:
+    """Whether a canary may take the place of one of a variant's replicas."""
+    targets = selectors.replica_targets(pool)
+    wanted = next((_pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants if v.name == variant), 0)
+    return wanted > 1 and _ours(pool, spec)
+
+
+def _ours(pool: Pool, spec: PoolSpec) -> bool:
+    """Whether nobody else writes replicas of the pool's Deployments, as far as was seen."""
+    others = (pool.status.get("replicasOwner") or {}).values()
+    return spec.autoscaling.mode != "external" and not any(not owner.get("takenBack") for owner in others)
 
 
 def _pods_wanted(spec: PoolSpec, variant: Variant, target: ReplicaTarget | None) -> int:

@@ -7,8 +7,9 @@
 
 Four replicas of an 8B model on H200s (128 KiB of KV a token), a trace of 512-token blocks played over and over with
 fresh blocks for `--hours`. Benefit: seconds of a replica saved, a load counted as if the replica waited for it, minus
-what storing slows, memory and storage at their prices; for `auto` also restarts, and the canary's replica for as long
-as it stands; it begins with nothing, as everybody does who declares a pool, the fixed tiers are there from the start.
+what storing slows, memory and storage at their prices; for `auto` also restarts: a canary takes the place of a replica,
+stays one of them when it is kept, and makes room for one again when it is not. `auto` begins with nothing, as everybody
+does who declares a pool; the fixed tiers are there from the start.
 
 What tiers truly bring is told by exact LRU distances and by service times of an engine (`service.py`: measured, or the
 physics fitted to it), not by the policy's formulas; one case is played by the simulator event by event beside it.
@@ -25,9 +26,9 @@ at before, and what `auto` does on them alone is told apart. `ok`, on all of the
 * the sampled curve is within 2 points of the exact one, and one core carries 100,000 blocks/s of events.
 
 Told beside it, case by case, is what can be had: where 90 % are left to one who knows the best tiers at once and does
-no more than what is prescribed (wait out that hour, start one canary, watch it for 150 s, restart each replica once),
+no more than what is prescribed (wait out that hour, restart each replica once, the canary first),
 how many cases reach 90 %; elsewhere, how far `auto` is behind that one. `!` marks who misses it; nothing rests on it,
-for a canary shows nothing before what it stored is wanted again, which takes a conversation longer than 150 s.
+for a canary shows nothing before what it stored is wanted again.
 """
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ _HOSTS = (0, 48, 64, 96, 128, 160, 192, 224, 256)
 _VOLUMES = (0, 256, 512, 1024, 2048)
 _TTLS = (120, 600, 1200, None)
 LIMIT_POINTS, LIMIT_SHARE, LIMIT_LOSS, LIMIT_BLOCKS = 2.0, 0.9, 0.01, 100_000
-# seconds of a replica that the promises prescribe: a canary starts and is compared, then every replica begins anew; and
-# seconds before anything may be tried
-RESTARTS, WAITED = STARTUP * (1 + REPLICAS) + 150.0, 3600.0
+# seconds of a replica that the promises prescribe: every one begins anew, the canary first; and seconds before anything
+# may be tried
+RESTARTS, WAITED = STARTUP * REPLICAS, 3600.0
 # of the truth against the simulator, of the work
 LIMIT_APART = 0.03
 SEEN: dict[str, Callable[[], list[Request]]] = {
@@ -266,6 +267,7 @@ def policy_of(tiers: Sequence[TierPolicy]) -> Policy:
         tiers=tuple(tiers),
         variant="h200",
         restart=120.0,
+        in_place=True,
         block=BLOCK // 2,
     )
 

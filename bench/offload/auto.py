@@ -154,9 +154,8 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         state = decision.state
         if (decision.plan, decision.canary) != (standing, canaried):
             moves.append(decision)
-            # one more replica starts; or all do, with empty tiers; or the one goes, and the others never stopped
             gone = canaried and not decision.plan.tiers
-            restarts = STARTUP * (1 if decision.canary else 0 if gone else played.replicas)
+            restarts = STARTUP * _starts(policy, decision, canaried, gone, played.replicas)
             charged += restarts
             by["restarts"] = (by["restarts"][0], by["restarts"][1] - restarts)
             begun = ready_at = now + (0.0 if gone else STARTUP)
@@ -168,11 +167,12 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         span, now = (now, later), later
         cause, brought, paid = _cause(decision), 0.0, 0.0
         if canaried:
-            # one more replica is paid for, its start already; its share of the requests runs with the tiers
-            paid = max(span[1] - max(span[0], ready_at), 0.0)
+            # its share of the requests runs with the tiers; where it takes no other's place one more replica is paid
+            # for, its start already
+            paid = 0.0 if policy.in_place else max(span[1] - max(span[0], ready_at), 0.0)
             if span[0] >= ready_at:
                 _watch(truth, standing, begun, span, canary, control)
-                brought = _saved(truth, standing, begun, span) / (played.replicas + 1)
+                brought = _saved(truth, standing, begun, span) / (played.replicas + (0 if policy.in_place else 1))
         elif standing.tiers:
             if state.phase == "watching" and span[0] >= ready_at:
                 _watch(truth, standing, begun, span, canary, control, all_of_them=True)
@@ -180,6 +180,16 @@ def live(seen: Sequence[Seen], truth: Truth, policy: Policy, passes: int) -> Liv
         saved, charged = saved + brought, charged + paid
         by[cause] = (by[cause][0] + span[1] - span[0], by[cause][1] + brought - paid)
     return Lived(saved, charged, tuple(moves), standing, by)
+
+
+def _starts(policy: Policy, decision: Decision, canaried: bool, gone: bool, replicas: int) -> int:
+    """Replicas that start anew. One more for a canary; then all, with empty tiers, or none if it goes, for the others
+    never stopped. A canary in the place of a replica stays one of them, or makes room for one again."""
+    if decision.canary:
+        return 1
+    if gone:
+        return 1 if policy.in_place else 0
+    return replicas - (1 if canaried and policy.in_place else 0)
 
 
 def _parts(truth: Truth, begun: float, span: tuple[float, float]) -> list[tuple[Floats, float]]:

@@ -44,12 +44,14 @@ TIERS = [
 class World:
     """A pool, and time that goes on by half a minute a tick."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, mode: str = "auto") -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, mode: str = "auto", replicas: int = 1) -> None:
         spec = {
             "model": "m",
             "cluster": "c",
             "namespace": "n",
-            "variants": [{"name": "h200", "accelerator": "nvidia-h200", "replicas": {"min": 1, "max": 1}}],
+            "variants": [
+                {"name": "h200", "accelerator": "nvidia-h200", "replicas": {"min": replicas, "max": replicas}}
+            ],
             "offload": {"mode": mode, "tiers": TIERS},
         }
         self.pool = Pool.objects.create(team="default", name="chat", spec=spec, created_at=START, updated_at=START)
@@ -308,6 +310,38 @@ def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused
     world.publishers = replace(world.publishers, canary=(), ready={"chat-h200-1": "u"})
     later = world.tick()
     assert "When it was tried, 1,000 prompt tokens took" in later.sentence
+
+
+@pytest.mark.parametrize(("free", "begins"), [(2, "beside"), (0, "instead")])
+def test_of_several_replicas_a_canary_takes_the_place_of_one_once_it_is_ready_and_stays_when_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, free: int, begins: str
+) -> None:
+    world = World(monkeypatch, replicas=2)
+    world.free_accelerators(free)
+
+    def standing() -> TierPlan:
+        return TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+
+    world.tick()
+    proposed = world.tick()
+    assert proposed.verb == "canary"
+    assert "in the place of one that has none" in proposed.sentence
+    world.tick()
+    assert (standing().canary, standing().stands) == ("h200", begins), "it is not ready yet"
+    world.canary_runs()
+    for _ in range(3):
+        world.tick()
+    assert (standing().canary, standing().stands, standing().everywhere.tiers) == ("h200", "instead", ())
+    for _ in range(40):
+        decision = world.tick()
+        if decision.verb == "keep":
+            break
+    assert decision.verb == "keep"
+    assert (standing().canary, standing().stands) == ("h200", "kept")
+    assert [tier.kind for tier in standing().everywhere.tiers] == ["host"]
+    later = [world.tick() for _ in range(3)]
+    assert {one.verb for one in later} == {"hold"}
+    assert (standing().stands, later[-1].state["phase"]) == ("kept", "steady")
 
 
 def condition(api: Api) -> dict[str, Any]:

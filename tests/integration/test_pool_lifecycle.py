@@ -9,7 +9,7 @@ import pytest
 
 from apps.audit.models import Event
 from apps.pools import services
-from apps.pools.domain.tiers.plan import Tier, TierPlan
+from apps.pools.domain.tiers.plan import Stands, Tier, TierPlan
 from tests.support.cluster import EmbeddedCluster, shared_cluster
 from tests.support.pools import (
     complete,
@@ -91,6 +91,57 @@ def test_a_replica_on_trial_is_counted_among_those_wanted_as_among_those_ready(c
     drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="all have the tiers and none is on trial")
     assert "onTrial" not in pool().status["variants"][0]
     assert condition("chat", "Ready")["message"] == "all 2 replicas are ready"
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_replica_on_trial_in_the_place_of_one_stays_when_it_is_kept_and_gives_its_place_back_when_not(
+    cluster: EmbeddedCluster,
+) -> None:
+    offload = {"mode": "auto", "tiers": [{"kind": "host", "bytes": "1Gi"}]}
+    declare(pool_document(offload=offload, variants=[variant_document(replicas={"min": 1, "max": 3})]))
+
+    def scale(replicas: int) -> None:
+        services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", replicas, "person")], actor="user:1")
+
+    scale(2)
+    drain_until(lambda: healthy(desired=2, ready=2, starting=0), message="two replicas serve")
+
+    def tiers(stands: Stands | None) -> None:
+        canary = "h200" if stands is not None else None
+        plan = TierPlan(
+            tiers=(Tier("host", 2**30),) if stands else (), canary=canary, stands=stands or "beside", source="test"
+        )
+        services.set_tier_plan(pool=pool(), plan=plan, actor="system:test", generation=pool().generation)
+
+    def running() -> dict[str, bool]:
+        """Living pods, and whether they have a tier."""
+        return {
+            name: any("OffloadingConnector" in arg for arg in pod["spec"]["containers"][0]["args"])
+            for name, pod in pods(cluster).items()
+            if not pod["metadata"].get("deletionTimestamp")
+        }
+
+    def settled(*, with_: int, without: int) -> bool:
+        found = list(running().values())
+        return (found.count(True), found.count(False)) == (with_, without) and healthy(desired=2, ready=2, starting=0)
+
+    first = set(running())
+    tiers("instead")
+    drain_until(lambda: settled(with_=1, without=1), message="one of two has made room for the one on trial")
+    tried = {name for name, has in running().items() if has}
+    assert first & set(running()), "the other one was not begun anew"
+
+    tiers("kept")
+    drain_until(lambda: settled(with_=2, without=0), message="both have the tiers")
+    assert tried <= set(running()), "the one that was tried goes on"
+
+    scale(1)
+    drain_until(lambda: healthy(desired=1, ready=1, starting=0), message="one alone needs no canary")
+    scale(2)
+    drain_until(lambda: settled(with_=2, without=0), message="two again, with the tiers")
+
+    tiers(None)
+    drain_until(lambda: settled(with_=0, without=2), message="none has them")
 
 
 @pytest.mark.usefixtures("declared")

@@ -17,6 +17,7 @@ __all__ = [
     "GIB",
     "HANDLING",
     "LOSSES",
+    "STORED_MOST",
     "STORING",
     "Loss",
     "Measured",
@@ -171,6 +172,7 @@ def _gain(
         cost=cost,
         net=gpu_seconds / 3600.0 * policy.price - cost,
         each=computing / loaded if loaded > 0 else 0.0,
+        computing=computing / hours if hours > 0 else 0.0,
     )
 
 

@@ -38,8 +38,9 @@ _SHOWN = 0.25
 _FIRST, _CLEAR_TOKENS = 0.2, 500_000.0
 # or this share of what it can by then; a tier to which less than the last comes again by then tells nothing yet
 _CLEAR, _FILLED = 0.5, 0.15
-# what a trial takes has to come back so many times: near break-even estimates are off by as much as they promise
-_MARGIN = 1.5
+# what computing takes is known to so much of it, and near break-even that is all that a tier brings: a change has to
+# be worth what it takes also where computing takes less by that
+_UNSURE = 0.05
 # tiers that stand make room for others that bring this much more: estimates of both are as far from each other
 _BETTER = 0.05
 # its TTFT may be worse by this much
@@ -239,7 +240,7 @@ def _choose(draft: _Draft) -> Decision:
     trial: dict[str, Any] = {"trial": best.configuration, "expected": expected, "before": signals.control}
     trial["each"] = best.gain.each
     trial["previous"] = draft.everywhere
-    if policy.spare and not draft.everywhere.tiers:
+    if _on_one_first(draft):
         return draft.done(
             "canary", best.configuration, True, "gain", wanted=best, **{**kept, **changed, **trial, "phase": "canary"}
         )
@@ -265,13 +266,20 @@ def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
         return "minimum-gain"
     if best.configuration.tiers and more < _BETTER * present.net:
         return "minimum-gain"
-    # every replica serves nothing while it restarts; a canary is paid for from its start until it is judged
+    # every replica serves nothing while it restarts, one of them as the canary that stays; one that stands beside them
+    # is paid for from its start until it is judged, and is gone then
     taken = max(signals.replicas, 1.0) * policy.restart
-    if policy.spare and not draft.everywhere.tiers:
+    if _on_one_first(draft) and not policy.in_place:
         taken += policy.restart + _expected_watch(draft)
-    if more * policy.pay_back < _MARGIN * taken * policy.price:
+    unsure = _UNSURE * max(best.gain.computing - present.computing, 0.0) / 3600.0 * policy.price
+    if (more - unsure) * policy.pay_back < taken * policy.price:
         return "pay-back"
     return ""
+
+
+def _on_one_first(draft: _Draft) -> bool:
+    """Whether there is room for a canary, and nothing that stands would have to be on it as well."""
+    return (draft.policy.spare or draft.policy.in_place) and not draft.everywhere.tiers
 
 
 def _held_back(draft: _Draft, agreed: int) -> tuple[str, str] | None:
@@ -318,7 +326,7 @@ def _watch(draft: _Draft) -> Decision:
     told = sentences.trial_text(policy, signals.canary, control, state.each)
     if not clear and _shown_by(draft, signals.canary, control) < _SHOWN * state.expected:
         return _back(draft, f"{told}; {state.expected * 1000:.1f} ms less were expected")
-    if not clear and not _pays(draft, trial, _shown_by(draft, signals.canary, control)):
+    if not clear and not _pays(draft, trial, _shown_by(draft, signals.canary, control), signals.canary):
         return _back(draft, f"{told}, which does not pay for the tiers and the restarts within a day")
     if (slower := _slower(policy, signals.canary, control)) is not None:
         return _back(draft, f"TTFT was {slower[0] * 1000:.0f} ms with it, and {slower[1] * 1000:.0f} ms without")
@@ -357,17 +365,20 @@ def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float
     if not by_now and shown < _SHOWN * expected:
         return False
     warm = min(shown / max(share, _FILLED), max(shown, expected))
-    return _pays(draft, trial, warm) and _slower(draft.policy, canary, control) is None
+    return _pays(draft, trial, warm, canary) and _slower(draft.policy, canary, control) is None
 
 
-def _pays(draft: _Draft, trial: Configuration, saved: float) -> bool:
+def _pays(draft: _Draft, trial: Configuration, saved: float, canary: Window) -> bool:
     """Whether tiers that save so many seconds per 1,000 prompt tokens are worth their price, and the restarts that are
-    still to come: those of all replicas after a canary, none where all have the tiers already."""
+    still to come: after a canary those of all replicas, or of all others where it stays; none where all have the tiers
+    already. Of what the canary did not compute so much may not have been there to save (`_UNSURE`)."""
     policy, signals = draft.policy, draft.signals
+    saved -= _UNSURE * 1000.0 * draft.state.each * canary.loaded / canary.prompt if canary.prompt > 0 else 0.0
     rent = draft.gain_of(trial).cost - draft.gain_of(draft.state.previous or Configuration()).cost
     tokens = signals.wanted / signals.window if signals.window > 0 else 0.0
     net = saved / 1000.0 * tokens - (rent / policy.price if policy.price > 0 else 0.0)
-    restarts = max(signals.replicas, 1.0) * policy.restart if draft.state.phase == "canary" else 0.0
+    others = max(signals.replicas - (1.0 if policy.in_place else 0.0), 1.0)
+    restarts = others * policy.restart if draft.state.phase == "canary" else 0.0
     return net * policy.pay_back >= restarts
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from apps.offload.domain.benefit import (
     GIB,
     HANDLING,
+    STORED_MOST,
+    STORING,
     Measured,
     break_even,
     load_seconds,
@@ -96,7 +98,8 @@ def sentence(
     if verb == "blind":
         return f"Nothing is decided: {why}"
     if verb == "canary":
-        return f"{_first(what)} on one replica of {policy.variant} first: {effect} are expected.{slow}"
+        where = ", in the place of one that has none" if policy.in_place else ""
+        return f"{_first(what)} on one replica of {policy.variant} first{where}: {effect} are expected.{slow}"
     if verb == "advise":
         return f"{_first(what)} would be worth it: {effect} are expected. Advice only.{slow}"
     if verb == "keep":
@@ -170,7 +173,7 @@ def cost_of(policy: Policy, window: Window) -> float:
     """Seconds of a replica for 1,000 prompt tokens, computed or loaded; 0 without any."""
     if window.prompt <= 0:
         return 0.0
-    took = window.computed * _share(policy, window) + policy.wait * window.load_seconds + _handling(window)
+    took = window.computed * _share(policy, window) + policy.wait * window.load_seconds + _toll(policy, window)
     return 1000.0 * took / window.prompt
 
 
@@ -181,12 +184,15 @@ def saved_of(policy: Policy, window: Window, each: float = 0.0) -> float:
     if window.prompt <= 0:
         return 0.0
     computing = window.loaded * (each or _share(policy, window))
-    return 1000.0 * (computing - policy.wait * window.load_seconds - _handling(window)) / window.prompt
+    return 1000.0 * (computing - policy.wait * window.load_seconds - _toll(policy, window)) / window.prompt
 
 
-def _handling(window: Window) -> float:
-    """Of replicas that load, what the connector takes for their prompts."""
-    return HANDLING * window.requests if window.loaded > 0 else 0.0
+def _toll(policy: Policy, window: Window) -> float:
+    """Of replicas that load, what the connector takes for their prompts, and storing what they compute."""
+    if window.loaded <= 0:
+        return 0.0
+    stored = min(window.computed, STORED_MOST * window.requests)
+    return HANDLING * window.requests + STORING * stored * policy.kv_bytes
 
 
 def _share(policy: Policy, window: Window) -> float:

@@ -66,6 +66,7 @@ class Policy:
     """One pool. kv_bytes: of a token, all ranks together. token, pair: seconds to compute a prompt token, and each pair
     of tokens that attend to each other, on one replica (apps.physics.steptime). price: of a replica per hour.
     restart: seconds that a replica serves nothing when its tiers change. spare: an accelerator is free for a canary.
+    in_place: a canary takes the place of a replica, and stays one of them when it is kept.
     prefix_aware: the router sends equal beginnings to the same replica. wait: what a second of waiting for a load
     counts against a second of computing. usable: share of a replica's time that it works at while within the SLO.
 
@@ -85,6 +86,7 @@ class Policy:
     currency: str = "USD"
     restart: float = 120.0
     spare: bool = True
+    in_place: bool = False
     prefix_aware: bool = True
     prompt_only: bool = True
     block: int = 16
@@ -236,7 +238,8 @@ class State:
 class Gain:
     """Against no tier at all. gpu_seconds: saved per hour, what storing takes subtracted. cost: money per hour for
     memory and storage. net: money per hour. ttft: seconds that a request waits less on average. hit_rate: 0..1. each:
-    seconds of computing a token that is loaded, 0 where none is."""
+    seconds of computing a token that is loaded, 0 where none is. computing: GPU-seconds per hour that computing all
+    that is loaded would take."""
 
     hit_rate: float
     gpu_seconds: float
@@ -244,6 +247,7 @@ class Gain:
     cost: float
     net: float
     each: float = 0.0
+    computing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,18 +18,25 @@ _TEMPLATES = ("pod-template-hash", "leaderworkerset.sigs.k8s.io/template-revisio
 
 
 def canaries(pods: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """Uids of those of a variant's living pods that are tried beside others: on trial by their label, else of the
-    template whose first pod is the youngest. Empty where all are alike: there is nothing to compare with."""
-    marked = {_uid(pod) for pod in pods if CANARY in _labels(pod)}
-    if marked:
-        return frozenset(marked) if len(marked) < len(pods) else frozenset()
+    """Uids of those of a variant's living pods that are tried beside others: on trial by their label, as long as there
+    are others that are told other arguments (one that was kept stays), else of the template whose first pod is the
+    youngest. Empty where all are alike: there is nothing to compare with."""
+    others = [pod for pod in pods if CANARY not in _labels(pod)]
+    usual = [_arguments(pod) for pod in others]
+    tried = {_uid(p) for p in pods if CANARY in _labels(p) and any(_arguments(p) != one for one in usual)}
+    if tried:
+        return frozenset(tried)
     templates: dict[str, list[Mapping[str, Any]]] = {}
-    for pod in pods:
+    for pod in others:
         templates.setdefault(_template(pod), []).append(pod)
     if len(templates) < 2:
         return frozenset()
     newest = max(templates.values(), key=lambda alike: min(_created(pod) for pod in alike))
     return frozenset(_uid(pod) for pod in newest)
+
+
+def _arguments(pod: Mapping[str, Any]) -> list[Any]:
+    return [container.get("args") for container in (pod.get("spec") or {}).get("containers") or []]
 
 
 def _template(pod: Mapping[str, Any]) -> str:

@@ -241,6 +241,58 @@ def test_tiers_that_replaced_others_and_bring_no_more_make_room_for_them_again()
     assert (kept.state.phase, kept.state.proof.kept) == ("steady", True)
 
 
+IN_PLACE = replace(POLICY, in_place=True)
+
+
+def test_in_the_place_of_a_replica_a_canary_needs_no_free_accelerator_and_says_where_it_stands() -> None:
+    start = settled(replace(IN_PLACE, spare=False), signals())
+    assert (start.verb, start.canary) == ("canary", True)
+    assert "in the place of one that has none" in start.sentence
+    assert "in the place" not in begun().sentence
+    seen = signals(standing=start.plan, canaried=True, canary=window(0.8), control=window(0.0))
+    kept = judged(replace(IN_PLACE, spare=False), seen, start.state, 200, 4100, 4300)
+    assert (kept.verb, kept.canary, kept.plan) == ("keep", False, start.plan)
+    back = judged(IN_PLACE, replace(seen, canary=window(0.0)), start.state, 200, 4100, 4300)
+    assert (back.verb, back.plan.tiers) == ("roll-back", ())
+
+
+def test_a_trial_that_starts_fewer_replicas_is_worth_less_gain() -> None:
+    """Four replicas start once each, where a canary beside them starts as well, and is paid for while it is watched."""
+    seen = signals()
+    gain = settled(IN_PLACE, seen).gain
+    saved = gain.net * 3600 / POLICY.price - 0.05 * gain.computing
+    starts = max(seen.replicas, 1.0) * POLICY.restart
+    # a time to pay back in which the gain that is sure is worth the starts of all, and no more
+    enough = replace(IN_PLACE, pay_back=starts / saved * 3600 * 1.01)
+    assert settled(enough, seen).verb == "canary"
+    for other in (replace(enough, in_place=False), replace(enough, pay_back=enough.pay_back / 1.03)):
+        held = settled(other, seen)
+        assert (held.verb, held.binding) == ("hold", "pay-back")
+
+
+def test_nothing_is_tried_or_kept_whose_gain_is_within_what_computing_is_known_to() -> None:
+    """Loading that takes nearly what computing does saves little of much: with 5 % less to compute, nothing."""
+    host = replace(IN_PLACE, tiers=POLICY.tiers[:1])
+    starts = POLICY.restart * 3600 / POLICY.pay_back
+    seen = {speed: signals({"host": Bandwidth(speed * 1e8, 50e9)}) for speed in range(35, 70)}
+    found = {speed: settled(host, one) for speed, one in seen.items()}
+    tried = {speed for speed, one in found.items() if one.verb == "canary"}
+    doubtful = {speed for speed, one in found.items() if one.binding == "pay-back"}
+    assert tried
+    assert doubtful
+    assert max(doubtful) < min(tried)
+    for speed in tried | doubtful:
+        best = best_of(options(host, seen[speed], Measured.of(seen[speed]))).gain
+        assert best.gpu_seconds > 0
+        assert (best.gpu_seconds - 0.05 * best.computing >= starts) == (speed in tried)
+    start = found[max(tried)]
+    # it shows a gain of less than 4 % of what it loads: no proof
+    loaded = window(0.8)
+    slow = replace(loaded, load_seconds=loaded.loaded * start.state.each * 0.96)
+    told = replace(seen[max(tried)], standing=start.plan, canaried=True, canary=slow, control=window(0.0))
+    assert judged(host, told, start.state, 200, 4100, 4300).verb == "roll-back"
+
+
 def test_a_canary_that_shows_what_it_has_to_is_not_watched_longer() -> None:
     start = begun()
     seen = signals(standing=start.plan, canaried=True, canary=window(0.3), control=window(0.0))
@@ -408,7 +460,8 @@ def test_a_canary_is_judged_by_what_its_loaded_tokens_would_have_cost() -> None:
     seen = window(0.5, prompt=1e6, requests=1000.0)
     deeper = saved_of(POLICY, seen, each=2 * POLICY.token)
     assert deeper > saved_of(POLICY, seen)
-    assert deeper == pytest.approx(1000 * (0.5 * 2 * POLICY.token - 0.5 * 131_072 / 41.6e9 - HANDLING / 1000))
+    toll = HANDLING / 1000 + STORING * 0.5 * POLICY.kv_bytes
+    assert deeper == pytest.approx(1000 * (0.5 * 2 * POLICY.token - 0.5 * 131_072 / 41.6e9 - toll))
     assert begun().state.each > POLICY.token
 
 

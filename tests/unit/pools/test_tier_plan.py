@@ -23,12 +23,13 @@ tiers = st.builds(
     claim=st.none() | st.just("kv-cache"),
     ttl_seconds=st.none() | st.integers(10, 10**6),
 )
+canaries = st.just((None, "beside")) | st.tuples(st.just("h200"), st.sampled_from(["beside", "instead", "kept"]))
 plans = st.builds(
-    TierPlan,
+    lambda canary, **of: TierPlan(canary=canary[0], stands=canary[1], **of),
     tiers=st.lists(tiers, max_size=4).map(tuple),
     chunk_tokens=st.integers(1, 10**6),
     prompt_only=st.booleans(),
-    canary=st.none() | st.just("h200"),
+    canary=canaries,
     events=st.booleans(),
     reason=st.text(max_size=20),
 )
@@ -37,6 +38,31 @@ plans = st.builds(
 @given(plans)
 def test_a_plan_survives_being_stored(plan: TierPlan) -> None:
     assert TierPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_plan_of_before_canaries_took_places_is_read_as_one_beside() -> None:
+    stored = {**TierPlan(canary="h200").to_json(), "canary": {"variant": "h200"}}
+    assert TierPlan.from_json(stored).stands == "beside"
+
+
+@given(plans, st.integers(0, 9), st.booleans())
+def test_a_variant_never_has_more_replicas_than_asked_for_and_a_canary_on_trial(
+    plan: TierPlan, replicas: int, ours: bool
+) -> None:
+    found = plan.among(replicas, ours=ours)
+    own, canary = found.of_deployment("h200", replicas), int(found.canary is not None)
+    assert own >= min(replicas, 1)
+    assert own + canary == replicas + (1 if found.canary is not None and found.stands == "beside" else 0)
+    assert ours or own == replicas, "another writes how many there are"
+    assert found.of_deployment("b200", replicas) == replicas
+    # whatever there is room for, the same tiers are tried, or had by all
+    assert (found.tiers, found.tried, found.everywhere) == (plan.tiers, plan.tried, plan.everywhere)
+
+
+def test_all_have_the_tiers_of_a_canary_that_is_kept_and_none_those_of_one_on_trial() -> None:
+    for stands, everywhere in (("beside", ()), ("instead", ()), ("kept", (Tier("host", 2**36),))):
+        plan = TierPlan(tiers=(Tier("host", 2**36),), canary="h200", stands=stands)  # type: ignore[arg-type]
+        assert (plan.everywhere.tiers, plan.everywhere.canary, plan.tried) == (everywhere, None, stands != "kept")
 
 
 def test_fixed_tiers_are_looked_up_fastest_first_and_need_no_decision() -> None:

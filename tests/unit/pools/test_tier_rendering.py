@@ -166,6 +166,15 @@ def test_two_connectors_become_one_that_recomputes_what_cannot_be_loaded() -> No
     ]  # fmt: skip
 
 
+def test_a_canary_that_is_kept_is_not_begun_anew_and_the_others_get_what_it_has() -> None:
+    tried = rendered(HOST, DISK, canary="h200", stands="instead")
+    kept = rendered(HOST, DISK, canary="h200", stands="kept")
+    canary = "Deployment/chat-h200-canary"
+    assert kept[canary] == tried[canary]
+    assert kept["Deployment/chat-h200"] == rendered(HOST, DISK)["Deployment/chat-h200"]
+    assert engine(kept)["args"] == engine(kept, "chat-h200-canary")["args"]
+
+
 def test_the_canary_is_one_more_replica_and_the_others_stay_as_they_are() -> None:
     plain, tried = rendered(), rendered(HOST, DISK, canary="h200")
     own = tried["Deployment/chat-h200"]

@@ -1,4 +1,5 @@
-"""A tier plan on trial: one more replica of a variant has the tiers, all others stay as they are."""
+"""A tier plan on trial: one replica of a variant, beside the others or in the place of one, has the tiers, and all
+others stay as they are until it is kept."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def with_canary(context: Context, render: Callable[[Context], tuple[Manifest, ..
     objects = render(_planned(context, plan.everywhere))
     if plan.canary is None:
         return objects
-    tried = render(_planned(context, replace(plan, canary=None)))
+    tried = render(_planned(context, replace(plan, canary=None, stands="beside")))
     found = next((obj for obj in tried if _is_variant(obj, plan.canary)), None)
     if found is None:
         raise PlanRefused(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from apps.pools.domain.tiers.declared import Offload, TierKind
 
-__all__ = ["DEFAULT_CHUNK", "NO_TIERS", "Tier", "TierPlan", "fixed_plan", "plan_of"]
+__all__ = ["DEFAULT_CHUNK", "NO_TIERS", "Stands", "Tier", "TierPlan", "fixed_plan", "plan_of"]
 
 DEFAULT_CHUNK = 256
+# a canary is one replica more, or takes the place of one; kept: all have its tiers now, and it stays one of them
+Stands: TypeAlias = Literal["beside", "instead", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,16 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class TierPlan:
     """`tiers` in the order in which they are looked up. `chunk_tokens`: tokens of one offloaded chunk; only whole
-    chunks are stored and loaded, so that shorter prefixes are computed. `canary`: the variant of which one more
-    replica alone has the tiers, None: all replicas have them. `events`: engines publish KV events."""
+    chunks are stored and loaded, so that shorter prefixes are computed. `canary`: the variant of which one
+    replica of a Deployment of its own has the tiers, None: all replicas have them, and there is none. `stands`: in what
+    relation to the variant's others. `events`: engines publish KV events."""
 
     tiers: tuple[Tier, ...] = ()
     chunk_tokens: int = DEFAULT_CHUNK
     prompt_only: bool = True
     connector: str = "native"
     canary: str | None = None
+    stands: Stands = "beside"
     events: bool = False
     source: str = ""
     reason: str = ""
@@ -45,7 +49,26 @@ class TierPlan:
     @property
     def everywhere(self) -> TierPlan:
         """What replicas other than the canary have."""
-        return self if self.canary is None else replace(self, tiers=(), canary=None)
+        if self.canary is None:
+            return self
+        return replace(self, tiers=self.tiers if self.stands == "kept" else (), canary=None, stands="beside")
+
+    @property
+    def tried(self) -> bool:
+        """Whether the canary alone has the tiers."""
+        return self.canary is not None and self.stands != "kept"
+
+    def among(self, replicas: int, *, ours: bool) -> TierPlan:
+        """What it comes to where the canary's variant has so many replicas in all; `ours`: nobody else writes how many
+        its Deployment has. Of one replica none can be given up, and of another's neither: a canary stands beside them
+        then, and one that was kept is not needed."""
+        if self.canary is None or self.stands == "beside" or (ours and replicas > 1):
+            return self
+        return self.everywhere if self.stands == "kept" else replace(self, stands="beside")
+
+    def of_deployment(self, variant: str, replicas: int) -> int:
+        """Of a variant's replicas those of its own Deployment: all but the one whose place a canary has."""
+        return replicas - (1 if self.canary == variant and self.stands != "beside" else 0)
 
     def tier(self, kind: str) -> Tier | None:
         return next((tier for tier in self.tiers if tier.kind == kind), None)
@@ -67,7 +90,7 @@ class TierPlan:
             "chunkTokens": self.chunk_tokens,
             "promptOnly": self.prompt_only,
             "connector": self.connector,
-            "canary": {"variant": self.canary} if self.canary is not None else None,
+            "canary": {"variant": self.canary, "stands": self.stands} if self.canary is not None else None,
             "events": self.events,
             "source": self.source,
             "reason": self.reason,
@@ -93,6 +116,7 @@ class TierPlan:
             prompt_only=bool(data["promptOnly"]),
             connector=str(data["connector"]),
             canary=data["canary"]["variant"] if data.get("canary") else None,
+            stands=data["canary"].get("stands", "beside") if data.get("canary") else "beside",
             events=bool(data.get("events")),
             source=str(data.get("source", "")),
             reason=str(data.get("reason", "")),
