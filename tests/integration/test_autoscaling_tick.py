@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -22,6 +23,7 @@ from apps.telemetry import partitions
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals
 from apps.telemetry.models import SignalTen
+from apps.telemetry.selectors import recent
 from apps.telemetry.services import Tick, record_tick
 from tests.support.people import Api, api_of, person, team
 
@@ -87,6 +89,25 @@ def ramp(traffic: Traffic, rates: list[float], ready: int = 1) -> None:
 
 def target() -> int | None:
     return ReplicaTarget.objects.filter(variant="h200").values_list("desired", flat=True).first()
+
+
+def test_a_tick_reads_the_signals_that_came_since_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(pools: list[UUID], *, seconds: float) -> Any:
+        found = recent(pools, seconds=seconds)
+        read.append(sum(len(rows) for variants in found.values() for rows in variants.values()))
+        return found
+
+    monkeypatch.setattr(ticking, "recent", counted)
+    traffic = Traffic(make())
+    ramp(traffic, [5.0] * 6)
+    # of the pool and of its variant, once each
+    assert read == [2] * 6
+    # a pool that was not decided for a while is given all that came meanwhile
+    PoolState.objects.update(row_at=traffic.now - timedelta(seconds=40))
+    assert traffic.tick(5.0, ready=1) == 1
+    assert read[-1] == 2 * 6
 
 
 def test_load_that_grows_is_met_through_the_pools_room_and_explained(api: Api) -> None:

@@ -51,6 +51,7 @@ __all__ = [
     "curve_of",
     "inverse",
     "look_up",
+    "look_up_all",
 ]
 
 Floats = NDArray[np.float64]
@@ -177,21 +178,18 @@ class Goals:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
-    point on; step seconds, waiting seconds (mean), busy share, scatter: variance of the logarithm of a request's mean
-    time between tokens. `sized`: the misses that numbers of replicas are chosen by: `miss`; or where even an idle
-    replica misses an objective nearly always (`hopeless` (rows,)), so that no number of them helps, those of the other
-    objectives, with some of what a replica can do left over. `floor`: what misses of it whatever the load. work:
-    replica-seconds of a request (more than its parts where its seats bound a replica); prefill, decode: its parts.
-    most: the load that a replica can reach at all (its cache, its seats). ttft_alone: seconds of a prompt's prefill by
-    bucket (rows, buckets)."""
+    point on; `means` (4, rows, GRID): seconds of a step, seconds of waiting, busy share, and the variance of the
+    logarithm of a request's mean time between tokens. `sized`: the misses that numbers of replicas are chosen by:
+    `miss`; or where even an idle replica misses an objective nearly always (`hopeless` (rows,)), so that no number of
+    them helps, those of the other objectives, with some of what a replica can do left over. `floor`: what misses of it
+    whatever the load. work: replica-seconds of a request (more than its parts where its seats bound a replica);
+    prefill, decode: its parts. most: the load that a replica can reach at all (its cache, its seats). ttft_alone:
+    seconds of a prompt's prefill by bucket (rows, buckets)."""
 
     miss: Floats
     sized: Floats
     hopeless: NDArray[np.bool_]
-    step: Floats
-    wait: Floats
-    busy: Floats
-    scatter: Floats
+    means: Floats
     floor: Floats
     work: Floats
     prefill: Floats
@@ -271,10 +269,7 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
         miss=miss,
         sized=sized,
         hopeless=hopeless,
-        step=at_loads[1],
-        wait=at_loads[2],
-        busy=at_loads[3],
-        scatter=at_loads[4],
+        means=at_loads[1:],
         floor=np.where(never_first, 0.0, np.minimum(_floor(engines, traffic, goals, requests), 0.95)),
         work=rows_of(requests.work * steps.scale),
         prefill=rows_of(requests.prefill),
@@ -570,18 +565,34 @@ def _convex(miss: Floats) -> Floats:
 def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
     first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
+    before, share = _between(load, len(table), row)
+    flat = table.reshape(-1)
+    low = flat.take(before)
+    before += 1
+    return low + (flat.take(before) - low) * share
+
+
+def look_up_all(tables: Floats, load: Floats, row: Ints) -> Floats:
+    """As `look_up` in several tables (tables, rows, GRID) at the same loads: (tables, rows, anything)."""
+    before, share = _between(load, tables.shape[1], row)
+    flat = tables.reshape(len(tables), -1)
+    low = flat.take(before, axis=1)
+    before += 1
+    return low + (flat.take(before, axis=1) - low) * share
+
+
+def _between(load: Floats, rows: int, row: Ints | None) -> tuple[Ints, Floats]:
+    """The places of the last of LOADS below each load in a table (rows, GRID) written in one line, and how far each is
+    from there to the next."""
     reach = np.maximum(load, _LOWEST)
     # the last of LOADS below the load, but for the very last
     cell = (np.fmin(reach, _HIGHEST) * _CELLS).astype(np.int64)
     before = _CELL_FROM.take(cell)
     before += _CELL_EDGE.take(cell) < reach
     share = (reach - LOADS.take(before)) * _PER_WIDTH.take(before)
-    if len(table) > 1:
-        before += ((np.arange(len(table)) if row is None else row) * GRID)[:, None]
-    flat = table.reshape(-1)
-    low = flat.take(before)
-    before += 1
-    return low + (flat.take(before) - low) * share
+    if rows > 1:
+        before += ((np.arange(rows) if row is None else row) * GRID)[:, None]
+    return before, share
 
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:

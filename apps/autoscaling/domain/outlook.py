@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import clipped
-from apps.autoscaling.domain.capacity import look_up
+from apps.autoscaling.domain.capacity import look_up, look_up_all
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.draft import Need
 from apps.autoscaling.domain.types import Counterfactual
@@ -34,23 +34,24 @@ class Views:
 
 def of(need: Need, totals: Floats) -> Views:
     """`totals`: replicas of each group in units of its first row."""
-    replicas = totals[:, None] + _STEPS[None, :]
+    replicas = totals[:, None] + _STEPS
     at_least = np.maximum(replicas, 0.5)
-    loads = need.crowding[:, None, None] * need.points[:, None, :] / at_least[:, :, None]
-    shape = loads.shape
-    share = np.clip(look_up(need.miss, loads.reshape(shape[0], -1)).reshape(shape), 0.0, 1.0)
-    weighted = WEIGHTS[None, None, :] * need.points[:, None, :]
-    missing = (weighted * share).sum(axis=2) / np.maximum(weighted.sum(axis=2), 1e-12)
-    mean = (WEIGHTS[None, :] * need.points).sum(axis=1)
-    load = need.crowding[:, None] * mean[:, None] / at_least
+    crowding = need.crowding[:, None]
+    loads = crowding[:, :, None] * need.points[:, None, :] / at_least[:, :, None]
+    share = clipped(look_up(need.miss, loads.reshape(len(loads), -1)).reshape(loads.shape), 0.0, 1.0)
+    weighted = WEIGHTS * need.points
+    mean = np.add.reduce(weighted, axis=1, keepdims=True)
+    missing = np.add.reduce(weighted[:, None, :] * share, axis=2) / np.maximum(mean, 1e-12)
+    load = crowding * mean / at_least
     rows = need.rows
-    step = look_up(need.curve.step[rows], load)
-    tpot = step * np.exp(_Z95 * np.sqrt(np.maximum(look_up(need.curve.scatter[rows], load), 0.0)))
-    wait, busy = look_up(need.curve.wait[rows], load), clipped(look_up(need.curve.busy[rows], load), 0.0, 0.999)
+    step, wait, busy, scatter = look_up_all(need.curve.means, load, rows)
+    tpot = step * np.exp(_Z95 * np.sqrt(np.maximum(scatter, 0.0)))
+    busy = clipped(busy, 0.0, 0.999)
     # the longest prompts of 20, and the wait of the unluckiest of 20, do not meet in one request: root of squares
-    queue = np.where(busy > 0.05, wait / np.maximum(busy, 0.05) * np.log(20.0 * np.maximum(busy, 0.05)), 0.0)
-    own = need.long_prompt
-    ttft = 1.5 * step + np.sqrt((own[:, None] / (1 - np.minimum(busy, 0.9))) ** 2 + np.maximum(queue, 0.0) ** 2)
+    often = np.maximum(busy, 0.05)
+    queue = np.where(busy > 0.05, wait / often * np.log(20.0 * often), 0.0)
+    own = need.long_prompt[:, None] / (1 - np.minimum(busy, 0.9))
+    ttft = 1.5 * step + np.sqrt(own * own + np.maximum(queue, 0.0) ** 2)
     return Views(replicas, missing, ttft, tpot, load, need.curve.most[rows])
 
 

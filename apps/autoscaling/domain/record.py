@@ -20,18 +20,28 @@ T = TypeVar("T")
 # how the members of a union are told apart
 _TAGS: Mapping[type, str] = {Known: "known", NoTraffic: "no_traffic", Unknown: "unknown"}
 _TAG = "is"
+# what JSON has as it is
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:
     """Dataclasses as objects, tuples and arrays as lists, histograms as their rows; samples carry their state in
     `is`."""
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is tuple or kind is list:
+        return [item if type(item) in _PLAIN else to_json(item) for item in value]
     if isinstance(value, Histogram):
         # in the order in which the sums over it run
         return [[*(edge if math.isfinite(edge) else None for edge in k), n] for k, n in value.counts.items()]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        tag = _TAGS.get(type(value))
-        fields = {name: to_json(getattr(value, name)) for name in _names(type(value))}
-        return {_TAG: tag, **fields} if tag else fields
+        tag = _TAGS.get(kind)
+        found = {_TAG: tag} if tag else {}
+        for name in _names(kind):
+            item = getattr(value, name)
+            found[name] = item if type(item) in _PLAIN else to_json(item)
+        return found
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, array):
