@@ -1,25 +1,17 @@
 """What load one replica carries: step times, queueing, and the share of requests that miss an objective.
 
-Mean field of continuous batching. Let u be the requests that one step admits on average. In steady state a step decodes
-B = o u sequences (o: mean output tokens) and prefills P = n u tokens (n: mean uncached prompt tokens), so the step time
-is an explicit function T(u) of the step-time model, and the replica's request rate is u / T(u). Work is counted in
-replica-seconds: a request's is what it adds to steps, w = prefill + decode, and the load of a replica is rate * w.
-
-Around the mean: the prefills of others that fall into a request's life, or came during its own prefill, lengthen its
-time between tokens by a compound Poisson sum (none at all, or log-normal by its first two moments; over the
-distribution of output lengths); waiting for prefill is an M/G/1 queue
-with an exponential tail (over the distribution of prompt lengths); a full KV cache makes requests wait. Burstiness
-enters as the index of dispersion of arrivals. What this leaves out the callers learn as a factor on the load.
+Around the means of its steps (`steps`): the prefills of others that fall into a request's life, or came during its own
+prefill, lengthen its time between tokens by a compound Poisson sum (none at all, or log-normal by its first two
+moments; over the distribution of output lengths); waiting for prefill is an M/G/1 queue with an exponential tail (over
+the distribution of prompt lengths); a full KV cache makes requests wait. Burstiness enters as the index of dispersion
+of arrivals. What this leaves out the callers learn as a factor on the load.
 
 All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (rows, GRID, buckets).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,136 +21,34 @@ from apps.autoscaling.domain.arrays import (
     anywhere,
     clipped,
     column,
-    columns,
     larger,
     lone,
     mean,
     only,
     rows_of,
-    smaller,
     sqrt,
-    where,
 )
+from apps.autoscaling.domain.grid import GRID, LOADS, convex, resampled
+from apps.autoscaling.domain.steps import Engines, Requests, Steps, Traffic, requests_of, steps_of
 
-__all__ = [
-    "GRID",
-    "LOADS",
-    "NO_GOAL",
-    "Curve",
-    "Engines",
-    "Goals",
-    "Traffic",
-    "curve_of",
-    "inverse",
-    "look_up",
-    "look_up_all",
-]
+__all__ = ["NO_GOAL", "Curve", "Goals", "curve_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-GRID = 18
-# loads (work a second of a replica) at which curves are tabulated
-LOADS: Floats = np.concatenate([np.linspace(0.05, 0.9, GRID - 3), [0.95, 1.0, 1.1]])
-_SHARES: Floats = np.concatenate([np.linspace(0.03, 0.9, GRID - 3), [0.94, 0.97, 0.985]])[None, :]
 # a threshold, in seconds, that stands for none
 NO_GOAL = 1e9
 _TINY = 1e-12
 _sum = np.add.reduce
 # a length bucket with a smaller share of the requests changes nothing
 _LEAST_SHARE = 1e-5
-_FULLEST = float(_SHARES[0, -1])
-_ODDS: Floats = _SHARES / (1 - _SHARES)
-_WIDTHS: Floats = np.diff(LOADS)
-_PER_WIDTH: Floats = 1.0 / _WIDTHS
-# LOADS are found by cells of equal width, in each of which is one of them at most, and none on an edge
-_CELLS, _HIGHEST = np.array(38.5), np.array(1.2)
-_LOWEST = np.array(LOADS[0])
-_CELL_FROM: Ints = LOADS[1:-1].searchsorted(np.arange(math.ceil(_HIGHEST * _CELLS)) / _CELLS)
-_CELL_EDGE: Floats = np.append(LOADS[1:-1], np.inf)[_CELL_FROM]
 # share of requests that an idle replica misses, above which an objective is nobody's reason for one more replica
 _HOPELESS = 0.9
 # share of what a replica can do at all up to which nothing piles up
 _ROOM = 0.8
 # steeper than any curve below saturation: load above it piles up
 _DEBT = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """Step-time models and bounds of rows; arrays (rows,), seconds and tokens as in StepTimeModel. `factors` (rows, 4)
-    scale the fixed part, the part per token, prefill's attention and the reading of KV. prefills, decodes: what the
-    role does."""
-
-    read: Floats
-    read_token: Floats
-    compute: Floats
-    compute_token: Floats
-    attention_pair: Floats
-    kv_token: Floats
-    prefill_request: Floats
-    mixed: Floats
-    kv_tokens: Floats
-    max_num_seqs: Floats
-    max_num_batched_tokens: Floats
-    prefills: Bools
-    decodes: Bools
-    factors: Floats
-
-    def lone(self) -> Engines:
-        """With plain numbers for one row, but for the factors."""
-        figures = {name: lone(getattr(self, name)) for name in _FIGURES}
-        return Engines(**figures, factors=self.factors)
-
-
-_FIGURES = tuple(figure.name for figure in fields(Engines) if figure.name != "factors")
-
-
-@dataclass
-class Traffic:
-    """What requests are like: tokens at the middle of each length bucket and the share of requests there, (rows,
-    buckets); `cached` share of prompt tokens found in a cache; `dispersion` variance over mean of a replica's
-    arrivals. What follows from lengths alone is computed once."""
-
-    prompt: Floats
-    prompt_share: Floats
-    output: Floats
-    output_share: Floats
-    cached: Floats
-    dispersion: Floats
-
-    def dispersed(self, dispersion: Floats) -> Traffic:
-        """The same requests, arriving so."""
-        same = object.__new__(Traffic)
-        same.__dict__.update(self.__dict__)
-        same.dispersion = dispersion
-        return same
-
-    @cached_property
-    def fresh(self) -> Floats:
-        """Tokens of prompts that are in no cache (rows, buckets)."""
-        return self.prompt * column(1.0 - self.cached)
-
-    @cached_property
-    def span(self) -> Floats:
-        """Tokens that each of those attends to, in the mean (rows, buckets)."""
-        return self.prompt * column(self.cached) + self.fresh / 2
-
-    @cached_property
-    def mean_output(self) -> Floats:
-        """Tokens of an output."""
-        return mean(self.output_share, self.output)
-
-    @cached_property
-    def square_output(self) -> Floats:
-        """Mean square of them."""
-        return mean(self.output_share, self.output * self.output)
-
-    @cached_property
-    def context(self) -> Floats:
-        """Tokens that a decoding request reads: output-weighted mean of prompt and what is generated so far."""
-        return mean(self.prompt_share, self.prompt) + self.square_output / larger(self.mean_output, 1.0) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,49 +88,11 @@ class Curve:
     ttft_alone: Floats
 
 
-@dataclass(slots=True)
-class _Requests:
-    """What requests ask of a replica, means over their lengths (rows,). Tokens: `fresh` (of prompts, not cached),
-    `output`, `context` that a decoding request reads. Seconds that they add to steps: `own`, a prompt's by bucket
-    (rows, buckets), its mean `prefill`, of which `attention` does not go with the tokens of a step; `decode`,
-    `per_token` of it; `work`, all. `lumps`: seconds^2, what prefills weigh in a queue. `fixed`: seconds of a step in
-    which nothing is done."""
-
-    own: Floats
-    prefill: Floats
-    lumps: Floats
-    attention: Floats
-    fresh: Floats
-    output: Floats
-    context: Floats
-    per_token: Floats
-    decode: Floats
-    work: Floats
-    fixed: Floats
-
-
-@dataclass(slots=True)
-class _Steps:
-    """A replica's steps as its load rises (rows, GRID): requests that a step admits on average, sequences that it
-    decodes, share of steps with a prefill, seconds of a step without one and of all, share of them that is not fixed,
-    requests/s, and the load that this is. `scale` (rows,): of load and work, where seats bound a replica."""
-
-    admits: Floats
-    batch: Floats
-    mixed: Floats
-    quiet: Floats
-    step: Floats
-    busy: Floats
-    rate: Floats
-    load: Floats
-    scale: Floats
-
-
 def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     """The curves of all rows."""
     engines, goals = engines.lone(), goals.lone()
-    requests = _requests(engines, traffic)
-    steps = _steps(engines, requests)
+    requests = requests_of(engines, traffic)
+    steps = steps_of(engines, requests)
     step, lumps = steps.step, column(requests.lumps)
     wait = steps.rate * lumps / (2 * (1 - steps.busy))
     prompts = _Lengths.of(traffic.prompt_share)
@@ -255,16 +107,16 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
     tokens = column(larger(requests.output - 1, 1.0))
     scatter = np.log1p((steps.rate * step * lumps / tokens + slow_variance) / (step * step))
     miss = _either(missing, only(engines.decodes, late))
-    at_loads = _resampled(steps.load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
+    at_loads = resampled(steps.load, (np.maximum.accumulate(miss, axis=1), step, wait, busy, scatter))
     saturated = steps.load[:, -1]
-    miss = _convex(_indebted(at_loads[0], saturated))
+    miss = convex(_indebted(at_loads[0], saturated))
     never_first, never_between = missing[:, 0] > _HOPELESS, rows_of(engines.decodes) & (late[:, 0] > _HOPELESS)
     hopeless, sized = never_first | never_between, miss
     if anywhere(hopeless):
         first, between = np.where(never_first[:, None], 0.0, missing), np.where(never_between[:, None], 0.0, late)
         rest = np.maximum.accumulate(_either(first, only(engines.decodes, between)), axis=1)
-        rest = np.maximum(_resampled(steps.load, (rest,))[0], _piling_up(saturated))
-        sized = np.where(hopeless[:, None], _convex(_indebted(rest, saturated)), miss)
+        rest = np.maximum(resampled(steps.load, (rest,))[0], _piling_up(saturated))
+        sized = np.where(hopeless[:, None], convex(_indebted(rest, saturated)), miss)
     return Curve(
         miss=miss,
         sized=sized,
@@ -282,88 +134,6 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
 def _either(first: Floats, second: Floats | float) -> Floats:
     """Share of requests to which one of two things happens that know nothing of each other."""
     return 1 - (1 - first) * (1 - second)
-
-
-def _requests(engines: Engines, traffic: Traffic) -> _Requests:
-    f_fixed, f_token, f_attention, f_kv = columns(engines.factors)
-    pairs = traffic.fresh * traffic.span
-    attention = column(f_attention) * (column(engines.prefill_request) + column(engines.attention_pair) * pairs)
-    own = only(engines.prefills, column(f_token * engines.compute_token) * traffic.fresh + attention)
-    prefill = mean(traffic.prompt_share, own)
-    square = mean(traffic.prompt_share, own * own)
-    output = traffic.mean_output
-    per_token = f_token * engines.read_token + f_kv * engines.kv_token * traffic.context
-    decode = output * per_token * engines.decodes
-    return _Requests(
-        own=own,
-        prefill=prefill,
-        lumps=square + (lone(traffic.dispersion) - 1) * prefill * prefill,
-        attention=mean(traffic.prompt_share, attention),
-        fresh=mean(traffic.prompt_share, traffic.fresh) * engines.prefills,
-        output=output,
-        context=traffic.context,
-        per_token=per_token,
-        decode=decode,
-        work=larger(prefill + decode, _TINY),
-        fixed=f_fixed * larger(engines.read, engines.compute),
-    )
-
-
-def _steps(engines: Engines, requests: _Requests) -> _Steps:
-    _, f_token, _, f_kv = columns(engines.factors)
-    fixed, work = requests.fixed, column(requests.work)
-    admits, bound = _admitted(engines, requests)
-    batch = column(requests.output * engines.decodes) * admits
-    tokens = column(requests.fresh) * admits
-    chunked = tokens / column(engines.max_num_batched_tokens)
-    mixed = only(engines.prefills, clipped(np.maximum(-np.expm1(-admits), chunked), _TINY, 1.0))
-    reading = column(f_kv * engines.kv_token) * batch * column(requests.context)
-    linear = _linear(engines, fixed, f_token)
-    plain, filled = linear(batch), linear(batch + tokens / np.maximum(mixed, _TINY))
-    asides = only(engines.prefills, admits * column(requests.attention))
-    # the shares of both kinds of steps, and what reading takes longer in mixed ones
-    step = (1 - mixed) * plain + mixed * filled + asides + reading * (1 + mixed * column(engines.mixed - 1))
-    rate = admits / step
-    load = rate * work
-    # a replica whose seats are taken is at its full load, however little its steps have to do
-    full = lone(load[:, -1])
-    scale = where(bound, larger(_FULLEST / larger(full, _TINY), 1.0), 1.0)
-    busy = clipped(1 - column(fixed) / step, 0.0, 0.999)
-    return _Steps(admits, batch, mixed, plain + reading, step, busy, rate, load * column(scale), scale)
-
-
-def _admitted(engines: Engines, requests: _Requests) -> tuple[Floats, Bools]:
-    """Requests that a step admits as load rises (rows, GRID), and whether (rows,) it is seats that bound it."""
-    decodes, fixed, work = engines.decodes, requests.fixed, requests.work
-    out = requests.output * decodes
-    seated = where(decodes, 0.97 * engines.max_num_seqs / larger(out, 1.0), math.inf)
-    limit = smaller(
-        0.97 * engines.max_num_batched_tokens / larger(requests.fresh + out, 1.0),
-        where(decodes, 0.97 * engines.kv_tokens / larger(out * requests.context, 1.0), math.inf),
-    )
-    # up to where the work of requests is nearly all of a step; where the seats are taken long before, up to there: a
-    # few sequences at once fill a replica whose steps have little to do
-    taken = where(decodes, seated, 0.0) * work
-    fits = taken / larger(fixed + taken, _TINY)
-    bound = (seated < limit) & (fits < _FULLEST)
-    odds = _ODDS
-    if anywhere(bound):
-        shares = np.where(column(bound), (_SHARES / _FULLEST) * column(fits), _SHARES)
-        odds = shares / (1 - shares)
-    return np.minimum(column(fixed / work) * odds, column(smaller(limit, seated))), bound
-
-
-def _linear(engines: Engines, fixed: Floats, factor: Floats) -> Callable[[Floats], Floats]:
-    """Seconds of the layers whose time goes with the tokens of a step, by these (rows, GRID)."""
-    read, compute = column(engines.read), column(engines.compute)
-    read_token, compute_token = column(engines.read_token), column(engines.compute_token)
-    base, least, slower = column(larger(engines.read, engines.compute)), column(fixed), column(factor)
-
-    def seconds(tokens: Floats) -> Floats:
-        total = np.maximum(read + read_token * tokens, compute + compute_token * tokens)
-        return least + slower * (total - base)
-
-    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +179,7 @@ class _Seats:
         return self.full * self.those_who_wait
 
 
-def _seats(engines: Engines, traffic: Traffic, steps: _Steps, requests: _Requests) -> _Seats | None:
+def _seats(engines: Engines, traffic: Traffic, steps: Steps, requests: Requests) -> _Seats | None:
     """A queue with as many servers as sequences at once, each held for a request's decoding. Its share of full moments
     is Sakasegawa's approximation of Erlang's C (Annals of the Institute of Statistical Mathematics 29, 1977); waits
     grow with the variability of arrivals and of lengths as Allen and Cunneen have it. None where nobody waits at all:
@@ -433,8 +203,8 @@ def _miss_ttft(
     traffic: Traffic,
     goals: Goals,
     prompts: _Lengths,
-    requests: _Requests,
-    steps: _Steps,
+    requests: Requests,
+    steps: Steps,
     wait: Floats,
     seats: _Seats | None,
 ) -> Floats:
@@ -461,8 +231,8 @@ def _miss_between(
     traffic: Traffic,
     goals: Goals,
     prompts: _Lengths,
-    requests: _Requests,
-    steps: _Steps,
+    requests: Requests,
+    steps: Steps,
     slow: Floats,
     wait: Floats,
 ) -> Floats:
@@ -480,7 +250,7 @@ def _miss_between(
 
 
 def _kept_per_request(
-    traffic: Traffic, goals: Goals, requests: _Requests, steps: _Steps, slow: Floats, wait: Floats
+    traffic: Traffic, goals: Goals, requests: Requests, steps: Steps, slow: Floats, wait: Floats
 ) -> Floats:
     """Share of requests (rows, GRID) whose mean time between tokens keeps tpot and e2e."""
     outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
@@ -520,7 +290,7 @@ def _kept_per_request(
     return kept
 
 
-def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: _Requests) -> Floats:
+def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: Requests) -> Floats:
     """Share of requests (rows,) whose first token is late whatever the load."""
     alone = requests.own + column(1.5 * requests.fixed)
     late = mean(alone > column(goals.ttft), traffic.prompt_share)
@@ -536,71 +306,3 @@ def _indebted(miss: Floats, saturated: Floats) -> Floats:
     """Misses at LOADS; above the highest load that a replica can reach everything misses, and debt grows."""
     over = LOADS - column(saturated)
     return np.where(over > 0, np.maximum(miss, 1.0) + _DEBT * over, miss)
-
-
-def _resampled(load: Floats, tables: tuple[Floats, ...]) -> Floats:
-    """Tables (rows, GRID) that stand at `load` (rows, GRID), at LOADS: (tables, rows, GRID)."""
-    at = np.minimum(_sum(load[:, :, None] < LOADS, axis=1, dtype=np.int64), GRID - 1)
-    if len(load) > 1:
-        at += (np.arange(len(load)) * GRID)[:, None]
-        before = at - (at % GRID > 0)
-    else:
-        before = at - (at > 0)
-    stands = load.reshape(-1)
-    left = stands.take(before)
-    share = clipped((LOADS - left) / np.maximum(stands.take(at) - left, _TINY), 0.0, 1.0)
-    flat = np.concatenate(tables).reshape(len(tables), -1)
-    low = flat.take(before, axis=1)
-    return np.asarray(low + (flat.take(at, axis=1) - low) * share, dtype=np.float64)
-
-
-def _convex(miss: Floats) -> Floats:
-    """The same start, with slopes that never fall: more load never looks harmless because all is lost already."""
-    steps = miss.copy()
-    rise = np.maximum((miss[:, 1:] - miss[:, :-1]) / _WIDTHS, 0.0)
-    steps[:, 1:] = miss[:, :1] + np.add.accumulate(np.maximum.accumulate(rise, axis=1) * _WIDTHS, axis=1)
-    return steps
-
-
-def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
-    """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
-    first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
-    before, share = _between(load, len(table), row)
-    flat = table.reshape(-1)
-    low = flat.take(before)
-    before += 1
-    return low + (flat.take(before) - low) * share
-
-
-def look_up_all(tables: Floats, load: Floats, row: Ints) -> Floats:
-    """As `look_up` in several tables (tables, rows, GRID) at the same loads: (tables, rows, anything)."""
-    before, share = _between(load, tables.shape[1], row)
-    flat = tables.reshape(len(tables), -1)
-    low = flat.take(before, axis=1)
-    before += 1
-    return low + (flat.take(before, axis=1) - low) * share
-
-
-def _between(load: Floats, rows: int, row: Ints | None) -> tuple[Ints, Floats]:
-    """The places of the last of LOADS below each load in a table (rows, GRID) written in one line, and how far each is
-    from there to the next."""
-    reach = np.maximum(load, _LOWEST)
-    # the last of LOADS below the load, but for the very last
-    cell = (np.fmin(reach, _HIGHEST) * _CELLS).astype(np.int64)
-    before = _CELL_FROM.take(cell)
-    before += _CELL_EDGE.take(cell) < reach
-    share = (reach - LOADS.take(before)) * _PER_WIDTH.take(before)
-    if rows > 1:
-        before += ((np.arange(rows) if row is None else row) * GRID)[:, None]
-    return before, share
-
-
-def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
-    """Where a nondecreasing `table` (rows, GRID) reaches `value` (rows,): the load and the slope there."""
-    at = np.minimum(np.maximum((table < value[:, None]).sum(axis=1), 1), GRID - 1)
-    flat, place = table.reshape(-1), at + np.arange(len(table)) * GRID
-    low, high = flat[place - 1], flat[place]
-    left, right = LOADS[at - 1], LOADS[at]
-    slope = np.maximum((high - low) / (right - left), 1e-3)
-    load = clipped(left + (value - low) / slope, left, right)
-    return np.asarray(load, dtype=np.float64), np.asarray(slope, dtype=np.float64)

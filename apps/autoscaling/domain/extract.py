@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import columns, known, lone
-from apps.autoscaling.domain.capacity import NO_GOAL, Engines, Goals
+from apps.autoscaling.domain.capacity import NO_GOAL, Goals
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.steps import Engines
 from apps.autoscaling.domain.types import (
     Distribution,
     Known,

@@ -24,10 +24,10 @@ from apps.autoscaling.domain.arrays import (
     smaller,
     where,
 )
-from apps.autoscaling.domain.capacity import Engines, Traffic
 from apps.autoscaling.domain.extract import Fleet
 from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.sizing import missing
+from apps.autoscaling.domain.steps import Engines, Traffic
 
 __all__ = ["learn_crowding", "learn_gain", "learn_startup", "learn_step_time", "weigh"]
 

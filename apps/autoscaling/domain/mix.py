@@ -19,9 +19,9 @@ from apps.autoscaling.domain.arrays import (
     rows_of,
     where,
 )
-from apps.autoscaling.domain.capacity import Traffic
 from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, prior_shares
 from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.steps import Traffic
 
 __all__ = ["life", "nominal_work", "observe", "spread", "traffic"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import clipped
-from apps.autoscaling.domain.capacity import look_up, look_up_all
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.draft import Need
+from apps.autoscaling.domain.grid import look_up, look_up_all
 from apps.autoscaling.domain.types import Counterfactual
 
 __all__ = ["Views", "counterfactuals", "of"]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import clipped
-from apps.autoscaling.domain.capacity import GRID, LOADS, inverse, look_up
 from apps.autoscaling.domain.demand import WEIGHTS
+from apps.autoscaling.domain.grid import GRID, LOADS, inverse, look_up
 
 __all__ = ["Mix", "Shape", "Worth", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
 

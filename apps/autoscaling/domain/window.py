@@ -21,7 +21,7 @@ from apps.autoscaling.domain.arrays import (
     rows_of,
     where,
 )
-from apps.autoscaling.domain.capacity import look_up
+from apps.autoscaling.domain.grid import look_up
 from apps.autoscaling.domain.memory import MINUTES, Memory
 
 __all__ = ["familiar", "observe", "share_missed"]

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from apps.autoscaling.domain.capacity import NO_GOAL, Engines, Goals, Traffic, curve_of, inverse, look_up
+from apps.autoscaling.domain.capacity import NO_GOAL, Goals, curve_of
+from apps.autoscaling.domain.grid import inverse, look_up
+from apps.autoscaling.domain.steps import Engines, Traffic
 from apps.physics.steptime import StepTimeModel
 
 __all__ = ["MOST_REPLICAS", "Option", "Suggestion", "Wanted", "suggest"]

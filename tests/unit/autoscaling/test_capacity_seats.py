@@ -7,7 +7,9 @@ import heapq
 import numpy as np
 import pytest
 
-from apps.autoscaling.domain.capacity import LOADS, NO_GOAL, Curve, Engines, Goals, Traffic, curve_of, inverse, look_up
+from apps.autoscaling.domain.capacity import NO_GOAL, Curve, Goals, curve_of
+from apps.autoscaling.domain.grid import LOADS, inverse, look_up
+from apps.autoscaling.domain.steps import Engines, Traffic
 
 PROMPT, OUTPUT, GOAL = 1280.0, 256.0, 1.0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from apps.autoscaling.domain import window
-from apps.autoscaling.domain.capacity import LOADS
+from apps.autoscaling.domain.grid import LOADS
 from apps.autoscaling.domain.memory import POOL, VARIANT, Memory
 from tests.unit.autoscaling.test_contract import POLICY, run
 
