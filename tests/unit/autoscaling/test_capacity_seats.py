@@ -48,7 +48,7 @@ def played(rate: float, seats: int, service: float) -> float:
 def test_who_waits_for_a_seat_misses_the_first_token(rate: float) -> None:
     made = curve(4)
     load = np.array([[rate * made.work[0]]])
-    service = OUTPUT * float(look_up(made.step, load)[0, 0])
+    service = OUTPUT * float(look_up(made.means[0], load)[0, 0])
     assert float(look_up(made.miss, load)[0, 0]) == pytest.approx(played(rate, 4, service), abs=0.06)
 
 
