@@ -12,34 +12,39 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import httptools
 
-__all__ = ["Connections", "Sends", "ThroughProxy", "tls_of"]
+__all__ = ["Answer", "Connections", "Request", "Sends", "ThroughProxy", "tls_of"]
 
 CHUNK_BYTES = 256 * 1024
 # a server that sends a little now and then may take so many times the patience for its whole answer
 WHOLE = 4
 
 
-class Sends(Protocol):
-    def send(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        connect: float,
-        patience: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers (names in lower case) and body of an answer. Raises OSError, ValueError (no request at all).
+class Request(NamedTuple):
+    """`connect`: seconds to wait for a connection; `patience`: for each part of the answer.
 
-        `connect`: seconds to wait for a connection; `patience`: for each part of the answer, which may take a few times
-        as long in all.
-        """
+    In all the answer may take a few times as long.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    connect: float
+    patience: float
+
+
+# status, headers (names in lower case) and body
+Answer: TypeAlias = tuple[int, Mapping[str, str], bytes]
+
+
+class Sends(Protocol):
+    def send(self, request: Request) -> Answer:
+        """Raises OSError, ValueError (no request at all)."""
 
     def close(self) -> None: ...
 
@@ -100,16 +105,8 @@ class Connections:
         self._host = found.netloc.rpartition("@")[2]
         self._idle: deque[socket.socket] = deque(maxlen=size)
 
-    def send(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        connect: float,
-        patience: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def send(self, request: Request) -> Answer:
+        method, target, headers, body, connect, patience = request
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
@@ -117,24 +114,24 @@ class Connections:
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1:
             raise ValueError("a header or an address holds a line break")
-        request = b"".join((text.encode("latin-1"), b"\r\n\r\n", body or b""))
+        words = b"".join((text.encode("latin-1"), b"\r\n\r\n", body or b""))
         used = self._taken()
         if used is not None:
             try:
-                return self._ask(used, request, patience)
+                return self._ask(used, words, patience)
             except ConnectionError:
                 # a server may let go of a connection at the moment that it is used again; only what changes nothing
                 # may be asked twice
                 if method != "GET":
                     raise
-        return self._ask(self._made(connect), request, patience)
+        return self._ask(self._made(connect), words, patience)
 
-    def _ask(self, used: socket.socket, request: bytes, patience: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _ask(self, used: socket.socket, words: bytes, patience: float) -> Answer:
         reply = _Reply()
         until = time.monotonic() + WHOLE * patience
         try:
             used.settimeout(patience)
-            used.sendall(request)
+            used.sendall(words)
             while not reply.complete:
                 left = until - time.monotonic()
                 if left <= 0:
@@ -187,23 +184,19 @@ class ThroughProxy:
         """`manager`: a `ProxyManager`; `server`: scheme, host and port."""
         self._manager, self._server = manager, server
 
-    def send(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        connect: float,
-        patience: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def send(self, request: Request) -> Answer:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
-        timeout = Timeout(connect=connect, read=patience)
+        timeout = Timeout(connect=request.connect, read=request.patience)
         try:
             answer = self._manager.urlopen(
-                method, self._server + target, body=body, headers=dict(headers), timeout=timeout, redirect=False
+                request.method,
+                self._server + request.target,
+                body=request.body,
+                headers=dict(request.headers),
+                timeout=timeout,
+                redirect=False,
             )
         except HTTPError as error:
             raise ConnectionError(str(error)) from error

@@ -20,7 +20,7 @@ import orjson
 from django.conf import settings as django
 
 from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
-from apps.clusters.http import Connections, Sends, ThroughProxy, tls_of
+from apps.clusters.http import Connections, Request, Sends, ThroughProxy, tls_of
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 15.0
@@ -326,12 +326,14 @@ class Kube:
         with self._slot(path):
             try:
                 return self._connections.send(
-                    method,
-                    self._base + path + _query_of(tuple(query.items()) if query else ()),
-                    headers=headers,
-                    body=None if body is None else orjson.dumps(body),
-                    connect=min(CONNECT_SECONDS, self._deadline),
-                    patience=self._deadline,
+                    Request(
+                        method,
+                        self._base + path + _query_of(tuple(query.items()) if query else ()),
+                        headers=headers,
+                        body=None if body is None else orjson.dumps(body),
+                        connect=min(CONNECT_SECONDS, self._deadline),
+                        patience=self._deadline,
+                    )
                 )
             except (OSError, ValueError) as error:
                 raise Unreachable(f"the API server {self.server} does not answer: {_short(error)}") from error
