@@ -47,6 +47,7 @@ def accounting() -> Iterator[dict[str, float]]:
     try:
         yield table
     finally:
+        found.end()
         stop.set()
         thread.join()
         found.look()
@@ -60,9 +61,14 @@ class _Account:
         self._names: dict[int, str] = {}
         self._first: dict[int, float] = {}
         self._last: dict[int, float] = {}
-        self._started = time.monotonic()
-        self._busy = _busy_seconds()
         self.look(new=False)
+        # to look takes tens of milliseconds on a full machine, in which nothing of what is measured happens
+        self._started, self._busy = time.monotonic(), _busy_seconds()
+        self._ended, self._busy_then = self._started, self._busy
+
+    def end(self) -> None:
+        """What is idle or elsewhere counts up to now."""
+        self._ended, self._busy_then = time.monotonic(), _busy_seconds()
 
     def look(self, *, new: bool = True) -> None:
         backends = _backends()
@@ -75,8 +81,8 @@ class _Account:
         used: defaultdict[str, float] = defaultdict(float)
         for pid, name in self._names.items():
             used[name] += self._last[pid] - self._first[pid]
-        busy = _busy_seconds() - self._busy
-        whole = (time.monotonic() - self._started) * (os.cpu_count() or 1)
+        busy = self._busy_then - self._busy
+        whole = (self._ended - self._started) * (os.cpu_count() or 1)
         rows = dict(sorted(used.items(), key=lambda row: -row[1]))
         rows["elsewhere"] = max(busy - sum(used.values()), 0.0)
         rows["idle"] = max(whole - busy, 0.0)
