@@ -163,6 +163,7 @@ def learn_crowding(
     """Bring the model's misses to the observed ones by a factor on the load.
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
+    A moment's misses move the factor for as long as the totals have them, as they do the gain: docs/decisions/0016.
     miss: the model's curve (pools, GRID); demand: now, at NODES (pools, nodes); replicas: ready; judged: requests of
     this tick that teach, a figure of pools.
     """
