@@ -13,6 +13,7 @@ from apps.catalog.domain.latency import latency_grid
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.pools import selectors, tokens
+from apps.pools.domain.guarded import sleeps
 from apps.pools.domain.manifests import (
     SPEC_HASH,
     Inputs,
@@ -138,7 +139,7 @@ def tiers_and_replicas(pool: Pool, spec: PoolSpec) -> tuple[TierPlan, dict[str, 
     targets = selectors.replica_targets(pool)
     wanted = {v.name: _pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants}
     plan = plan_of(spec.offload, selectors.tier_plan(pool))
-    plan = plan.among(wanted.get(plan.canary or "", 0), ours=_ours(pool, spec))
+    plan = plan.among(wanted.get(plan.canary or "", 0), ours=_gives_place(pool, spec))
     return plan, {name: plan.of_deployment(name, count) for name, count in wanted.items()}
 
 
@@ -146,11 +147,14 @@ def may_stand_instead(pool: Pool, spec: PoolSpec, variant: str) -> bool:
     """Whether a canary may take the place of one of a variant's replicas."""
     targets = selectors.replica_targets(pool)
     wanted = next((_pods_wanted(spec, v, targets.get(v.name)) for v in spec.variants if v.name == variant), 0)
-    return wanted > 1 and _ours(pool, spec)
+    return wanted > 1 and _gives_place(pool, spec)
 
 
-def _ours(pool: Pool, spec: PoolSpec) -> bool:
-    """Whether nobody else writes replicas of the pool's Deployments, as far as was seen."""
+def _gives_place(pool: Pool, spec: PoolSpec) -> bool:
+    """Whether a Deployment of the pool may have a replica fewer than it is to have. Not where somebody else writes how
+    many, as far as was seen; nor where engines sleep: who sleeps is chosen among the Deployment's own."""
+    if sleeps(spec):
+        return False
     others = (pool.status.get("replicasOwner") or {}).values()
     return spec.autoscaling.mode != "external" and not any(not owner.get("takenBack") for owner in others)
 

@@ -19,8 +19,10 @@ from apps.offload import services, ticking
 from apps.offload.domain.store import StorePage
 from apps.offload.engines import Endpoint, Publishers
 from apps.offload.models import OffloadDecision, PoolState, Probe
+from apps.pools.desired import tiers_and_replicas
 from apps.pools.domain.tiers.plan import Tier, TierPlan
 from apps.pools.models import Pool, TierPlanRow
+from apps.pools.selectors import spec_of
 from apps.pools.services import set_tier_plan
 from apps.reconcile.models import QueueItem
 from apps.telemetry.domain.readings import PageReading
@@ -44,7 +46,7 @@ TIERS = [
 class World:
     """A pool, and time that goes on by half a minute a tick."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, mode: str = "auto", replicas: int = 1) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, mode: str = "auto", replicas: int = 1, **more: Any) -> None:
         spec = {
             "model": "m",
             "cluster": "c",
@@ -53,6 +55,7 @@ class World:
                 {"name": "h200", "accelerator": "nvidia-h200", "replicas": {"min": replicas, "max": replicas}}
             ],
             "offload": {"mode": mode, "tiers": TIERS},
+            **more,
         }
         self.pool = Pool.objects.create(team="default", name="chat", spec=spec, created_at=START, updated_at=START)
         self.now = START
@@ -342,6 +345,24 @@ def test_of_several_replicas_a_canary_takes_the_place_of_one_once_it_is_ready_an
     later = [world.tick() for _ in range(3)]
     assert {one.verb for one in later} == {"hold"}
     assert (standing().stands, later[-1].state["phase"]) == ("kept", "steady")
+
+
+def test_where_engines_sleep_a_canary_stands_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sleeps and who serves is counted in the pool's own Deployment: one outside it would never sleep."""
+    world = World(monkeypatch, replicas=2, autoscaling={"mode": "active", "idle": "standby"})
+    world.free_accelerators(2)
+    world.tick()
+    proposed = world.tick()
+    assert proposed.verb == "canary"
+    assert "in the place of" not in proposed.sentence
+    world.canary_runs()
+    for _ in range(3):
+        world.tick()
+    standing = TierPlan.from_json(TierPlanRow.objects.get(pool=world.pool).plan)
+    assert (standing.canary, standing.stands) == ("h200", "beside")
+    TierPlanRow.objects.filter(pool=world.pool).update(plan=replace(standing, stands="kept").to_json())
+    plan, replicas = tiers_and_replicas(world.pool, spec_of(world.pool))
+    assert (plan.canary, replicas) == (None, {"h200": 2}), "one kept before the pool was to sleep is one of them again"
 
 
 def condition(api: Api) -> dict[str, Any]:

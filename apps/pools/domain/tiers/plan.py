@@ -59,9 +59,9 @@ class TierPlan:
         return self.canary is not None and self.stands != "kept"
 
     def among(self, replicas: int, *, ours: bool) -> TierPlan:
-        """What it comes to where the canary's variant has so many replicas in all; `ours`: nobody else writes how many
-        its Deployment has. Of one replica none can be given up, and of another's neither: a canary stands beside them
-        then, and one that was kept is not needed."""
+        """What it comes to where the canary's variant has so many replicas in all; `ours`: its Deployment may have one
+        fewer. Of one replica none can be given up, and of another's neither: a canary stands beside them then, and one
+        that was kept is not needed."""
         if self.canary is None or self.stands == "beside" or (ours and replicas > 1):
             return self
         return self.everywhere if self.stands == "kept" else replace(self, stands="beside")
