@@ -2,8 +2,9 @@
 
 `COUNT` pools (default 200; the claim is made at 1000) of four objects each (two Services, Deployment,
 PodDisruptionBudget), scaled to zero. Measured: all created; one field changed in all of them (each until all are live
-and that is written in the pools' status; of the peer, until all are live); a resync of all, and a restart of the workers with a drift check of all, with nothing changed. The peer does three objects each. `WORKERS`:
-how many worker processes (default: one for each core, as one runs them).
+and that is written in the pools' status; of the peer, until all are live); a resync of all, and a restart of the
+workers with a drift check of all, with nothing changed. The peer does three objects each. `WORKERS`: how many worker
+processes (default: one for each core, as one runs them).
 
 The bare client sends changed applies through eight connections: what that server can take. It does so twice, with the
 very Deployments that Lamplight has applied (`bare_applies_per_s`: the same work for the server), and with Deployments
