@@ -46,9 +46,11 @@ class Declared:
     model: ModelFacts | None
     replicas: dict[str, int]
     dialect: str
-    # how variants roll, and the pod templates (their hash) that are to stand still: what roll-outs have stored
+    # how variants roll, and the pod templates (their hash) that are to stand still, or that all replicas have: what
+    # roll-outs have stored
     strategies: dict[str, tuple[int, int]] = field(default_factory=dict)
     standing: str = ""
+    rolled: str = ""
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
     guard: str = ""
@@ -126,6 +128,7 @@ def gather(
         dialect=spec.dialect or cluster_spec(cluster).dialect,
         strategies=_strategies(spec, row),
         standing=row.template if row and row.state in ("Paused", "Stopped") else "",
+        rolled=row.template if row and row.state == "Complete" else "",
         rules=rules,
         tiers=tiers,
         guard=tokens.digest(pool.uid),
@@ -189,6 +192,9 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
     objects = render(declared.identity, spec, model, inputs, release)
     if declared.standing and declared.standing == template_of(objects):
         objects = render(declared.identity, spec, model, replace(inputs, paused=True), release)
+    elif declared.tiers.stands == "kept" and declared.rolled != template_of(objects):
+        # each Deployment may have a replica fewer while it rolls: the canary's comes last
+        objects = render(declared.identity, spec, model, replace(inputs, canary_waits=True), release)
     bare = declared.undecided
     decided = (bare.tiers, bare.start_up) != (declared.tiers, declared.start_up)
 

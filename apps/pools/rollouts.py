@@ -26,6 +26,7 @@ from apps.pools.domain.plan import differences
 from apps.pools.domain.pods import Replica
 from apps.pools.domain.rollout import Blame, Held, Seen, Situation, State, Strategy, VariantProgress
 from apps.pools.domain.spec import PoolSpec
+from apps.pools.domain.tiers.canary import waits
 from apps.pools.models import Pool, Rollout
 from apps.pools.observing import Observed
 
@@ -126,12 +127,13 @@ def _stock(cluster: Cluster) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Look:
-    """What a reconcile found of the roll-out. `before`: what was stored."""
+    """What a reconcile found of the roll-out. `before`: what was stored. `canary_waits`: for the others."""
 
     before: Held
     after: Held
     variants: tuple[VariantProgress, ...]
     blames: Mapping[str, Blame]
+    canary_waits: bool = False
 
     @property
     def news(self) -> bool:
@@ -140,6 +142,8 @@ class Look:
     @property
     def to_render(self) -> bool:
         """Whether what was decided changes what is rendered: a template begins to stand still, or goes on."""
+        if self.canary_waits and self.after.state == "Complete":
+            return True
         return _standing(self.before) != _standing(self.after)
 
     def to_json(self) -> dict[str, Any]:
@@ -187,7 +191,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
         blames=blames,
         deadline=spec.rollout.progress_deadline,
     )
-    return Look(before, rollout.step(before, seen, clock.now()), variants, blames)
+    return Look(before, rollout.step(before, seen, clock.now()), variants, blames, waits(desired.objects))
 
 
 def _overdue(variant: VariantProgress, live: Any | None, held: Held, spec: PoolSpec) -> VariantProgress:

@@ -11,6 +11,7 @@ from apps.audit.models import Event
 from apps.pools import services
 from apps.pools.domain.tiers.plan import Stands, Tier, TierPlan
 from tests.support.cluster import EmbeddedCluster, shared_cluster
+from tests.support.pods import is_ready
 from tests.support.pools import (
     complete,
     condition,
@@ -142,6 +143,38 @@ def test_a_replica_on_trial_in_the_place_of_one_stays_when_it_is_kept_and_gives_
 
     tiers(None)
     drain_until(lambda: settled(with_=0, without=2), message="none has them")
+
+
+@pytest.mark.usefixtures("declared")
+def test_of_two_replicas_one_of_which_was_a_canary_one_serves_while_a_spec_rolls(cluster: EmbeddedCluster) -> None:
+    def declared_with(*args: str) -> None:
+        declare(
+            pool_document(
+                offload={"mode": "auto", "tiers": [{"kind": "host", "bytes": "1Gi"}]},
+                variants=[variant_document(replicas={"min": 2, "max": 2})],
+                rollout={"maxSurge": 0, "maxUnavailable": 1},
+                engine={"args": list(args)},
+            )
+        )
+
+    declared_with("--max-num-seqs=8")
+    plan = TierPlan(tiers=(Tier("host", 2**30),), canary="h200", stands="kept", source="test")
+    services.set_tier_plan(pool=pool(), plan=plan, actor="system:test", generation=pool().generation)
+    least = 2
+
+    def serving(flag: str) -> bool:
+        nonlocal least
+        living = [pod for pod in pods(cluster).values() if not pod["metadata"].get("deletionTimestamp")]
+        ready = [pod for pod in living if is_ready(pod)]
+        least = min(least, len(ready))
+        has = [flag in pod["spec"]["containers"][0]["args"] for pod in ready]
+        return len(living) == 2 and has == [True, True] and healthy(desired=2, ready=2, starting=0)
+
+    drain_until(lambda: serving("--max-num-seqs=8"), message="two replicas serve, one of them a canary that was kept")
+    least = 2
+    declared_with("--max-num-seqs=16")
+    drain_until(lambda: serving("--max-num-seqs=16"), message="both have the new arguments")
+    assert least == 1, "one of them at a time"
 
 
 @pytest.mark.usefixtures("declared")

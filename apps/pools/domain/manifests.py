@@ -96,10 +96,11 @@ class Inputs:
     `replicas`: the clamped target of each variant. `latency_edges`: bucket bounds in seconds of the engines' latency
     histograms, by family. `kinds`: what the cluster knows, as `Kind.group` (`Deployment.apps`, `Service.`).
     `strategies`: (maxSurge, maxUnavailable) by variant, where the declaration leaves them open; `paused`: roll-outs
-    stand still. `rules`: groups of Prometheus rules about the pool. `tiers`: where engines keep KV blocks
-    beside the device. `guard`: SHA-256 of the token that opens the engines' development endpoints, where they are to
-    sleep. `start_up`: seconds that a replica was measured to take from nothing to ready, None where none has been.
-    `prometheus`: address of the cluster's Prometheus, "" where none is declared.
+    stand still; `canary_waits`: that of a canary that was kept does, while the variant's others roll. `rules`: groups
+    of Prometheus rules about the pool. `tiers`: where engines keep KV blocks beside the device. `guard`: SHA-256 of the
+    token that opens the engines' development endpoints, where they are to sleep. `start_up`: seconds that a replica was
+    measured to take from nothing to ready, None where none has been. `prometheus`: address of the cluster's Prometheus,
+    "" where none is declared.
     """
 
     replicas: Mapping[str, int]
@@ -109,6 +110,7 @@ class Inputs:
     kinds: frozenset[str]
     strategies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     paused: bool = False
+    canary_waits: bool = False
     rules: tuple[Mapping[str, Any], ...] = ()
     tiers: TierPlan = NO_TIERS
     guard: str = ""

@@ -38,17 +38,29 @@ def with_canary(context: Context, render: Callable[[Context], tuple[Manifest, ..
     # what stands beside the engines (the store's owner) comes with the trial
     names = {address(obj) for obj in objects}
     beside = [obj for obj in tried if address(obj) not in names]
-    return (*objects, *beside, _canary(found, canary_name(context.pool.name, plan.canary)))
+    canary = _canary(found, canary_name(context.pool.name, plan.canary))
+    if plan.stands == "kept" and context.inputs.canary_waits:
+        canary = {**canary, "spec": {**canary["spec"], "paused": True}}
+    return (*objects, *beside, canary)
+
+
+def waits(objects: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a canary stands still."""
+    return any(obj["spec"].get("paused") for obj in objects if _is_canary(obj))
 
 
 def on_trial(objects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Replicas of canaries among a pool's objects, by the variant beside which they stand."""
     found: dict[str, int] = {}
     for obj in objects:
-        if (obj["metadata"].get("labels") or {}).get(COMPONENT) == COMPONENT_CANARY:
+        if _is_canary(obj):
             variant = obj["spec"]["template"]["metadata"]["labels"][VARIANT]
             found[variant] = found.get(variant, 0) + int(obj["spec"].get("replicas", 1))
     return found
+
+
+def _is_canary(obj: Mapping[str, Any]) -> bool:
+    return (obj["metadata"].get("labels") or {}).get(COMPONENT) == COMPONENT_CANARY
 
 
 def address(obj: Manifest) -> tuple[str, str]:
