@@ -9,7 +9,7 @@ that is the one that differs from row to row. Types say `Floats` of both.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -134,32 +134,17 @@ def where(these: Any, values: Any, others: Any) -> Any:
     return values if these else others
 
 
-def exp(values: Any) -> Any:
-    return float(np.exp(values)) if isinstance(values, float) else np.exp(values)
+def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of numpy that gives a plain number for one: NaN and infinity go through as they do in arrays."""
+
+    def applied(values: Any) -> Any:
+        return float(function(values)) if isinstance(values, float) else function(values)
+
+    return applied
 
 
-def expm1(values: Any) -> Any:
-    return float(np.expm1(values)) if isinstance(values, float) else np.expm1(values)
-
-
-def log(values: Any) -> Any:
-    return float(np.log(values)) if isinstance(values, float) else np.log(values)
-
-
-def log1p(values: Any) -> Any:
-    return float(np.log1p(values)) if isinstance(values, float) else np.log1p(values)
-
-
-def floor(values: Any) -> Any:
-    return float(math.floor(values)) if isinstance(values, float) else np.floor(values)
-
-
-def ceil(values: Any) -> Any:
-    return float(math.ceil(values)) if isinstance(values, float) else np.ceil(values)
-
-
-def sqrt(values: Any) -> Any:
-    return float(np.sqrt(values)) if isinstance(values, float) else np.sqrt(values)
+exp, expm1, log, log1p = _plain(np.exp), _plain(np.expm1), _plain(np.log), _plain(np.log1p)
+floor, ceil, sqrt = _plain(np.floor), _plain(np.ceil), _plain(np.sqrt)
 
 
 def finite(values: Any) -> Any:

@@ -40,6 +40,14 @@ def test_of_a_number_as_of_an_array(name: str, value: float) -> None:
     assert {bits(function(value))} == {bits(item) for item in many.tolist()}
 
 
+@pytest.mark.parametrize("name", ["exp", "floor", "ceil", "finite", "known"])
+@given(numbers.filter(lambda value: not 700 < value < math.inf))
+def test_of_any_number_as_of_an_array(name: str, value: float) -> None:
+    """What is not known (NaN) or without bounds stays so, and raises nothing."""
+    function: Callable[..., Any] = getattr(arrays, name)
+    assert bits(function(value)) == bits(function(np.array([value] * 9))[0].item())
+
+
 @given(numbers, st.floats(-10, 0), st.floats(1, 10))
 def test_clipped(value: float, low: float, high: float) -> None:
     assert bits(arrays.clipped(value, low, high)) == bits(arrays.clipped(np.array([value, value]), low, high)[1].item())  # type: ignore[arg-type]
