@@ -375,24 +375,23 @@ def _in_sync() -> bool:
 
 def _written() -> bool:
     """Whether every pool's newest revision says what it became, which is written with the pool's status."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pools_pool p JOIN pools_revision r ON r.pool_id = p.uid"
-            " AND r.generation = p.generation WHERE r.rendered_hash = ''"
-        )
-        return bool(cursor.fetchone()[0] == 0)
+    return _none(
+        "pools_pool p JOIN pools_revision r ON r.pool_id = p.uid AND r.generation = p.generation"
+        " WHERE r.rendered_hash = ''"
+    )
 
 
 def _settled() -> bool:
+    return _none(
+        "reconcile_queue WHERE kind = 'Pool' AND (due_at < clock_timestamp() OR dirty OR lease_until IS NOT NULL)"
+    )
+
+
+def _none(rows: str) -> bool:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM reconcile_queue WHERE kind = 'Pool' AND (due_at < clock_timestamp() OR dirty"
-            " OR lease_until IS NOT NULL)"
-        )
+        cursor.execute(f"SELECT count(*) FROM {rows}")
         return bool(cursor.fetchone()[0] == 0)
 
 
