@@ -10,6 +10,7 @@ from apps.embedded.apiserver.domain.ssa import managers as ssa
 from apps.embedded.apiserver.domain.ssa import typed
 from apps.embedded.apiserver.domain.ssa.paths import Path
 from apps.embedded.apiserver.domain.strategy import Strategy
+from apps.embedded.apiserver.domain.values import same
 
 Object = dict[str, Any]
 
@@ -86,7 +87,7 @@ def _ignored(call: Call, strategy: Strategy) -> ssa.Ignore:
 
 def same_but_times(new: Object, old: Object) -> bool:
     """Do two objects differ in nothing but the times of their managedFields entries?"""
-    if without(new) != without(old):
+    if not same(without(new), without(old)):
         return False
 
     def untimed(obj: Object) -> list[Object]:

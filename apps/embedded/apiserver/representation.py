@@ -46,15 +46,15 @@ class EventLines:
     MOST = 256
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], bytes] = {}
+        self._kept: dict[tuple[object, ...], bytes] = {}
 
     def line(self, call: Call, kind: str, obj: Object, form: Representation, *, first: bool) -> bytes:
         """``first``: of its stream; only the first table names its columns."""
         if form.form != "Object" or kind not in ("ADDED", "MODIFIED", "DELETED"):
             shown = obj if kind == "ERROR" else _event_object(call, kind, show(call.resource, obj), form, first=first)
             return _line(kind, shown)
-        # a write gives its object a number that no other write has
-        key = (kind, obj["metadata"]["resourceVersion"], call.resource.api_version)
+        # a write gives its object a number that no other write has; a changed definition shows it otherwise
+        key = (kind, obj["metadata"]["resourceVersion"], call.resource.api_version, call.resource.custom)
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = _line(kind, show(call.resource, obj))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,13 +103,12 @@ class Store:
             self._collection(resource, namespace)[name] = orjson.loads(body)
         self._history: deque[Revision] = deque()
         self._oldest = self.revision
+        self._oldest_of: dict[str, int] = {}
         self._subscriptions: dict[str, set[Subscription]] = {}
 
     def close(self) -> None:
-        for subscriptions in self._subscriptions.values():
-            for subscription in subscriptions:
-                subscription.overflowed = True
-                subscription.wake()
+        for resource in self._subscriptions:
+            self._end_watches(resource)
         self._db.close()
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
@@ -125,8 +124,7 @@ class Store:
         """The same as it was right after ``revision``. Compacted when that is forgotten."""
         if revision >= self.revision:
             return self.objects(resource, namespace)
-        if revision < self._oldest:
-            raise Compacted(revision, self._oldest)
+        self._check(revision, resource)
         then: dict[tuple[str, str], Object | None] = {}
         for past in reversed(self._history):
             if past.number <= revision:
@@ -166,8 +164,7 @@ class Store:
 
     def since(self, revision: int, resource: str) -> Iterator[Revision]:
         """Revisions of a resource after ``revision``. Compacted when not all of them are remembered."""
-        if revision < self._oldest:
-            raise Compacted(revision, self._oldest)
+        self._check(revision, resource)
         return iter([past for past in self._history if past.number > revision and past.resource == resource])
 
     def subscribe(self, resource: str) -> Subscription:
@@ -182,6 +179,27 @@ class Store:
         """Forget all revisions before now."""
         self._history.clear()
         self._oldest = self.revision
+
+    def reread(self, resource: str, read: Callable[[Object], Object]) -> None:
+        """From now on objects of a resource are what ``read`` makes of them. Watches end, and the past is forgotten.
+
+        That is no write: their revisions stay, and what is kept in the file, too.
+        """
+        for collection in self._index.get(resource, {}).values():
+            for name, obj in collection.items():
+                collection[name] = read(obj)
+        self._oldest_of[resource] = self.revision
+        self._end_watches(resource)
+
+    def _check(self, revision: int, resource: str) -> None:
+        oldest = max(self._oldest, self._oldest_of.get(resource, 0))
+        if revision < oldest:
+            raise Compacted(revision, oldest)
+
+    def _end_watches(self, resource: str) -> None:
+        for subscription in self._subscriptions.get(resource, ()):
+            subscription.overflowed = True
+            subscription.wake()
 
     def _transaction(self, number: int) -> _Transaction:
         return _Transaction(self._db, number)

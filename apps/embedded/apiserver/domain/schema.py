@@ -50,6 +50,23 @@ class Schema:
         found = self.fields.get(name)
         return found if found is not None else (self.element or ANY)
 
+    @cached_property
+    def has_free_parts(self) -> bool:
+        """Whether values of any type may lie in it."""
+        seen: set[int] = set()
+        pending = [self]
+        while pending:
+            node = pending.pop()
+            if node.kind == "any" or node.scalar == "any" or node.preserve_unknown:
+                return True
+            fields = node.fields
+            if id(fields) in seen:
+                continue
+            if fields:
+                seen.add(id(fields))
+            pending += [*fields.values(), *([node.element] if node.element is not None else [])]
+        return False
+
 
 ANY = Schema("any")
 STRING = Schema("scalar", scalar="string")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from apps.embedded.apiserver.domain.decode import DecodeError, Decoder
 from apps.embedded.apiserver.domain.schema import Schema
 from apps.embedded.apiserver.domain.status import Cause
 from apps.embedded.apiserver.domain.strategy import Strategy, keep
+from apps.embedded.apiserver.domain.values import identical, written
 
 Object = dict[str, Any]
 NOT_CHECKED = (
@@ -76,6 +78,12 @@ class CustomKind:
         required = [name for name in self.raw.get("required", ()) if name not in structural.HEAD]
         return {**self.raw, "properties": properties, "required": required}
 
+    def read(self, stored: Object) -> Object:
+        """A stored object as this version shows it: without what the schema does not know, with its defaults."""
+        pruned: Object = structural.prune(copy.deepcopy(stored), self.raw, "", [], top=True)
+        self.set_defaults(pruned)
+        return pruned
+
     def validate(self, obj: Object, old: Object | None) -> list[Cause]:
         causes = list(validation.validate(obj, self._body))
         causes += self._scale_causes(obj)
@@ -118,16 +126,22 @@ class CustomStrategy(Strategy):
     def prepare_create(self, obj: Object) -> None:
         super().prepare_create(obj)
         self._kind.set_defaults(obj)
+        written(obj)
 
     def prepare_update(self, new: Object, old: Object) -> None:
         if self.has_status:
             keep(new, old, "status")
         self._kind.set_defaults(new)
         super().prepare_update(new, old)
+        written(new)
+
+    def prepare_status_update(self, new: Object, old: Object) -> None:
+        super().prepare_status_update(new, old)
+        written(new)
 
     def spec_changed(self, new: Object, old: Object) -> bool:
         ignored = {"metadata", "apiVersion", "kind"} | ({"status"} if self.has_status else set())
-        return any(new.get(field) != old.get(field) for field in {*new, *old} - ignored)
+        return not all(identical(new.get(field), old.get(field)) for field in {*new, *old} - ignored)
 
     def validate(self, obj: Object) -> list[Cause]:
         return self._kind.validate(obj, None)

@@ -12,6 +12,7 @@ from typing import Any
 from apps.embedded.apiserver.domain.schema import ANY, Schema
 from apps.embedded.apiserver.domain.ssa import paths
 from apps.embedded.apiserver.domain.ssa.paths import FieldsV1, Path, PathSet
+from apps.embedded.apiserver.domain.values import same
 
 ABSENT: Any = object()
 
@@ -190,7 +191,7 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
 
 
 def _compare(old: Any, new: Any, schema: Schema, path: Path, result: Comparison) -> None:
-    if isinstance(old, (dict, list)) and old == new:
+    if isinstance(old, (dict, list)) and old == new and (not schema.has_free_parts or same(old, new)):
         return
     before, after = deduce(schema, old), deduce(schema, new)
     if new is ABSENT:
@@ -215,7 +216,7 @@ def _compare_as(old: Any, new: Any, schema: Schema, path: Path, result: Comparis
             result.added.add(path)
         elif new is ABSENT:
             result.removed.add(path)
-        elif old != new or type(old) is not type(new):
+        elif not same(old, new):
             result.modified.add(path)
         return True
     if schema.kind == "list":
@@ -241,7 +242,7 @@ def _compare_items(left: list[Any], right: list[Any], schema: Schema, path: Path
         result.added.add(path)
     elif not right:
         result.removed.add(path)
-    elif left != right:
+    elif not same(left, right):
         result.modified.add(path)
 
 
