@@ -13,7 +13,7 @@ from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.pools.domain.engines import COMPONENT_ENGINE
-from apps.pools.domain.manifests import COMPONENT, POOL_UID
+from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
 from apps.pools.models import Pool
 from apps.telemetry.domain.pods import is_ready, is_terminating
 
@@ -42,13 +42,15 @@ class Endpoint:
 @dataclass(frozen=True)
 class Publishers:
     """The engines of one pool. silent: pods that publish nothing, ready: pod name → uid of those that serve, canary:
-    pods that have tiers which the others have not; problem: why the cluster could not be asked."""
+    pods that have tiers which the others have not; others: variant → how many of its pods serve that are no canary;
+    problem: why the cluster could not be asked."""
 
     pool: UUID
     endpoints: tuple[Endpoint, ...] = ()
     silent: tuple[str, ...] = ()
     canary: tuple[str, ...] = ()
     ready: Mapping[str, str] | None = None
+    others: Mapping[str, int] | None = None
     problem: str = ""
 
 
@@ -84,19 +86,23 @@ def _of_pool(pool: Pool, listed: dict[str, list[dict[str, Any]]] | str) -> Publi
     endpoints: list[Endpoint] = []
     silent, canary = [], []
     ready: dict[str, str] = {}
+    others: dict[str, int] = {}
     for pod in listed.get(str(pool.uid), []):
         metadata = pod["metadata"]
         if is_terminating(pod) or not (pod.get("status") or {}).get("podIP"):
             continue
+        labels = metadata.get("labels") or {}
         if is_ready(pod):
             ready[metadata["name"]] = metadata["uid"]
-        if (metadata.get("labels") or {}).get(CANARY):
+        if labels.get(CANARY):
             canary.append(metadata["name"])
+        elif is_ready(pod):
+            others[labels.get(VARIANT, "")] = others.get(labels.get(VARIANT, ""), 0) + 1
         found = endpoints_of(pod)
         endpoints += found
         if not found:
             silent.append(metadata["name"])
-    return Publishers(pool.uid, tuple(endpoints), tuple(silent), tuple(canary), ready)
+    return Publishers(pool.uid, tuple(endpoints), tuple(silent), tuple(canary), ready, others)
 
 
 def endpoints_of(pod: Mapping[str, Any]) -> list[Endpoint]:

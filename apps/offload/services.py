@@ -230,6 +230,8 @@ def _said(entry: Entry, decision: Decided, actuation: str) -> tuple[Status, str,
     if state.phase in ("canary", "watching"):
         where = "one replica" if state.phase == "canary" else "all replicas"
         return "True", "Trying", f"On trial on {where}: {tiers}."
+    if state.phase == "leaving":
+        return "True", "Trying", f"Taken back as soon as a replica without them is ready: {tiers}."
     slow = f" Refused, for they load slower than they compute: {', '.join(state.slow)}." if state.slow else ""
     return "True", "Decided", f"{tiers[:1].upper()}{tiers[1:]}.{slow}"
 
@@ -268,7 +270,8 @@ _REASONS: Mapping[str, tuple[Literal["Normal", "Warning"], str]] = {
 
 def _tell(entry: Entry, decision: Decided, actuation: str) -> None:
     reason = _REASONS.get(decision.verb)
-    if reason is None:
+    # that a canary failed was told when it did
+    if reason is None or entry.state.phase == "leaving":
         return
     pool = entry.pool
     named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}

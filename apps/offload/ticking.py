@@ -34,7 +34,7 @@ from apps.offload.nodes import find_nodes
 from apps.offload.policies import policy_of, serving_variant
 from apps.offload.stores import find_stores
 from apps.offload.windows import windows_of
-from apps.pools.desired import may_stand_instead
+from apps.pools.desired import may_stand_instead, tiers_and_replicas
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.budget import NodeMemory, slept_bytes
 from apps.pools.domain.tiers.plan import Stands, TierPlan, plan_of
@@ -151,7 +151,7 @@ def _stands(entry: Entry, decision: Decision) -> Stands | None:
     if not decision.canary:
         kept = decision.verb == "keep" and entry.signals.canaried and entry.stands == "instead"
         return "kept" if kept and entry.policy.in_place else None
-    if not entry.policy.in_place:
+    if not entry.policy.in_place or decision.state.phase == "leaving":
         return "beside"
     waits = entry.policy.spare if not entry.signals.canaried else entry.stands == "beside"
     return "beside" if waits and decision.state.ready_at is None else "instead"
@@ -194,6 +194,7 @@ def entry_of(
         standing=configuration_of(plan),
         canaried=plan.tried,
         rolling=rolling,
+        short=_short(pool, spec, policy.variant, publishers) if plan.tried else 0.0,
         canary=canary,
         control=control,
         blind=_blind(reuse, publishers, fresh, now),
@@ -217,6 +218,12 @@ def entry_of(
         worth=_worth(policy, plan, tiers, typical_length(Measured.of(signals))) if store is not None else None,
         stands=plan.stands,
     )
+
+
+def _short(pool: Pool, spec: PoolSpec, variant: str, publishers: Publishers | None) -> float:
+    """Replicas of the Deployment beside a canary that do not serve yet."""
+    serving = publishers.others if publishers is not None else None
+    return float(max(tiers_and_replicas(pool, spec)[1].get(variant, 0) - (serving or {}).get(variant, 0), 0))
 
 
 def _worth(policy: Policy, plan: TierPlan, tiers: Counted, length: float) -> Worth | None:

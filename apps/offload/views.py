@@ -23,6 +23,7 @@ from apps.offload.domain.benefit import (
 from apps.offload.domain.options import CHUNKS, best_of, options
 from apps.offload.domain.sentences import (
     cost_of,
+    fewer,
     proof_text,
     saved_of,
     size_text,
@@ -369,9 +370,7 @@ def _row(policy: Policy, option: Option, now: Gain, chosen: bool) -> dict[str, A
     gain, configuration = option.gain, option.configuration
     replicas = (gain.gpu_seconds - now.gpu_seconds) / 3600.0 / policy.usable
     sizes = " + ".join(f"{t.kind} {size_text(t.bytes)}" for t in configuration.tiers)
-    less = (
-        f"{abs(replicas):.2g} GPU {'less' if replicas >= 0 else 'more'}" if abs(replicas) >= 0.005 else "as many GPUs"
-    )
+    less = fewer(gain.gpu_seconds - now.gpu_seconds, policy)
     return {
         "kind": "+".join(t.kind for t in configuration.tiers),
         "bytes": sum(t.bytes for t in configuration.tiers),
@@ -384,7 +383,7 @@ def _row(policy: Policy, option: Option, now: Gain, chosen: bool) -> dict[str, A
         "cost": {"amount": gain.cost, "currency": policy.currency},
         "gain": {"amount": gain.net - now.net, "currency": policy.currency},
         "chosen": chosen,
-        "sentence": f"{sizes}: hit rate {100 * now.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, {less} at the same SLO",
+        "sentence": f"{sizes}: hit rate {100 * now.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, {less}",
     }
 
 

@@ -267,6 +267,8 @@ def policy_of(tiers: Sequence[TierPolicy]) -> Policy:
         tiers=tuple(tiers),
         variant="h200",
         restart=120.0,
+        # no accelerator is free: a canary takes the place of a replica from its start to its end
+        spare=False,
         in_place=True,
         block=BLOCK // 2,
     )

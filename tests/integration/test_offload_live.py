@@ -61,6 +61,7 @@ def test_a_volume_is_measured_and_a_running_engine_is_heard(cluster: EmbeddedClu
 
     (publishers,) = find_publishers()
     assert len(publishers.endpoints) == 1, publishers
+    assert list((publishers.others or {}).values()) == [1]
     rows: list[dict[str, object]] = []
     stop = threading.Event()
     collector = Collector(lambda: [publishers], rows.extend, lambda _: None, tick=0.2, look=0.2)

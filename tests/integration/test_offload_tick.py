@@ -60,6 +60,7 @@ class World:
         self.pool = Pool.objects.create(team="default", name="chat", spec=spec, created_at=START, updated_at=START)
         self.now = START
         self.canary_since: datetime | None = None
+        self.canary_finds = 0.9
         self.publishers = Publishers(
             self.pool.uid, (Endpoint("u/0", "chat-h200-1", "tcp://127.0.0.1:1", ""),), ready={"chat-h200-1": "u"}
         )
@@ -93,7 +94,7 @@ class World:
         minutes = (self.now - self.canary_since).total_seconds() / 60
         warm = max(0.0, minutes - 2)
         found = {}
-        for uid, hits in (("u", 0.4 * minutes), ("c", 0.9 * warm)):
+        for uid, hits in (("u", 0.4 * minutes), ("c", self.canary_finds * warm)):
             prompt, device = minutes * 1e5, min(0.4 * minutes, hits) * 1e5
             host = hits * 1e5 - device
             counters = {
@@ -345,6 +346,44 @@ def test_of_several_replicas_a_canary_takes_the_place_of_one_once_it_is_ready_an
     later = [world.tick() for _ in range(3)]
     assert {one.verb for one in later} == {"hold"}
     assert (standing().stands, later[-1].state["phase"]) == ("kept", "steady")
+
+
+@pytest.mark.parametrize(("free", "meanwhile"), [(2, "beside"), (0, None)])
+def test_of_several_replicas_none_is_missing_after_a_trial_that_failed(
+    monkeypatch: pytest.MonkeyPatch, free: int, meanwhile: str | None
+) -> None:
+    """Where an accelerator is free the canary serves until one without tiers is ready; where none is, it makes room."""
+    world = World(monkeypatch, replicas=2)
+    world.canary_finds = 0.0
+    world.free_accelerators(free)
+
+    def standing() -> tuple[str | None, dict[str, int]]:
+        pool = Pool.objects.get(uid=world.pool.uid)
+        plan, replicas = tiers_and_replicas(pool, spec_of(pool))
+        return plan.stands if plan.canary is not None else None, replicas
+
+    world.tick()
+    world.tick()
+    world.canary_runs()
+    world.publishers = replace(world.publishers, others={"h200": 1})
+    for _ in range(3):
+        world.tick()
+    assert standing() == ("instead", {"h200": 1})
+    for _ in range(200):
+        decision = world.tick()
+        if decision.verb == "roll-back":
+            break
+    assert decision.verb == "roll-back"
+    assert standing() == (meanwhile, {"h200": 2})
+    if meanwhile is not None:
+        assert [world.tick().binding for _ in range(2)] == ["leaving", "leaving"], "the replica is starting"
+        assert standing() == (meanwhile, {"h200": 2})
+        world.publishers = replace(world.publishers, others={"h200": 2})
+        assert world.tick().verb == "roll-back"
+    assert standing() == (None, {"h200": 2})
+    assert Event.objects.filter(uid=world.pool.uid, reason="TierRolledBack").count() == 1
+    world.publishers = replace(world.publishers, canary=(), others={"h200": 2})
+    assert world.tick().verb == "hold"
 
 
 def test_where_engines_sleep_a_canary_stands_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:

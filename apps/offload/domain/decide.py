@@ -60,11 +60,13 @@ def decide(policy: Policy, signals: Signals, state: State, now: float) -> Decisi
     gone = _gone(signals, state, now)
     if gone:
         return _without(_Draft(policy, signals, state, now, measured, ()), gone)
-    if signals.blind and state.phase != "canary":
+    if signals.blind and state.phase not in ("canary", "leaving"):
         return _Draft(policy, signals, state, now, measured, ()).hold("blind", "blind", signals.blind)
     draft = _Draft(policy, signals, state, now, measured, options(policy, signals, measured))
     if state.phase in ("canary", "watching"):
         return _watch(draft)
+    if state.phase == "leaving":
+        return _leave(draft)
     return _choose(draft)
 
 
@@ -98,9 +100,10 @@ def _gone(signals: Signals, state: State, now: float) -> list[str]:
 
 
 def _without(draft: _Draft, gone: list[str]) -> Decision:
-    """The standing tiers without those; tried again when nothing is wrong with them any more."""
+    """The standing tiers without those, none where a canary alone had them; tried again when nothing is wrong with them
+    any more."""
     standing, state = draft.signals.standing, draft.state
-    left = tuple(tier for tier in standing.tiers if tier.kind not in gone)
+    left = () if draft.signals.canaried else tuple(tier for tier in standing.tiers if tier.kind not in gone)
     plan = replace(standing, tiers=left) if left else Configuration(prompt_only=draft.policy.prompt_only)
     until = draft.now + _REFUSAL
     return draft.done(
@@ -304,7 +307,7 @@ def _watch(draft: _Draft) -> Decision:
     trial = state.trial or signals.standing
     if signals.canary is None or (state.phase == "watching" and signals.rolling):
         if now - state.since > _STARTS * policy.restart * (1.0 if state.phase == "canary" else signals.replicas + 1):
-            return _back(draft, "the replica with the tiers did not become ready in time")
+            return _back(draft, "the replica with the tiers did not become ready in time", at_once=True)
         return draft.hold("canary", why="it is starting")
     ready_at = state.ready_at if state.ready_at is not None else now
     watched = now - ready_at
@@ -322,10 +325,10 @@ def _watch(draft: _Draft) -> Decision:
     if control is None or not enough:
         return _back(draft, "there was too little traffic to compare it by")
     if signals.canary.errors > control.errors * 2 + 0.02 * signals.canary.requests:
-        return _back(draft, "requests fail on the replica with the tiers")
+        return _back(draft, "requests fail on the replica with the tiers", at_once=True)
     told = sentences.trial_text(policy, signals.canary, control, state.each)
     if not clear and _shown_by(draft, signals.canary, control) < _SHOWN * state.expected:
-        return _back(draft, f"{told}; {state.expected * 1000:.1f} ms less were expected")
+        return _back(draft, f"{told}; {state.expected * 1000:.1f} ms were expected to be saved")
     if not clear and not _pays(draft, trial, _shown_by(draft, signals.canary, control), signals.canary):
         return _back(draft, f"{told}, which does not pay for the tiers and the restarts within a day")
     if (slower := _slower(policy, signals.canary, control)) is not None:
@@ -410,19 +413,22 @@ def _expected_watch(draft: _Draft) -> float:
     return min(max(_FIRST * draft.policy.watch[0], 2.0 * soon, filled), _watch_seconds(draft))
 
 
-def _back(draft: _Draft, why: str) -> Decision:
+def _back(draft: _Draft, why: str, at_once: bool = False) -> Decision:
+    """What stood before, again. A canary that serves in the place of a replica goes when one without tiers has started,
+    where an accelerator is free for that; `at_once`: it does not serve as it should."""
     state, now = draft.state, draft.now
     trial = state.trial or draft.signals.standing
     until = now + min(_REFUSAL * 2**state.failures, _LONGEST_REFUSAL)
     stood = state.previous or Configuration(prompt_only=draft.policy.prompt_only)
     control = draft.signals.control if state.phase == "canary" else state.before
+    stays = state.phase == "canary" and draft.policy.in_place and draft.policy.spare and not at_once
     return draft.done(
         "roll-back",
-        stood,
-        False,
+        draft.signals.standing if stays else stood,
+        stays,
         "canary",
-        why,
-        phase="steady",
+        f"{why}; the replica that has them serves until one without them is ready" if stays else why,
+        phase="leaving" if stays else "steady",
         since=now,
         changed_at=now,
         trial=None,
@@ -436,6 +442,19 @@ def _back(draft: _Draft, why: str) -> Decision:
         candidate="",
         agreed=0,
     )
+
+
+def _leave(draft: _Draft) -> Decision:
+    """A canary that failed makes room when a replica without tiers serves in its place, or none has started."""
+    signals, waited = draft.signals, draft.now - draft.state.since
+    stood = Configuration(prompt_only=draft.policy.prompt_only)
+    if not signals.canaried:
+        return draft.done("hold", signals.standing, False, "gain", phase="steady", since=draft.now)
+    if signals.short > 0 and waited <= _STARTS * draft.policy.restart:
+        return draft.hold("leaving", why="a replica without them is starting")
+    why = "one without them serves in its place" if signals.short <= 0 else "none without them could be started beside"
+    why = f"the replica that had them goes: {why}"
+    return draft.done("roll-back", stood, False, "leaving", why, phase="steady", since=draft.now)
 
 
 def _ttft(window: Window) -> float | None:

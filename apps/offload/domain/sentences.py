@@ -20,6 +20,7 @@ from apps.offload.domain.types import Bandwidth, Configuration, Gain, Input, Pol
 
 __all__ = [
     "cost_of",
+    "fewer",
     "inputs",
     "proof_text",
     "refusals",
@@ -93,7 +94,7 @@ def sentence(
     what = tiers_text(told)
     effect = (
         f"hit rate {100 * now_gain.hit_rate:.0f} → {100 * gain.hit_rate:.0f} %, "
-        f"{_less(gain.gpu_seconds - now_gain.gpu_seconds, policy)}"
+        f"{fewer(gain.gpu_seconds - now_gain.gpu_seconds, policy)}"
     )
     if verb == "blind":
         return f"Nothing is decided: {why}"
@@ -112,7 +113,7 @@ def sentence(
     told_proof = proof is not None and proof.configuration == signals.standing
     shown = proof_text(policy, proof) if proof is not None and told_proof else ""
     held = _holding(policy, signals, binding, now_gain, why) + shown
-    return held if binding in ("canary", "evidence") else held + slow
+    return held if binding in ("canary", "evidence", "leaving") else held + slow
 
 
 def _holding(policy: Policy, signals: Signals, binding: str, gain: Gain, why: str) -> str:
@@ -124,6 +125,8 @@ def _holding(policy: Policy, signals: Signals, binding: str, gain: Gain, why: st
         )
     if binding == "canary":
         return f"{_first(standing)} is being tried: {why}."
+    if binding == "leaving":
+        return f"{_first(standing)} is being taken back: {why}."
     return {
         "gain": f"{_first(standing)} stays: nothing that may be used brings more.",
         "bandwidth": "No tier: none that may be used would save more than it takes.",
@@ -221,10 +224,19 @@ def inputs(policy: Policy, signals: Signals, measured: Measured) -> tuple[Input,
     return tuple(found)
 
 
-def _less(gpu_seconds: float, policy: Policy) -> str:
-    """Per hour, as accelerators at the same SLO."""
-    replicas = gpu_seconds / 3600.0 / policy.usable
-    return f"{abs(replicas):.2g} replicas {'less' if replicas >= 0 else 'more'} at the same SLO"
+def fewer(gpu_seconds: float, policy: Policy) -> str:
+    """What `gpu_seconds` saved in an hour are, as replicas at the same SLO; of less than a tenth of one nobody has a
+    notion: it is told as time and money."""
+    replicas, less = abs(gpu_seconds) / 3600.0 / policy.usable, gpu_seconds >= 0
+    if replicas >= 0.095:
+        shown = f"{replicas:.1f}" if replicas < 9.95 else f"{replicas:.0f}"
+        one = "replica" if shown == "1.0" else "replicas"
+        return f"{shown.removesuffix('.0')} {one} {'fewer' if less else 'more'} at the same SLO"
+    if abs(gpu_seconds) < 0.5:
+        return "as many replicas"
+    money = abs(gpu_seconds) / 3600.0 * policy.price
+    worth = f" ({money:.2f} {policy.currency}/h)" if money >= 0.005 else ""
+    return f"{abs(gpu_seconds):.0f} s of a replica's time an hour {'saved' if less else 'lost'}{worth}"
 
 
 def _first(text: str) -> str:

@@ -36,8 +36,9 @@ Mode: TypeAlias = Literal["auto", "advisory"]
 Kind: TypeAlias = Literal["host", "filesystem", "object", "peer"]
 Verb: TypeAlias = Literal["hold", "canary", "keep", "roll-back", "retire", "advise", "blind"]
 # learning: too little is known; canary: one replica has the tiers; watching: all have, and it is judged whether that is
-# better than before; steady: what stands, stands
-Phase: TypeAlias = Literal["learning", "steady", "canary", "watching"]
+# better than before; leaving: the canary failed, and serves until a replica without tiers has its place; steady: what
+# stands, stands
+Phase: TypeAlias = Literal["learning", "steady", "canary", "watching", "leaving"]
 
 
 # Evidence is faded by half in an hour: 2,600 s of it are there after an hour of events. Whatever a trial costs,
@@ -159,7 +160,8 @@ class Signals:
 
     window: seconds that the faded sums below stand for. replica, pool: Sketch as JSON. device_hits, wanted: prompt
     tokens found on devices, and looked up at all. requests, replicas: of the pool. standing: what the engines have;
-    canaried: the standing tiers are on one replica only. rolling: a roll-out is under way.
+    canaried: the standing tiers are on one replica only. rolling: a roll-out is under way. short: replicas of the
+    canary's variant that are to serve beside it and do not.
     canary, control: what the replica with the tiers and the others did since the canary was ready (control: since
     before everything, where all have the tiers); None: not ready. blind: why there is nothing to go by, "" when there
     is. one_hit: share of blocks that were stored once only. faults: what is wrong with a tier, by its kind.
@@ -178,6 +180,7 @@ class Signals:
     standing: Configuration
     canaried: bool = False
     rolling: bool = False
+    short: float = 0.0
     canary: Window | None = None
     control: Window | None = None
     blind: str = ""

@@ -71,5 +71,6 @@ def worth_of(policy: Policy, kind: str, size: int, moved: Moved, length: float) 
         )
     else:
         text = "Engines have loaded nothing from it"
-    paid = f", and the storage costs {rent:.2f} {policy.currency}/h" if rent > 0 else ""
+    each = f"{rent:.2f}" if rent >= 0.005 else "less than 0.01"
+    paid = f", and the storage costs {each} {policy.currency}/h" if rent > 0 else ""
     return Worth(tokens, loading, saved, rent, net, policy.currency, rate, f"{text}{paid}.")

@@ -252,8 +252,33 @@ def test_in_the_place_of_a_replica_a_canary_needs_no_free_accelerator_and_says_w
     seen = signals(standing=start.plan, canaried=True, canary=window(0.8), control=window(0.0))
     kept = judged(replace(IN_PLACE, spare=False), seen, start.state, 200, 4100, 4300)
     assert (kept.verb, kept.canary, kept.plan) == ("keep", False, start.plan)
-    back = judged(IN_PLACE, replace(seen, canary=window(0.0)), start.state, 200, 4100, 4300)
+    back = judged(replace(IN_PLACE, spare=False), replace(seen, canary=window(0.0)), start.state, 200, 4100, 4300)
     assert (back.verb, back.plan.tiers) == ("roll-back", ())
+
+
+def test_a_canary_that_fails_serves_until_a_replica_without_tiers_has_its_place() -> None:
+    start = settled(IN_PLACE, signals())
+    seen = signals(standing=start.plan, canaried=True, canary=window(0.0), control=window(0.0), short=1.0)
+    back = judged(IN_PLACE, seen, start.state, 200, 4100, 4300)
+    assert (back.verb, back.plan, back.canary, back.state.phase) == ("roll-back", start.plan, True, "leaving")
+    assert "serves until one without them is ready" in back.sentence
+    began = NOW + 4300
+    # nobody needs to hear events to see it through
+    held = decide(IN_PLACE, replace(seen, blind="no events"), back.state, began + 60)
+    assert (held.verb, held.canary, held.binding) == ("hold", True, "leaving")
+    assert held.sentence.endswith("is being taken back: a replica without them is starting.")
+    gone = decide(IN_PLACE, replace(seen, short=0.0), held.state, began + 90)
+    assert (gone.verb, gone.plan.tiers, gone.canary, gone.state.phase) == ("roll-back", (), False, "steady")
+    assert (gone.state.failures, gone.state.refused) == (1, back.state.refused)
+    # there was no room for one after all: the canary makes some
+    stuck = decide(IN_PLACE, seen, held.state, began + 5 * IN_PLACE.restart + 1)
+    assert (stuck.verb, stuck.plan.tiers, stuck.state.phase) == ("roll-back", (), "steady")
+    # where requests fail on it, it does not serve on
+    bad = replace(seen, canary=replace(window(0.9), errors=100.0))
+    assert judged(IN_PLACE, bad, start.state, 200, 4100, 4300).canary is False
+    # whoever took it off by hand has it off
+    off = decide(IN_PLACE, signals(), held.state, began + 90)
+    assert (off.verb, off.plan.tiers, off.state.phase) == ("hold", (), "steady")
 
 
 def test_a_trial_that_starts_fewer_replicas_is_worth_less_gain() -> None:
@@ -360,7 +385,7 @@ def test_a_canary_that_does_not_is_taken_back_and_not_tried_again_soon() -> None
     start = begun()
     back = watch(start, 0.01)
     assert (back.verb, back.plan.tiers, back.state.failures) == ("roll-back", (), 1)
-    assert "less were expected" in back.sentence
+    assert "were expected to be saved" in back.sentence
     soon = decide(POLICY, signals(), back.state, NOW + 8000)
     soon = decide(POLICY, signals(), soon.state, NOW + 8030)
     assert soon.plan != start.plan

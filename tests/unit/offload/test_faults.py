@@ -111,3 +111,14 @@ def test_a_tier_with_a_fault_is_not_proposed() -> None:
     first = decide(POLICY, seen, State(), NOW)
     decision = decide(POLICY, seen, first.state, NOW + 30)
     assert [tier.kind for tier in decision.plan.tiers] == ["host"]
+
+
+def test_what_a_canary_alone_had_is_not_given_to_all_when_its_volume_is_bad() -> None:
+    fault = fault_of(replace(GOOD, canary_ok=False), "kv")
+    assert fault is not None
+    seen = signals(standing=BOTH, canaried=True, faults={"filesystem": fault})
+    for phase in ("canary", "leaving"):
+        back = decide(POLICY, seen, State(phase=phase, since=NOW, trial=BOTH), NOW + 10)  # type: ignore[arg-type]
+        assert (back.verb, back.plan.tiers, back.canary, back.state.phase) == ("roll-back", (), False, "steady")
+    kept = decide(POLICY, replace(seen, canaried=False), State(phase="steady"), NOW + 10)
+    assert [tier.kind for tier in kept.plan.tiers] == ["host"]
