@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "each",
     "exp",
     "expm1",
+    "faded",
     "finite",
     "floor",
     "known",
@@ -61,7 +63,7 @@ def columns(table: Floats) -> Sequence[Floats]:
 
 def at(values: Any, places: Any) -> Any:
     """Figures of the rows at `places` in an array (rows,)."""
-    return lone(values[places])
+    return values.item() if len(values) == len(places) == 1 else lone(values[places])
 
 
 def each(table: Floats, places: Any) -> Floats:
@@ -145,6 +147,18 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 exp, expm1, log, log1p = _plain(np.exp), _plain(np.expm1), _plain(np.log), _plain(np.log1p)
 floor, ceil, sqrt = _plain(np.floor), _plain(np.ceil), _plain(np.sqrt)
+
+
+@lru_cache(maxsize=4096)
+def _faded(seconds: float, time: float) -> float:
+    return math.exp(-seconds / time)
+
+
+def faded(seconds: Any, time: float) -> Any:
+    """What is left after `seconds`, figures of rows, of what is forgotten over `time`. There are few different ones."""
+    if isinstance(seconds, float):
+        return _faded(seconds, time)
+    return np.array([_faded(each, time) for each in seconds.tolist()])
 
 
 def finite(values: Any) -> Any:

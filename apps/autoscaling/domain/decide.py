@@ -17,8 +17,9 @@ from apps.autoscaling.domain import demand, learning, mix, window
 from apps.autoscaling.domain.arrays import known
 from apps.autoscaling.domain.capacity import curve_of
 from apps.autoscaling.domain.draft import Groups
-from apps.autoscaling.domain.extract import Fleet, fleet_of
+from apps.autoscaling.domain.extract import fleet_of
 from apps.autoscaling.domain.finish import finish
+from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.need import Tick, need_of
 from apps.autoscaling.domain.types import Decision, Policy, Signals, State
@@ -80,7 +81,7 @@ def _decide(
     )
     curve = curve_of(fleet.engines, traffic, fleet.goals)
     need = need_of(Tick(memory, fleet, groups, traffic, curve, coming, nominal, startup, horizon, now))
-    return finish(policies, signals, nows, fleet, groups.each, need)
+    return finish(policies, signals, now, fleet, groups, need)
 
 
 def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals: Sequence[Signals]) -> Floats:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.capacity import Curve
-from apps.autoscaling.domain.extract import Fleet
+from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
 from apps.autoscaling.domain.types import Clamp, Numbers, Policy, Signals, Verb
 
-__all__ = ["Draft", "Group", "Groups", "Need", "Plain", "load_of"]
+__all__ = ["Draft", "Group", "Groups", "Need", "Plain"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -107,24 +107,22 @@ class Need:
 
 @dataclass(slots=True)
 class Draft:
-    """One pool on its way to a decision. Lists by variant, in the policy's order. held: of each group its
-    place, the most needed within the hold, and the saturation rule's number."""
+    """One pool on its way to a decision, where more than its number is to be looked at. Lists by variant, in the
+    policy's order; groups: places of its groups, first: of its first row."""
 
     policy: Policy
     signals: Signals
     now: float
     memory: Numbers
-    rows: list[Numbers]
     groups: Sequence[int]
     first: int
     before: list[int]
     asleep_before: list[int]
     target: list[int]
     asleep: list[int]
-    held: list[tuple[int, float, int | None]] = field(default_factory=list)
-    clamps: list[Clamp] = field(default_factory=list)
     binding: str = ""
     verb: Verb = "hold"
+    clamps: list[Clamp] = field(default_factory=list)
 
     def get(self, name: str) -> float:
         """A number of the pool's memory."""
@@ -143,7 +141,7 @@ class Plain:
     """The arrays that are read pool by pool, as plain numbers: reading an array's item costs more than the sum."""
 
     def __init__(self, need: Need, fleet: Fleet) -> None:
-        self.up, self.kept, self.least = need.up.tolist(), need.kept.tolist(), need.least.tolist()
+        self.up, self.least = need.up.tolist(), need.least.tolist()
         self.plain, self.fast = need.plain.tolist(), need.fast.tolist()
         self.carries, self.reference = need.carries.tolist(), need.reference.tolist()
         self.backlog, self.drain, self.work = need.backlog.tolist(), need.drain.tolist(), need.work.tolist()
@@ -152,16 +150,8 @@ class Plain:
         self.load_now, self.hopeless = need.load_now.tolist(), need.curve.hopeless[need.rows].tolist()
         self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()
         self.arrived, self.queued = fleet.arrived.tolist(), fleet.queued.tolist()
-        self.running, self.waiting = fleet.running.tolist(), fleet.waiting.tolist()
-        self.kv_usage, self.ready, self.stuck = fleet.kv_usage.tolist(), fleet.ready.tolist(), fleet.stuck.tolist()
-        self.coming, self.seconds = fleet.coming.tolist(), fleet.seconds.tolist()
+        self.ready, self.stuck, self.coming = fleet.ready.tolist(), fleet.stuck.tolist(), fleet.coming.tolist()
 
     def wake(self, pool: Draft) -> float:
         """Seconds from warm standby to ready."""
         return max(variant.wake for variant in pool.policy.variants)
-
-
-def load_of(pool: Draft, plain: Plain) -> float:
-    """Replica-seconds a second of the last minute, of the pool's first group."""
-    rate = pool.get("near") / max(pool.get("weight_near"), 1e-9)
-    return rate * plain.work[pool.groups[0]]

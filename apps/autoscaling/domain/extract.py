@@ -1,18 +1,18 @@
-"""Policies and signals of many pools as arrays: what is not known is NaN, and never zero."""
+"""Policies and signals of many pools, read into arrays: what is not known is NaN, and never zero."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import columns, known, lone
 from apps.autoscaling.domain.capacity import NO_GOAL, Goals
-from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.fleet import Fleet
+from apps.autoscaling.domain.lengths import ByLength, middle, table
+from apps.autoscaling.domain.memory import Memory
+from apps.autoscaling.domain.misses import missed, missed_at_gateway, objectives_of
 from apps.autoscaling.domain.steps import Engines
 from apps.autoscaling.domain.types import (
     Distribution,
@@ -23,85 +23,15 @@ from apps.autoscaling.domain.types import (
     Policy,
     Sample,
     Signals,
+    Unknown,
     VariantPolicy,
     VariantSignals,
 )
-from apps.telemetry.domain.histogram import Bucket
 
-__all__ = ["DEFAULT_OBJECTIVES", "FIRST_PROMPT", "Fleet", "fleet_of", "objectives_of", "prior_shares"]
+__all__ = ["fleet_of"]
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 NAN = math.nan
-
-DEFAULT_OBJECTIVES = (Objective("ttft", 2.0, 0.95), Objective("tpot", 0.1, 0.95))
-# log2 of the shortest prompt bucket
-FIRST_PROMPT = 4
-_PRIOR_SIGMA = 0.8
-# of prompts and outputs (kinds, 1, buckets)
-_LOG_CENTERS: Floats = (np.array([[FIRST_PROMPT], [0]]) + np.arange(float(PROMPT_EDGES)))[:, None, :] * math.log(2.0)
-
-
-def objectives_of(policy: Policy) -> tuple[Objective, ...]:
-    return policy.objectives or DEFAULT_OBJECTIVES
-
-
-@dataclass(slots=True)
-class Fleet:
-    """Arrays of a batch. (pools,): first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
-    allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
-    tokens of the requests whose lengths were counted, and how many (0: none); of prompts and outputs, (2, pools,
-    buckets) and (2, pools): `lengths` counted, `prior_lengths`. (rows,): pool, engine figures, and of the tick: ready,
-    coming, stuck, finished, running, waiting, prompt_tokens, cached_tokens, generated, between (mean s). seen: the
-    signals of each row, None where there are none."""
-
-    first_row: Ints
-    rows: Ints
-    pool: Ints
-    tick: Floats
-    seconds: Floats
-    arrived: Floats
-    queued: Floats
-    queued_tokens: Floats
-    season: Floats
-    allowed: Floats
-    missed_most: Floats
-    missed_least: Floats
-    judged: Floats
-    lengths: Floats
-    prompt_sum: Floats
-    prompted: Floats
-    output_sum: Floats
-    answered: Floats
-    prior_lengths: Floats
-    prior_cached: Floats
-    goals: Goals
-    engines: Engines
-    ready: Floats
-    coming: Floats
-    stuck: Floats
-    desired: Floats
-    finished: Floats
-    running: Floats
-    waiting: Floats
-    prompt_tokens: Floats
-    cached_tokens: Floats
-    generated: Floats
-    between: Floats
-    kv_usage: Floats
-    startup_prior: Floats
-    maximum: Floats
-    seen: list[VariantSignals | None]
-
-    def sums(self, *values: Floats) -> Sequence[Floats]:
-        """Of row values (rows,) by pool, what is not known left out: figures of pools."""
-        if len(self.first_row) == len(self.pool):
-            return [known(lone(of_rows)) for of_rows in values]
-        return columns(self.per_pool(np.stack(values, 1)))
-
-    def per_pool(self, values: Floats) -> Floats:
-        """Sums of row values (rows, k) by pool, what is not known left out."""
-        return np.asarray(np.add.reduceat(known(values), self.first_row, axis=0), dtype=np.float64)
 
 
 def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Memory) -> Fleet:
@@ -122,12 +52,10 @@ class _Reading:
         self.pools: list[float] = []
         self.rows: list[float] = []
         self.figures: list[float] = []
-        self.goals: list[float] = []
         self.counts: list[int] = []
         self.owners: list[int] = []
         self.seen: list[VariantSignals | None] = []
-        self.prompts = _ByLength(_prompt_bucket, PROMPT_EDGES)
-        self.outputs = _ByLength(_output_bucket, OUTPUT_EDGES)
+        self.prompts, self.outputs = ByLength(0), ByLength(1)
 
     def pool(self, policy: Policy, signals: Signals) -> None:
         index, wanted = len(self.counts), objectives_of(policy)
@@ -137,10 +65,9 @@ class _Reading:
         seen = _seen(policy, signals)
         self.seen += seen
         self.counts.append(len(seen))
-        self.goals += _goals(wanted)
         for variant, found in zip(policy.variants, seen, strict=True):
             at = len(self.owners)
-            self.figures += _figures(variant)
+            self.figures += _figures(variant, policy.limits.residual)
             self.owners.append(index)
             if found is None:
                 self.rows += _EMPTY
@@ -153,16 +80,16 @@ class _Reading:
             tokens, asked = tokens + total, asked + count
             total, count = self.outputs.add(index, found.output_lengths)
             generated, answered = generated + total, answered + count
-            high, low, count = _bounds(wanted, found, row[_FINISHED])
+            high, low, count = missed(wanted, found, row[_FINISHED])
             most, least, judged = most + high, least + low, judged + count
-        gateway = _gateway_misses(wanted, signals)
+        gateway = missed_at_gateway(wanted, signals)
         if gateway is not None:
             most, least, judged = gateway
         shed = _value(signals.shed, oldest)
         if shed > 0:
             most, least, judged = most + shed, least + shed, judged + shed
         arrived = _value(signals.arrived, oldest)
-        if math.isnan(arrived) and any_rows:
+        if arrived != arrived and any_rows:
             arrived = derived
         prior = policy.lengths
         self.pools += (
@@ -172,32 +99,36 @@ class _Reading:
             _value(signals.queued, oldest),
             _value(signals.queued_tokens, oldest),
             _value(signals.season, math.inf),
-            max(1.0 - max([objective.fraction for objective in wanted]), 1e-4),
             *(most, least, judged),
             *(tokens, asked, generated, answered),
             *(prior.cached, prior.prompt, prior.output),
+            *_goals(wanted),
         )
 
     def fleet(self, factors: Floats) -> Fleet:
         """Of all pools that were read. factors: of the step-time model (rows, 4)."""
         of, counts = np.array(self.owners), np.array(self.counts)
         figures = dict(zip(_FIGURES, _columns(self.figures, len(_FIGURES)), strict=True))
+        declared = {name: figures.pop(name) for name in ("startup_prior", "minimum", "maximum", "trusted")}
         prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
-        startup, maximum = figures.pop("startup"), figures.pop("maximum")
-        pools = _columns(self.pools, len(_OF_POOL) + 2)
+        pools = _columns(self.pools, len(_OF_POOL) + 7)
+        goals = pools[_GOALS]
+        measured = dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True))
+        desired = measured["desired"]
         return Fleet(
             first_row=np.cumsum(counts) - counts,
             rows=counts,
             pool=of,
-            lengths=_table(self.prompts, self.outputs, len(counts)),
-            goals=Goals(*_columns(self.goals, 4)[:, of]),
+            lengths=table((self.prompts, self.outputs), len(counts)),
+            goals=Goals(*(goals if len(of) == len(counts) else goals[:, of])),
             engines=Engines(**figures, prefills=prefills, decodes=decodes, factors=factors),
-            startup_prior=startup,
-            maximum=maximum,
+            before=np.where(np.isnan(desired), declared["minimum"], desired),
             seen=self.seen,
-            prior_lengths=pools[-2:],
+            prior_lengths=pools[_PRIORS],
+            allowed=pools[_ALLOWED],
+            **declared,
             **dict(zip(_OF_POOL, pools, strict=False)),
-            **dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True)),
+            **measured,
         )
 
 
@@ -216,11 +147,13 @@ def _seen(policy: Policy, signals: Signals) -> Sequence[VariantSignals | None]:
 
 
 _OF_POOL = (
-    *("tick", "seconds", "arrived", "queued", "queued_tokens", "season", "allowed"),
+    *("tick", "seconds", "arrived", "queued", "queued_tokens", "season"),
     *("missed_most", "missed_least", "judged"),
     *("prompt_sum", "prompted", "output_sum", "answered"),
     "prior_cached",
 )
+# of pools, what follows: mean lengths, goals, and the share that may miss
+_PRIORS, _GOALS, _ALLOWED = slice(len(_OF_POOL), len(_OF_POOL) + 2), slice(len(_OF_POOL) + 2, len(_OF_POOL) + 6), -1
 _OF_ROW = (
     *("ready", "coming", "stuck", "finished", "running", "waiting"),
     *("prompt_tokens", "cached_tokens", "generated", "between", "kv_usage", "desired"),
@@ -229,12 +162,13 @@ _FINISHED = _OF_ROW.index("finished")
 _EMPTY = (0.0, 0.0, 0.0, *([NAN] * 9))
 _FIGURES = (
     *("read", "read_token", "compute", "compute_token", "attention_pair", "kv_token", "prefill_request", "mixed"),
-    *("kv_tokens", "max_num_seqs", "max_num_batched_tokens", "prefills", "decodes", "startup", "maximum"),
+    *("kv_tokens", "max_num_seqs", "max_num_batched_tokens", "prefills", "decodes"),
+    *("startup_prior", "minimum", "maximum", "trusted"),
 )
 
 
-def _figures(v: VariantPolicy) -> tuple[float, ...]:
-    step = v.step_time
+def _figures(v: VariantPolicy, trusted: float) -> tuple[float, ...]:
+    step, role = v.step_time, v.role
     return (
         step.read,
         step.read_token,
@@ -244,22 +178,34 @@ def _figures(v: VariantPolicy) -> tuple[float, ...]:
         step.kv_token,
         step.prefill_request,
         step.mixed,
-        float(v.kv_tokens),
-        float(v.max_num_seqs),
-        float(v.max_num_batched_tokens),
-        float(v.role != "decode"),
-        float(v.role != "prefill"),
-        float(v.startup),
-        float(v.maximum),
+        v.kv_tokens,
+        v.max_num_seqs,
+        v.max_num_batched_tokens,
+        role != "decode",
+        role != "prefill",
+        v.startup,
+        v.minimum,
+        v.maximum,
+        trusted,
     )
 
 
-@lru_cache(maxsize=4096)
-def _goals(objectives: tuple[Objective, ...]) -> tuple[float, ...]:
-    tightest = dict.fromkeys(("ttft", "tpot", "itl", "e2e"), NO_GOAL)
+def _goals(objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """The tightest threshold of each metric, and the share of requests that may miss."""
+    ttft = tpot = itl = e2e = NO_GOAL
+    strictest = 0.0
     for objective in objectives:
-        tightest[objective.metric] = min(tightest[objective.metric], objective.threshold)
-    return tuple(tightest[name] for name in ("ttft", "tpot", "itl", "e2e"))
+        metric, threshold = objective.metric, objective.threshold
+        strictest = max(strictest, objective.fraction)
+        if metric == "ttft":
+            ttft = min(ttft, threshold)
+        elif metric == "tpot":
+            tpot = min(tpot, threshold)
+        elif metric == "itl":
+            itl = min(itl, threshold)
+        else:
+            e2e = min(e2e, threshold)
+    return ttft, tpot, itl, e2e, max(1.0 - strictest, 1e-4)
 
 
 def _value(sample: Sample, oldest: float) -> float:
@@ -271,38 +217,53 @@ def _value(sample: Sample, oldest: float) -> float:
 
 
 def _row(seen: VariantSignals, before: float, oldest: float) -> tuple[tuple[float, ...], float, float]:
-    """The figures of a variant, its arrivals, and its requests in flight for the next tick."""
+    """The figures of a variant, its arrivals, and its requests in flight for the next tick. Most samples are known: of
+    those no function is asked."""
     replicas = seen.replicas
-    stuck = len([pending for pending in replicas.pending if pending.stuck]) if replicas.pending else 0
-    finished, running = _value(seen.finished, oldest), _value(seen.running, oldest)
-    waiting = _value(seen.waiting, oldest)
-    if replicas.ready == 0 and replicas.desired == 0:
+    ready, desired, pending = replicas.ready, replicas.desired, replicas.pending
+    stuck = len([replica for replica in pending if replica.stuck]) if pending else 0
+    s = seen.finished
+    finished = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    s = seen.running
+    running = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    s = seen.waiting
+    waiting = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    if ready == 0 and desired == 0:
         # there is nobody to ask, and nobody should be there: nothing runs
         finished, running, waiting = [0.0 if math.isnan(v) else v for v in (finished, running, waiting)]
     flight = running + waiting
-    arrivals = _value(seen.arrived, oldest)
-    if math.isnan(arrivals):
+    s = seen.arrived
+    arrivals = NAN if type(s) is Unknown else _value(s, oldest)
+    if arrivals != arrivals:
         arrivals = max(0.0, finished + (flight - before if before >= 0 else 0.0))
-        if math.isnan(finished) or math.isnan(flight):
+        if finished != finished or flight != flight:
             arrivals = NAN
+    s = seen.prompt_tokens
+    prompt = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    s = seen.cached_tokens
+    cached = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    s = seen.generated_tokens
+    generated = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
+    s = seen.kv_usage
+    usage = s.value if type(s) is Known and s.age <= oldest else _value(s, oldest)
     between = _mean(seen.itl)
-    if math.isnan(between):
+    if between != between:
         between = _mean(seen.tpot)
     row = (
-        float(replicas.ready),
-        float(len(replicas.pending) - stuck),
-        float(stuck),
+        ready,
+        len(pending) - stuck,
+        stuck,
         finished,
         running,
         waiting,
-        _value(seen.prompt_tokens, oldest),
-        _value(seen.cached_tokens, oldest),
-        _value(seen.generated_tokens, oldest),
+        prompt,
+        cached,
+        generated,
         between,
-        _value(seen.kv_usage, oldest),
-        float(replicas.desired),
+        usage,
+        desired,
     )
-    return row, arrivals, (before if math.isnan(flight) else flight)
+    return row, arrivals, (before if flight != flight else flight)
 
 
 def _mean(observed: Observed) -> float:
@@ -314,114 +275,4 @@ def _mean(observed: Observed) -> float:
         return NAN
     if observed.sum is not None:
         return observed.sum / total
-    return sum([count * _middle(*bucket) for bucket, count in counts.items()]) / total
-
-
-@lru_cache(maxsize=4096)
-def _middle(low: float, high: float) -> float:
-    if math.isinf(high):
-        return 1.5 * max(low, 0.0)
-    low = max(low, 0.0)
-    return (low + high) / 2
-
-
-def _bucket(bucket: Bucket, first: int, size: int) -> int:
-    middle = max(_middle(*bucket), 1.0)
-    return min(max(round(math.log2(middle)) - first, 0), size - 1)
-
-
-@lru_cache(maxsize=4096)
-def _prompt_bucket(bucket: Bucket) -> int:
-    return _bucket(bucket, FIRST_PROMPT, PROMPT_EDGES)
-
-
-@lru_cache(maxsize=4096)
-def _output_bucket(bucket: Bucket) -> int:
-    return _bucket(bucket, 0, OUTPUT_EDGES)
-
-
-class _ByLength:
-    """Requests by length of many pools: counts and their places in a table (pools, size). `bucket`: where a bucket of a
-    histogram lies in its row."""
-
-    def __init__(self, bucket: Callable[[Bucket], int], size: int) -> None:
-        self.bucket, self.size = bucket, size
-        self.places: list[int] = []
-        self.counts: list[float] = []
-
-    def add(self, pool: int, observed: Observed) -> tuple[float, float]:
-        """Takes in lengths of a pool; their tokens and number, 0 where the tokens are not known."""
-        if type(observed) is not Distribution:
-            return 0.0, 0.0
-        found, bucket, start = observed.histogram.counts, self.bucket, pool * self.size
-        self.places += [start + bucket(edges) for edges in found]
-        self.counts += found.values()
-        return (0.0, 0.0) if observed.sum is None else (observed.sum, sum(found.values()))
-
-
-def _table(first: _ByLength, second: _ByLength, pools: int) -> Floats:
-    """Of two as large (2, pools, size)."""
-    places = np.array(first.places + second.places, dtype=np.int64)
-    places[len(first.places) :] += pools * first.size
-    counted = np.bincount(places, first.counts + second.counts, 2 * pools * first.size)
-    return np.asarray(counted.reshape(2, pools, first.size), dtype=np.float64)
-
-
-def _gateway_misses(objectives: tuple[Objective, ...], seen: Signals) -> tuple[float, float, float] | None:
-    measured = [v for v in (seen.ttft, seen.tpot, seen.e2e) if type(v) is Distribution]
-    if not any([type(getattr(seen, o.metric, None)) is Distribution for o in objectives] if measured else ()):
-        return None
-    return _bounds(objectives, seen, max([v.histogram.total for v in measured]))
-
-
-def _bounds(
-    objectives: tuple[Objective, ...], seen: VariantSignals | Signals, requests: float
-) -> tuple[float, float, float]:
-    """Requests that missed an objective, at most and at least, and of how many: only the marginals are measured."""
-    most = least = judged = 0.0
-    known = False
-    for objective in objectives:
-        observed = getattr(seen, objective.metric, None)
-        if type(observed) is not Distribution:
-            continue
-        known = True
-        counts, threshold, outside = observed.histogram.counts, objective.threshold, 0.0
-        total = sum(counts.values())
-        for (low, high), count in counts.items():
-            if low >= threshold:
-                outside += count
-            elif high > threshold:
-                width = high - low
-                inside = (threshold - low) / width if math.isfinite(width) else 0.0
-                outside += count * (1 - inside)
-        if total <= 0:
-            continue
-        if objective.metric == "itl" and requests > 0:
-            # tokens outside, as that share of the requests
-            outside, total = outside / total * requests, requests
-        judged = max(judged, total)
-        most += outside
-        least = max(least, outside)
-    # requests of which nothing was measured have met nothing: they are no calm that teaches to size tighter
-    if known and requests > 0:
-        judged = max(judged, requests)
-    return min(most, judged), least, judged
-
-
-def prior_shares(means: Floats) -> Floats:
-    """Shares (kinds, pools, buckets) of log-normal lengths of prompts and outputs with these means (kinds, pools),
-    where none have been seen."""
-    if means.shape[1] == 1:
-        return _prior_shares(*means[:, 0].tolist())
-    return _log_normal(means)
-
-
-@lru_cache(maxsize=4096)
-def _prior_shares(prompt: float, output: float) -> Floats:
-    return _log_normal(np.array([[prompt], [output]]))
-
-
-def _log_normal(means: Floats) -> Floats:
-    middle = np.log(np.maximum(means, 1.0)) - _PRIOR_SIGMA**2 / 2
-    weight = np.exp(-0.5 * ((_LOG_CENTERS - middle[:, :, None]) / _PRIOR_SIGMA) ** 2) + 1e-12
-    return np.asarray(weight / weight.sum(axis=2, keepdims=True), dtype=np.float64)
+    return sum([count * middle(low, high) for (low, high), count in counts.items()]) / total

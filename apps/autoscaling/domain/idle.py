@@ -8,14 +8,21 @@ seen so far say which time is cheapest on average.
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
+from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.autoscaling.domain.arrays import anywhere, column, faded, no, rows_of, where
 from apps.autoscaling.domain.draft import Draft, Plain
-from apps.autoscaling.domain.memory import GAPS, POOL
+from apps.autoscaling.domain.memory import GAPS, POOL, Memory
 from apps.autoscaling.domain.types import Policy
 
 __all__ = ["apply", "keep_for", "observe"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _FIRST_GAP = 20.0
 _ENOUGH_GAPS = 4.0
@@ -23,26 +30,24 @@ _FADE = 6 * 3600.0
 _GAPS = POOL.slices["gaps"]
 
 
-def observe(pool: Draft, idle: bool, known: bool, seconds: float) -> float | None:
-    """Note an idle tick or the end of an idle time; seconds for which the pool has been idle, None when it is not."""
-    since = pool.get("idle_from")
-    gaps = pool.memory[_GAPS]
-    if any(gaps):
-        fade = math.exp(-seconds / _FADE)
-        pool.memory[_GAPS] = array("d", [count * fade for count in gaps])
-    if not known:
-        return None
-    if idle:
-        if since < 0:
-            since = pool.now - seconds
-            pool.put("idle_from", since)
-        return pool.now - since
-    if since >= 0:
-        length = pool.now - since
-        bucket = min(max(int(math.log2(max(length, _FIRST_GAP) / _FIRST_GAP)), 0), GAPS - 1)
-        pool.memory[_GAPS.start + bucket] += 1
-        pool.put("idle_from", -1.0)
-    return None
+def observe(memory: Memory, idle: Bools, known: Bools, now: Floats, seconds: Floats) -> Floats:
+    """Note an idle tick or the end of an idle time of pools; seconds for which they have been idle, below 0 where they
+    are not. All are figures of pools."""
+    gaps = memory["gaps"]
+    if np.count_nonzero(gaps):
+        gaps *= column(faded(seconds, _FADE))
+    since = memory.figure("idle_from")
+    idle, ended = known & idle, known & no(idle) & (since >= 0)
+    since = where(idle & (since < 0), now - seconds, since)
+    rest = where(idle, now - since, -1.0)
+    if anywhere(ended):
+        for index in np.flatnonzero(rows_of(ended)).tolist():
+            length = float(rows_of(now)[index] - rows_of(since)[index])
+            bucket = min(max(int(math.log2(max(length, _FIRST_GAP) / _FIRST_GAP)), 0), GAPS - 1)
+            gaps[index, bucket] += 1
+        since = where(ended, -1.0, since)
+    memory["idle_from"] = since
+    return cast(Floats, rest)
 
 
 def keep_for(gaps: Sequence[float], start: float) -> float:
@@ -67,8 +72,9 @@ def keep_for(gaps: Sequence[float], start: float) -> float:
     return best if cost(best) < cost(start) else start
 
 
-def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int) -> None:
-    """Let an idle pool go to sleep or to zero where the policy says so; bring it back when it is asked."""
+def apply(pool: Draft, rest: float, asked: bool, plain: Plain, index: int) -> None:
+    """Let an idle pool go to sleep or to zero where the policy says so; bring it back when it is asked. rest: seconds
+    for which it has been idle, below 0 where it is not."""
     policy = pool.policy
     if max([variant.minimum for variant in policy.variants]) > 0:
         return
@@ -93,7 +99,7 @@ def apply(pool: Draft, rest: float | None, asked: bool, plain: Plain, index: int
         pool.verb = "wake" if woken else "from-zero"
         pool.binding = "queued" if plain.queued[index] > 0 else "arrivals"
         return
-    if rest is None:
+    if rest < 0:
         return
     start = plain.wake(pool) if policy.idle == "standby" else plain.startup[pool.first]
     # a start holds the requests that come meanwhile: as much again

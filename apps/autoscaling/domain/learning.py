@@ -24,7 +24,7 @@ from apps.autoscaling.domain.arrays import (
     smaller,
     where,
 )
-from apps.autoscaling.domain.extract import Fleet
+from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.sizing import missing
 from apps.autoscaling.domain.steps import Engines, Traffic

@@ -19,8 +19,9 @@ from apps.autoscaling.domain.arrays import (
     rows_of,
     where,
 )
-from apps.autoscaling.domain.extract import FIRST_PROMPT, Fleet, prior_shares
-from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES, Memory
+from apps.autoscaling.domain.fleet import Fleet
+from apps.autoscaling.domain.lengths import BUCKETS, CENTERS, prior_shares
+from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.steps import Traffic
 
 __all__ = ["life", "nominal_work", "observe", "spread", "traffic"]
@@ -28,10 +29,8 @@ __all__ = ["life", "nominal_work", "observe", "spread", "traffic"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# what is counted by length, and the middles of its buckets in tokens (kinds, 1, buckets)
-_KINDS, _BUCKETS = ("prompts", "outputs"), PROMPT_EDGES
-assert PROMPT_EDGES == OUTPUT_EDGES
-_CENTERS: Floats = np.exp2(np.array([[FIRST_PROMPT], [0]]) + np.arange(float(_BUCKETS)))[:, None, :]
+# what is counted by length
+_KINDS = ("prompts", "outputs")
 # lengths are forgotten after as many requests, within these seconds: quickly where many come
 _MIX_REQUESTS, _MIX_SHORTEST, _MIX_LONGEST = 250.0, 50.0, 600.0
 # a shift of lengths: ticks in a row whose mean is so many deviations, and so many times, above what was remembered; the
@@ -69,7 +68,7 @@ def observe(memory: Memory, fleet: Fleet) -> None:
     )
     fading = memory.span("prompts", "answered")
     fading *= column(keep)
-    lengths = _BUCKETS * len(_KINDS)
+    lengths = BUCKETS * len(_KINDS)
     fading[:, :lengths] += fleet.lengths.transpose(1, 0, 2).reshape(-1, lengths)
     fading[:, lengths:] += beside(fresh)
     misses = memory.span("missed", "served")
@@ -82,10 +81,10 @@ def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
     above that of before. What was remembered of lengths says nothing any more then."""
     before, counted = _remembered(memory), fleet.lengths
     total, requests = _sum(before, axis=2), _sum(counted, axis=2)
-    weighted = before / np.maximum(total, 1e-9)[:, :, None] * _CENTERS
+    weighted = before / np.maximum(total, 1e-9)[:, :, None] * CENTERS
     mean = _sum(weighted, axis=2)
-    deviation = np.sqrt(np.maximum(_sum(weighted * _CENTERS, axis=2) - mean * mean, 0.0))
-    newest = _sum(counted * _CENTERS, axis=2) / np.maximum(requests, 1e-9)
+    deviation = np.sqrt(np.maximum(_sum(weighted * CENTERS, axis=2) - mean * mean, 0.0))
+    newest = _sum(counted * CENTERS, axis=2) / np.maximum(requests, 1e-9)
     off = (newest - mean) * np.sqrt(requests)
     enough = (requests >= 5) & (total >= 100)
     each = enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
@@ -98,7 +97,7 @@ def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
 
 def _remembered(memory: Memory) -> Floats:
     """Requests by length, fading (kinds, pools, buckets)."""
-    both = memory.span("prompts", "outputs").reshape(-1, len(_KINDS), _BUCKETS)
+    both = memory.span("prompts", "outputs").reshape(-1, len(_KINDS), BUCKETS)
     return np.ascontiguousarray(both.transpose(1, 0, 2))
 
 
@@ -125,14 +124,14 @@ def _scaled(share: Floats, memory: Memory, counted: Floats, prior: Floats) -> Fl
     """The middles of buckets (kinds, pools, buckets), moved so that their mean is the measured one (of the prior where
     nothing is)."""
     tokens, requests = memory.span("prompt_sum", "answered").reshape(-1, len(_KINDS), 2).transpose(2, 1, 0)
-    inside = _sum(share * _CENTERS, axis=2)
+    inside = _sum(share * CENTERS, axis=2)
     weight = np.minimum(requests / (requests + _PRIOR_REQUESTS), 1.0)
     mean = np.where(requests >= 1.0, weight * tokens / np.maximum(requests, 1.0) + (1 - weight) * prior, prior)
     # with lengths counted the mean only corrects the width of buckets; without, it carries everything
     seen = _sum(counted, axis=2) > 10
     factor = np.maximum(mean, 1.0) / np.maximum(inside, 1e-9)
     factor = clipped(factor, np.where(seen, 0.6, 0.02), np.where(seen, 1.6, 50.0))
-    return np.maximum(_CENTERS * factor[:, :, None], 1.0)
+    return np.maximum(CENTERS * factor[:, :, None], 1.0)
 
 
 def spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:

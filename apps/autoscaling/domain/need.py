@@ -33,7 +33,7 @@ from apps.autoscaling.domain.arrays import (
 )
 from apps.autoscaling.domain.capacity import Curve
 from apps.autoscaling.domain.draft import Groups, Need
-from apps.autoscaling.domain.extract import Fleet
+from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.grid import inverse
 from apps.autoscaling.domain.memory import LONGEST_HOLD, Memory
 from apps.autoscaling.domain.steps import Traffic

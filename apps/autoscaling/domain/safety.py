@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from apps.autoscaling.domain.draft import Draft, Plain, load_of
+from apps.autoscaling.domain.draft import Draft, Plain
+from apps.autoscaling.domain.moves import Moves
 from apps.autoscaling.domain.schedules import bounds_at, frozen_at
 
 __all__ = ["Guard"]
@@ -16,9 +17,10 @@ _LESS = 0.85
 class Guard:
     """The rules in their order: the later one wins, and the declared bounds win over all."""
 
-    def __init__(self, pool: Draft, plain: Plain, index: int, *, known: bool, stale: bool, age: float) -> None:
-        self.pool, self.plain, self.index = pool, plain, index
-        self.known, self.stale, self.age = known, stale, age
+    def __init__(self, pool: Draft, plain: Plain, moves: Moves, index: int) -> None:
+        self.pool, self.plain = pool, plain
+        self.load, self.reversals, self.up_load = moves.load[index], moves.reversals[index], moves.up_load[index]
+        self.known = not math.isnan(plain.arrived[index])
 
     def apply(self) -> None:
         pool = self.pool
@@ -56,18 +58,19 @@ class Guard:
         if up_at < 0 or pool.now - up_at > window + pool.policy.tick or pool.verb != "hold":
             return
         standing, wanted = sum(pool.before), sum(pool.target)
-        now = load_of(pool, self.plain)
-        less = min(1 - 1 / max(standing, 2), _LESS) ** (1 + pool.get("reversals"))
-        if wanted < standing and now > less * pool.get("up_load"):
+        less = min(1 - 1 / max(standing, 2), _LESS) ** (1 + self.reversals)
+        if wanted < standing and self.load > less * self.up_load:
             self._set("flap", self._no_lower(), f"replicas were added {pool.now - up_at:.0f} s ago: they stay a while")
 
     def _unknown(self) -> None:
         pool = self.pool
         if self.known or pool.verb in ("from-zero", "wake"):
             return
-        if self.stale:
-            age = "ever" if math.isinf(self.age) else f"for {self.age:.0f} s"
-            self._set("stale", list(pool.before), f"arrivals have not been known {age}: nothing moves")
+        known_at = pool.get("known_at")
+        age = pool.now - known_at if known_at >= 0 else math.inf
+        if age > pool.policy.limits.stale * pool.policy.tick:
+            since = "ever" if math.isinf(age) else f"for {age:.0f} s"
+            self._set("stale", list(pool.before), f"arrivals have not been known {since}: nothing moves")
             pool.verb = "frozen"
         else:
             self._set("unknown", self._no_lower(), "arrivals are not known in this tick: nothing is lowered")

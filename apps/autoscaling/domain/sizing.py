@@ -17,7 +17,7 @@ from apps.autoscaling.domain.arrays import clipped
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.grid import GRID, LOADS, inverse, look_up
 
-__all__ = ["Mix", "Shape", "Worth", "cheapest_mix", "fewest", "least_step", "missing", "optimum", "rippled", "saved"]
+__all__ = ["Mix", "Shape", "Worth", "cheapest_mix", "fewest", "missing", "optimum", "rippled", "saved"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -101,11 +101,6 @@ def _saved(miss: Floats, row: Ints, crowded: Floats, weighted: Floats, replicas:
     loads = crowded[:, None, :] / replicas[:, :, None]
     missed = look_up(miss, loads.reshape(len(replicas), -1), row).reshape(loads.shape)
     return np.asarray(_sum(weighted[:, None, :] * (missed[:, :-1] - missed[:, 1:]), axis=2), dtype=np.float64)
-
-
-def least_step(standing: float) -> int:
-    """How many may go at once."""
-    return max(int(standing / 4), 1)
 
 
 def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats, row: Ints | None = None) -> Floats:

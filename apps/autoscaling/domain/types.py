@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast, dataclass_transform
 
 from apps.physics.steptime import StepTimeModel
 from apps.telemetry.domain.histogram import Histogram
@@ -63,6 +63,16 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = array[float]
 else:
     Numbers = array
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def record(made: type[T]) -> type[T]:
+    """A dataclass that nobody writes into, as type checking sees to: of those that a tick makes by the ten thousand. A
+    frozen one takes five times as long to make."""
+    return dataclass(slots=True, unsafe_hash=True)(made)
+
+
 Days = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -275,7 +285,7 @@ def _none_yet() -> Numbers:
     return array("d")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """Memory of a pool: `at` is the tick it was made on (None: never ticked); `pool` and `variants` hold numbers by the
     names of apps.autoscaling.domain.memory, which says what each means. An unknown layout starts anew."""
@@ -298,7 +308,7 @@ class Target:
     asleep: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """One thing the decision rests on. state: known | no_traffic | unknown; age in seconds; variant "" for the pool."""
 
@@ -311,7 +321,7 @@ class Input:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """What one rule alone would have: `replicas` of the pool (of a role, where `role` is not "both"), and why."""
 
@@ -321,7 +331,7 @@ class Proposal:
     role: str = "both"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clamp:
     """A rule that changed the result of a variant ("" for the whole pool) from `before` to `after` replicas."""
 
@@ -332,7 +342,7 @@ class Clamp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counterfactual:
     """What the model expects of another number of replicas of the pool at the forecast load.
 
@@ -363,12 +373,12 @@ class Explained:
         if telling is None:
             raise AttributeError(f"{type(self).__name__} has no {name}")
         for field_name, value in telling(self).items():
-            object.__setattr__(self, field_name, value)
-        object.__setattr__(self, "_telling", None)
+            setattr(self, field_name, value)
+        self._telling = None
         return object.__getattribute__(self, name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision(Explained):
     """What was decided at `at`, and everything that explains it.
 
@@ -411,19 +421,11 @@ class Decision(Explained):
         state: State,
     ) -> Decision:
         """`telling` gives the remaining fields by name."""
-        made = object.__new__(cls)
-        put = object.__setattr__
-        put(made, "_telling", telling)
-        put(made, "at", at)
-        put(made, "verb", verb)
-        put(made, "targets", targets)
-        put(made, "before", before)
-        put(made, "binding", binding)
-        put(made, "clamps", clamps)
-        put(made, "cost", cost)
-        put(made, "attainment", attainment)
-        put(made, "state", state)
-        return made
+        made: Any = object.__new__(cls)
+        made._telling = telling
+        made.at, made.verb, made.targets, made.before = at, verb, targets, before
+        made.binding, made.clamps, made.cost, made.attainment, made.state = binding, clamps, cost, attainment, state
+        return cast(Decision, made)
 
     def replicas(self, variant: str) -> int:
         """Awake replicas that the variant is to have; KeyError for an unknown name."""

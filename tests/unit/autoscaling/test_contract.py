@@ -128,7 +128,8 @@ def test_any_history_is_decided_within_bounds_and_replays_from_its_record(
 def test_a_pool_is_decided_alone_as_among_many(batch: list[tuple[Policy, Signals]]) -> None:
     wanted, seen = [p for p, _ in batch], [s for _, s in batch]
     states = [State()] * len(batch)
-    for now in (10.0, 20.0):
+    # parts of the hold begin, several at once, and are forgotten all together
+    for now in (10.0, 20.0, 330.0, 9000.0):
         together = decide_many(wanted, seen, states, [now] * len(batch))
         alone = [decide(p, s, state, now) for p, s, state in zip(wanted, seen, states, strict=True)]
         assert together == alone
