@@ -3,12 +3,11 @@
 Every pool has its own policy, load and a memory of two dozen ticks, and as many replicas as it wanted a tick before.
 As in production a tick says for every pool what it decides, and explains (sentence, inputs, counterfactuals) what it
 stores anew: moves, and of the holds those whose minute is over. What it takes to explain all of them is printed beside
-it; JSON and the database are not in it. Garbage collection is as in a worker (start-up frozen, collection on).
+it; JSON and the database are not in it. Garbage is collected as in a worker (`apps.core.memory`).
 """
 
 from __future__ import annotations
 
-import gc
 import random
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from apps.autoscaling.domain.types import (
     VariantPolicy,
     VariantSignals,
 )
+from apps.core import memory
 from apps.physics.catalogue import ModelSize, step_time_for
 from apps.telemetry.domain.histogram import Histogram
 from bench.common import finish
@@ -103,8 +103,7 @@ def main() -> None:
     states = [some[i % few] for i in range(POOLS)]
     signals = [_signals(draw, base[i % few], ready[i % few]) for i in range(POOLS)]
     nows = [240.0] * POOLS
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     stored = _stored(decide_many(policies, signals, states, nows), 0)
     whole = _best(5, lambda: _stored(decide_many(policies, signals, states, nows), 0))
     bare = _best(3, lambda: decide_many(policies, signals, states, nows))
