@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
 from apps.audit.services import record_event
+from apps.autoscaling import storing
 from apps.autoscaling.domain.record import to_json
 from apps.autoscaling.domain.types import Decision as Decided
 from apps.autoscaling.models import Decision, PoolState
@@ -51,7 +51,7 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
     """Store what was decided, and each pool's memory. What is said again and moves nothing lengthens the row before: a
     hold, and advice (or a refused move) that still stands."""
     lengthened: list[int] = []
-    retold: list[Decision] = []
+    retold: list[dict[str, Any]] = []
     rows: list[tuple[Entry, Decision, str]] = []
     kept: dict[UUID, tuple[int | None, str]] = {}
     runs = {
@@ -71,38 +71,33 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
             and outcome != WRITTEN
             and now - run["first_at"] < _LONGEST_RUN
         ):
-            lengthened.append(run["id"])
             kept[entry.pool.uid] = (run["id"], key)
             if decision.at - run["record__at"] >= _RETOLD.total_seconds():
-                row = _row(entry, decision, outcome, now)
-                row.id = run["id"]
-                retold.append(row)
+                told = _row(entry, decision, outcome, now)
+                retold.append({"id": run["id"], "last_at": now, **{name: getattr(told, name) for name in _TOLD}})
+            else:
+                lengthened.append(run["id"])
         else:
             rows.append((entry, _row(entry, decision, outcome, now), key))
-    Decision.objects.bulk_update(retold, _TOLD, batch_size=200)
-    if lengthened:
-        Decision.objects.filter(id__in=lengthened).update(last_at=now, count=F("count") + 1)
+    storing.retell(retold)
+    storing.lengthen(lengthened, now)
     created = Decision.objects.bulk_create([row for _, row, _ in rows], batch_size=200)
     for (entry, _, key), row in zip(rows, created, strict=True):
         kept[entry.pool.uid] = (row.id, key)
-    PoolState.objects.bulk_create(
+    storing.keep(
         [
-            PoolState(
-                pool=entry.pool.uid,
-                at=now,
-                row_at=entry.row_at,
-                state=to_json(decision.state),
-                starting=entry.starting,
-                ready=entry.ready,
-                decision=kept[entry.pool.uid][0],
-                key=kept[entry.pool.uid][1],
-            )
+            {
+                "pool": entry.pool.uid,
+                "at": now,
+                "row_at": entry.row_at,
+                "state": to_json(decision.state),
+                "starting": entry.starting,
+                "ready": entry.ready,
+                "decision": kept[entry.pool.uid][0],
+                "key": kept[entry.pool.uid][1],
+            }
             for entry, decision in zip(entries, decisions, strict=True)
-        ],
-        update_conflicts=True,
-        unique_fields=["pool"],
-        update_fields=["at", "row_at", "state", "starting", "ready", "decision", "key"],
-        batch_size=200,
+        ]
     )
     _tell([(entry, row) for entry, row, _ in rows])
 
