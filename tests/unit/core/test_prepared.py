@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import IntegrityError, NotSupportedError, connection, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.core import prepared
 
 pytestmark = pytest.mark.django_db
 
+_UID = uuid4()
 _SQL = "SELECT %s::uuid, %s::text[], %s::int + 1"
 
 
@@ -75,3 +79,38 @@ def test_a_column_that_a_migration_gave_another_type_is_read_as_it_is_then() -> 
             assert read() == 1, "in the next transaction"
     finally:
         migrate("DROP TABLE prepared_before")
+
+
+# what Postgres has no text for is refused either way: NUL, halves of surrogate pairs
+_TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
+_ROWS = st.lists(
+    st.tuples(
+        st.none() | _TEXTS | st.sampled_from(["NULL", "null", '"', "\\", '\\"', "{}", ",", " ", ""]),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.booleans(),
+        st.floats(allow_nan=False),
+        st.none() | st.uuids(),
+        st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    ),
+    max_size=5,
+)
+
+
+@given(_ROWS)
+def test_lists_arrive_as_they_are_whatever_is_in_them(rows: list[tuple[Any, ...]]) -> None:
+    columns = [[row[place] for row in rows] for place in range(6)]
+    with prepared.cursor() as cursor:
+        cursor.execute(
+            "SELECT a, b, c, d, e, f FROM unnest(%s::text[], %s::bigint[], %s::bool[], %s::float8[], %s::uuid[],"
+            " %s::timestamptz[]) WITH ORDINALITY AS l(a, b, c, d, e, f, place) ORDER BY place",
+            columns,
+        )
+        assert cursor.fetchall() == rows
+
+
+def test_a_list_has_the_type_of_what_it_is_compared_with() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT %s::uuid = ANY(%s), 'a' = ANY(%s)", [_UID, [uuid4(), _UID], ["b"]])
+        assert cursor.fetchone() == (True, False)
+        with pytest.raises(DataError), transaction.atomic():
+            cursor.execute("SELECT %s::text[]", [["a\0b"]])
