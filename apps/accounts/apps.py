@@ -7,7 +7,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.accounts import authentication as _scheme_for_openapi  # noqa: F401
         from apps.accounts import selectors
         from apps.core import access
 

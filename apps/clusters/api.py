@@ -10,24 +10,15 @@ from rest_framework.response import Response
 
 from apps.clusters import preflight, selectors
 from apps.clusters.domain.inventory import totals
-from apps.clusters.errors import KubeError
+from apps.clusters.errors import ClusterAway, KubeError
 from apps.clusters.kinds import ClusterKind
 from apps.clusters.models import Cluster
 from apps.core import access, clock, writes
 from apps.core.api.base import ApiView, actor_of, answer
 from apps.core.api.schema import problem_responses
 from apps.core.domain.conditions import format_time
-from apps.core.domain.refusals import Refusal
 
 _MOST_NODES = 2000
-
-
-class ClusterAway(Refusal):
-    """The cluster did not answer a question that only it can answer."""
-
-    status = 502
-    type = "cluster-unreachable"
-    title = "The cluster does not answer"
 
 
 class InventoryView(ApiView):

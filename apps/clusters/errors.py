@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.core.domain.refusals import Refusal
+
 
 class KubeError(Exception):
     """A request that an API server did not carry out. `status`: HTTP status, 0 when there was no answer."""
@@ -136,3 +138,11 @@ def _seconds(header: str | None) -> float:
         return min(max(float(header or 1), 0.0), 120.0)
     except ValueError:
         return 1.0
+
+
+class ClusterAway(Refusal):
+    """The cluster did not answer a question that only it can answer."""
+
+    status = 502
+    type = "cluster-unreachable"
+    title = "The cluster does not answer"

@@ -9,8 +9,7 @@ from pydantic import Field, StringConstraints
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.clusters.api import ClusterAway
-from apps.clusters.errors import KubeError
+from apps.clusters.errors import ClusterAway, KubeError
 from apps.clusters.selectors import kube_for
 from apps.core import access, writes
 from apps.core.api.base import ApiView, actor_of, answer, by, etags, flag

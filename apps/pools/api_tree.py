@@ -7,8 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.clusters.api import ClusterAway
-from apps.clusters.errors import KubeError
+from apps.clusters.errors import ClusterAway, KubeError
 from apps.clusters.selectors import kube_for
 from apps.core.api.base import answer, flag
 from apps.core.api.schema import problem_responses

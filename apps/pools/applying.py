@@ -7,8 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.clusters.api import ClusterAway
-from apps.clusters.errors import KubeError
+from apps.clusters.errors import ClusterAway, KubeError
 from apps.clusters.selectors import kube_for
 from apps.core import clock, services
 from apps.core.domain.documents import API_VERSION

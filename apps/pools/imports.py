@@ -8,8 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from apps.clusters.api import ClusterAway
-from apps.clusters.errors import Forbidden, KubeError, NotFound
+from apps.clusters.errors import ClusterAway, Forbidden, KubeError, NotFound
 from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import cluster_for, kube_for

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.clusters.api import ClusterAway
 from apps.clusters.errors import (
+    ClusterAway,
     Conflict,
     FieldManagerConflict,
     Forbidden,

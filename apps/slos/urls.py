@@ -4,8 +4,9 @@ from django.urls import path
 
 from apps.core.api.objects import kind_urls
 from apps.slos.api import AlertsView, AttainmentView, BudgetView, BurnView, IntegrityView
+from apps.slos.api_webhooks import DeliveriesView, SecretView, TestView
 from apps.slos.kinds import SLO_KIND
-from apps.slos.webhooks import WEBHOOK_KIND, DeliveriesView, SecretView, TestView
+from apps.slos.webhooks import WEBHOOK_KIND
 
 _SLO = "teams/<slug:team>/slos/<slug:name>"
 _WEBHOOK = "teams/<slug:team>/webhooks/<slug:name>"

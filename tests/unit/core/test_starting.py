@@ -1,0 +1,26 @@
+"""What a process loads before it does anything: workers, loops and commands answer no HTTP requests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support.stack import PROJECT
+
+_STARTED = """
+import sys
+import django
+django.setup()
+print("\\n".join(sys.modules))
+"""
+# each of them is a fifth of a second or more of a start, and megabytes of every process
+_OF_THE_API = ("rest_framework.views", "rest_framework.serializers", "drf_spectacular.plumbing", "django.contrib.admin")
+
+
+def test_the_rest_api_is_loaded_by_the_web_process_alone():
+    started = subprocess.run(
+        [sys.executable, "-c", _STARTED], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True
+    )
+    loaded = started.stdout.split()
+    assert "apps.pools.controller" in loaded
+    assert [name for name in _OF_THE_API if name in loaded] == []
