@@ -106,7 +106,7 @@ def _record(lease: Lease, cluster: Cluster, seen: Seen) -> None:
         held = Cluster.objects.filter(uid=cluster.uid, generation=cluster.generation)
         if not held.update(conditions=written, status=status):
             return
-        if after is not None and (before is None or before.status != after.status):
+        if after is not None and (before is None or _word(before) != _word(after)):
             good = after.status == "True"
             record_event(
                 **named,
@@ -116,6 +116,11 @@ def _record(lease: Lease, cluster: Cluster, seen: Seen) -> None:
                 source=_SOURCE,
             )
         outbox.publish(**named, verb="status", generation=cluster.generation, fields=["conditions", "status"])
+
+
+def _word(ready: Condition) -> tuple[str, str]:
+    """What is worth an event when it changes: that a cluster goes away is news, also of one not good for pools."""
+    return ready.status, ready.reason
 
 
 # condition by check, with its reasons when the check is ok, warns, fails, or cannot tell

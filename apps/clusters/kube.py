@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 from django.conf import settings as django
 
+from apps.clusters.domain.preflight import version_of
 from apps.clusters.errors import Answer, BadCredentials, NotServed, Unreachable, error_of
 from apps.clusters.http import Connections, Request, Sends, ThroughProxy, tls_of
 
@@ -137,7 +138,7 @@ class Kube:
 
     def version(self) -> str:
         """The server's version, as `v1.34.2`."""
-        return str(self._call("GET", "/version").get("gitVersion", "unknown"))
+        return version_of(self._call("GET", "/version"))
 
     def resources(self, *, fresh: bool = False) -> Mapping[str, Resource]:
         """The kinds of interest that the cluster has, by `Kind.group`; kept for a minute."""
@@ -387,7 +388,10 @@ def _api_client(credentials: Credentials) -> Any:
             config.load_incluster_config(client_configuration=settings)
     except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         where = f"the kubeconfig {credentials.kubeconfig}" if credentials.kubeconfig else "the pod's service account"
-        raise BadCredentials(f"{where} cannot be used: {_short(error)}") from error
+        why = _short(error)
+        if credentials.kubeconfig and not Path(credentials.kubeconfig).exists():
+            why = "there is no such file where Lamplight runs"
+        raise BadCredentials(f"{where} cannot be used: {why}") from error
     return client.ApiClient(settings)
 
 
@@ -414,6 +418,7 @@ def _query_of(items: tuple[tuple[str, str], ...]) -> str:
 def _short(error: BaseException) -> str:
     text = str(error).partition("): ")[2] if "object at 0x" in str(error) else str(error)
     text = re.sub(r"^\w*Connection(Pool)?\([^)]*\): ", "", text)
+    text = re.sub(r"\[Errno -?\d+\] ", "", text)
     # whoever quotes it ends the sentence
     return (text or type(error).__name__).replace("\n", " ")[:300].rstrip(".")
 

@@ -290,6 +290,9 @@ def _next_look(report: Report, observed: Observed) -> Done:
     return Done(requeue_after=DEGRADED_SECONDS if report.health.state == "Degraded" else STEADY_SECONDS)
 
 
+_UNSEEN = Health("Unknown", "NotSeen", "what the pool has in the cluster has not been looked at yet")
+
+
 def _due_by_the_clock(report: Report) -> bool:
     """Whether time alone may change what is to be said: the last words of a container come without an event."""
     blamed = report.health.blamed
@@ -307,6 +310,6 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
         return Retry(str(error), shard_fault=True)
     held = pool.status.get("health", "Unknown")
     healthy = next((c for c in pool.conditions if c["type"] == "Healthy"), None)
-    health = Health(held, healthy["reason"], healthy["message"]) if healthy else Health("Unknown", "NotSeen", "")
+    health = Health(held, healthy["reason"], healthy["message"]) if healthy else _UNSEEN
     record(lease, pool, Report(sync, health))
     return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)

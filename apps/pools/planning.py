@@ -131,7 +131,7 @@ def make_plan(prospect: Prospect) -> Made:
         selection = "" if missing else _selection(kube, pool, desired.objects)
         limits = Limits() if missing else _limits(kube, pool)
         memory = _memory(kube, pool, prospect.declared)
-    except (Unreachable, Throttled) as error:
+    except KubeError as error:
         raise ClusterAway(f"The cluster of {pool.key} cannot be asked what would change: {error}.") from error
     rendered = {address_of(manifest) for manifest in desired.objects}
     orphans = [obj for at, obj in live.items() if at not in rendered and not obj["metadata"].get("deletionTimestamp")]
@@ -294,6 +294,8 @@ def _ask(kube: Kube, pool: Pool, manifest: Manifest, live: Manifest | None, allo
             live = held
     except NotServed as missing:
         return Answered(manifest, live, reason="KindMissing", refusal=str(missing))
+    except Forbidden as refused:
+        return Answered(manifest, live, reason="Forbidden", refusal=str(refused))
     body = sendable(manifest, live)
     try:
         return Answered(manifest, live, after=kube.apply(body, manager=MANAGER, dry_run=True))

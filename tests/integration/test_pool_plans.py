@@ -14,6 +14,7 @@ from apps.clusters.models import Cluster
 from apps.core.domain.access import Role
 from apps.pools.models import Pool, PoolPlan
 from tests.support.cluster import EmbeddedCluster, emptied, shared_cluster
+from tests.support.faults import script
 from tests.support.people import Api, api_of, json_of, person
 from tests.support.pools import (
     cluster_document,
@@ -33,7 +34,7 @@ NAMESPACE = "serving"
 POOLS = "teams/default/pools"
 
 
-cluster = shared_cluster()
+cluster = shared_cluster(options={"apiserver": ["--faults"]})
 
 
 @pytest.fixture
@@ -78,6 +79,32 @@ def test_a_plan_of_what_is_declared_and_live_is_empty(api: Api, cluster: Embedde
     assert (planned["origin"], planned["state"], planned["base"]["generation"]) == ("declaration", "open", 1)
     assert len(writes(calls)) == len(planned["objects"]), "the cluster was asked about each object"
     assert cluster.objects(NAMESPACE) == before
+
+
+@pytest.mark.parametrize("verbs", [["get"], ["patch"]])
+def test_a_new_pool_where_a_right_is_missing_is_planned_and_the_right_is_named(
+    api: Api, cluster: EmbeddedCluster, verbs: list[str]
+) -> None:
+    script(cluster, {"verbs": verbs, "resources": ["deployments"], "times": 0, "fault": "forbidden"})
+    try:
+        planned = plan(api, document(), query="?dry_run=true")
+    finally:
+        script(cluster)
+    refused = named(planned)["Deployment/chat-h200"]
+    assert (refused["action"], refused["reason"]) == ("skipped", "Forbidden")
+    assert 'cannot change resource "deployments"' in refused["message"]
+    assert named(planned)["Service/chat"]["action"] == "created"
+
+
+@pytest.mark.usefixtures("live")
+def test_the_plan_of_a_pool_whose_objects_may_not_be_listed_is_a_sentence(api: Api, cluster: EmbeddedCluster) -> None:
+    script(cluster, {"verbs": ["list"], "resources": ["deployments"], "times": 0, "fault": "forbidden"})
+    try:
+        response = api.send("POST", f"{POOLS}/chat/plan?dry_run=true", None)
+    finally:
+        script(cluster)
+    assert response.status_code == 502
+    assert 'cannot change resource "deployments"' in json_of(response)["detail"]
 
 
 @pytest.mark.usefixtures("live")

@@ -85,14 +85,14 @@ def test_only_admins_of_the_shared_team_declare_clusters() -> None:
 @pytest.mark.parametrize(
     ("content", "reason", "words"),
     [
-        (None, "BadCredentials", "cannot be used"),
+        (None, "BadCredentials", "cannot be used: there is no such file where Lamplight runs"),
         ("{not yaml: [", "BadCredentials", "cannot be used"),
         (
             "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
             "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\n"
             "users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n",
             "Unreachable",
-            "does not answer",
+            "does not answer: Connection refused",
         ),
     ],
 )
@@ -107,6 +107,22 @@ def test_a_cluster_that_cannot_be_reached_says_why(
     assert (ready()["status"], ready()["reason"]) == ("False", reason)
     assert words in ready()["message"]
     assert QueueItem.objects.filter(kind="Cluster").exists(), "it is looked at again"
+
+
+def test_a_cluster_that_was_not_ready_and_goes_away_is_news(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    declare(cluster_document(str(path)))
+    drain()
+    path.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}]\n"
+        "users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
+    )
+    QueueItem.objects.update(due_at="2000-01-01T00:00:00Z")
+    Shard.objects.update(open_until="2000-01-01T00:00:00Z")
+    drain()
+    told = Event.objects.filter(kind="Cluster").order_by("id").values_list("type", "reason")
+    assert list(told) == [("Warning", "BadCredentials"), ("Warning", "Unreachable")]
 
 
 def test_a_dead_cluster_delays_nobody_and_its_pools_come_back_with_it(cluster: EmbeddedCluster, tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ class Missing:
     def to_json(self) -> dict[str, Any]:
         right = self.right
         resource = f"{right.resource}/{right.sub}" if right.sub else right.resource
-        return {"verb": right.verb, "resource": resource, "group": right.group, "namespace": self.namespace or None}
+        row: dict[str, Any] = {"verb": right.verb, "resource": resource, "group": right.group}
+        row["namespace"] = self.namespace or None
+        return {**row, "without": right.without} if right.without else row
 
     def __str__(self) -> str:
         row = self.to_json()
@@ -116,6 +118,16 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "state": self.state, "message": self.message, **self.more}
+
+
+def version_of(page: Mapping[str, Any]) -> str:
+    """As `v1.36.2`, from the page `/version`. A server that was built without a stamp calls itself v0.0.0-master, and
+    still tells what it serves by major and minor (`36+` with some vendors)."""
+    told = str(page.get("gitVersion") or "unknown")
+    major, minor = (re.match(r"\d+", str(page.get(part) or "")) for part in ("major", "minor"))
+    if major is None or minor is None or re.match(rf"v?{major[0]}\.{minor[0]}\b", told):
+        return told
+    return f"v{major[0]}.{minor[0]}"
 
 
 def check_version(version: str) -> Check:

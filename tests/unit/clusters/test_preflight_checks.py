@@ -17,6 +17,7 @@ from apps.clusters.domain.preflight import (
     check_version,
     check_watches,
     rights,
+    version_of,
 )
 
 
@@ -26,6 +27,23 @@ from apps.clusters.domain.preflight import (
 )
 def test_versions(version: str, state: str) -> None:
     assert check_version(version).state == state
+
+
+@pytest.mark.parametrize(
+    ("page", "version"),
+    [
+        ({"major": "1", "minor": "36", "gitVersion": "v1.36.2"}, "v1.36.2"),
+        ({"major": "1", "minor": "27+", "gitVersion": "v1.27.3-gke.1"}, "v1.27.3-gke.1"),
+        # built from the sources by hand
+        ({"major": "1", "minor": "36", "gitVersion": "v0.0.0-master+$Format:%H$"}, "v1.36"),
+        ({"major": "1", "minor": "3", "gitVersion": "v1.36.2"}, "v1.3"),
+        ({"major": "", "minor": "", "gitVersion": "v1.22.0"}, "v1.22.0"),
+        ({"gitVersion": "v1.34.2"}, "v1.34.2"),
+        ({}, "unknown"),
+    ],
+)
+def test_a_server_without_a_stamp_is_as_old_as_what_it_serves(page: dict[str, str], version: str) -> None:
+    assert version_of(page) == version
 
 
 def test_a_kind_that_every_pool_needs_is_grave_and_others_say_what_is_lost() -> None:
@@ -75,7 +93,9 @@ def test_missing_rights_are_named_and_weighed() -> None:
     found = check_rights([light, grave], 40)
     assert found.state == "failed"
     assert "patch deployments.apps in serving" in found.message
-    assert found.more["missing"][0] == {"verb": "get", "resource": "pods/log", "group": "", "namespace": None}
+    assert found.more["missing"][0] == {
+        "verb": "get", "resource": "pods/log", "group": "", "namespace": None, "without": "no logs"
+    }  # fmt: skip
 
 
 def test_accelerators_that_cannot_be_read_are_unknown_not_none() -> None:
