@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -54,6 +55,14 @@ def inventory(cluster: Cluster) -> list[NodeAccelerators]:
     pods = kube.list(kube.resource("Pod"))
     claims = kube.resources().get("ResourceClaim.resource.k8s.io")
     return count(nodes, pods, kube.list(claims) if claims is not None else ())
+
+
+def pods_of_pools(cluster: Cluster, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Pods with these labels wherever pools may live: one list, or one for each of the cluster's namespaces, since
+    rights that end at these do not let the whole cluster be listed. Raises KubeError."""
+    kube = kube_for(cluster)
+    pod = kube.resource("Pod")
+    return [found for place in spec_of(cluster).namespaces or (None,) for found in kube.list(pod, place, labels=labels)]
 
 
 def queue_keys() -> Iterable[tuple[UUID, str]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
-from apps.clusters.selectors import kube_for
+from apps.clusters.selectors import pods_of_pools
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
 from apps.pools.models import Pool
@@ -73,9 +73,8 @@ def _offloading() -> list[Pool]:
 
 
 def _pods(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
-    kube = kube_for(cluster)
     by_pool: dict[str, list[dict[str, Any]]] = {}
-    for pod in kube.list(kube.resource("Pod"), labels=_SELECTOR):
+    for pod in pods_of_pools(cluster, _SELECTOR):
         by_pool.setdefault((pod["metadata"].get("labels") or {}).get(POOL_UID, ""), []).append(pod)
     return by_pool
 

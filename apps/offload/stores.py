@@ -11,7 +11,7 @@ import aiohttp
 
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
-from apps.clusters.selectors import kube_for
+from apps.clusters.selectors import pods_of_pools
 from apps.offload.domain.store import StorePage, read_page
 from apps.pools.domain.manifests import COMPONENT, POOL_UID
 from apps.pools.domain.tiers.evicting import COMPONENT_EVICTOR, METRICS_PORT
@@ -35,8 +35,7 @@ def find_stores(pools: Sequence[Pool]) -> dict[UUID, StorePage]:
     for uid, cluster in Cluster.objects.in_bulk(by_cluster).items():
         wanted = {str(pool.uid): pool.uid for pool in by_cluster[uid]}
         try:
-            kube = kube_for(cluster)
-            pods = kube.list(kube.resource("Pod"), labels={COMPONENT: COMPONENT_EVICTOR})
+            pods = pods_of_pools(cluster, {COMPONENT: COMPONENT_EVICTOR})
         except KubeError as error:
             log.info("the evictors of cluster %s cannot be looked for: %s", cluster.name, error)
             continue

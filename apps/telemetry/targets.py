@@ -13,9 +13,8 @@ from uuid import UUID
 from apps.catalog.domain.accelerators import accelerators
 from apps.clusters.domain.spec import PrometheusSpec
 from apps.clusters.errors import KubeError
-from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
-from apps.clusters.selectors import kube_for
+from apps.clusters.selectors import pods_of_pools
 from apps.core.domain.units import HourlyPrice, parse_price
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT
@@ -123,9 +122,8 @@ def _list_all(clusters: Sequence[Cluster]) -> dict[UUID, dict[str, list[dict[str
 
 
 def _list(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
-    kube: Kube = kube_for(cluster)
     by_pool: dict[str, list[dict[str, Any]]] = {}
-    for pod in kube.list(kube.resource("Pod"), labels=_SELECTOR):
+    for pod in pods_of_pools(cluster, _SELECTOR):
         labels = pod["metadata"].get("labels") or {}
         uid = labels.get(POOL_UID)
         if uid and labels.get(COMPONENT) in _SCRAPED:

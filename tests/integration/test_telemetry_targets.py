@@ -14,6 +14,7 @@ from apps.pools.domain.manifests import PoolIdentity, labels_of
 from apps.pools.models import Pool
 from apps.telemetry.targets import PoolTargets, find_targets
 from tests.support.cluster import EmbeddedCluster, run_cluster
+from tests.support.pools import counted_calls
 
 pytestmark = pytest.mark.django_db
 
@@ -32,9 +33,9 @@ def declared(name: str, cluster: Cluster, status: dict[str, Any] | None = None) 
     )
 
 
-def cluster_row(name: str, kubeconfig: str) -> Cluster:
+def cluster_row(name: str, kubeconfig: str, **more: Any) -> Cluster:
     now = clock.now()
-    spec = {"credentials": {"kubeconfig": kubeconfig}}
+    spec = {"credentials": {"kubeconfig": kubeconfig}, **more}
     return Cluster.objects.create(team="platform", name=name, spec=spec, created_at=now, updated_at=now)
 
 
@@ -122,3 +123,14 @@ def test_a_cluster_that_is_away_costs_its_own_pools_only(cluster: EmbeddedCluste
         assert words in answer.reason
     near.delete()
     assert "is gone" in by_pool(find_targets())[pools["here"].uid].reason
+
+
+def test_where_rights_end_at_namespaces_only_these_are_listed(cluster: EmbeddedCluster) -> None:
+    home = cluster_row("embedded", str(cluster.kubeconfig), namespaces=["serving", "later"])
+    pool = declared("narrow", home)
+    start_pod(cluster.kube, pool, "narrow-a-0", "a", "127.9.0.5", ready=True, component=COMPONENT_ENGINE)
+    with counted_calls() as calls:
+        found = by_pool(find_targets())
+    assert [target.name for target in found[pool.uid].targets] == ["narrow-a-0"]
+    listed = [path.split("?")[0] for _, path in calls if "/pods" in path]
+    assert listed == [f"/api/v1/namespaces/{place}/pods" for place in ("serving", "later")]
