@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -29,6 +30,8 @@ def _one(kind: str) -> Callable[[F], F]:
     def read(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> Target:
         if len(words) == 1 and "/" not in words[0] and not is_kind(words[0]):
             raise Failure(f"Name its kind too: `{kind} {words[0]}`, or `{kind}/{words[0]}`.", USAGE)
+        if len(words) > 1 and re.fullmatch(r"([a-z0-9-]+=)?[0-9]+", words[-1]):
+            raise Failure(f"{words[-1]!r} is no name: a number goes by an option, see --help.", USAGE)
         wanted = parse_targets(words or (kind,))
         if len(wanted) != 1 or wanted[0].kind.singular != kind:
             raise Failure(f"This is about one {kind} at a time: `{kind} NAME`, or `{kind}/NAME`.", USAGE)

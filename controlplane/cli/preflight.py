@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -28,10 +29,20 @@ def preflight(target: Target, output: str | None, team: str | None) -> None:
         rows = [(f"{_MARKS.get(c['state'], '')} {c['name']}", c["state"], c["message"]) for c in found["checks"]]
         print_table(("CHECK", "STATE", "FINDING"), rows)
         for check in found["checks"]:
-            for row in check.get("missing", []) if check["name"] == "rights" else []:
-                where = row["namespace"] or "all namespaces"
-                click.echo(
-                    f"  missing: {clean(row['verb'])} {clean(row['resource'])} ({row['group'] or 'core'}) in {where}"
-                )
+            for line in _missing(check.get("missing", [])) if check["name"] == "rights" else []:
+                click.echo(f"  {clean(line)}")
     if not found["ok"]:
         sys.exit(1)
+
+
+def _missing(rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each resource, as a rule of a Role would have it, and what is lost where pools can do without."""
+    verbs: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in rows:
+        where = f"in {row['namespace']}" if row["namespace"] else "in all namespaces"
+        key = (row["resource"], row["group"] or "core", where, row.get("without") or "")
+        verbs.setdefault(key, []).append(row["verb"])
+    return [
+        f"missing {where}: {resource} ({group}): {', '.join(asked)}" + (f" — without: {without}" if without else "")
+        for (resource, group, where, without), asked in verbs.items()
+    ]

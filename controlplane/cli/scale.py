@@ -46,6 +46,8 @@ def scale(
         return
     if (document["spec"].get("autoscaling") or {}).get("mode") == "active":
         note("autoscaling.mode is active: the autoscaler's next decision, within seconds, may take this back.")
+    if (writer := _other_writer(document)) is not None:
+        note(f"{writer}. The number is kept and holds once nobody else writes them.")
     reached = _desired(answer, variant)
     if reached is not None and reached != replicas:
         click.echo(f"{target} {variant} scaled to {reached}: {replicas} lies outside of the variant's min and max")
@@ -56,3 +58,10 @@ def scale(
 def _desired(answer: Any, variant: str) -> int | None:
     items = answer.get("items", []) if isinstance(answer, dict) else []
     return next((item.get("desired") for item in items if item.get("variant") == variant), None)
+
+
+def _other_writer(document: dict[str, Any]) -> str | None:
+    """What the pool says of a scaler in its cluster that scaling does not take the replicas back from."""
+    conditions = (document.get("status") or {}).get("conditions") or []
+    seen = next((c for c in conditions if c["type"] == "ReplicasOwner" and c["status"] == "False"), None)
+    return None if seen is None or seen["reason"] == "ScaledByHand" else str(seen["message"])

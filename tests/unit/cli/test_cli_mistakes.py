@@ -21,6 +21,8 @@ from tests.support.lamp import POOL, POOLS, Server, lamp
         (("tree", "pool"), "Name a pool: `pool NAME`, or `pool/NAME`."),
         (("explain", "slo", "fast"), "This is about one pool at a time"),
         (("history", "pool", "chat", "code"), "This is about one pool at a time"),
+        (("scale", "pool", "chat", "h200=3", "--replicas", "3"), "'h200=3' is no name: a number goes by an option"),
+        (("rollback", "pool/chat", "2"), "'2' is no name: a number goes by an option"),
         (("offload", "explain", "chat"), "Name its kind too"),
         (("rollout", "status", "chat"), "Name its kind too"),
         (("rollout", "puase", "pool/chat"), "'puase' is not one of 'status', 'pause', 'resume', 'abort'"),
@@ -90,6 +92,36 @@ def test_who_scales_against_the_autoscaler_is_told(server: Server) -> None:
     result = lamp("scale", "pool", "chat", "--replicas", "2")
     assert (result.exit_code, result.stdout) == (0, "pool/chat h200 scaled to 2\n")
     assert "autoscaling.mode is active" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("HorizontalPodAutoscaler", True), ("ScaledByHand", False), ("ScaledObject", True)]
+)
+def test_who_scales_what_another_scaler_holds_is_told(server: Server, reason: str, told: bool) -> None:
+    owner = {"type": "ReplicasOwner", "status": "False", "reason": reason, "message": "theirs writes the replicas"}
+    server.on("GET", f"{POOLS}/chat", (200, {**POOL, "status": {"conditions": [owner]}}))
+    server.on("PUT", f"{POOLS}/chat/targets", (200, {"items": [{"variant": "h200", "desired": 2}]}))
+    result = lamp("scale", "pool", "chat", "--replicas", "2")
+    assert (result.exit_code, result.stdout) == (0, "pool/chat h200 scaled to 2\n")
+    assert ("theirs writes the replicas. The number is kept" in result.stderr) == told
+
+
+def test_missing_rights_are_a_line_for_each_resource_and_say_what_is_lost(server: Server) -> None:
+    def right(verb: str, resource: str, **more: Any) -> dict[str, Any]:
+        return {"verb": verb, "resource": resource, "group": "", "namespace": "serving", **more}
+
+    lost = {"namespace": None, "without": "accelerators and their stock are not known"}
+    rows = [right("patch", "services"), right("list", "nodes", **lost), right("delete", "services")]
+    checks = [{"name": "rights", "state": "failed", "message": "2 rights are missing", "missing": rows}]
+    cluster = {"kind": "Cluster", "metadata": {"name": "far", "team": "platform", "uid": "c"}, "spec": {}}
+    server.on("GET", "/api/v1/teams/platform/clusters/far", (200, cluster))
+    server.on("GET", "/api/v1/teams/platform/clusters/far/preflight", (200, {"ok": False, "checks": checks}))
+    result = lamp("preflight", "cluster", "far")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[2:] == [
+        "  missing in serving: services (core): patch, delete",
+        "  missing in all namespaces: nodes (core): list — without: accelerators and their stock are not known",
+    ]
 
 
 def test_the_tree_turns_at_the_last_of_each_branch(server: Server) -> None:

@@ -93,7 +93,7 @@ def test_a_plain_deployment_becomes_a_model_and_a_pool_that_adopts_it() -> None:
                     "accelerator": "nvidia-h200",
                     "parallelism": {"tensor": 2, "pipeline": 1, "data": 1},
                     "replicas": {"min": 3, "max": 3},
-                    "resources": {"cpu": "16", "memory": "96Gi"},
+                    "resources": {"cpu": "16", "memory": "128Gi"},
                 }
             ],
             "routing": {"picker": False},

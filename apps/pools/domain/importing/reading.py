@@ -327,11 +327,14 @@ def _accelerator(
 
 
 def _resources(container: Mapping[str, Any]) -> dict[str, str]:
+    """A variant has one figure of each. Of cpu it is what is asked for, which is all that a pool declares; of memory
+    the limit too, so an engine that lived between what it asked for and its limit must not be killed there."""
     resources = container.get("resources") or {}
-    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    asked = {"cpu": {**limits, **requests}.get("cpu", ""), "memory": {**requests, **limits}.get("memory", "")}
     found: dict[str, str] = {}
-    if re.fullmatch(r"[1-9][0-9]{0,3}|[1-9][0-9]{0,5}m", str(asked.get("cpu", ""))):
+    if re.fullmatch(r"[1-9][0-9]{0,3}|[1-9][0-9]{0,5}m", str(asked["cpu"])):
         found["cpu"] = str(asked["cpu"])
-    if re.fullmatch(r"[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)", str(asked.get("memory", ""))):
+    if re.fullmatch(r"[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)", str(asked["memory"])):
         found["memory"] = str(asked["memory"])
     return found
