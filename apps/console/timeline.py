@@ -75,6 +75,8 @@ _PARAMETERS = [
     schema.CURSOR,
 ]
 _LATEST = 253402300799
+# events that say what a change record beside them says, with the same words
+_TOLD_BY_CHANGES = ("TargetSet",)
 
 
 class TimelineView(ApiView):
@@ -97,6 +99,8 @@ class TimelineView(ApiView):
             lists.append(_changes(rows.filter(_within("at", "change", request))[: limit + 1]))
         if source != "change":
             found = selectors.events(teams=teams, **narrowed).filter(_within("last_at", "event", request))
+            if not source:
+                found = found.exclude(reason__in=_TOLD_BY_CHANGES)
             lists.append(_events((found.filter(type="Warning") if warnings else found)[: limit + 1]))
         lines, more = merged(lists, limit)
         following = None

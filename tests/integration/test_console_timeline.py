@@ -10,7 +10,9 @@ import pytest
 from apps.audit import services
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.pools.services import Wanted, set_replica_targets
 from tests.support.people import Api, api_of, person, team
+from tests.support.pools import cluster_document, declare, model_document, pool, pool_document
 
 pytestmark = pytest.mark.django_db
 UID = UUID("11111111-2222-3333-4444-555555555555")
@@ -78,6 +80,18 @@ def test_it_is_narrowed_by_source_type_and_time(editor: Api):
     assert [line["message"] for line in editor.get(f"timeline?to={since}")["items"]] == ["old"]
     assert [line["message"] for line in editor.get("timeline?type=Warning")["items"]] == ["bad"]
     assert {line["source"] for line in editor.get("timeline?source=change")["items"]} == {"change"}
+
+
+def test_a_move_of_replicas_is_told_once_by_its_change(editor: Api):
+    declare(cluster_document("/none"), model_document(), pool_document())
+    wanted = [Wanted("h200", 3, "autoscaler", "more is expected")]
+    set_replica_targets(pool=pool(), wanted=wanted, actor="system:autoscaler")
+    together = editor.get("timeline?kind=Pool")["items"][:-1]
+    assert [(line["source"], line["actor"], line["reason"]) for line in together] == [
+        ("change", "system:autoscaler", "more is expected")
+    ]
+    assert together[0]["parts"] == [{"pointer": "/targets/h200", "before": 2, "after": 3}]
+    assert [line["title"] for line in editor.get("timeline?kind=Pool&source=event")["items"]] == ["TargetSet"]
 
 
 def test_other_teams_are_not_seen(editor: Api):

@@ -417,6 +417,21 @@ describe("the timeline", () => {
     expect((await screen.findByText("otto")).closest("section")!.getAttribute("aria-label")).toBe("Sunday, 22 November 2026");
   });
 
+  it("tells a move of the autoscaler once, without a generation or a part that says the same", async () => {
+    const reason = "h200 2 → 3: 5 requests/s are expected.";
+    const parts = [{ pointer: "/targets/h200", before: 2, after: 3 }];
+    const items = [
+      { ...line, actor: "system:autoscaler", reason, parts },
+      { ...line, id: 6, actor: "ada", reason: "lamp scale", parts },
+    ];
+    server.on("GET /teams", { body: { items: [], next: null } }).on("GET /timeline", { body: { items, next: null } });
+    openConsole("/timeline?tz=utc");
+    const told = (who: string) => screen.getByText(who).closest("li")!.querySelector("div")!.textContent;
+    await screen.findByText("ada");
+    expect(told("system:autoscaler")).toBe(`system:autoscaler scaled Pool default/chat“${reason}”`);
+    expect(told("ada")).toBe("ada scaled Pool default/chat h200 2 → 3“lamp scale”");
+  });
+
   it("keeps its filters in the address, and asks the server for them", async () => {
     let asked = "";
     server.on("GET /teams", { body: { items: [], next: null } }).on("GET /timeline", ({ url }) => {

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { TimelineLine } from "../../api/types";
 import { absolute, byDay, clock, millis, type Zone } from "../../lib/time";
 import { Icon } from "../../ui/Icon";
-import { deed, shown } from "./view";
+import { deed, ledTo, moves, shown } from "./view";
 import styles from "./Timeline.module.css";
 
 /** Lines of one day under the day's name. */
@@ -45,6 +45,8 @@ function Subject({ kind, team, name }: TimelineLine) {
 function Line({ line, zone, ofOne }: { line: TimelineLine; zone: Zone; ofOne: boolean }) {
   const at = millis(line.at) ?? 0;
   const isChange = line.source === "change";
+  const moved = moves(line);
+  const generation = ledTo(line);
   const icon = isChange ? "change" : line.type === "Warning" ? "triangle" : "right";
   return (
     <li className={styles.line} data-source={line.source} data-tone={line.type === "Warning" ? "warn" : "none"}>
@@ -56,7 +58,8 @@ function Line({ line, zone, ofOne }: { line: TimelineLine; zone: Zone; ofOne: bo
         {isChange ? (
           <>
             <b>{line.actor ?? "somebody"}</b> {deed(line)} {!ofOne && <Subject {...line} />}
-            {line.generation !== null && line.title !== "create" && <span className="muted"> to generation {line.generation}</span>}
+            {moved !== undefined && !line.reason.includes(moved) && <> {moved}</>}
+            {generation !== undefined && <span className="muted"> to generation {generation}</span>}
             {line.reason !== "" && <span className={styles.why}>“{line.reason}”</span>}
           </>
         ) : (
@@ -66,7 +69,7 @@ function Line({ line, zone, ofOne }: { line: TimelineLine; zone: Zone; ofOne: bo
             {line.count > 1 && <span className="muted"> ({line.count} times)</span>}
           </>
         )}
-        {line.parts.length > 0 && (
+        {line.parts.length > 0 && moved === undefined && (
           <details className={styles.parts}>
             <summary>
               {line.parts.length === 1 ? "1 place differs" : `${line.parts.length} places differ`}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { deed, readTimelineFilter, shown } from "./view";
+import { deed, ledTo, moves, readTimelineFilter, shown } from "./view";
 
 it("keeps what the timeline can be narrowed by", () => {
   expect(readTimelineFilter({ team: "search", name: "chat", source: "change", colour: "red" })).toEqual({ team: "search", name: "chat", source: "change" });
@@ -16,6 +16,19 @@ it("does not call a load a change of the pool", () => {
   const load = (before: unknown) => deed({ title: "update", kind: "Pool", parts: [{ pointer: "/load", before, after: "x" }] });
   expect(load(null)).toBe("sent a load to Pool");
   expect(load("9 requests/s")).toBe("stopped the load of Pool");
+});
+
+it("says what was scaled, and no generation of it", () => {
+  const parts = [{ pointer: "/targets/h200", before: 2, after: 3 }, { pointer: "/targets/a100", before: null, after: 1 }];
+  const scaled = { title: "update", kind: "Pool", generation: 4, parts };
+  expect([deed(scaled), moves(scaled), ledTo(scaled)]).toEqual(["scaled Pool", "h200 2 → 3, a100 nothing → 1", undefined]);
+});
+
+it("names the generation of a change of a declaration only", () => {
+  const change = { title: "update", generation: 4, parts: [{ pointer: "/spec/model", before: "a", after: "b" }] };
+  expect([moves(change), ledTo(change)]).toEqual([undefined, 4]);
+  expect(ledTo({ ...change, title: "delete", parts: [] })).toBeUndefined();
+  expect(ledTo({ ...change, parts: [{ pointer: "/load", before: null, after: "x" }] })).toBeUndefined();
 });
 
 it("shows a value in one line", () => {

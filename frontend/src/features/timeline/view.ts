@@ -17,12 +17,26 @@ export function readTimelineFilter(search: Record<string, unknown>): TimelineFil
 }
 
 const ACTIONS: Record<string, string> = { create: "created", update: "changed", delete: "deleted" };
+const TARGETS = "/targets/";
 
-/** "changed Pool", "rollback Pool": what a person did. */
+/** "changed Pool", "scaled Pool": what a person, or one of the control plane's own, did. */
 export function deed({ title, kind, parts }: Pick<TimelineLine, "title" | "kind" | "parts">): string {
   const [only] = parts;
   if (only?.pointer === "/load") return only.before === null ? `sent a load to ${kind}` : `stopped the load of ${kind}`;
+  if (only?.pointer.startsWith(TARGETS)) return `scaled ${kind}`;
   return `${ACTIONS[title] ?? title} ${kind}`;
+}
+
+/** "h200 2 → 3" of a change of replica targets, which is one line and no generation; undefined of any other change. */
+export function moves({ parts }: Pick<TimelineLine, "parts">): string | undefined {
+  if (parts.length === 0 || !parts.every(({ pointer }) => pointer.startsWith(TARGETS))) return undefined;
+  return parts.map(({ pointer, before, after }) => `${pointer.slice(TARGETS.length)} ${shown(before)} → ${shown(after)}`).join(", ");
+}
+
+/** The generation that a change of a declaration led to; undefined where it led to none. */
+export function ledTo({ title, generation, parts }: Pick<TimelineLine, "title" | "generation" | "parts">): number | undefined {
+  const declares = parts.every(({ pointer }) => pointer !== "/load" && !pointer.startsWith(TARGETS));
+  return generation === null || title !== "update" || !declares ? undefined : generation;
 }
 
 /** A value of a declaration in one line. */
