@@ -96,6 +96,13 @@ def _write(pool: Pool, row: Wanted, desired: int) -> None:
     )
 
 
+def _moved(row: Wanted, before: int, after: int) -> str:
+    asleep = f" and {row.asleep} asleep" if row.asleep else ""
+    if not asleep and row.reason.startswith(f"{row.variant} {before} → {after}:"):
+        return row.reason  # the autoscaler's sentences begin with the move
+    return f"{row.variant}: {before} → {after} replicas{asleep}" + (f" ({row.reason})" if row.reason else "")
+
+
 def _announce(
     pool: Pool, wanted: Sequence[Wanted], before: dict[str, int], after: dict[str, int], actor: str, request_id: str
 ) -> None:
@@ -107,9 +114,7 @@ def _announce(
                 **named,
                 type="Normal",
                 reason="TargetSet",
-                message=f"{row.variant}: {before[row.variant]} → {after[row.variant]} replicas"
-                + (f" and {row.asleep} asleep" if row.asleep else "")
-                + (f" ({row.reason})" if row.reason else ""),
+                message=_moved(row, before[row.variant], after[row.variant]),
                 source=row.source,
             )
     outbox.publish(**named, verb="status", generation=pool.generation, fields=["replicas"])

@@ -91,7 +91,13 @@ def test_a_move_of_replicas_is_told_once_by_its_change(editor: Api):
         ("change", "system:autoscaler", "more is expected")
     ]
     assert together[0]["parts"] == [{"pointer": "/targets/h200", "before": 2, "after": 3}]
-    assert [line["title"] for line in editor.get("timeline?kind=Pool&source=event")["items"]] == ["TargetSet"]
+    sentence = "h200 3 → 4: more is expected"
+    set_replica_targets(pool=pool(), wanted=[Wanted("h200", 4, "autoscaler", sentence)], actor="system:autoscaler")
+    told = editor.get("timeline?kind=Pool&source=event")["items"]
+    assert [(line["title"], line["message"]) for line in told] == [
+        ("TargetSet", sentence),
+        ("TargetSet", "h200: 2 → 3 replicas (more is expected)"),
+    ]
 
 
 def test_other_teams_are_not_seen(editor: Api):

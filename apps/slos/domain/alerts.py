@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from apps.slos.domain.burn import Burn, Pair
 from apps.slos.domain.standing import Standing
+from apps.slos.domain.words import windows_in_words
 
 __all__ = ["AlertKey", "Fired", "Resolved", "transitions"]
 
 # an open alert ends when the short window burns clearly less than its factor, not a hair below it
 _CLEAR = 0.9
-_SPOKEN = {"5m": "5 min", "30m": "30 min", "1h": "1 h", "6h": "6 h", "3d": "3 d"}
 
 
 class AlertKey(NamedTuple):
@@ -65,10 +65,10 @@ def transitions(standings: Sequence[Standing], open_: Iterable[AlertKey]) -> tup
 
 def _fired(key: AlertKey, one: Standing, pair: Pair) -> Fired:
     short, long = one.burns[pair.short].least or 0.0, one.burns[pair.long].least or 0.0
-    first, _, second = pair.name.partition("/")
-    last = _SPOKEN.get(first, first), _SPOKEN.get(second, second)
-    windows = f" over the last {last[0]} and {long:.3g} times over the last {last[1]}" if second else " over its window"
-    rate = short if second else long
+    last = windows_in_words(pair.name)
+    both = len(last) == 2
+    windows = f" over the last {last[0]} and {long:.3g} times over the last {last[1]}" if both else " over its window"
+    rate = short if both else long
     # the sentence behind it says whose budget it is
     burns = f"The error budget burns {rate:.3g} times too fast{windows}"
     reason = f"{burns}; the alert is for {pair.factor:.3g} times and more. {one.sentence}"
@@ -78,8 +78,7 @@ def _fired(key: AlertKey, one: Standing, pair: Pair) -> Fired:
 def _over(pair: Pair, burns: Mapping[float, Burn]) -> str | None:
     short, long = burns[pair.short], burns[pair.long]
     if short.state == "no_traffic":
-        first = pair.name.partition("/")[0]
-        return f"Nothing was asked in the last {_SPOKEN.get(first, first)}."
+        return f"Nothing was asked in the last {windows_in_words(pair.name)[0]}."
     if short.least is not None and short.least < _CLEAR * pair.factor:
         return f"The burn rate fell to {short.least:.3g}."
     if long.least is not None and long.least < _CLEAR * pair.factor:

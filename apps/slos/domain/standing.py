@@ -11,7 +11,7 @@ from apps.core.domain.conditions import Condition, format_time
 from apps.slos.domain.attainment import Budget, Span, Within, budget_of, within
 from apps.slos.domain.burn import MIN_KNOWN, WINDOWS, Burn, Pair, burn_of, exhausted_in, holds, pairs_of
 from apps.slos.domain.slo import Objective, SLOSpec, Source, Traffic
-from apps.slos.domain.words import duration_in_words, share_in_words, time_in_words
+from apps.slos.domain.words import duration_in_words, share_in_words, time_in_words, windows_in_words
 
 __all__ = [
     "Standing", "State", "met_condition", "ready_condition", "stand", "status_of", "windows_of",
@@ -123,7 +123,9 @@ def _sentence(
         )
     firing = [pair for pair, fires in alerts if fires]
     if firing:
-        parts.append(f"burning at least {firing[0].factor:.3g} times too fast over {firing[0].name}")
+        last = windows_in_words(firing[0].name)
+        over = f"the last {last[0]} and the last {last[1]}" if len(last) == 2 else "its window"
+        parts.append(f"burning at least {firing[0].factor:.3g} times too fast over {over}")
     if gone and state != "Breached":
         parts.append(f"at this rate it is used up in {time_in_words(gone)}")
     if span.known_share < 0.99:

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from apps.core.domain.units import format_duration, format_fraction
 
-__all__ = ["duration_in_words", "fraction_in_words", "share_in_words", "time_in_words"]
+__all__ = ["duration_in_words", "fraction_in_words", "share_in_words", "time_in_words", "windows_in_words"]
 
 _UNIT = re.compile(r"(?<=\d)(?=[a-z])")
 _SPOKEN = {"m": "min"}
+_WINDOWS = {"5m": "5 min", "30m": "30 min", "1h": "1 h", "6h": "6 h", "3d": "3 d"}
 
 
 def fraction_in_words(fraction: Decimal) -> str:
@@ -38,3 +39,8 @@ def time_in_words(seconds: float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3600:.2g} h"
     return f"{seconds / 86_400:.2g} d"
+
+
+def windows_in_words(pair: str) -> tuple[str, ...]:
+    """The windows of a pair of burn rates by its name: 5 min and 1 h of 5m/1h."""
+    return tuple(_WINDOWS.get(name, name) for name in pair.split("/"))

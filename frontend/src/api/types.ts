@@ -209,6 +209,8 @@ export interface Panel {
   heatmap?: Heatmap;
   /** Keys of two series with the room between them filled. */
   band?: [low: string, high: string];
+  /** Key of a series that is thought, not counted: it does not rule the axis. */
+  estimate?: string;
 }
 
 export interface Heatmap {

@@ -10,7 +10,7 @@ import { Icon } from "../ui/Icon";
 import { Skeleton } from "../ui/Message";
 import { NotRefreshed } from "../ui/NotRefreshed";
 import type { Read } from "../ui/read";
-import { columns, scale, type Columns } from "./data";
+import { columns, estimateOf, scale, type Columns } from "./data";
 import { DataTable } from "./DataTable";
 import { Heatmap, HeatScale } from "./Heatmap";
 import { Instead } from "./Instead";
@@ -58,7 +58,7 @@ export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: 
   const again = panel?.state === "error" && panel.cause !== "source" ? retry : undefined;
   const isPast = drawn?.state === "stale" || drawn?.state === "error";
   const note = isPast ? `${WORDS[drawn.state]}. ${drawn.reason ?? ""}` : "";
-  const { cut } = useMemo(() => scale(points.values, [], panel?.unit ?? ""), [points, panel?.unit]);
+  const { cut } = useMemo(() => scale(points.values, [], panel?.unit ?? "", panel && estimateOf(panel)), [points, panel]);
 
   let body: ReactNode;
   if (panel === undefined) {
@@ -131,8 +131,8 @@ export function ChartCard({ title, panel, read, zone, syncKey, onZoom, marks }: 
       <div className={styles.foot}>
         {drawn !== undefined && !asTable && cut !== undefined && (
           <p className={styles.cut}>
-            {cut.moments === 1 ? "One moment rises" : `${compact(cut.moments)} moments rise`} above the axis, to {format(cut.most, drawn.unit)} at most: next to
-            nothing was served then. The table has them.
+            {cut.moments === 1 ? "One moment rises" : `${compact(cut.moments)} moments rise`} above the axis, to {format(cut.most, drawn.unit)} at most
+            {drawn.estimate === undefined ? ": next to nothing was served then" : ""}. The table has them.
           </p>
         )}
         {drawn !== undefined &&

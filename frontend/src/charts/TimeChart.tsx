@@ -6,7 +6,7 @@ import type { TimeWindow } from "../lib/timeRange";
 import { axisLabel } from "../lib/units";
 import { onColoursChange } from "../state/theme";
 import type { Panel } from "../api/types";
-import { columns, scale, stacked, type Columns } from "./data";
+import { columns, estimateOf, scale, stacked, type Columns } from "./data";
 import { resolveColour, strokeOf } from "./palette";
 import styles from "./Chart.module.css";
 
@@ -71,7 +71,7 @@ function said(ctx: CanvasRenderingContext2D, words: string, right: number, middl
 }
 
 function drawThresholds(chart: uPlot, panel: Panel): void {
-  const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit);
+  const drawn = scale(drawnValues(chart), panel.thresholds, panel.unit, estimateOf(panel));
   const { ctx, bbox } = chart;
   const ratio = devicePixelRatio;
   if (panel.thresholds.length === 0) return;
@@ -133,7 +133,7 @@ function build(panel: Panel, zone: Zone, syncKey: string, { onCursor, onZoom }: 
       x: { time: true },
       y: {
         range: (chart) => {
-          const { min, max } = scale(drawnValues(chart), panel.thresholds, panel.unit);
+          const { min, max } = scale(drawnValues(chart), panel.thresholds, panel.unit, estimateOf(panel));
           return [min, max];
         },
       },

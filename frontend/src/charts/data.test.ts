@@ -91,6 +91,18 @@ describe("the scale of a price of tokens", () => {
   it("is of no other unit", () => expect(scale([[...day, 3400]], [], "s").cut).toBeUndefined());
 });
 
+describe("the scale of counts beside an estimate", () => {
+  it("is ruled by what was counted where a first guess is far off, and says so", () => {
+    expect(scale([[0, 1, 2], [23, 1.5, 1.8]], [], "replicas", 1)).toMatchObject({ max: 7, cut: { moments: 1, most: 23 } });
+  });
+
+  it("shows an estimate that is of the same kind, and never leaves out what was counted", () => {
+    expect(scale([[2, 2, 4], [5, 6, 9.9]], [], "replicas", 1)).toMatchObject({ max: 12 });
+    expect(scale([[2, 2, 40], [5, 6, 9]], [], "replicas", 1).cut).toBeUndefined();
+    expect(scale([[2, 2, 40], [5, 6, 9]], [], "replicas", 1).max).toBe(46);
+  });
+});
+
 describe("latest", () => {
   it("is the newest known value", () => {
     expect(latest([1, 0, null])).toBe(0);

@@ -1,6 +1,6 @@
 /** From the server's series to what a chart draws. Pure. */
 
-import type { PanelSeries, Threshold } from "../api/types";
+import type { Panel, PanelSeries, Threshold } from "../api/types";
 
 export interface Columns {
   /** Unix seconds, ascending, without doubles. */
@@ -69,17 +69,40 @@ function bounded(values: readonly (readonly (number | null)[])[], top: number): 
   return { top: limit, cut: { moments, most: top } };
 }
 
-/** The y axis, from zero. `unit` "1" is a share: its axis never passes 100 %. */
-export function scale(values: readonly (readonly (number | null)[])[], thresholds: readonly Threshold[], unit: string): Scale {
-  const highestOfAll = values.reduce((most, one) => one.reduce<number>((max, value) => Math.max(max, value ?? 0), most), 0);
-  const { top, cut } = unit.endsWith("/Mtok") ? bounded(values, highestOfAll) : { top: highestOfAll };
+/** How far above what is counted an estimate may stretch the axis: so many times, and one more where little is counted. */
+const STRETCH = 2;
+
+/** The axis of counts beside an estimate of the same, which may be far off while little is known. */
+function estimated(counts: number, guess: readonly (number | null)[], guessed: number): Pick<Scale, "cut"> & { top: number } {
+  const limit = STRETCH * (counts + 1);
+  if (guessed <= limit) return { top: Math.max(counts, guessed) };
+  return { top: limit, cut: { moments: guess.filter((value) => (value ?? 0) > limit).length, most: guessed } };
+}
+
+const highestOf = (values: readonly (readonly (number | null)[])[]) =>
+  values.reduce((most, one) => one.reduce<number>((max, value) => Math.max(max, value ?? 0), most), 0);
+
+/** Where in its series a panel has an estimate; -1: nowhere. */
+export function estimateOf({ estimate, series }: Pick<Panel, "estimate" | "series">): number {
+  return estimate === undefined ? -1 : series.findIndex(({ key }) => key === estimate);
+}
+
+/** The y axis, from zero. `unit` "1" is a share: its axis never passes 100 %. `estimate`: which of the series is one. */
+export function scale(values: readonly (readonly (number | null)[])[], thresholds: readonly Threshold[], unit: string, estimate = -1): Scale {
+  const guess = values[estimate];
+  const { top, cut } =
+    guess !== undefined
+      ? estimated(highestOf(values.toSpliced(estimate, 1)), guess, highestOf([guess]))
+      : unit.endsWith("/Mtok")
+        ? bounded(values, highestOf(values))
+        : { top: highestOf(values), cut: undefined };
   const drawn = thresholds.filter(({ value }) => top === 0 || value <= top * FAR);
   const above = thresholds.filter((threshold) => !drawn.includes(threshold));
   const highest = drawn.reduce((max, { value }) => Math.max(max, value), top);
   const bottom = values.reduce((least, one) => one.reduce<number>((min, value) => Math.min(min, value ?? 0), least), 0);
   const min = bottom * HEADROOM;
   if (unit === "1") return { min, max: highest > 0.5 || highest === 0 ? 1 : highest * HEADROOM, drawn, above };
-  if (unit === "requests" || unit === "replicas" || unit === "accelerators") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above };
+  if (unit === "requests" || unit === "replicas" || unit === "accelerators") return { min, max: Math.max(1, Math.ceil(highest * HEADROOM)), drawn, above, ...(cut && { cut }) };
   return { min, max: highest === 0 ? 1 : highest * HEADROOM, drawn, above, ...(cut && { cut }) };
 }
 

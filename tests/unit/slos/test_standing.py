@@ -88,7 +88,7 @@ def test_a_fast_burn_is_at_risk_while_the_window_is_still_met() -> None:
     standing = stand(one, spans)
     assert standing.state == "AtRisk"
     assert [pair.name for pair, fires in standing.alerts if fires] == ["5m/1h"]
-    assert "burning at least 13.4 times too fast over 5m/1h" in standing.sentence
+    assert "burning at least 13.4 times too fast over the last 5 min and the last 1 h" in standing.sentence
 
 
 def test_the_forecast_is_the_budget_left_over_the_burn() -> None:

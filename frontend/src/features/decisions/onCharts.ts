@@ -38,7 +38,7 @@ export function withDecisions<P extends Panel>(panel: P, entries: readonly Entry
     const needed = line("needed", "asked for by the forecast", (entry) => entry.needed);
     const worth = replicasWorth(times, requests, entries);
     const load = { key: "load", label: "load, in replicas’ worth", points: times.map((time, at): [number, number | null] => [time, worth[at] ?? null]) };
-    return { ...panel, series: [...panel.series, needed, ...(worth.some((value) => value !== null) ? [load] : [])] };
+    return { ...panel, estimate: load.key, series: [...panel.series, needed, ...(worth.some((value) => value !== null) ? [load] : [])] };
   }
   if (panel.name === "requests" && panel.unit === "requests/s") {
     const level = (q: "p10" | "p50" | "p90") => line(`forecast_${q}`, `forecast ${q}`, ({ forecast }) => forecast?.[q]);
