@@ -44,12 +44,23 @@ def proposals(*, team: str, namespace: str, cluster: str) -> list[Proposal]:
         kube = kube_for(found)
         workloads = [*kube.list(kube.resource("Deployment", "apps"), namespace), *_seen(kube, _GROUPS, namespace)]
         around = _surroundings(kube, found, team, namespace)
+        if not workloads:
+            _there(kube, namespace, cluster)
         found_there = propose(workloads, _seen(kube, _SERVICES, namespace), around)[:MOST]
         by_name = {address_of(obj): obj for obj in workloads}
         kinds_there = kube.resources()
         return [_explained(one, by_name, found, team, kinds_there) for one in found_there]
     except KubeError as error:
         raise ClusterAway(f"Namespace {namespace} of {found.key} cannot be read: {error}.") from error
+
+
+def _there(kube: Kube, namespace: str, cluster: str) -> None:
+    """Raises Invalid where the namespace does not exist; one that may not be looked at is there."""
+    with suppress(Forbidden):
+        try:
+            kube.get(kube.resource("Namespace"), namespace)
+        except NotFound:
+            raise Invalid.of([Fault("/namespace", f"cluster {cluster} has no namespace {namespace}")]) from None
 
 
 def _surroundings(kube: Kube, cluster: Cluster, team: str, namespace: str) -> Surroundings:

@@ -27,6 +27,7 @@ _LONGEST_OF = {"PrometheusRule": 12}
 _NO_UID = "00000000-0000-0000-0000-000000000000"
 # by it a pod is replaced when a file that it reads has changed
 _CONFIG_HASH = 'annotations["lamplight.dev/config-hash"]'
+_LABEL = re.compile(r'(?:.+\.)?metadata\.labels\["(.+)"\]')
 _CHILD = re.compile(r"(.+)\.([A-Za-z][A-Za-z0-9_-]*)")
 _MARKS = {"created": "+", "changed": "~", "deleted": "-", "skipped": "!", "unchanged": "="}
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "@": "cyan"}
@@ -141,9 +142,23 @@ def _object(obj: dict[str, Any], full: bool) -> Iterator[Line]:
         text = [Line(f"    + {_cut(line, full)}", "+") for line in written.splitlines()]
         yield from _folded(text, "    ", full)
     longest = _LONGEST_OF.get(obj["kind"], _LONGEST)
+    usual = [] if full else [field for field in fields if _is_usual(field)]
+    if usual:
+        yield Line(f"    + {_labels(len(usual))} by which Lamplight finds what is its own (--full shows them)", "+")
+        fields = [field for field in fields if field not in usual]
     yield from _fields(fields, indent="    ", effect=True, full=full, longest=longest)
     if obj.get("fieldsLeftOut"):
         yield Line(f"    … and {obj['fieldsLeftOut']} more fields")
+
+
+def _is_usual(field: dict[str, Any]) -> bool:
+    """Whether it is a label that an adopted object gets as any object of Lamplight has it."""
+    label = _LABEL.fullmatch(field["path"])
+    return label is not None and label[1].startswith(_USUAL_LABELS) and "before" not in field
+
+
+def _labels(number: int) -> str:
+    return "a label" if number == 1 else f"{number} labels"
 
 
 def _telling(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -245,6 +260,8 @@ def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple
             if len(was) == len(becomes) and not full:
                 pairs = [_around(one, other) for one, other in zip(was, becomes, strict=True)]
                 was, becomes = [one for one, _ in pairs], [other for _, other in pairs]
+            else:
+                was, becomes = [_cut(text, full) for text in was], [_cut(text, full) for text in becomes]
             yield from (("-", text) for text in was)
             yield from (("+", text) for text in becomes)
 

@@ -208,5 +208,6 @@ def test_what_cannot_be_imported_is_said(api: Api, cluster: EmbeddedCluster, kub
     assert proposed(api)["items"] == []
     assert "no Cluster named nowhere" in proposed(api, 422, cluster="nowhere")["detail"]
     assert proposed(api, 422, namespace="Not A Name")
+    assert "cluster embedded has no namespace nowhere" in json.dumps(proposed(api, 422, namespace="nowhere"))
     declare(cluster_document(str(cluster.kubeconfig), namespaces=["serving"]))
     assert "no room for pools" in proposed(api, 422)["detail"]

@@ -488,6 +488,36 @@ def test_a_long_review_shows_what_differs_and_how_much_more_there_is(server: Ser
     assert "…" not in full.replace("page\n", "")
 
 
+def test_the_labels_of_an_adopted_object_are_one_line_and_long_new_lines_are_cut(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("kind: Pool\n")
+
+    def field(path: str, **sides: Any) -> dict[str, Any]:
+        return {"path": path, "op": "changed", "effect": "restart", **sides}
+
+    long = "--buckets=" + "1," * 90
+    fields = [
+        field('metadata.labels["lamplight.dev/pool"]', after="chat"),
+        field('spec.template.metadata.labels["llm-d.ai/role"]', after="both"),
+        field('metadata.labels["lamplight.dev/variant"]', before="a", after="b"),
+        field('metadata.labels["team"]', after="search"),
+        field("spec.args", before=["--a"], after=["--b", long]),
+    ]
+    adopted = {**PLANNED["plan"]["objects"][0], "fields": fields}
+    plan = {**PLANNED["plan"], "objects": [adopted], "accelerators": [], "cost": [], "warnings": []}
+    item = {**PLANNED, "spec": [], "plan": plan}
+    server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [item]}), (200, {"items": [item]})]
+    told = lamp("diff", "-f", str(file)).stdout
+    assert "    + 2 labels by which Lamplight finds what is its own (--full shows them)\n" in told
+    assert 'lamplight.dev/pool"]' not in told and "llm-d.ai/role" not in told
+    assert 'labels["lamplight.dev/variant"]' in told and 'labels["team"]' in told
+    assert f"    + {long[:110]}…\n" in told
+    full = lamp("diff", "-f", str(file), "--full").stdout
+    assert "llm-d.ai/role" in full and long in full and "by which Lamplight" not in full
+
+
 def test_neighbours_of_one_parent_stand_together_and_what_says_nothing_is_left_out(
     server: Server, tmp_path: Path
 ) -> None:
