@@ -61,8 +61,10 @@ def _look(cluster: Cluster) -> Seen:
         "rightsAt": _rights_at(cluster, by_name["rights"]),
     }
     totals = by_name["accelerators"].more.get("totals")
-    # what was seen last stays when nodes cannot be read: unknown is not zero
-    status["accelerators"] = totals if totals is not None else cluster.status.get("accelerators", [])
+    # what was seen last stays when nodes cannot be read, and nothing where they never were: unknown is not zero
+    known = totals if totals is not None else cluster.status.get("accelerators")
+    if known is not None:
+        status["accelerators"] = known
     return Seen(status, checks=tuple(checks))
 
 

@@ -17,6 +17,8 @@ __all__ = ["Line", "changes_anything", "of_item", "of_revisions", "show"]
 
 _CONTEXT = 2
 _WIDEST = 110
+# what is new is read whole, a JSON of an engine's argument too; but nobody reads a list of a hundred buckets
+_ENDLESS = 400
 # of one field, and of one new object, as much as is read at a glance; `--full` shows the rest
 _LONGEST = 24
 # every object of Lamplight carries these: they tell a reader of a new one nothing
@@ -261,7 +263,9 @@ def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple
                 pairs = [_around(one, other) for one, other in zip(was, becomes, strict=True)]
                 was, becomes = [one for one, _ in pairs], [other for _, other in pairs]
             else:
-                was, becomes = [_cut(text, full) for text in was], [_cut(text, full) for text in becomes]
+                was, becomes = (
+                    [text if len(text) <= _ENDLESS else _cut(text, full) for text in side] for side in (was, becomes)
+                )
             yield from (("-", text) for text in was)
             yield from (("+", text) for text in becomes)
 

@@ -15,9 +15,11 @@ from django.conf import settings
 from django.db import connection
 
 from apps.audit.models import Event
+from apps.clusters.errors import Forbidden
 from apps.clusters.models import Cluster
 from apps.core import reasons
 from apps.core.domain.access import SHARED_TEAM, Role
+from apps.pools.selectors import free_accelerators
 from apps.reconcile.models import QueueItem, Shard
 from tests.support.cluster import EmbeddedCluster, run_cluster
 from tests.support.kube_proxy import run_proxy
@@ -63,6 +65,22 @@ def test_a_cluster_says_its_version_and_accelerators(cluster: EmbeddedCluster) -
     before = (status, Cluster.objects.get().conditions, Event.objects.count())
     drain()
     assert (Cluster.objects.get().status, Cluster.objects.get().conditions, Event.objects.count()) == before
+
+
+def test_accelerators_that_may_not_be_counted_are_unknown_and_not_zero(
+    cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Cluster) -> None:
+        raise Forbidden("nodes is forbidden")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("apps.clusters.selectors.inventory", refused)
+        declare(cluster_document(str(cluster.kubeconfig)))
+        drain()
+    seen = Cluster.objects.get()
+    assert ready()["status"] == "True"
+    assert "accelerators" not in seen.status
+    assert free_accelerators(seen) == {}, "no plan says that none are free"
 
 
 def test_the_inventory_over_rest(cluster: EmbeddedCluster) -> None:

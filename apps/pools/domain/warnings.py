@@ -51,7 +51,7 @@ def warnings_of(
         if free is not None and delta.change > free:
             said = (
                 f"{int(delta.change)} more {name} {'is' if delta.change == 1 else 'are'} asked for and {free} "
-                f"{'is' if free == 1 else 'are'} free in the cluster: the other replicas "
+                f"{'is' if free == 1 else 'are'} free in the cluster: {'the other' if free else 'these'} replicas "
             )
             if around.provisioning is None:
                 found.append(Warned("NotEnoughAccelerators", f"{said}will wait"))

@@ -497,7 +497,7 @@ def test_the_labels_of_an_adopted_object_are_one_line_and_long_new_lines_are_cut
     def field(path: str, **sides: Any) -> dict[str, Any]:
         return {"path": path, "op": "changed", "effect": "restart", **sides}
 
-    long = "--buckets=" + "1," * 90
+    long = "--buckets=" + "1," * 250
     fields = [
         field('metadata.labels["lamplight.dev/pool"]', after="chat"),
         field('spec.template.metadata.labels["llm-d.ai/role"]', after="both"),
