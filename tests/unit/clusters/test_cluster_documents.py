@@ -174,6 +174,12 @@ def test_a_retry_after_that_is_no_number_is_a_second() -> None:
 
 
 def test_a_kubeconfig_that_cannot_be_used_is_said_without_a_full_stop_for_whoever_quotes_it(tmp_path: Path) -> None:
-    with pytest.raises(BadCredentials) as refused:
-        Kube(Credentials(kubeconfig=str(tmp_path / "none")))
-    assert str(refused.value).endswith("No configuration found")
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    for path, why in (
+        (empty, "file is empty"),
+        (tmp_path / "none", "there is no such file where Lamplight runs"),
+    ):
+        with pytest.raises(BadCredentials) as refused:
+            Kube(Credentials(kubeconfig=str(path)))
+        assert str(refused.value).endswith(why)
