@@ -76,7 +76,7 @@ _PARAMETERS = [
 ]
 _LATEST = 253402300799
 # events that say what a change record beside them says, with the same words
-_TOLD_BY_CHANGES = ("TargetSet",)
+_TOLD_BY_CHANGES = ("TargetSet", "TiersSet")
 
 
 class TimelineView(ApiView):

@@ -28,7 +28,10 @@ it("names the generation of a change of a declaration only", () => {
   const change = { title: "update", generation: 4, parts: [{ pointer: "/spec/model", before: "a", after: "b" }] };
   expect([moves(change), ledTo(change)]).toEqual([undefined, 4]);
   expect(ledTo({ ...change, title: "delete", parts: [] })).toBeUndefined();
-  expect(ledTo({ ...change, parts: [{ pointer: "/load", before: null, after: "x" }] })).toBeUndefined();
+  for (const pointer of ["/load", "/targets/h200", "/tierPlan/reason"]) {
+    expect(ledTo({ ...change, parts: [{ pointer, before: null, after: "x" }] })).toBeUndefined();
+  }
+  expect(ledTo({ ...change, parts: [{ pointer: "/spec/load", before: null, after: "x" }] })).toBe(4);
 });
 
 it("shows a value in one line", () => {

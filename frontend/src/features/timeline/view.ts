@@ -35,7 +35,7 @@ export function moves({ parts }: Pick<TimelineLine, "parts">): string | undefine
 
 /** The generation that a change of a declaration led to; undefined where it led to none. */
 export function ledTo({ title, generation, parts }: Pick<TimelineLine, "title" | "generation" | "parts">): number | undefined {
-  const declares = parts.every(({ pointer }) => pointer !== "/load" && !pointer.startsWith(TARGETS));
+  const declares = parts.every(({ pointer }) => !/^\/(load|targets|tierPlan)(\/|$)/.test(pointer));
   return generation === null || title !== "update" || !declares ? undefined : generation;
 }
 
