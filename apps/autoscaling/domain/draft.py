@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from apps.autoscaling.domain.capacity import Curve
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
-from apps.autoscaling.domain.types import Clamp, Numbers, Policy, Signals, Verb
+from apps.autoscaling.domain.types import Clamp, Numbers, Policy, Signals, Verb, record
 
 __all__ = ["Draft", "Group", "Groups", "Need", "Plain"]
 
@@ -21,7 +21,7 @@ Bools = NDArray[np.bool_]
 _AT = {name: at.start for name, at in POOL.slices.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """Variants of one pool with one role, which stand in for each other; rows are theirs in the batch."""
 
@@ -44,7 +44,11 @@ class Groups:
 
     @classmethod
     def of(cls, policies: Sequence[Policy]) -> Groups:
-        each: list[Group] = []
+        if all(len(policy.variants) == 1 for policy in policies):
+            each = [Group(index, policy.variants[0].role, (index,)) for index, policy in enumerate(policies)]
+            places = np.arange(len(each))
+            return cls(each, places, places, np.ones(len(each), dtype=np.bool_), places, places)
+        each = []
         starts: list[int] = []
         of_row: list[int] = []
         for index, policy in enumerate(policies):

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import clipped, larger, smaller
 
 __all__ = ["GRID", "LOADS", "convex", "inverse", "look_up", "look_up_all", "resampled"]
 
@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 GRID = 18
 # loads (work a second of a replica) at which curves are tabulated
 LOADS: Floats = np.concatenate([np.linspace(0.05, 0.9, GRID - 3), [0.95, 1.0, 1.1]])
+_PLAIN_LOADS: list[float] = LOADS.tolist()
 _TINY = 1e-12
 _WIDTHS: Floats = np.diff(LOADS)
 _PER_WIDTH: Floats = 1.0 / _WIDTHS
@@ -89,6 +90,8 @@ def _between(load: Floats, rows: int, row: Ints | None) -> tuple[Ints, Floats]:
 
 def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
     """Where a nondecreasing `table` (rows, GRID) reaches `value` (rows,): the load and the slope there."""
+    if len(table) == 1:
+        return _inverse(table[0].tolist(), value.item())
     at = np.minimum(np.maximum((table < value[:, None]).sum(axis=1), 1), GRID - 1)
     flat, place = table.reshape(-1), at + np.arange(len(table)) * GRID
     low, high = flat[place - 1], flat[place]
@@ -96,3 +99,12 @@ def inverse(table: Floats, value: Floats) -> tuple[Floats, Floats]:
     slope = np.maximum((high - low) / (right - left), 1e-3)
     load = clipped(left + (value - low) / slope, left, right)
     return np.asarray(load, dtype=np.float64), np.asarray(slope, dtype=np.float64)
+
+
+def _inverse(row: list[float], value: float) -> tuple[Floats, Floats]:
+    """As `inverse`, of one row."""
+    at = min(max(sum([item < value for item in row]), 1), GRID - 1)
+    low, left, right = row[at - 1], _PLAIN_LOADS[at - 1], _PLAIN_LOADS[at]
+    slope = larger((row[at] - low) / (right - left), 1e-3)
+    load = smaller(larger(left + (value - low) / slope, left), right)
+    return np.array([load]), np.array([slope])

@@ -11,7 +11,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import lone
 from apps.autoscaling.domain.types import Numbers, Policy, State
 
 __all__ = ["EXPERTS", "LAYOUT", "MINUTES", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
@@ -119,6 +118,8 @@ class Memory:
 
     def __init__(self, pool: Floats, rows: Floats) -> None:
         self.pool, self.rows = pool, rows
+        # the numbers of the only pool
+        self._alone = pool.reshape(-1) if len(pool) == 1 else None
         self._views: dict[str | tuple[str, str], Floats] = {}
 
     @classmethod
@@ -148,11 +149,16 @@ class Memory:
         return found
 
     def __setitem__(self, name: str, values: Floats | float) -> None:
-        self[name][...] = values
+        if self._alone is not None and isinstance(values, float):
+            self._alone[POOL.slices[name]] = values
+        else:
+            self[name][...] = values
 
     def figure(self, name: str) -> Floats:
         """A number of all pools, plain where there is one pool."""
-        return cast(Floats, lone(self[name]))
+        if self._alone is not None:
+            return cast(Floats, self._alone.item(POOL.slices[name].start))
+        return self[name]
 
     def span(self, first: str, last: str) -> Floats:
         """The pool fields from one to another, which follow each other, as a view (pools, their sizes together)."""

@@ -82,6 +82,8 @@ class Guard:
     def _pending(self) -> None:
         """Replicas that cannot start are not helped by more of them."""
         pool, target = self.pool, list(self.pool.target)
+        if not any(seen.replicas.pending for seen in pool.signals.variants):
+            return
         named = {seen.name: seen for seen in pool.signals.variants}
         for row, variant in enumerate(pool.policy.variants):
             seen = named.get(variant.name)
