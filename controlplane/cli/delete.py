@@ -12,6 +12,9 @@ from controlplane.cli.kinds import KINDS, Target, find_kind, parse_targets
 from controlplane.cli.options import connect, find, seconds, team_option
 from controlplane.cli.wait import wait_gone
 
+# whose objects a pool may take over as they stand (docs/api/plans.md)
+TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
+
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[KIND NAME... | KIND/NAME...]")
@@ -68,6 +71,10 @@ def delete(
         )
         verb = "would be deleted" if dry_run else "deleted" if answer.status == 204 else "is being deleted"
         click.echo(f"{target} {verb}")
+        if cascade == "background" and TAKE_OWNERSHIP in (metadata.get("annotations") or {}):
+            click.echo(
+                f"note: what {target} took over from others goes with it; --cascade=orphan leaves it running", err=True
+            )
         if wait and not dry_run:
             wait_gone(client, path, metadata["uid"], target, limit)
             if answer.status != 204:

@@ -124,6 +124,18 @@ def test_delete_names_the_version_it_saw(server: Server) -> None:
     assert server.seen[-1][3]["If-Match"] == '"u1:3"'
 
 
+def test_delete_says_that_what_was_adopted_goes_with_the_pool(server: Server) -> None:
+    metadata = {**POOL["metadata"], "annotations": {"lamplight.dev/take-ownership-from": "kubectl"}}
+    server.on("GET", f"{POOLS}/chat", (200, {**POOL, "metadata": metadata}))
+    server.on("DELETE", f"{POOLS}/chat", (202, {}))
+    result = lamp("delete", "pool", "chat", "--dry-run")
+    assert result.stdout == "pool/chat would be deleted\n"
+    assert result.stderr == (
+        "note: what pool/chat took over from others goes with it; --cascade=orphan leaves it running\n"
+    )
+    assert lamp("delete", "pool", "chat", "--cascade", "orphan").stderr == ""
+
+
 def test_delete_by_file_goes_from_the_top_down(server: Server, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(
         "kind: Model\nmetadata: {name: llama}\n---\nkind: Pool\nmetadata: {name: chat, team: default}\n"

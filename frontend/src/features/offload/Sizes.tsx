@@ -25,7 +25,7 @@ export function Sizes({ team, name }: { team: string; name: string }) {
             columns={[
               { title: "Tier and size", cell: ({ kind, bytes: size, chosen }) => `${kind} ${bytes(size)}${chosen ? " (chosen)" : ""}` },
               { title: "Hit rate", cell: ({ hitRate }) => format(hitRate, "1") },
-              { title: "Accelerators", cell: ({ accelerators }) => (accelerators === null ? UNKNOWN : signed(accelerators)) },
+              { title: "Replicas", cell: ({ accelerators }) => (accelerators === null ? UNKNOWN : signed(accelerators)) },
               { title: "Costs", cell: ({ cost }) => money(cost?.amount, cost?.currency) },
               { title: "Saves", cell: ({ gain }) => money(gain?.amount, gain?.currency) },
               { title: "In words", wide: true, cell: ({ sentence }) => sentence },
