@@ -230,9 +230,10 @@ def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, 
 
 
 def _transitions(before: Any, after: Any) -> list[Note]:
-    """Events for what a person would want to see on the timeline: health or sync turned, or for another reason."""
+    """Events for what a person would want to see on the timeline: health or sync turned, or for another reason, or
+    somebody else scales."""
     notes = []
-    for type_ in ("Synced", "Healthy"):
+    for type_ in ("Synced", "Healthy", "ReplicasOwner"):
         old, new = find_condition(before, type_), find_condition(after, type_)
         if new is None or (old is not None and (old.status, old.reason) == (new.status, new.reason)):
             continue

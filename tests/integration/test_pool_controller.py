@@ -173,6 +173,8 @@ def test_a_scale_by_hand_is_left_and_named_until_a_person_scales_here(cluster: E
     assert "kubectl" in owner["message"]
     assert pool().status["replicasOwner"]["chat-h200"]["manager"] == "kubectl"
     assert pool().status["replicas"]["desired"] == 0
+    told = Event.objects.get(reason="ScaledByHand")
+    assert (told.type, told.message) == ("Warning", owner["message"]), "the timeline shows who scaled, once"
     services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 3, "autoscaler")], actor="system")
     drain()
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 0, "no loop takes it back"
@@ -180,6 +182,7 @@ def test_a_scale_by_hand_is_left_and_named_until_a_person_scales_here(cluster: E
     drain()
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 3
     assert condition("chat", "ReplicasOwner")["status"] == "True"
+    assert Event.objects.get(reason="Lamplight").type == "Normal"
     services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 4, "autoscaler")], actor="system")
     drain()
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "it is ours again"
