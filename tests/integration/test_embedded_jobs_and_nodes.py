@@ -109,3 +109,18 @@ async def test_a_silent_kubelets_pods_are_not_ready_until_it_is_back(
     after = await until(pod_of(kube, "watched"), "the pod is ready again", is_ready)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     await until(read, "the node is back", lambda found: is_ready(found) and not found["spec"].get("taints"))
+
+
+async def test_pods_bound_to_a_node_that_is_no_more_go_and_others_stay(kube: KubeClient) -> None:
+    """As when a scheduler binds a pod in the moment in which its node is removed."""
+    await make_pod(kube, "stays", container={"command": SERVE})
+    stays = await until(pod_of(kube, "stays"), "a pod that runs", is_ready)
+    await make_pod(kube, "stranded", nodeName="gone")
+    assert (await kube.get("", "v1", "pods", "stranded", namespace=NAMESPACE))["spec"]["nodeName"] == "gone"
+    await until(lambda: named(kube, "stranded"), "the stranded pod is gone", lambda found: not found)
+    assert (await pod_of(kube, "stays")())["metadata"]["uid"] == stays["metadata"]["uid"]
+
+
+async def named(kube: KubeClient, name: str) -> list[dict[str, Any]]:
+    found = await kube.list("", "v1", "pods", namespace=NAMESPACE, field_selector=f"metadata.name={name}")
+    return list(found["items"])

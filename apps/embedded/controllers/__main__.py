@@ -32,7 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m apps.embedded.controllers", description=__doc__)
     parser.add_argument("--kubeconfig", required=True, help="how to reach the API server")
     parser.add_argument(
-        "--node-monitor-grace-period", type=float, default=GRACE_S, help="seconds until a silent node is not ready"
+        "--node-monitor-grace-period",
+        type=float,
+        default=GRACE_S,
+        help="seconds until a silent node is not ready, and pods of one that is gone go",
     )
     parser.add_argument("--log-level", default="INFO")
     arguments = parser.parse_args()

@@ -14,6 +14,7 @@ from apps.embedded.controllers.job import JobController
 from apps.embedded.controllers.leader_worker_set import LeaderWorkerSetController
 from apps.embedded.controllers.namespace import NamespaceController
 from apps.embedded.controllers.node_lifecycle import GRACE_S, NodeLifecycleController
+from apps.embedded.controllers.orphaned_pods import OrphanedPodController
 from apps.embedded.controllers.replica_set import ReplicaSetController
 from apps.embedded.controllers.runtime import Cluster, Controller
 from apps.embedded.controllers.volume_claims import VolumeClaimController
@@ -25,7 +26,8 @@ class Manager:
     """Use as an async context manager: inside it everything runs.
 
     The scheduler writes through its own client, because the API server tells writers apart by their user agent, and
-    names its ``host`` in events. ``node_grace_s``: seconds without a heartbeat after which a node is not ready.
+    names its ``host`` in events. ``node_grace_s``: seconds without a heartbeat after which a node is not ready, and
+    without a node after which its pods go.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Manager:
             LeaderWorkerSetController(self._cluster, recorder(LeaderWorkerSetController.name)),
             AutoscalerController(self._cluster, recorder(AutoscalerController.name)),
             NodeLifecycleController(self._cluster, recorder(NodeLifecycleController.name), grace_s=node_grace_s),
+            OrphanedPodController(self._cluster, recorder(OrphanedPodController.name), quarantine_s=node_grace_s),
             GarbageCollector(self._cluster, recorder(GarbageCollector.name)),
             scheduler,
         ]

@@ -144,10 +144,11 @@ class Kubelet:
         }
         for name in former:
             log.warning("node %s is not in the node table any more; removing it and its pods", name)
+            # the node first: what takes the place of its pods must not be bound to it
+            await self._remove("nodes", {"metadata": {"name": name}})
             bound = await self._client.list("", "v1", "pods", field_selector=f"spec.nodeName={name}")
             for pod in bound["items"]:
                 await self._remove("pods", pod)
-            await self._remove("nodes", {"metadata": {"name": name}})
 
     async def _remove(self, plural: str, obj: Object) -> None:
         metadata = obj["metadata"]
