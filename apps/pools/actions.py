@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apps.clusters.errors import Conflict, FieldManagerConflict, Forbidden, Invalid, NotFound
 from apps.clusters.kube import Kube
-from apps.pools.domain.adoption import adoptable, fitted
+from apps.pools.domain.adoption import TAKE_OWNERSHIP, adoptable, fitted
 from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.effects import immutable_fields
 from apps.pools.domain.manifests import POOL_UID, WORKLOADS, Manifest, PlanRefused
@@ -29,8 +29,6 @@ from apps.pools.models import Pool
 from apps.pools.strangers import Strangers, foreign
 from apps.reconcile.services import Fence
 
-# a person allows it, by naming the managers whose fields may be taken over (comma separated)
-TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
 # how often a write is decided anew when the object has changed since it was read; the next reconcile goes on
 TRIES = 4
 

@@ -13,7 +13,8 @@ from apps.clusters.errors import (
     Throttled,
     Unreachable,
 )
-from apps.pools.actions import TAKE_OWNERSHIP, Carried
+from apps.pools.actions import Carried
+from apps.pools.domain.adoption import TAKE_OWNERSHIP
 from apps.pools.domain.drift import Drifted
 from apps.pools.domain.health import Sync
 from apps.pools.domain.plan import Plan, Write, address_of

@@ -13,6 +13,8 @@ from apps.pools.domain.groups import is_group, pod_template
 from apps.pools.domain.manifests import COMPONENT, POOL_UID, VARIANT, WORKLOADS, Manifest
 
 ADOPTED = "lamplight.dev/adopted"
+# a person allows it, by naming the managers whose fields may be taken over (comma separated)
+TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
 _OURS = frozenset({"lamplight", "lamplight-scaler"})
 # they write what belongs to them on everybody's objects
 _CLUSTERS_OWN = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})

@@ -500,14 +500,15 @@ def test_a_long_review_shows_what_differs_and_how_much_more_there_is(server: Ser
     assert "…" not in full.replace("page\n", "")
 
 
+def field(path: str, **sides: Any) -> dict[str, Any]:
+    return {"path": path, "op": "changed", "effect": "restart", **sides}
+
+
 def test_the_labels_of_an_adopted_object_are_one_line_and_long_new_lines_are_cut(
     server: Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "pool.yaml"
     file.write_text("kind: Pool\n")
-
-    def field(path: str, **sides: Any) -> dict[str, Any]:
-        return {"path": path, "op": "changed", "effect": "restart", **sides}
 
     long = "--buckets=" + "1," * 250
     fields = [
@@ -535,9 +536,6 @@ def test_neighbours_of_one_parent_stand_together_and_what_says_nothing_is_left_o
 ) -> None:
     file = tmp_path / "pool.yaml"
     file.write_text("kind: Pool\n")
-
-    def field(path: str, **sides: Any) -> dict[str, Any]:
-        return {"path": path, "op": "changed", "effect": "restart", **sides}
 
     spec = [
         field("spec.variants[h200].replicas.min", before=0, after=2),

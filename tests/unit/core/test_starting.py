@@ -13,7 +13,7 @@ import django
 django.setup()
 print("\\n".join(sys.modules))
 """
-# each of them is a fifth of a second or more of a start, and megabytes of every process
+# what only answers of the API need; every start would wait for it, and every process would carry it
 _OF_THE_API = ("rest_framework.views", "rest_framework.serializers", "drf_spectacular.plumbing", "django.contrib.admin")
 
 

@@ -11,7 +11,6 @@ from apps.pools.domain.manifests import AcceleratorFacts
 from apps.pools.domain.replicas import Scaler
 
 Via = Literal["deployment", "llm-d", "kserve"]
-TAKE_OWNERSHIP = "lamplight.dev/take-ownership-from"
 _NAME = re.compile(r"[^a-z0-9]+")
 
 

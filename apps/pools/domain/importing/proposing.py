@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.core.domain.documents import API_VERSION
-from apps.pools.domain.adoption import present_managers
+from apps.pools.domain.adoption import TAKE_OWNERSHIP, present_managers
 from apps.pools.domain.engines import given
 from apps.pools.domain.groups import GROUP_KIND, group_size, pod_template
-from apps.pools.domain.importing.proposal import TAKE_OWNERSHIP, Proposal, Surroundings, Via, name_of, picked
+from apps.pools.domain.importing.proposal import Proposal, Surroundings, Via, name_of, picked
 from apps.pools.domain.importing.reading import Reading, command_line, engine_container, read_engine
 from apps.pools.domain.importing.releases import FROM_ELSEWHERE, Member, of_release, releases, rollout_of
 from apps.pools.domain.manifests import POOL_UID

@@ -18,8 +18,9 @@ from apps.catalog.domain.accelerators import fabrics
 from apps.catalog.domain.dialects import DIALECTS, dialect
 from apps.catalog.domain.vllm import ParsedArgs
 from apps.core.domain.documents import API_VERSION
+from apps.pools.domain.adoption import TAKE_OWNERSHIP
 from apps.pools.domain.engines import given
-from apps.pools.domain.importing.proposal import TAKE_OWNERSHIP, Proposal, Surroundings, name_of, picked
+from apps.pools.domain.importing.proposal import Proposal, Surroundings, name_of, picked
 from apps.pools.domain.importing.reading import Reading, Rendered, command_line, read_engine
 from apps.pools.domain.path_settings import Disaggregation, ExpertParallel
 from apps.pools.domain.paths.pd_disaggregation import DECODE_PORT
