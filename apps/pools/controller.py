@@ -15,12 +15,13 @@ from apps.clusters.kube import Kube
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
 from apps.clusters.selectors import spec_of as cluster_spec
+from apps.core import clock
 from apps.core.domain.conditions import Condition
 from apps.pools import approvals, bringing, rollouts, selectors, services
 from apps.pools.bringing import Brought
-from apps.pools.deletion import delete_pool
+from apps.pools.deletion import delete_pool, going
 from apps.pools.desired import RULES_KIND, Desired, tiers_and_replicas
-from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
+from apps.pools.domain.health import Health, Sync, VariantState, health_of, looked_at_due, variant_state
 from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
 from apps.pools.domain.sharing import shares
@@ -34,7 +35,7 @@ from apps.pools.recording import Note, Report, news, record
 from apps.pools.rules import rules_of
 from apps.pools.selectors import Standing
 from apps.pools.strangers import Strangers
-from apps.pools.telling import read_only, refused_by
+from apps.pools.telling import deletion_waits, read_only, refused_by
 from apps.reconcile.domain.outcomes import Done, Outcome, Retry, Superseded, Told
 from apps.reconcile.domain.priority import Priority
 from apps.reconcile.queue import Lease
@@ -230,7 +231,7 @@ def _report(
     if shares(spec):
         # sleepers on further sets of accelerators stand beside the one that is asked for
         variants = [replace(state, desired=max(state.desired, state.ready)) for state in variants]
-    health = health_of(variants, deployments, observed.picker(), observed.pods)
+    health = health_of(variants, deployments, observed.picker(), observed.pods, clock.now())
     found = rollouts.look(kube, pool, spec, desired, observed) if desired and deployments else None
     return Report(
         sync=sync,
@@ -273,6 +274,7 @@ def _with_last_words(kube: Kube, pool: Pool, health: Health) -> Health:
 def _settle(lease: Lease, known: Known, report: Report, observed: Observed, *again: float | None) -> Outcome:
     """When to look again (`again`: seconds, where something waits for its time), and what is to be stored with that."""
     outcome = _next_look(report, observed)
+    again = (*again, looked_at_due(observed.pods, clock.now()))
     times = [seconds for seconds in (*again, outcome.requeue_after) if seconds is not None]
     outcome = replace(outcome, requeue_after=min(times))
     said = news(known.pool, report, known.stored)
@@ -304,6 +306,8 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
     if isinstance(error, Conflict) and not isinstance(error, FieldManagerConflict) and lease.attempts <= QUIET_TRIES:
         # decided on what had changed by then; the next look decides on what is
         return Retry(str(error), after=1.0)
+    if pool.deletion_requested_at is not None:
+        return _deletion_failed(lease, pool, error)
     sync = refused_by(error)
     if isinstance(error, Unreachable):
         record(lease, pool, Report(sync, Health("Unknown", sync.reason, sync.message)))
@@ -313,3 +317,10 @@ def _failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
     health = Health(held, healthy["reason"], healthy["message"]) if healthy else _UNSEEN
     record(lease, pool, Report(sync, health))
     return Retry(sync.message, after=error.retry_after if isinstance(error, Throttled) else None)
+
+
+def _deletion_failed(lease: Lease, pool: Pool, error: KubeError) -> Outcome:
+    sync = deletion_waits(pool, error)
+    record(lease, pool, going(sync))
+    after = error.retry_after if isinstance(error, Throttled) else None
+    return Retry(sync.message, after=after, shard_fault=isinstance(error, Unreachable))

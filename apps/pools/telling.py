@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from apps.clusters.errors import (
     BadCredentials,
+    Conflict,
     FieldManagerConflict,
+    Forbidden,
     KubeError,
     NotServed,
     ServerFault,
@@ -21,7 +24,7 @@ from apps.pools.domain.plan import Plan, Write, address_of
 from apps.pools.models import Pool
 from apps.pools.recording import Note
 
-__all__ = ["in_the_way", "notes_of", "read_only", "refused_by"]
+__all__ = ["deletion_waits", "in_the_way", "notes_of", "read_only", "refused_by"]
 
 
 def refused_by(error: KubeError) -> Sync:
@@ -36,6 +39,33 @@ def refused_by(error: KubeError) -> Sync:
     if isinstance(error, Throttled | ServerFault):
         return Sync("OutOfSync", type(error).__name__, str(error))
     return Sync("OutOfSync", f"{type(error).__name__}Answer", f"the cluster refused: {error}")
+
+
+# as every Kubernetes words it: User "…" cannot delete resource "services" in API group "" in the namespace "serving"
+_RIGHT = re.compile(r'cannot (\S+) resource "([^"]+)" in API group "([^"]*)"')
+
+
+def deletion_waits(pool: Pool, error: KubeError, held: Sequence[str] = (), left: int | None = None) -> Sync:
+    """What a pool on its way out says when its cluster refuses, or does not answer.
+
+    `held`: objects that it does not let go, none where it does not even tell what is left. `left`: how many are there.
+    """
+    way_out = f"`lamp delete pool {pool.name} --cascade=orphan` forgets the pool and leaves what it has there"
+    if isinstance(error, Unreachable):
+        return Sync("Unknown", refused_by(error).reason, f"{error}. The deletion waits until it answers; {way_out}")
+    if isinstance(error, Throttled | ServerFault | Conflict):
+        return Sync("OutOfSync", refused_by(error).reason, f"the deletion waits: {error}")
+    named = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
+    what = f"does not let {named} go" if held else "does not tell what is left of the pool"
+    said = f"the deletion waits: the cluster {what} ({error})"
+    if isinstance(error, Forbidden) and (right := _RIGHT.search(str(error))):
+        kind = f"{right[2]}.{right[3]}" if right[3] else right[2]
+        said += (
+            f". Lamplight lacks the right to {right[1]} {kind} in namespace {pool.namespace}: "
+            f"`lamp preflight cluster {pool.spec['cluster']}` has it as a rule of a Role"
+        )
+    counted = f"{left} of the pool's objects and pods are left; " if left is not None else ""
+    return Sync("OutOfSync", "DeletionRefused", f"{said}. {counted[:1].upper()}{counted[1:]}{way_out}")
 
 
 def in_the_way(pool: Pool, carried: Carried) -> Sync | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from apps.audit.models import Event
 from apps.clusters.kube import Kube
+from apps.core import clock
 from apps.core.domain.conditions import Condition
 from apps.core.status import put_condition
 from apps.pools import controller, observing, services
+from apps.pools.domain.manifests import POOL_UID
 from apps.pools.models import Pool, PoolRevision
 from apps.pools.observing import Observed
 from apps.reconcile.models import QueueItem
@@ -360,6 +363,34 @@ def test_an_unreachable_cluster_is_said_and_keeps_what_was_known(cluster: Embedd
     cluster.start("apiserver")
     drain()
     assert condition("chat", "Synced")["status"] == "True"
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_pod_at_which_no_scheduler_looks_is_named_long_before_the_deadline(
+    cluster: EmbeddedCluster, kube: Kube
+) -> None:
+    drain()
+    labels = cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["template"]["metadata"]["labels"]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "chat-h200-x", "namespace": NAMESPACE, "labels": {**labels, POOL_UID: str(pool().uid)}},
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "vllm", "image": "vllm:1"}]},
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
+    kube.apply(account, manager="a-controller")
+    kube.create(pod, manager="a-controller")
+    drain()
+    assert condition("chat", "EnginesReady")["reason"] == "ReplicasStarting"
+    with clock.frozen(clock.now() + timedelta(seconds=30)):
+        drain()
+        healthy = condition("chat", "Healthy")
+        before = pool().conditions, Event.objects.count()
+    assert (healthy["reason"], condition("chat", "EnginesReady")["reason"]) == ("NoScheduler", "NoScheduler")
+    assert "replica chat-h200-x: NoScheduler: no scheduler has looked at it since" in healthy["message"]
+    with clock.frozen(clock.now() + timedelta(seconds=60)):
+        drain()
+    assert (pool().conditions, Event.objects.count()) == before, "it is news once"
 
 
 def test_a_missing_model_is_said_and_a_plan_that_is_refused_applies_nothing(

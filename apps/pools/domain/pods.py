@@ -23,6 +23,10 @@ BAD_REASONS = frozenset(
     }
 )
 UNSCHEDULABLE = "Unschedulable"
+# what somebody (Kueue, mostly) put on a pod has to go before a scheduler may look at it
+GATED = "SchedulingGated"
+# our own word: the cluster has none for what did not happen
+NO_SCHEDULER = "NoScheduler"
 # the label that routers select by, and since when we have taken it from a pod
 SERVING = "llm-d.ai/inference-serving"
 UNROUTED_AT = "lamplight.dev/unrouted-at"
@@ -59,6 +63,8 @@ class Replica:
     group: str = ""
     # of the sets of accelerators on which its pool takes turns, the number of its own, from 0
     place: int = 0
+    # the scheduler that it waits for where none has looked at it, "" once one has
+    scheduler: str = ""
 
     @property
     def bad(self) -> bool:
@@ -90,7 +96,7 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
     metadata, status = pod["metadata"], pod.get("status") or {}
     labels = metadata.get("labels") or {}
     ready = _condition(status, "Ready").get("status") == "True"
-    reason, message, container = ("", "", "") if ready else _why(status)
+    reason, message, container = ("", "", "") if ready else _why(pod.get("spec") or {}, status)
     containers = status.get("containerStatuses") or []
     return Replica(
         name=metadata["name"],
@@ -112,6 +118,7 @@ def read_pod(pod: Mapping[str, Any]) -> Replica:
         unrouted_at=(metadata.get("annotations") or {}).get(UNROUTED_AT, ""),
         group=labels.get(f"{GROUP_LABELS}/group-index", ""),
         place=place_of(labels),
+        scheduler=_awaited(pod.get("spec") or {}, status),
     )
 
 
@@ -121,10 +128,20 @@ def place_of(labels: Mapping[str, str]) -> int:
     return max(int(number) - 1, 0) if number.isdecimal() else 0
 
 
-def _why(status: Mapping[str, Any]) -> tuple[str, str, str]:
+def _awaited(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    if spec.get("nodeName") or status.get("phase") != "Pending" or _condition(status, "PodScheduled"):
+        return ""
+    return str(spec.get("schedulerName") or "default-scheduler")
+
+
+def _why(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[str, str, str]:
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
-        return str(scheduled.get("reason") or UNSCHEDULABLE), str(scheduled.get("message") or ""), ""
+        reason, message = str(scheduled.get("reason") or UNSCHEDULABLE), str(scheduled.get("message") or "")
+        if reason == GATED:
+            gates = ", ".join(str(gate.get("name")) for gate in spec.get("schedulingGates") or [])
+            message += f" ({gates})" if gates else ""
+        return reason, message, ""
     if status.get("reason"):
         return str(status["reason"]), str(status.get("message") or ""), ""
     everything = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])

@@ -65,6 +65,19 @@ _NO_ROOM = (
     "No node has room for a pod: the message has the scheduler's words.",
     "Free accelerators, add nodes, lower replicas.min, or let replicas be replaced one by one (rollout.maxSurge: 0).",
 )
+_NOT_PLACED = (
+    _NO_ROOM,
+    (
+        "NoScheduler",
+        "No scheduler has looked at a pod; the message has the name of the one that it waits for.",
+        "Look whether that scheduler runs in the cluster.",
+    ),
+    (
+        "SchedulingGated",
+        "A pod may not be scheduled before somebody takes its gates away; the message names them.",
+        "Look at who put them there, mostly Kueue: its queue may be full.",
+    ),
+)
 _LATE = (
     "ProgressDeadlineExceeded",
     "The newest spec was not ready within rollout.progressDeadline.",
@@ -77,7 +90,18 @@ def _rows(type_: str, rows: tuple[tuple[str, ...], ...]) -> tuple[Reason, ...]:
 
 
 REASONS = (
-    *_rows("Synced", (("Deleting", "The pool is being taken out of its cluster."),)),
+    *_rows(
+        "Synced",
+        (
+            ("Deleting", "The pool is being taken out of its cluster."),
+            (
+                "DeletionRefused",
+                "The cluster does not let an object of a deleted pool go; the message has its words, and the right "
+                "that is missing.",
+                "Grant it, or change the policy that refuses; or forget the pool (`lamp delete --cascade=orphan`).",
+            ),
+        ),
+    ),
     *_rows(
         "Reachable",
         (
@@ -186,7 +210,7 @@ REASONS = (
             ("ReplicasStarting", "Replicas are starting."),
             ("ReplicasStopping", "Replicas that are not wanted any more are leaving."),
             ("RollingOut", "All replicas are ready, but not all of the newest spec."),
-            _NO_ROOM,
+            *_NOT_PLACED,
             _LATE,
             *_PODS,
         ),
@@ -197,7 +221,7 @@ REASONS = (
             ("EndpointPickerReady", "The endpoint picker is ready."),
             ("NoEndpointPicker", "None is declared, or the cluster cannot have one: the Service spreads requests."),
             ("EndpointPickerStarting", "The endpoint picker is starting."),
-            _NO_ROOM,
+            *_NOT_PLACED,
             _LATE,
             *_PODS,
         ),

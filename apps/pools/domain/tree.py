@@ -177,6 +177,8 @@ def _state(obj: Manifest) -> tuple[str | None, str, str, dict[str, Any]]:
         if pod.terminating:
             state = "Progressing"
         waits = "waiting for room" if pod.reason == UNSCHEDULABLE else ""
+        if pod.scheduler:
+            waits = f"no scheduler has looked at it yet ({pod.scheduler})"
         return state, pod.reason, pod.message or waits, more
     return None, "", "", {}
 

@@ -39,9 +39,9 @@ def test_every_reason_that_the_code_gives_is_registered() -> None:
 
 
 def test_every_word_of_the_cluster_that_makes_a_pool_degraded_is_registered() -> None:
-    from apps.pools.domain.pods import BAD_REASONS, UNSCHEDULABLE
+    from apps.pools.domain.pods import BAD_REASONS, GATED, NO_SCHEDULER, UNSCHEDULABLE
 
-    for reason in {*BAD_REASONS, UNSCHEDULABLE}:
+    for reason in {*BAD_REASONS, UNSCHEDULABLE, GATED, NO_SCHEDULER}:
         for type_ in ("EnginesReady", "RoutingReady", "Healthy", "Ready"):
             assert reasons.known("Pool", type_, reason), (type_, reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.catalog.domain.dialects import dialect
-from apps.pools.domain.health import Health, Sync, conditions_of, health_of, variant_state
+from apps.pools.domain.health import Health, Sync, conditions_of, health_of, looked_at_due, variant_state
 from apps.pools.domain.paths import render
 from apps.pools.domain.plan import differences, key_of, must_hand_over, plan, removal_stage, without_replicas
 from apps.pools.domain.pods import read_pod
@@ -144,6 +145,11 @@ def pod(name: str = "p", **status: Any) -> Any:
     )
 
 
+def labelled(pod: dict[str, Any]) -> dict[str, Any]:
+    labels = {"lamplight.dev/variant": "h200", "app.kubernetes.io/component": "engine"}
+    return {"status": {"phase": "Pending"}, **pod, "metadata": {"name": "p", "labels": labels, **pod["metadata"]}}
+
+
 def waiting(reason: str, text: str = "", **last: Any) -> dict[str, Any]:
     state = {"name": "vllm", "restartCount": 3, "state": {"waiting": {"reason": reason, "message": text}}}
     return {"containerStatuses": [{**state, "lastState": {"terminated": last} if last else {}}]}
@@ -195,9 +201,12 @@ def deployment(desired: int, *, updated: int, available: int, total: int | None 
     }
 
 
-def health(live: Any, pods: list[Any], *, desired: int = 2, picker: Any = None) -> Health:
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def health(live: Any, pods: list[Any], *, desired: int = 2, picker: Any = None, now: datetime = NOW) -> Health:
     state = variant_state("h200", "nvidia-h200", 1, desired, live, pods)
-    return health_of([state], {"h200": live} if live else {}, picker, pods)
+    return health_of([state], {"h200": live} if live else {}, picker, pods, now)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +224,7 @@ def test_replicas_that_sleep_are_not_said_to_serve(desired: int, asleep: int, re
         [pod(f"p{n}", **READY) for n in range(desired)],
     )
     state = variant_state("h200", "nvidia-h200", 1, desired, live, pods, asleep=asleep)
-    found = health_of([state], {"h200": live}, None, pods)
+    found = health_of([state], {"h200": live}, None, pods, NOW)
     assert (found.state, found.reason, found.message) == ("Healthy", reason, sentence)
     assert state.to_json().get("asleep", 0) == asleep
 
@@ -226,7 +235,7 @@ def test_a_canary_counts_among_the_desired_replicas_as_it_does_among_the_ready_o
 
     def with_canary(*pods: Any) -> tuple[Health, dict[str, Any]]:
         state = variant_state("h200", "nvidia-h200", 1, 1, live, pods, on_trial=1)
-        return health_of([state], {"h200": live}, None, pods), state.to_json()
+        return health_of([state], {"h200": live}, None, pods, NOW), state.to_json()
 
     both, row = with_canary(ready, ready)
     assert (row["desired"], row["ready"], row["onTrial"]) == (2, 2, 1)
@@ -255,6 +264,52 @@ def test_a_pod_that_needs_a_person_makes_the_pool_degraded_with_its_sentence() -
     assert (found.state, found.reason, found.blamed) == ("Degraded", "CrashLoopBackOff", bad)
     assert "1 of 2 replicas ready" in found.message
     assert "exit code 1" in found.message
+
+
+UNTOLD = {"metadata": {"creationTimestamp": "2026-03-01T11:59:40Z"}, "spec": {"schedulerName": "kai-scheduler"}}
+
+
+def test_a_pod_at_which_no_scheduler_has_looked_is_named_after_a_while_and_not_before() -> None:
+    lost = read_pod(labelled(UNTOLD))
+    live = deployment(2, updated=2, available=0)
+    early = health(live, [lost], now=NOW - timedelta(seconds=10))
+    assert (early.reason, looked_at_due([lost], NOW - timedelta(seconds=10))) == ("ReplicasStarting", 5.0)
+    found = health(live, [lost])
+    assert (found.state, found.reason, found.blamed and found.blamed.name) == ("Progressing", "NoScheduler", "p")
+    assert found.message == (
+        "0 of 2 replicas ready; replica p: NoScheduler: no scheduler has looked at it since it was made at "
+        "2026-03-01 11:59:40 UTC; its schedulerName is kai-scheduler"
+    )
+    assert looked_at_due([lost], NOW) is None, "what is said already need not be looked at again"
+    live["status"]["conditions"] = [{"type": "Progressing", "status": "False", "message": "has timed out"}]
+    late = health(live, [lost])
+    assert (late.state, late.reason) == ("Degraded", "ProgressDeadlineExceeded")
+    assert "no scheduler has looked at it" in late.message
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"spec": {"nodeName": "gpu-a"}},
+        {"status": {"phase": "Running"}},
+        {"metadata": {"creationTimestamp": "2026-03-01T10:00:00Z", "deletionTimestamp": "2026-03-01T11:00:00Z"}},
+        {"status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}},
+        {"metadata": {}},
+    ],
+)
+def test_a_pod_that_a_scheduler_has_seen_or_that_goes_waits_for_none(told: dict[str, Any]) -> None:
+    pod = read_pod(labelled({**UNTOLD, **told}))
+    assert health(deployment(2, updated=2, available=0), [pod]).reason == "ReplicasStarting"
+    assert looked_at_due([pod], NOW - timedelta(hours=1)) is None
+
+
+def test_a_pod_behind_scheduling_gates_names_them() -> None:
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "is blocked"}
+    gates = {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}
+    gated = read_pod(labelled({**UNTOLD, "spec": gates, "status": {"phase": "Pending", "conditions": [scheduled]}}))
+    found = health(deployment(2, updated=2, available=0), [gated])
+    assert (found.state, found.reason) == ("Progressing", "SchedulingGated")
+    assert found.message.endswith("replica p: SchedulingGated: is blocked (kueue.x-k8s.io/admission)")
 
 
 def test_no_room_is_progress_until_the_deadline_has_passed() -> None:
