@@ -34,6 +34,7 @@ from apps.pools.domain.drift import hand_edited
 from apps.pools.domain.manifests import POOL_UID, VARIANT, WORKLOADS, Manifest, PlanRefused
 from apps.pools.domain.plan import MANAGER, address_of, key_of, sendable
 from apps.pools.domain.quotas import Limits, added_by, queue_faults, quota_faults
+from apps.pools.domain.replaced import fetched_anew
 from apps.pools.domain.review import Answered, Review, digest_of, review_objects, review_spec
 from apps.pools.domain.sharing import Sharer, shares, sharing_sentence
 from apps.pools.domain.spec import PoolSpec
@@ -219,6 +220,7 @@ def _review(
         provisioning=provisioning.total_seconds() if provisioning is not None else None,
         sharing=prospect.sharing,
         weights=weights_may_move(spec, prospect.declared.model),
+        fetches=_fetches(prospect, answers),
     )
     return Review(
         spec=review_spec((prospect.base.declaration or None) if prospect.base else None, prospect.document),
@@ -226,6 +228,16 @@ def _review(
         cost=cost,
         warnings=warnings_of(spec, objects, cost, around),
     )
+
+
+def _fetches(prospect: Prospect, answers: Sequence[Answered]) -> tuple[str, ...]:
+    model = prospect.declared.model
+    if model is None or not model.source.startswith("hf://"):
+        return ()
+    both = [
+        (a.live, a.after) for a in answers if a.live is not None and a.after is not None and _variant_of(a.rendered)
+    ]
+    return tuple(said for live, after in both if (said := fetched_anew(live, after)) is not None)
 
 
 def _selection(kube: Kube, pool: Pool, objects: Sequence[Manifest]) -> str:

@@ -93,6 +93,35 @@ def test_a_plain_deployment_is_imported_and_adopted_in_place(api: Api, cluster: 
     assert json_of(api.send("POST", "teams/default/pools/chat/plan"))["summary"]["empty"]
 
 
+def test_an_adopted_engine_goes_on_reading_what_it_downloaded_or_the_plan_warns(api: Api, kube: Kube) -> None:
+    obj = copy.deepcopy(PLAIN)
+    obj["metadata"] = {"name": "chat-h200", "namespace": NAMESPACE, "labels": {"app": "chat"}}
+    pod = obj["spec"]["template"]["spec"]
+    pod["volumes"] = [{"name": "w", "hostPath": {"path": "/mnt/models"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "w", "mountPath": "/root/.cache/huggingface"}]
+    kube.create(obj, manager="kubectl-create")
+    (found,) = proposed(api)["items"]
+    documents = found["documents"]
+
+    def warned() -> list[str]:
+        plan = json_of(api.send("POST", "plan", documents))["items"][1]["plan"]
+        return [one["message"] for one in plan["warnings"] if one["reason"] == "WeightsFetchedAgain"]
+
+    assert documents[1]["spec"]["engine"]["env"].pop("HF_HUB_CACHE") == "/root/.cache/huggingface/hub"
+    (said,) = warned()
+    assert "on the nodes' folder /mnt/models and will look for it in a volume that goes with each pod" in said
+    documents[1]["spec"]["engine"]["env"]["HF_HUB_CACHE"] = "/root/.cache/huggingface/hub"
+    assert warned() == []
+    assert api.apply(json.dumps(documents)).status_code == 200
+    drain()
+    (engine,) = kube.get(kube.resource("Deployment", "apps"), "chat-h200", NAMESPACE)["spec"]["template"]["spec"][
+        "containers"
+    ]
+    mounts = {mount["mountPath"]: mount["name"] for mount in engine["volumeMounts"]}
+    assert mounts["/root/.cache/huggingface"] == "w", "their volume stays beside ours"
+    assert json_of(api.send("POST", "teams/default/pools/chat/plan"))["warnings"] == []
+
+
 def changed_objects(plan: Any) -> dict[str, list[str]]:
     """Paths of the fields that a plan changes, by kind/name, of what is there already."""
     found = [obj for obj in plan["objects"] if obj["action"] == "changed"]

@@ -7,6 +7,8 @@ from typing import Any
 
 from apps.pools.domain.adoption import fitted
 from apps.pools.domain.groups import pod_template
+from apps.pools.domain.importing.hub_cache import HubCache, hub_cache
+from apps.pools.domain.importing.reading import command_line, engine_container
 from apps.pools.domain.manifests import Manifest
 from apps.pools.domain.plan import differences
 
@@ -65,6 +67,25 @@ def replaced_because(rendered: Manifest, live: Mapping[str, Any]) -> tuple[str, 
         word = next((_WORDS[part] for part in parts if part in _WORDS), None)
         found[word or path.strip("/").replace("/", ".")] = None
     return tuple(found)[:_MOST]
+
+
+def fetched_anew(live: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    """A sentence where engines of a workload no longer look where they keep what they downloaded; None else."""
+    was, becomes = (_cache(pod_template(obj)) for obj in (live, after))
+    if was is None or (becomes is not None and becomes.at == was.at):
+        return None
+    where = f"on {becomes.volume}" if becomes is not None else "in a volume that goes with each pod"
+    return (
+        f"engines of {live['kind']} {live['metadata']['name']} keep what they downloaded on {was.volume} and will look "
+        f"for it {where}: each replica fetches its weights anew. modelCache.claim keeps them on a claim whose root is "
+        "HF_HOME; HF_HUB_CACHE in engine.env names a folder of a volume that an adopted workload keeps"
+    )
+
+
+def _cache(template: Mapping[str, Any]) -> HubCache | None:
+    pod = template.get("spec") or {}
+    engine = engine_container(pod.get("containers") or [])
+    return hub_cache(engine, pod, command_line(engine) or []) if engine is not None else None
 
 
 def _containers(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

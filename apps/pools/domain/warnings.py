@@ -33,6 +33,8 @@ class Surroundings:
     sharing: str = ""
     # why chunks on a volume may be of other weights than the engines have, "" where they cannot
     weights: str = ""
+    # of workloads whose engines no longer look where they keep what they downloaded
+    fetches: tuple[str, ...] = ()
 
 
 def warnings_of(
@@ -80,6 +82,7 @@ def warnings_of(
     found += [Warned("EngineUnknown", sentence) for sentence in _unknown_engines(spec)]
     if around.weights:
         found.append(Warned("WeightsMayMove", around.weights))
+    found += [Warned("WeightsFetchedAgain", sentence) for sentence in around.fetches]
     if around.sharing:
         found.append(Warned("SharesAccelerators", around.sharing))
     if around.namespace_missing:

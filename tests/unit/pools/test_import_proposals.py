@@ -169,6 +169,54 @@ def test_weights_on_a_claim_are_found_by_their_mount() -> None:
     assert any("check the Model's source" in note for note in one(obj).notes)
 
 
+def cached(volume: dict[str, Any], mount: str = "/root/.cache/huggingface", *, sub: str = "", **env: str) -> Any:
+    at = {"name": "w", "mountPath": mount, **({"subPath": sub} if sub else {})}
+    obj = changed(volumeMounts=[at], env=[{"name": name, "value": value} for name, value in env.items()])
+    obj["spec"]["template"]["spec"]["volumes"] = [{"name": "w", **volume}]
+    return obj
+
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "weights"}}
+HOST = {"hostPath": {"path": "/mnt/models"}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "cache", "env", "words"),
+    [
+        (cached(CLAIM), "weights", None, "claim weights is the pool's modelCache"),
+        (cached(CLAIM, "/models/hf/", HF_HOME="/models/hf"), "weights", None, "claim weights is the pool's modelCache"),
+        (cached(CLAIM, "/models", HF_HOME="/models/hf"), None, "/models/hf/hub", "stays on claim weights"),
+        (cached(CLAIM, sub="x"), None, "/root/.cache/huggingface/hub", "stays on claim weights"),
+        (cached(CLAIM, "/root/.cache"), None, "/root/.cache/huggingface/hub", "stays on claim weights"),
+        (cached(HOST), None, "/root/.cache/huggingface/hub", "stays on the nodes' folder /mnt/models"),
+        (cached(HOST, "/c", HF_HUB_CACHE="/c/hub"), None, "/c/hub", "stays on the nodes' folder /mnt/models"),
+        (cached(HOST, HOME="/home/vllm"), None, None, ""),
+        (cached({"emptyDir": {}}), None, None, ""),
+        (cached(HOST, "/elsewhere"), None, None, ""),
+    ],
+)
+def test_an_adopted_engine_keeps_what_it_has_downloaded(obj: Any, cache: Any, env: Any, words: str) -> None:
+    found = one(obj)
+    assert found.adopts
+    spec = found.documents[-1]["spec"]
+    assert spec.get("modelCache") == ({"claim": cache, "prefetch": False} if cache else None)
+    assert spec["engine"].get("env", {}).get("HF_HUB_CACHE") == env
+    said = [note for note in found.notes if "downloaded" in note]
+    assert len(said) == bool(words)
+    assert words in "".join(said)
+    assert faults_of("chat", PoolSpec.from_document(spec), Shape(), None) == []
+
+
+def test_where_nothing_is_adopted_a_cache_that_is_lost_is_told() -> None:
+    obj = cached(HOST, HF_TOKEN="hf_averysecrettoken")
+    found = one(obj)
+    assert not found.adopts
+    assert "HF_HUB_CACHE" not in json.dumps(found.documents)
+    (said,) = [note for note in found.notes if "downloaded" in note]
+    assert "the nodes' folder /mnt/models" in said
+    assert "each replica fetches the weights anew" in said
+
+
 def test_a_plain_token_stands_in_the_way_of_an_adoption_and_is_not_copied() -> None:
     found = one(changed(env=[{"name": "HF_TOKEN", "value": "hf_averysecrettoken"}]))
     assert (found.adopts, found.documents[-1]["metadata"]) == ((), {"name": "chat-h200"})

@@ -15,6 +15,7 @@ from apps.core.domain.documents import API_VERSION
 from apps.pools.domain.adoption import TAKE_OWNERSHIP, present_managers
 from apps.pools.domain.engines import given
 from apps.pools.domain.groups import GROUP_KIND, group_size, pod_template
+from apps.pools.domain.importing.hub_cache import add_cache, keep
 from apps.pools.domain.importing.proposal import Proposal, Surroundings, Via, name_of, picked
 from apps.pools.domain.importing.reading import Reading, command_line, engine_container, read_engine
 from apps.pools.domain.importing.releases import FROM_ELSEWHERE, Member, of_release, releases, rollout_of
@@ -94,9 +95,9 @@ def _of_workload(member: Member, around: Surroundings) -> Proposal:
         )
     if not adopted:
         pool, variant = name_of(member.name), "main"
-    document, model = _documents(
-        pool, variant, read_engine(member.container, member.pod, around, notes, group_size=member.size), around
-    )
+    reading = read_engine(member.container, member.pod, around, notes, group_size=member.size)
+    document, model = _documents(pool, variant, reading, around)
+    add_cache(document["spec"], keep([reading.cache], adopted, notes))
     replicas = member.replicas
     document["spec"]["variants"][0]["replicas"] = {"min": replicas, "max": max(1, replicas)}
     scaler = next((s for s in around.scalers if s.deployment == member.name), None)

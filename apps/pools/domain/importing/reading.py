@@ -11,6 +11,7 @@ from typing import Any
 from apps.catalog.domain.vllm import ParsedArgs, flags, parse_args, version_of_image
 from apps.core.domain.documents import API_VERSION
 from apps.pools.domain.engines import ENGINE_PORT, RENDERED_ENV, RESERVED_FLAGS
+from apps.pools.domain.importing.hub_cache import HubCache, hub_cache
 from apps.pools.domain.importing.proposal import Surroundings, name_of
 from apps.pools.domain.masking import Masker
 
@@ -49,6 +50,8 @@ class Reading:
     env: Mapping[str, str] = field(default_factory=dict)
     parallelism: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
+    # where what it downloads outlives its pods
+    cache: HubCache | None = None
 
     def engine(self) -> dict[str, Any]:
         """As `spec.engine` of a Pool."""
@@ -126,6 +129,7 @@ def read_engine(
         env=_env(container, renders, notes),
         parallelism=parallelism,
         resources=_resources(container),
+        cache=hub_cache(container, pod, argv) if source.startswith("hf://") else None,
     )
 
 

@@ -20,6 +20,7 @@ from apps.catalog.domain.vllm import ParsedArgs
 from apps.core.domain.documents import API_VERSION
 from apps.pools.domain.adoption import TAKE_OWNERSHIP
 from apps.pools.domain.engines import given
+from apps.pools.domain.importing.hub_cache import add_cache, keep
 from apps.pools.domain.importing.proposal import Proposal, Surroundings, name_of, picked
 from apps.pools.domain.importing.reading import Reading, Rendered, command_line, read_engine
 from apps.pools.domain.path_settings import Disaggregation, ExpertParallel
@@ -159,6 +160,7 @@ def of_release(members: Sequence[Member], around: Surroundings, pool: str = "") 
             _variant(one, name, reading, engine) for one, name, reading in zip(members, variants, readings, strict=True)
         ],
     }
+    add_cache(spec, keep([reading.cache for reading in readings], adopted, notes))
     if release := _dialect(members, around):
         spec["dialect"] = release
     routing: dict[str, Any] = {}
