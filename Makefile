@@ -13,6 +13,8 @@ VLLM_PYTHON ?=
 # (pytest-xdist 3.8 finds no groups of marks with pytest 9.2, so not `loadgroup`)
 WORKERS ?= 2
 PARALLEL = -n $(WORKERS) --dist loadfile
+# set in many container images; a dozen processes would compile 1,500 modules each time they start, 2 s of a processor
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up down check test test-vllm test-python e2e soak bench lock clean clean-venv console schema format conformance
