@@ -81,6 +81,26 @@ MOVES = 0.25
 MORE_OR_LESS = 40
 # the address of each part of the console, once
 EACH = tuple(address for address in ROUTES if address not in ("/?group=team", "/new", "/nowhere"))
+# of these, one for each kind of part: lists, panels, trees, forms, a live page; `make soak` walks the others
+FEW = (
+    "/",
+    "/timeline?range=7d",
+    "/teams/search/slos/summaries-latency",
+    "/clusters",
+    "/settings",
+    f"{POOL}/latency",
+    f"{POOL}/objects",
+    f"{POOL}/rollout",
+    "/teams/default/pools/code/offload",
+    f"{CHAT}/scaling?range=1h&decision=1",
+)
+walked = pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(FEW, id="few"),
+        pytest.param(tuple(one for one in EACH if one not in FEW), id="others", marks=pytest.mark.soak),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +138,11 @@ def as_found(page: Page) -> Iterator[None]:
 
 
 def test_every_address_that_the_console_knows_is_looked_at() -> None:
-    walked = [address.partition("?")[0] for address in (*ROUTES, "/login")]
+    looked_at = [address.partition("?")[0] for address in (*ROUTES, "/login")]
     known = templates()
     assert len(known) > 20
-    assert [one.pattern for one in known if not any(one.fullmatch(address) for address in walked)] == []
+    assert [one.pattern for one in known if not any(one.fullmatch(address) for address in looked_at)] == []
+    assert set(FEW) < set(EACH)
 
 
 @pytest.mark.parametrize("address", ROUTES)
@@ -305,10 +326,11 @@ def test_charts_say_no_traffic_no_data_and_errors_in_words(page: Page) -> None:
     expect(itl).to_have_attribute("data-state", "ok")
 
 
-def test_whatever_cannot_be_read_says_why_and_is_read_again_when_asked(page: Page) -> None:
-    """Every chart and table of every page, in one go."""
+@walked
+def test_whatever_cannot_be_read_says_why_and_is_read_again_when_asked(page: Page, addresses: tuple[str, ...]) -> None:
+    """Every chart and table of a page, in one go."""
     silent = {}
-    for address in EACH:
+    for address in addresses:
         refuse(page, "The archive is locked.", fleet=address == "/" or address.startswith("/playground"))
         settled(page, address)
         if found := deaf(page, "The archive is locked."):
@@ -321,10 +343,11 @@ def test_whatever_cannot_be_read_says_why_and_is_read_again_when_asked(page: Pag
     assert silent == {}
 
 
-def test_whatever_is_empty_says_so_and_what_to_do(page: Page) -> None:
+@walked
+def test_whatever_is_empty_says_so_and_what_to_do(page: Page, addresses: tuple[str, ...]) -> None:
     """No table of headings alone, no blank frame; a link, a button or a command."""
     mute = {}
-    for address in EACH:
+    for address in addresses:
         empty(page)
         page.route(PLAN, lambda route: route.fulfill(json=plan()))
         settled(page, address)
@@ -334,13 +357,14 @@ def test_whatever_is_empty_says_so_and_what_to_do(page: Page) -> None:
     assert mute == {}
 
 
-def test_what_was_read_stays_and_says_how_old_it_is(page: Page) -> None:
-    """Every chart and table of every page whose server refuses to answer for a minute; then what comes on a slow
+@walked
+def test_what_was_read_stays_and_says_how_old_it_is(page: Page, addresses: tuple[str, ...]) -> None:
+    """Every chart and table of a page whose server refuses to answer for a minute; then what comes on a slow
     network has the size that it had."""
     tab = page.context.new_page()
     tab.clock.install()
     lost, moved = {}, {}
-    for address in EACH:
+    for address in addresses:
         tab.route(PLAN, lambda route: route.fulfill(json=plan()))
         settled(tab, address)
         painted(tab)
