@@ -24,7 +24,7 @@ from apps.autoscaling.publishing import HANDED_OVER
 from apps.catalog.domain.model import ModelSpec
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
-from apps.core import clock
+from apps.core import clock, memory
 from apps.core.domain.access import SHARED_TEAM
 from apps.core.domain.refusals import Refusal
 from apps.core.kinds import get
@@ -73,7 +73,7 @@ def run_tick(*, shard: int = 0, shards: int = 1) -> int | None:
 
     Never catches up: what happened since the last tick is one tick, and what is older than a minute is left out.
     """
-    with advisory(_LOCK + shard) as held:
+    with advisory(_LOCK + shard) as held, memory.undisturbed():
         if not held:
             return None
         now = clock.now()
