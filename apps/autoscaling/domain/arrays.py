@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,14 @@ __all__ = [
     "floor",
     "known",
     "larger",
+    "listed",
     "log",
     "log1p",
     "lone",
     "mean",
     "no",
     "only",
+    "power",
     "rows_of",
     "smaller",
     "sqrt",
@@ -53,7 +55,7 @@ _sum = np.add.reduce
 
 def lone(values: Any) -> Any:
     """Figures of rows (rows,): the plain number where there is one row."""
-    return values.item() if len(values) == 1 else values
+    return values.item() if isinstance(values, np.ndarray) and len(values) == 1 else values
 
 
 def columns(table: Floats) -> Sequence[Floats]:
@@ -62,8 +64,10 @@ def columns(table: Floats) -> Sequence[Floats]:
 
 
 def at(values: Any, places: Any) -> Any:
-    """Figures of the rows at `places` in an array (rows,)."""
-    return values.item() if len(values) == len(places) == 1 else lone(values[places])
+    """Figures of the rows at `places` among figures of rows."""
+    if isinstance(values, np.ndarray):
+        return values.item() if len(values) == len(places) == 1 else lone(values[places])
+    return values if len(places) == 1 else np.full(len(places), values)
 
 
 def each(table: Floats, places: Any) -> Floats:
@@ -91,6 +95,11 @@ def rows_of(values: Any) -> Any:
     return values if isinstance(values, np.ndarray) else np.array([values])
 
 
+def listed(values: Any) -> list[Any]:
+    """Figures of rows one by one."""
+    return values.tolist() if isinstance(values, np.ndarray) else [values]
+
+
 def column(values: Any) -> Floats:
     """Figures of rows, lone or not, beside tables (rows, k)."""
     if isinstance(values, np.ndarray):
@@ -98,13 +107,13 @@ def column(values: Any) -> Floats:
     return np.array(values)
 
 
-def mean(share: Any, values: Any) -> Floats:
+def mean(share: Any, values: Any) -> Any:
     """Weighted sums (rows, k) of each row, as figures of rows."""
-    return cast(Floats, lone(_sum(share * values, axis=1)))
+    return lone(_sum(share * values, axis=1))
 
 
-def anywhere(these: Bools | bool) -> bool:
-    """Whether any is true."""
+def anywhere(these: Any) -> bool:
+    """Whether any is true, or not 0."""
     return bool(np.count_nonzero(these)) if isinstance(these, np.ndarray) else bool(these)
 
 
@@ -122,11 +131,12 @@ def smaller(values: Any, other: Any) -> Any:
     return np.minimum(values, other)
 
 
-def clipped(values: Floats, low: Floats | float, high: Floats | float) -> Floats:
+def clipped(values: Any, low: Any, high: Any) -> Any:
     """As numpy.clip, which takes five times as long on a few numbers."""
     if isinstance(values, float):
-        return cast(Floats, smaller(larger(values, low), high))
-    return cast(Floats, np.minimum(np.maximum(values, low), high))
+        values = values if values >= low or values != values else low
+        return values if values <= high or values != values else high
+    return np.minimum(np.maximum(values, low), high)
 
 
 def where(these: Any, values: Any, others: Any) -> Any:
@@ -147,6 +157,11 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 exp, expm1, log, log1p = _plain(np.exp), _plain(np.expm1), _plain(np.log), _plain(np.log1p)
 floor, ceil, sqrt = _plain(np.floor), _plain(np.ceil), _plain(np.sqrt)
+
+
+def power(values: Any, exponent: float) -> Any:
+    """As numpy.power, whose last bit is not Python's."""
+    return float(np.power(values, exponent)) if isinstance(values, float) else np.power(values, exponent)
 
 
 @lru_cache(maxsize=4096)
@@ -173,8 +188,8 @@ def only(these: Any, values: Any) -> Any:
     return values * (these[:, None] if isinstance(these, np.ndarray) and values.ndim == 2 else these)
 
 
-def known(values: Floats) -> Floats:
+def known(values: Any) -> Any:
     """Nothing where it is not known (NaN)."""
     if isinstance(values, float):
-        return cast(Floats, values if values == values else 0.0)
+        return values if values == values else 0.0
     return np.where(np.isnan(values), 0.0, values)

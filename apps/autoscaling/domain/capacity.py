@@ -12,6 +12,7 @@ All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ from apps.autoscaling.domain.arrays import (
     mean,
     only,
     rows_of,
+    smaller,
     sqrt,
+    where,
 )
 from apps.autoscaling.domain.grid import GRID, LOADS, convex, resampled
 from apps.autoscaling.domain.steps import Engines, Requests, Steps, Traffic, requests_of, steps_of
@@ -62,6 +65,8 @@ class Goals:
 
     def lone(self) -> Goals:
         """With plain numbers for one row."""
+        if isinstance(self.ttft, float) or len(self.ttft) > 1:
+            return self
         return Goals(lone(self.ttft), lone(self.tpot), lone(self.itl), lone(self.e2e))
 
 
@@ -74,7 +79,7 @@ class Curve:
     them helps, those of the other objectives, with some of what a replica can do left over. `floor`: what misses of it
     whatever the load. work: replica-seconds of a request (more than its parts where its seats bound a replica);
     prefill, decode: its parts. most: the load that a replica can reach at all (its cache, its seats). ttft_alone:
-    seconds of a prompt's prefill by bucket (rows, buckets)."""
+    seconds of a prompt's prefill by bucket (rows, buckets). floor, work, prefill and decode are figures of rows."""
 
     miss: Floats
     sized: Floats
@@ -122,16 +127,16 @@ def curve_of(engines: Engines, traffic: Traffic, goals: Goals) -> Curve:
         sized=sized,
         hopeless=hopeless,
         means=at_loads[1:],
-        floor=np.where(never_first, 0.0, np.minimum(_floor(engines, traffic, goals, requests), 0.95)),
-        work=rows_of(requests.work * steps.scale),
-        prefill=rows_of(requests.prefill),
-        decode=rows_of(requests.decode),
+        floor=where(lone(never_first), 0.0, smaller(_floor(engines, traffic, goals, requests), 0.95)),
+        work=requests.work * steps.scale,
+        prefill=requests.prefill,
+        decode=requests.decode,
         most=saturated,
         ttft_alone=requests.own,
     )
 
 
-def _either(first: Floats, second: Floats | float) -> Floats:
+def _either(first: Any, second: Any) -> Any:
     """Share of requests to which one of two things happens that know nothing of each other."""
     return 1 - (1 - first) * (1 - second)
 
@@ -291,10 +296,10 @@ def _kept_per_request(
 
 
 def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: Requests) -> Floats:
-    """Share of requests (rows,) whose first token is late whatever the load."""
+    """Share of requests, figures of rows, whose first token is late whatever the load."""
     alone = requests.own + column(1.5 * requests.fixed)
     late = mean(alone > column(goals.ttft), traffic.prompt_share)
-    return rows_of(_either(only(engines.prefills, late), 0.0))
+    return cast(Floats, _either(only(engines.prefills, late), 0.0))
 
 
 def _piling_up(saturated: Floats) -> Floats:

@@ -9,12 +9,13 @@ follows pool by pool in `finish`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import demand, learning, mix, window
-from apps.autoscaling.domain.arrays import known
+from apps.autoscaling.domain.arrays import at, finite, known, larger, lone, where
 from apps.autoscaling.domain.capacity import curve_of
 from apps.autoscaling.domain.draft import Groups
 from apps.autoscaling.domain.extract import fleet_of
@@ -41,8 +42,8 @@ def decide_many(
 ) -> list[Decision]:
     """As `decide` for each pool. In blocks, whose arrays stay in the processor's cache."""
     decisions: list[Decision] = []
-    for at in range(0, len(policies), _BLOCK):
-        block = slice(at, at + _BLOCK)
+    for first in range(0, len(policies), _BLOCK):
+        block = slice(first, first + _BLOCK)
         decisions += _decide(policies[block], signals[block], states[block], nows[block])
     return decisions
 
@@ -53,31 +54,30 @@ def _decide(
     memory = Memory.of(policies, states)
     fleet = fleet_of(policies, signals, memory)
     groups = Groups.of(policies)
-    now = np.array(nows, dtype=np.float64)
-    told = np.isfinite(fleet.arrived)
-    arrivals = np.where(told, fleet.arrived, 0.0) / fleet.seconds
+    now = lone(np.array(nows, dtype=np.float64))
+    told = finite(fleet.arrived)
+    arrivals = where(told, fleet.arrived, 0.0) / fleet.seconds
     mix.observe(memory, fleet)
     traffic, reference = mix.traffic(memory, fleet)
     nominal, life = mix.nominal_work(fleet, reference), mix.life(fleet, reference)
     startup = _startups(memory, fleet, policies, signals)
-    horizon = np.maximum.reduceat(startup[groups.row], groups.starts) + fleet.tick
+    horizon = groups.most(at(startup, groups.row)) + fleet.tick
     demand.observe(memory, arrivals, fleet.seconds, told, life, horizon)
-    memory["known_at"] = np.where(told, now, memory["known_at"])
+    memory["known_at"] = where(told, now, memory.figure("known_at"))
     coming = demand.forecast(memory, fleet.season, now, horizon, told, life).in_work(nominal)
-    ready_of_pool = fleet.per_pool(fleet.ready[:, None])[:, 0]
-    window.observe(memory, arrivals * nominal, ready_of_pool, coming.ripple, fleet.seconds, told)
+    window.observe(memory, arrivals * nominal, fleet.sums(fleet.ready)[0], coming.ripple, fleet.seconds, told)
 
-    live_of_row = np.maximum(groups.total(fleet.ready), 1.0)[groups.of_row]
+    live_of_row = at(larger(groups.total(fleet.ready), 1.0), groups.of_row)
     traffic = mix.spread(traffic, memory, fleet, live_of_row)
-    ready = np.maximum(fleet.ready, 1.0)
+    ready = larger(fleet.ready, 1.0)
     learning.learn_step_time(
         memory,
         fleet.engines,
         traffic,
         known(fleet.running) / ready,
-        arrivals[fleet.pool] * (fleet.ready / live_of_row) / ready,
-        np.where(fleet.ready > 0, fleet.between, np.nan),
-        fleet.seconds[fleet.pool],
+        at(arrivals, fleet.pool) * (fleet.ready / live_of_row) / ready,
+        where(fleet.ready > 0, fleet.between, np.nan),
+        at(fleet.seconds, fleet.pool),
     )
     curve = curve_of(fleet.engines, traffic, fleet.goals)
     need = need_of(Tick(memory, fleet, groups, traffic, curve, coming, nominal, startup, horizon, now))
@@ -86,14 +86,15 @@ def _decide(
 
 def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals: Sequence[Signals]) -> Floats:
     learned = memory.row("startup")
-    at = 0
+    first = 0
     for policy, seen in zip(policies, signals, strict=True):
         for found in seen.variants:
             if found.startups:
                 for offset, variant in enumerate(policy.variants):
                     if variant.name == found.name:
-                        learned[at + offset] = learning.learn_startup(
-                            float(learned[at + offset]), variant.startup, found.startups
+                        learned[first + offset] = learning.learn_startup(
+                            float(learned[first + offset]), variant.startup, found.startups
                         )
-        at += len(policy.variants)
-    return np.where(learned >= 0, learned, fleet.startup_prior)
+        first += len(policy.variants)
+    learned = lone(learned)
+    return cast(Floats, where(learned >= 0, learned, fleet.startup_prior))

@@ -7,14 +7,15 @@ averaged and extrapolated is the rate. Everything is in logarithms: errors are r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
     anywhere,
+    at,
     clipped,
     column,
     exp,
@@ -38,6 +39,8 @@ Bools = NDArray[np.bool_]
 
 # where the distribution of the demand is looked at, in standard deviations, and the probability of each place
 NODES: Floats = np.array([-1.5, -0.75, 0.0, 0.75, 1.5, 2.3])
+_NODES: Floats = NODES[None, :]
+_ABOVE: Bools = _NODES > 0
 WEIGHTS: Floats = np.array([0.10, 0.20, 0.34, 0.21, 0.11, 0.04])
 # seconds that averages reach back; in proportion longer where requests last longer than the fastest of them: what comes
 # within the life of a request is served together, so that a faster average would follow noise
@@ -64,9 +67,9 @@ _sum = np.add.reduce
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Requests/s, or work, at the horizon (pools,): `mean` in logarithms, `above` and `below` its deviations upwards
-    and downwards; now: what comes now (30 s). `ripple`: variance of the
-    logarithm of what comes within `_RIPPLE` seconds, around the average of a minute that is forecast."""
+    """Requests/s, or work, at the horizon, figures of pools: `mean` in logarithms, `above` and `below` its deviations
+    upwards and downwards; now: what comes now (30 s). `ripple`: variance of the logarithm of what comes within
+    `_RIPPLE` seconds, around the average of a minute that is forecast."""
 
     mean: Floats
     above: Floats
@@ -75,36 +78,38 @@ class Forecast:
     now: Floats
 
     def in_work(self, per_request: Floats) -> Forecast:
-        """The same in work, where a request is so much (pools,)."""
-        more = np.log(np.maximum(per_request, 1e-12))
-        return replace(self, mean=self.mean + more, now=self.now * per_request)
+        """The same in work, where a request is so much."""
+        more = log(larger(per_request, 1e-12))
+        return Forecast(self.mean + more, self.above, self.below, self.ripple, self.now * per_request)
+
+    def rippling(self, ripple: Floats) -> Forecast:
+        """The same where what comes within seconds varies so."""
+        return Forecast(self.mean, self.above, self.below, ripple, self.now)
 
     def points(self) -> Floats:
         """The demand at NODES (pools, nodes)."""
-        return self._spread(self.mean, self.above, self.below)
+        ripple = self.ripple
+        up, down = sqrt(self.above * self.above + ripple), sqrt(self.below * self.below + ripple)
+        spread = np.where(_ABOVE, column(up), column(down))
+        return cast(Floats, np.exp(column(self._middle(self.mean)) + spread * _NODES))
 
     def shape(self) -> Floats:
         """What comes within seconds over the average, at NODES (pools, nodes): nothing but its ripple is unknown."""
-        nothing = np.zeros(len(self.mean))
-        return self._spread(nothing, nothing, nothing)
+        return cast(Floats, np.exp(column(self._middle(0.0)) + column(sqrt(self.ripple)) * _NODES))
 
-    def _spread(self, mean: Floats, above: Floats, below: Floats) -> Floats:
+    def _middle(self, mean: Any) -> Any:
         # a ripple leaves the average what it is; the middle of a skewed distribution is below it
-        middle = mean - self.ripple / 2
-        up, down = np.sqrt(above * above + self.ripple), np.sqrt(below * below + self.ripple)
-        spread = np.where(NODES[None, :] > 0, up[:, None], down[:, None])
-        return np.asarray(np.exp(middle[:, None] + spread * NODES[None, :]), dtype=np.float64)
+        return mean - self.ripple / 2
 
     @property
     def median(self) -> Floats:
-        """The demand that is exceeded as often as not (pools,)."""
-        return np.asarray(np.exp(self.mean), dtype=np.float64)
+        """The demand that is exceeded as often as not, figures of pools."""
+        return cast(Floats, exp(self.mean))
 
 
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
     """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served;
-    horizon: seconds until a replica that is asked for now is there. All (pools,)."""
-    arrivals, seconds, known = lone(arrivals), lone(seconds), lone(known)
+    horizon: seconds until a replica that is asked for now is there. All are figures of pools."""
     stepped = _stepped(memory, arrivals, seconds, known)
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
     count, ticks = arrivals * seconds, memory.figure("ticks")
@@ -125,7 +130,7 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
         for name in ("shift", "shift_rate"):
             memory[name] = where(stepped, 0.0, memory.figure(name))
     # what is over before a replica could have been there teaches little of what replicas are worth
-    lately, keep = memory.figure("lately"), exp(-seconds / lone(horizon))
+    lately, keep = memory.figure("lately"), exp(-seconds / horizon)
     lately = where(known, keep * lately + (1 - keep) * arrivals, lately)
     peak = memory.figure("peak")
     memory["peak"] = where(known, larger(peak * exp(-seconds / _PEAK), lately), peak)
@@ -163,7 +168,7 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
 
 
 def _longer(life: Floats) -> Floats:
-    return clipped(lone(life) / _TIMES["fast"], 1.0, _MOST_LONGER)
+    return cast(Floats, clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER))
 
 
 def level(memory: Memory, name: str) -> Floats:
@@ -175,19 +180,19 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
     """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
     truth = log(larger(level(memory, "fast"), _LEAST))
     _judge(memory, truth, now, known)
-    experts = _experts(memory, lone(season), lone(horizon), _longer(life))
+    experts = _experts(memory, season, horizon, _longer(life))
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
-    weights[:, EXPERTS.index("season")] *= np.isfinite(season)
+    weights[:, EXPERTS.index("season")] *= finite(season)
     weights /= _sum(weights, axis=1, keepdims=True)
-    mean = rows_of(lone(_sum(weights * experts, axis=1)) + 0.5 * memory.figure("bias"))
+    mean = lone(_sum(weights * experts, axis=1)) + 0.5 * memory.figure("bias")
     _remember(memory, experts, mean, now, horizon, known)
     return Forecast(
         mean=mean,
-        above=np.sqrt(memory["above"]),
-        below=np.sqrt(memory["below"]),
-        ripple=rows_of(_ripple(memory, _longer(life))),
-        now=rows_of(level(memory, "fast")),
+        above=sqrt(memory.figure("above")),
+        below=sqrt(memory.figure("below")),
+        ripple=_ripple(memory, _longer(life)),
+        now=level(memory, "fast"),
     )
 
 
@@ -216,32 +221,32 @@ def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
     if not anywhere(ripe):
         return
     timely = ripe & (due >= column(now) - 60.0)
-    ring = memory["ring"].reshape(len(now), RING, len(EXPERTS))
+    ring = memory["ring"].reshape(-1, RING, len(EXPERTS))
     for slot in np.flatnonzero(np.logical_or.reduce(timely)):
-        at = timely[:, slot]
+        judged = lone(timely[:, slot])
         error = column(truth) - ring[:, slot, :]
         pinball = np.where(error > 0, _QUANTILE * error, (_QUANTILE - 1) * error)
-        loss, at = memory["loss"], lone(at)
-        memory["loss"] = np.where(column(at), loss + _LEARN * (pinball - loss), loss)
+        loss = memory["loss"]
+        memory["loss"] = np.where(column(judged), loss + _LEARN * (pinball - loss), loss)
         off, bias = truth - lone(memory["ring_mean"][:, slot]), memory.figure("bias")
-        memory["bias"] = where(at, clipped(bias + _LEARN * (off - bias), -0.5, 0.5), bias)
+        memory["bias"] = where(judged, clipped(bias + _LEARN * (off - bias), -0.5, 0.5), bias)
         # a half-normal side of spread s has mean square s^2
         square = smaller(off * off, 0.5)
         for name, side in (("above", off > 0), ("below", off <= 0)):
             spread = memory.figure(name)
             moved = spread + 2 * _LEARN_SPREAD * (square - spread)
-            memory[name] = where(at & side, larger(moved, 1e-4), spread)
+            memory[name] = where(judged & side, larger(moved, 1e-4), spread)
     memory["ring_for"] = np.where(ripe, -1.0, due)
 
 
 def _remember(memory: Memory, experts: Floats, mean: Floats, now: Floats, horizon: Floats, known: Bools) -> None:
     waiting = np.where(memory["ring_for"] >= 0, memory["ring_at"], -1.0)
-    newest, slot = waiting.max(axis=1), np.argmin(waiting, axis=1)
+    newest = lone(np.maximum.reduce(waiting, axis=1))
     wanted = known & ((newest < 0) | (now - newest >= horizon / (RING - 2) - 1e-6))
-    rows = np.flatnonzero(wanted)
-    if not len(rows):
+    if not anywhere(wanted):
         return
-    at = slot[rows]
-    memory["ring"].reshape(len(now), RING, len(EXPERTS))[rows, at, :] = experts[rows]
+    rows = rows_of(wanted).nonzero()[0]
+    slot = waiting.argmin(axis=1)[rows]
+    memory["ring"].reshape(-1, RING, len(EXPERTS))[rows, slot, :] = experts[rows]
     for name, values in (("ring_mean", mean), ("ring_at", now), ("ring_for", now + horizon)):
-        memory[name][rows, at] = values[rows]
+        memory[name][rows, slot] = at(values, rows)

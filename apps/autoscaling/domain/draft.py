@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import at, listed, lone
 from apps.autoscaling.domain.capacity import Curve
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import POOL, Memory
@@ -73,9 +75,19 @@ class Groups:
             np.array(of_row),
         )
 
-    def total(self, values: Floats) -> Floats:
-        """Sums of row values (rows,) by group."""
-        return np.asarray(np.bincount(self.of_row, values, len(self.each)), dtype=np.float64)
+    def total(self, values: Any) -> Any:
+        """Sums of figures of rows by group."""
+        if isinstance(values, np.ndarray):
+            return lone(np.bincount(self.of_row, values, len(self.each)))
+        return values
+
+    def most(self, values: Any) -> Any:
+        """The highest of figures of groups by pool."""
+        return lone(np.maximum.reduceat(values, self.starts)) if isinstance(values, np.ndarray) else values
+
+    def any(self, these: Any) -> Any:
+        """Whether one is true, figures of groups, by pool."""
+        return lone(np.logical_or.reduceat(these, self.starts)) if isinstance(these, np.ndarray) else these
 
 
 @dataclass(slots=True)
@@ -145,16 +157,17 @@ class Plain:
     """The arrays that are read pool by pool, as plain numbers: reading an array's item costs more than the sum."""
 
     def __init__(self, need: Need, fleet: Fleet) -> None:
-        self.up, self.least = need.up.tolist(), need.least.tolist()
-        self.plain, self.fast = need.plain.tolist(), need.fast.tolist()
-        self.carries, self.reference = need.carries.tolist(), need.reference.tolist()
-        self.backlog, self.drain, self.work = need.backlog.tolist(), need.drain.tolist(), need.work.tolist()
-        self.points, self.floor = need.points.tolist(), need.floor.tolist()
-        self.horizon, self.hold, self.startup = need.horizon.tolist(), need.hold.tolist(), need.startup.tolist()
-        self.load_now, self.hopeless = need.load_now.tolist(), need.curve.hopeless[need.rows].tolist()
+        self.up, self.least = listed(need.up), listed(need.least)
+        self.plain, self.fast = listed(need.plain), listed(need.fast)
+        self.carries, self.reference = listed(need.carries), listed(need.reference)
+        self.backlog, self.drain, self.work = listed(need.backlog), listed(need.drain), listed(need.work)
+        self.points: list[list[float]] = need.points.tolist()
+        self.floor = listed(need.floor)
+        self.horizon, self.hold, self.startup = listed(need.horizon), listed(need.hold), listed(need.startup)
+        self.load_now, self.hopeless = listed(need.load_now), listed(at(need.curve.hopeless, need.rows))
         self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()
-        self.arrived, self.queued = fleet.arrived.tolist(), fleet.queued.tolist()
-        self.ready, self.stuck, self.coming = fleet.ready.tolist(), fleet.stuck.tolist(), fleet.coming.tolist()
+        self.arrived, self.queued = listed(fleet.arrived), listed(fleet.queued)
+        self.ready, self.stuck, self.coming = listed(fleet.ready), listed(fleet.stuck), listed(fleet.coming)
 
     def wake(self, pool: Draft) -> float:
         """Seconds from warm standby to ready."""

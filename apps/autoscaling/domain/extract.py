@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import at, where
 from apps.autoscaling.domain.capacity import NO_GOAL, Goals
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.lengths import ByLength, middle, table
@@ -112,7 +114,7 @@ class _Reading:
         declared = {name: figures.pop(name) for name in ("startup_prior", "minimum", "maximum", "trusted")}
         prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
         pools = _columns(self.pools, len(_OF_POOL) + 7)
-        goals = pools[_GOALS]
+        goals = pools[_GOALS] if len(of) == len(counts) else [at(goal, of) for goal in pools[_GOALS]]
         measured = dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True))
         desired = measured["desired"]
         return Fleet(
@@ -120,11 +122,11 @@ class _Reading:
             rows=counts,
             pool=of,
             lengths=table((self.prompts, self.outputs), len(counts)),
-            goals=Goals(*(goals if len(of) == len(counts) else goals[:, of])),
+            goals=Goals(*goals),
             engines=Engines(**figures, prefills=prefills, decodes=decodes, factors=factors),
-            before=np.where(np.isnan(desired), declared["minimum"], desired),
+            before=where(desired == desired, desired, declared["minimum"]),
             seen=self.seen,
-            prior_lengths=pools[_PRIORS],
+            prior_lengths=np.array(pools[_PRIORS]).reshape(2, len(counts)),
             allowed=pools[_ALLOWED],
             **declared,
             **dict(zip(_OF_POOL, pools, strict=False)),
@@ -132,9 +134,11 @@ class _Reading:
         )
 
 
-def _columns(rows: Sequence[float], width: int) -> Floats:
-    """(width, rows) of rows that follow each other, each column side by side."""
-    return np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, width).T)
+def _columns(rows: Sequence[float], width: int) -> Sequence[Any]:
+    """The columns of rows that follow each other, as figures of rows."""
+    if len(rows) == width:
+        return [float(figure) for figure in rows]
+    return list(np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, width).T))
 
 
 def _seen(policy: Policy, signals: Signals) -> Sequence[VariantSignals | None]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from apps.autoscaling.domain import groups as of_groups
 from apps.autoscaling.domain import idle, moves
-from apps.autoscaling.domain.arrays import at, larger, lone, no, rows_of, smaller
+from apps.autoscaling.domain.arrays import at, larger, listed, lone, no, smaller
 from apps.autoscaling.domain.draft import Draft, Group, Groups, Need, Plain
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import LAYOUT, Memory
@@ -37,16 +37,16 @@ def finish(
 ) -> list[Decision]:
     """The decisions of all pools, their memory included. now: Unix seconds (pools,)."""
     memory, plain = need.memory, Plain(need, fleet)
-    known = no(np.isnan(lone(fleet.arrived)))
-    rest = idle.observe(memory, _idle(fleet), known, lone(now), lone(fleet.seconds))
+    known = fleet.arrived == fleet.arrived
+    rest = idle.observe(memory, _idle(fleet), known, now, fleet.seconds)
     sizes = of_groups.sized(fleet, groups, need, now)
     moved = moves.observe(memory, at(need.work, groups.starts), fleet.seconds)
     batch = Batch(policies, signals, groups.each, _of_pools(groups.each, len(policies)), plain, need, sizes)
     attained, still = _attained(memory), _still(fleet, groups, sizes.still)
     pool_memory, row_memory = memory.apart()
-    closer = _Closer(fleet, groups, batch, moved, rows_of(rest).tolist(), pool_memory)
+    closer = _Closer(fleet, groups, batch, moved, listed(rest), pool_memory)
     decisions = []
-    for index, (policy, at_now) in enumerate(zip(policies, now.tolist(), strict=True)):
+    for index, (policy, at_now) in enumerate(zip(policies, listed(now), strict=True)):
         first = plain.first_row[index]
         targets: tuple[Target, ...]
         before: tuple[Target, ...]
@@ -94,10 +94,10 @@ def _of_pools(groups: Sequence[Group], pools: int) -> list[Sequence[int]]:
 
 def _idle(fleet: Fleet) -> Bools:
     """Whether nothing came, runs or waits in pools: figures of pools."""
-    quiet = (lone(fleet.running) == 0) & (lone(fleet.waiting) == 0)
+    quiet = (fleet.running == 0) & (fleet.waiting == 0)
     if len(fleet.rows) < len(fleet.pool):
         quiet = lone(np.logical_and.reduceat(quiet, fleet.first_row))
-    return cast(Bools, quiet & (lone(fleet.arrived) == 0) & no(lone(fleet.queued) > 0))
+    return cast(Bools, quiet & (fleet.arrived == 0) & no(fleet.queued > 0))
 
 
 def _still(fleet: Fleet, groups: Groups, still: Bools) -> list[bool]:
@@ -105,7 +105,7 @@ def _still(fleet: Fleet, groups: Groups, still: Bools) -> list[bool]:
     before, least = at(fleet.before, fleet.first_row), at(fleet.minimum, fleet.first_row)
     within = (before >= larger(least, 1.0)) & (before <= at(fleet.maximum, fleet.first_row))
     alone = lone(fleet.rows) == 1
-    found: list[bool] = rows_of(within & alone & at(rows_of(still), groups.starts)).tolist()
+    found: list[bool] = listed(within & alone & at(still, groups.starts))
     return found
 
 
@@ -127,7 +127,7 @@ def _attained(memory: Memory) -> list[tuple[float, float] | None]:
     most = smaller(1 - memory.figure("missed_least") / judged, 1.0)
     return [
         (low, high) if number >= 1 else None
-        for number, low, high in zip(*[rows_of(figures).tolist() for figures in (served, least, most)], strict=True)
+        for number, low, high in zip(listed(served), listed(least), listed(most), strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import columns, known, lone
+from apps.autoscaling.domain.arrays import columns, known
 from apps.autoscaling.domain.capacity import Goals
 from apps.autoscaling.domain.steps import Engines
 from apps.autoscaling.domain.types import VariantSignals
@@ -21,10 +21,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(slots=True)
 class Fleet:
-    """Arrays of a batch. (pools,): first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
+    """What is known of a batch, as figures of pools or of rows; as arrays first_row, rows, pool, lengths and
+    prior_lengths. Pools: first_row, rows (how many), tick, seconds, arrived, queued, queued_tokens, season,
     allowed, missed_most, missed_least, judged (requests judged); prompt_sum and prompted, output_sum and answered:
     tokens of the requests whose lengths were counted, and how many (0: none); of prompts and outputs, (2, pools,
-    buckets) and (2, pools): `lengths` counted, `prior_lengths`. (rows,): pool, engine figures; minimum, maximum,
+    buckets) and (2, pools): `lengths` counted, `prior_lengths`. Rows: pool, engine figures; minimum, maximum,
     trusted (residual up to which the model of steps is), and of the tick: ready, coming, stuck, desired, before
     (replicas that are to be there already), finished, running, waiting, prompt_tokens, cached_tokens, generated,
     between (mean s), kv_usage. seen: the signals of each row, None where there are none."""
@@ -71,11 +72,7 @@ class Fleet:
     seen: list[VariantSignals | None]
 
     def sums(self, *values: Floats) -> Sequence[Floats]:
-        """Of row values (rows,) by pool, what is not known left out: figures of pools."""
+        """Of figures of rows by pool, what is not known left out: figures of pools."""
         if len(self.first_row) == len(self.pool):
-            return [known(lone(of_rows)) for of_rows in values]
-        return columns(self.per_pool(np.stack(values, 1)))
-
-    def per_pool(self, values: Floats) -> Floats:
-        """Sums of row values (rows, k) by pool, what is not known left out."""
-        return np.asarray(np.add.reduceat(known(values), self.first_row, axis=0), dtype=np.float64)
+            return [known(of_rows) for of_rows in values]
+        return columns(np.add.reduceat(known(np.stack(values, 1)), self.first_row, axis=0))

@@ -6,6 +6,7 @@ Tables are (rows, GRID); loads are work a second of a replica.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,14 @@ Ints = NDArray[np.int64]
 GRID = 18
 # loads (work a second of a replica) at which curves are tabulated
 LOADS: Floats = np.concatenate([np.linspace(0.05, 0.9, GRID - 3), [0.95, 1.0, 1.1]])
-_PLAIN_LOADS: list[float] = LOADS.tolist()
 _TINY = 1e-12
 _WIDTHS: Floats = np.diff(LOADS)
 _PER_WIDTH: Floats = 1.0 / _WIDTHS
+# what is read of one row is read with plain numbers up to so many of them
+_FEW = 20
+_PLAIN_LOADS: list[float] = LOADS.tolist()
+_PLAIN_PER_WIDTH: list[float] = _PER_WIDTH.tolist()
+_INNER, _LEAST = _PLAIN_LOADS[1:-1], _PLAIN_LOADS[0]
 # LOADS are found by cells of equal width, in each of which is one of them at most, and none on an edge
 _CELLS, _HIGHEST = np.array(38.5), np.array(1.2)
 _LOWEST = np.array(LOADS[0])
@@ -58,11 +63,24 @@ def convex(miss: Floats) -> Floats:
 def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
     first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
+    if len(table) == 1 and load.size <= _FEW:
+        return np.array([_look_up(table[0].tolist(), each) for each in load.tolist()])
     before, share = _between(load, len(table), row)
     flat = table.reshape(-1)
     low = flat.take(before)
     before += 1
     return low + (flat.take(before) - low) * share
+
+
+def _look_up(row: list[float], loads: list[float]) -> list[float]:
+    """As `look_up`, of one row."""
+    found = []
+    for load in loads:
+        reach = load if load >= _LEAST or load != load else _LEAST
+        before = bisect_left(_INNER, reach)
+        low = row[before]
+        found.append(low + (row[before + 1] - low) * ((reach - _PLAIN_LOADS[before]) * _PLAIN_PER_WIDTH[before]))
+    return found
 
 
 def look_up_all(tables: Floats, load: Floats, row: Ints) -> Floats:

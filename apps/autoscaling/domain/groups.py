@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import anywhere, at, lone, rows_of
+from apps.autoscaling.domain.arrays import anywhere, at, larger, listed, lone, rows_of, where
 from apps.autoscaling.domain.draft import Draft, Groups, Need, Plain
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.hold import held
@@ -45,22 +45,22 @@ def sized(fleet: Fleet, groups: Groups, need: Need, now: Floats) -> Sized:
     row = groups.row
     up, kept, saturated = lone(need.up), lone(need.kept), _saturated(fleet, groups, need)
     if saturated:
-        up, kept = need.up.copy(), need.kept.copy()
+        up, kept = rows_of(up).copy(), rows_of(kept).copy()
         for place, number in saturated.items():
             up[place], kept[place] = max(up[place], number), max(kept[place], number)
         up, kept = lone(up), lone(kept)
     standing = at(fleet.before, row)
     if len(row) < len(fleet.pool):
-        weights = need.carries / np.maximum(need.reference, 1e-12)[groups.of_row]
-        standing = lone(np.where(groups.alone, rows_of(standing), groups.total(weights * fleet.before)))
-    lately = held(need.memory, row, at(now, groups.pool), kept, standing, lone(need.hold))
+        weights = need.carries / at(larger(need.reference, 1e-12), groups.of_row)
+        standing = where(lone(groups.alone), standing, groups.total(weights * fleet.before))
+    lately = held(need.memory, row, at(now, groups.pool), kept, standing, need.hold)
     still = (up <= standing + _SAME) & (lately >= standing - _SAME)
-    return Sized(rows_of(standing).tolist(), rows_of(up).tolist(), rows_of(lately).tolist(), still, saturated)
+    return Sized(listed(standing), listed(up), listed(lately), still, saturated)
 
 
 def _saturated(fleet: Fleet, groups: Groups, need: Need) -> dict[int, int]:
     """Without a step-time model to trust: replicas by KV usage and queue, as thresholds have it."""
-    off = lone(need.memory.row("residual")) > lone(fleet.trusted)
+    off = lone(need.memory.row("residual")) > fleet.trusted
     if not anywhere(off):
         return {}
     every = groups.each
@@ -71,7 +71,7 @@ def _saturated(fleet: Fleet, groups: Groups, need: Need) -> dict[int, int]:
 def _by_thresholds(fleet: Fleet, rows: Sequence[int]) -> int:
     wanted = 1
     for row in rows:
-        ready, usage, waiting = (values[row].item() for values in (fleet.ready, fleet.kv_usage, fleet.waiting))
+        ready, usage, waiting = (listed(values)[row] for values in (fleet.ready, fleet.kv_usage, fleet.waiting))
         if ready <= 0:
             continue
         ratio = 0.0 if math.isnan(usage) else usage / 0.7

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import anywhere, column, faded, no, rows_of, where
+from apps.autoscaling.domain.arrays import anywhere, column, faded, listed, no, rows_of, where
 from apps.autoscaling.domain.draft import Draft, Plain
 from apps.autoscaling.domain.memory import GAPS, POOL, Memory
 from apps.autoscaling.domain.types import Policy
@@ -42,7 +42,7 @@ def observe(memory: Memory, idle: Bools, known: Bools, now: Floats, seconds: Flo
     rest = where(idle, now - since, -1.0)
     if anywhere(ended):
         for index in np.flatnonzero(rows_of(ended)).tolist():
-            length = float(rows_of(now)[index] - rows_of(since)[index])
+            length = listed(now)[index] - listed(since)[index]
             bucket = min(max(int(math.log2(max(length, _FIRST_GAP) / _FIRST_GAP)), 0), GAPS - 1)
             gaps[index, bucket] += 1
         since = where(ended, -1.0, since)

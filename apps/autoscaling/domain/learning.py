@@ -105,13 +105,12 @@ def _parts(engines: Engines, traffic: Traffic, batch: Floats, admits: Floats) ->
 
 def _solved(information: Sequence[Floats], moments: Sequence[Floats], factors: Sequence[Floats]) -> list[Floats]:
     """The bounded factors that fit best, by coordinate descent from the last ones."""
-    solved = list(factors)
+    solved, matrix = list(factors), [[information[at] for at in row] for row in _ROWS]
+    asked = [(i, row, row[i], row[i] + _PRIOR, moments[i] + _PRIOR) for i, row in enumerate(matrix)]
     for _ in range(_SWEEPS):
-        for i, row in enumerate(_ROWS):
-            coefficients = [information[at] for at in row]
-            own = coefficients[i]
-            rest = moments[i] + _PRIOR - _product(coefficients, solved) + own * solved[i]
-            solved[i] = clipped(rest / (own + _PRIOR), _LOWEST, _HIGHEST)
+        for i, row, own, weight, moment in asked:
+            rest = moment - _product(row, solved) + own * solved[i]
+            solved[i] = clipped(rest / weight, _LOWEST, _HIGHEST)
     return solved
 
 

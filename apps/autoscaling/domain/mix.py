@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
+    at,
     beside,
     clipped,
     column,
@@ -16,7 +17,6 @@ from apps.autoscaling.domain.arrays import (
     larger,
     lone,
     mean,
-    rows_of,
     where,
 )
 from apps.autoscaling.domain.fleet import Fleet
@@ -45,25 +45,25 @@ _sum = np.add.reduce
 
 def observe(memory: Memory, fleet: Fleet) -> None:
     """Take in the lengths, tokens and misses of a tick."""
-    seconds = lone(fleet.seconds)
-    rate = lone(memory["fast"]) / larger(lone(memory["weight_fast"]), 0.1)
+    seconds = fleet.seconds
+    rate = memory.figure("fast") / larger(memory.figure("weight_fast"), 0.1)
     reach = clipped(_MIX_REQUESTS / larger(rate, 1e-3), _MIX_SHORTEST, _MIX_LONGEST)
     keep = exp(-seconds / reach) * where(_longer_requests(memory, fleet), _AFTER_SHIFT, 1.0)
     prompt, cached, generated, finished = fleet.sums(
         fleet.prompt_tokens, fleet.cached_tokens, fleet.generated, fleet.finished
     )
-    arrived = lone(fleet.arrived)
+    arrived = fleet.arrived
     arrived = where(finite(arrived), arrived, finished)
     # engines count tokens when they compute them, not when requests come or end: of a backlog that is worked off they
     # tell more than of what comes, so that sums over counted requests are the better mean
-    prompted, answered = lone(fleet.prompted), lone(fleet.answered)
+    prompted, answered = fleet.prompted, fleet.answered
     counted, ended = prompted > 0, answered > 0
     fresh = (
         prompt,
         cached,
-        where(counted, lone(fleet.prompt_sum), prompt),
+        where(counted, fleet.prompt_sum, prompt),
         where(counted, prompted, where(prompt > 0, arrived, 0.0)),
-        where(ended, lone(fleet.output_sum), generated),
+        where(ended, fleet.output_sum, generated),
         where(ended, answered, finished),
     )
     fading = memory.span("prompts", "answered")
@@ -73,7 +73,7 @@ def observe(memory: Memory, fleet: Fleet) -> None:
     fading[:, lengths:] += beside(fresh)
     misses = memory.span("missed", "served")
     misses *= column(exp(-seconds / _MISSES))
-    misses += beside([lone(fleet.missed_most), lone(fleet.missed_least), lone(fleet.judged)])
+    misses += beside([fleet.missed_most, fleet.missed_least, fleet.judged])
 
 
 def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
@@ -88,7 +88,7 @@ def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
     off = (newest - mean) * np.sqrt(requests)
     enough = (requests >= 5) & (total >= 100)
     each = enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
-    longer = lone(memory["longer"])
+    longer = memory.figure("longer")
     longer = where(lone(each[0] | each[1]), longer + 1, where(lone(requests[0] > 0), 0.0, longer))
     shifted = longer >= _SHIFT_TICKS
     memory["longer"] = where(shifted, 0.0, longer)
@@ -107,16 +107,16 @@ def traffic(memory: Memory, fleet: Fleet) -> tuple[Traffic, Traffic]:
     total = counted + _PRIOR_REQUESTS * prior_shares(fleet.prior_lengths)
     share = total / _sum(total, axis=2, keepdims=True)
     prompt, output = _scaled(share, memory, counted, fleet.prior_lengths)
-    tokens = lone(memory["prompt_tokens"])
+    tokens = memory.figure("prompt_tokens")
     weight = tokens / (tokens + _PRIOR_REQUESTS * 1000.0)
-    measured = lone(memory["cached_tokens"]) / larger(tokens, 1.0)
-    cached = rows_of(clipped(weight * measured + (1 - weight) * lone(fleet.prior_cached), 0.0, 0.95))
-    pools = Traffic(prompt, share[0], output, share[1], cached, memory["dispersion"])
+    measured = memory.figure("cached_tokens") / larger(tokens, 1.0)
+    cached = clipped(weight * measured + (1 - weight) * fleet.prior_cached, 0.0, 0.95)
+    pools = Traffic(prompt, share[0], output, share[1], cached, memory.figure("dispersion"))
     of = fleet.pool
-    if len(of) == len(cached):
+    if len(of) == len(fleet.first_row):
         # a row each
         return pools, pools
-    rows = Traffic(prompt[of], share[0][of], output[of], share[1][of], cached[of], pools.dispersion[of])
+    rows = Traffic(prompt[of], share[0][of], output[of], share[1][of], at(cached, of), at(pools.dispersion, of))
     return rows, pools
 
 
@@ -136,23 +136,23 @@ def _scaled(share: Floats, memory: Memory, counted: Floats, prior: Floats) -> Fl
 
 def spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> Traffic:
     """The dispersion of one replica's arrivals: a router spreads what comes in a heap over all of them."""
-    pool = clipped(memory["dispersion"], 1.0, _MOST_DISPERSION)[fleet.pool]
+    pool = at(clipped(memory.figure("dispersion"), 1.0, _MOST_DISPERSION), fleet.pool)
     return traffic.dispersed(1 + (pool - 1) / replicas)
 
 
 def nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
     """Replica-seconds of a request by the prior of each pool's first variant: the unit that demand is kept in."""
-    engines, at = fleet.engines, fleet.first_row
+    engines, first = fleet.engines, fleet.first_row
     own = (
-        column(engines.compute_token[at]) * pools.fresh
-        + column(engines.prefill_request[at])
-        + column(engines.attention_pair[at]) * (pools.fresh * pools.span)
+        column(at(engines.compute_token, first)) * pools.fresh
+        + column(at(engines.prefill_request, first))
+        + column(at(engines.attention_pair, first)) * pools.pairs
     )
-    read, context = lone(engines.read_token[at]), lone(engines.kv_token[at]) * pools.context
-    return rows_of(mean(pools.prompt_share, own) + pools.mean_output * (read + context))
+    read, context = at(engines.read_token, first), at(engines.kv_token, first) * pools.context
+    return cast(Floats, mean(pools.prompt_share, own) + pools.mean_output * (read + context))
 
 
 def life(fleet: Fleet, pools: Traffic) -> Floats:
     """Seconds that a request is served, about: its tokens in steps half as long again as empty ones."""
-    engines, at = fleet.engines, fleet.first_row
-    return rows_of(pools.mean_output * 1.5 * lone(np.maximum(engines.read, engines.compute)[at]))
+    engines = fleet.engines
+    return cast(Floats, pools.mean_output * 1.5 * at(larger(engines.read, engines.compute), fleet.first_row))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import faded, larger, lone, rows_of
+from apps.autoscaling.domain.arrays import anywhere, faded, larger, listed
 from apps.autoscaling.domain.draft import Draft
 from apps.autoscaling.domain.memory import Memory
 
@@ -33,11 +33,11 @@ def observe(memory: Memory, work: Floats, seconds: Floats) -> Moves:
     """Let reversals fade, and follow the load. work: of a request of each pool's first group; figures of pools."""
     load = memory.figure("near") / larger(memory.figure("weight_near"), 1e-9) * work
     reversals, up_load = memory.figure("reversals"), memory.figure("up_load")
-    before = rows_of(reversals).tolist(), rows_of(up_load).tolist()
-    if np.count_nonzero(memory["reversals"]):
-        memory["reversals"] = reversals * faded(lone(seconds), _FADE)
+    before = listed(reversals), listed(up_load)
+    if anywhere(reversals):
+        memory["reversals"] = reversals * faded(seconds, _FADE)
     memory["up_load"] = larger(up_load, load)
-    return Moves(rows_of(load).tolist(), *before)
+    return Moves(listed(load), *before)
 
 
 def note(pool: Draft, load: float) -> None:

@@ -6,7 +6,7 @@ work in replica-seconds a second of the group's first variant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -73,7 +73,7 @@ class Tick:
 @dataclass(slots=True)
 class _Load:
     """What groups have to carry and may miss, figures of groups: the work of their first row's requests, what of them
-    misses whatever the load (`floor`, an array always) and may miss (`allowed`); `per_work` of nominal work; `now` the
+    misses whatever the load (`floor`) and may miss (`allowed`); `per_work` of nominal work; `now` the
     load of now, `middle` of the forecast; `queued` work that waits; `ready` replicas, and `live`, at least one. Tables:
     `miss`, the first row's curve; `points`, the forecast at NODES; `shape` of what comes within seconds at NODES."""
 
@@ -97,33 +97,33 @@ def need_of(tick: Tick) -> Need:
     pool, row = groups.pool, groups.row
     load = _load(tick)
     _learn(tick, load)
-    crowding, gain = memory["crowding"][pool], memory["gain"][pool]
+    crowding, gain = at(memory.figure("crowding"), pool), at(memory.figure("gain"), pool)
     # what misses at a mean load, as the load comes in waves of seconds; all that a replica carries is read from it
     uneven = sizing.rippled(curve.sized, each(load.shape, groups.of_row))
-    worth = _worth(tick, load, uneven, lone(crowding), lone(gain))
+    worth = _worth(tick, load, uneven, crowding, gain)
     backlog = _backlog(tick, load)
     hold = _hold(tick, load, worth)
-    memory["hold"] = hold if len(hold) == 1 else np.maximum.reduceat(hold, groups.starts)
+    memory["hold"] = groups.most(hold)
     carries, value = lone(worth.carries), lone(worth.value)
-    drain = clipped(sqrt(backlog * lone(hold) / larger(carries * value * larger(load.now, 1e-3), 1e-9)), 20.0, 300.0)
+    drain = clipped(sqrt(backlog * hold / larger(carries * value * larger(load.now, 1e-3), 1e-9)), 20.0, 300.0)
     urgent = backlog / drain
-    least = sizing.fewest(load.miss, rows_of(load.middle + urgent), crowding, gain, rows_of(load.allowed), load.floor)
+    least = sizing.fewest(load.miss, load.middle + urgent, crowding, gain, load.allowed, load.floor)
     up, kept, plain = _cheapest(tick, load, worth, load.points + column(urgent))
-    kept = _kept(load, crowding, np.maximum(kept, up))
+    kept = _kept(load, rows_of(crowding), np.maximum(kept, up))
     # or over a flat window that has seen such loads: what met the SLO over it is enough
     up, kept = _as_the_window_has_it(tick, load, up, kept)
-    up = np.maximum(up, least)
+    up = larger(lone(up), least)
     return Need(
         up=up,
-        kept=np.maximum(kept, up),
+        kept=larger(lone(kept), up),
         least=least,
-        plain=plain,
-        fast=rows_of(ceil(load.now / larger(carries, 1e-6))),
+        plain=lone(plain),
+        fast=ceil(load.now / larger(carries, 1e-6)),
         carries=_row_carries(tick, load, uneven),
-        reference=rows_of(carries / larger(load.work, 1e-12)),
-        work=rows_of(load.work),
-        backlog=rows_of(backlog),
-        drain=rows_of(drain),
+        reference=carries / larger(load.work, 1e-12),
+        work=load.work,
+        backlog=backlog,
+        drain=drain,
         points=load.points,
         miss=each(curve.miss, row),
         floor=load.floor,
@@ -134,7 +134,7 @@ def need_of(tick: Tick) -> Need:
         hold=hold,
         memory=memory,
         startup=tick.startup,
-        load_now=rows_of(load.now),
+        load_now=load.now,
         long_prompt=_long_prompt(each(tick.traffic.prompt_share, row), each(curve.ttft_alone, row)),
     )
 
@@ -142,16 +142,16 @@ def need_of(tick: Tick) -> Need:
 def _load(tick: Tick) -> _Load:
     fleet, groups, curve, coming = tick.fleet, tick.groups, tick.curve, tick.coming
     pool, row = groups.pool, groups.row
-    work, misses, target = at(curve.work, row), at(curve.floor, row), at(fleet.allowed, pool)
+    work, floor, target = at(curve.work, row), at(curve.floor, row), at(fleet.allowed, pool)
     per_work = work / larger(at(tick.nominal, pool), 1e-12)
-    waiting = rows_of(fleet.sums(fleet.waiting)[0]) + known(fleet.queued)
-    ready = lone(groups.total(fleet.ready))
+    waiting = fleet.sums(fleet.waiting)[0] + known(fleet.queued)
+    ready = groups.total(fleet.ready)
     return _Load(
         miss=each(curve.sized, row),
         work=work,
-        floor=curve.floor[row],
+        floor=floor,
         # what can be spent on load: never less than a quarter, so that a hopeless objective does not ask for everything
-        allowed=smaller(misses + larger(target - misses, target / 4), 0.9),
+        allowed=smaller(floor + larger(target - floor, target / 4), 0.9),
         per_work=per_work,
         now=at(coming.now, pool) * per_work,
         points=each(coming.points(), pool) * column(per_work),
@@ -169,21 +169,21 @@ def _worth(tick: Tick, load: _Load, uneven: Floats, crowding: Floats, gain: Floa
     carries = lone(reached)
     value = gain * crowding / larger(carries * carries * lone(steep), 1e-9)
     figures = rows_of(carries / crowding), rows_of(crowding), rows_of(value)
-    return sizing.Worth(load.miss, *figures, _most(tick))
+    return sizing.Worth(load.miss, *figures, rows_of(_most(tick)))
 
 
 def _learn(tick: Tick, load: _Load) -> None:
     """What a miss is worth and at which load replicas give way, from the misses of each pool's first group."""
     memory, fleet, first = tick.memory, tick.fleet, tick.groups.starts
     # what comes is more than what is ready can do, or as much waits already as half a second of it
-    crowded = load.now * at(memory["crowding"], tick.groups.pool) > _ALL * load.ready
-    short = rows_of(crowded | (load.queued > 0.5 * load.live))
-    evidence = learning.weigh(memory, np.logical_or.reduceat(short, first), fleet, tick.now, tick.horizon)
+    crowded = load.now * at(memory.figure("crowding"), tick.groups.pool) > _ALL * load.ready
+    short = tick.groups.any(crowded | (load.queued > 0.5 * load.live))
+    evidence = learning.weigh(memory, short, fleet, tick.now, tick.horizon)
     # what misses anyway teaches nothing about load
     evidence = where(at(tick.curve.hopeless, tick.groups.row[first]), 0.0, evidence)
-    learning.learn_gain(memory, fleet.allowed, load.floor[first], fleet.seconds, evidence)
-    points = each(load.shape * column(load.now), first)
-    learning.learn_crowding(memory, each(load.miss, first), points, rows_of(load.live)[first], evidence, fleet.seconds)
+    learning.learn_gain(memory, fleet.allowed, at(load.floor, first), fleet.seconds, evidence)
+    points, live = each(load.shape * column(load.now), first), at(load.live, first)
+    learning.learn_crowding(memory, each(load.miss, first), points, live, evidence, fleet.seconds)
 
 
 def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> tuple[Floats, Floats, Floats]:
@@ -192,7 +192,7 @@ def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> 
     groups = np.arange(len(pressed))
     # without a backlog the forecast alone would have the same
     behind = np.flatnonzero((pressed != load.points).any(axis=1))
-    price = 1.0 + np.minimum(tick.startup[tick.groups.row] / _AMORTISED, 0.5)
+    price = rows_of(1.0 + smaller(at(tick.startup, tick.groups.row) / _AMORTISED, 0.5))
     found = sizing.optimum(
         worth,
         np.concatenate([groups, groups, behind]),
@@ -210,10 +210,10 @@ def _lift(tick: Tick, load: _Load) -> Floats:
     along when it goes, which have to be computed again."""
     coming, pool, memory = tick.coming, tick.groups.pool, tick.memory
     hit = clipped(memory.figure("cached_tokens") / larger(memory.figure("prompt_tokens"), 1.0), 0.0, 0.9)
-    hit = at(rows_of(hit), pool)
+    hit = at(hit, pool)
     again = at(tick.curve.prefill, tick.groups.row) / larger(load.work, 1e-12) * hit / (1 - hit) / load.live
-    steady = log(larger(larger(lone(coming.median), lone(coming.now)), 1e-9))
-    rise = at(rows_of(exp(steady - lone(coming.mean))), pool)
+    steady = log(larger(larger(coming.median, coming.now), 1e-9))
+    rise = at(exp(steady - coming.mean), pool)
     return cast(Floats, smaller(rise, 1.5) * (1 + smaller(again, 0.5)))
 
 
@@ -221,7 +221,8 @@ def _kept(load: _Load, crowding: Floats, kept: Floats) -> Floats:
     """Nothing goes as long as the model says that fewer would not meet the SLO at the load to come."""
     short, allowed = np.arange(len(kept)), rows_of(load.allowed)
     for _ in range(_MOST_KEPT):
-        missing = sizing.missing(load.miss, load.points[short], crowding[short], kept[short], short)
+        asked = each(load.points, short), each(crowding, short), each(kept, short)
+        missing = sizing.missing(load.miss, *asked, short if len(short) < len(kept) else None)
         short = short[missing > allowed[short]]
         if not len(short):
             break
@@ -233,14 +234,14 @@ def _as_the_window_has_it(tick: Tick, load: _Load, up: Floats, kept: Floats) -> 
     """What to go up to and what to keep, no more than what is there, or one fewer, where that would have met the SLO
     over the last half hour, and no load is forecast that it has not seen."""
     memory, groups, coming = tick.memory, tick.groups, tick.coming
-    there = known(tick.fleet.desired)[groups.row]
+    there = rows_of(at(known(tick.fleet.desired), groups.row))
     familiar = window.familiar(memory, coming.median, tick.horizon)[groups.pool]
     judged = groups.alone & familiar & (there >= 1) & (kept >= there)
     if not anywhere(judged):
         return up, kept
     some, allowed, per_work = np.flatnonzero(judged), rows_of(load.allowed), rows_of(load.per_work)
     up, kept = up.copy(), kept.copy()
-    usual = replace(coming, ripple=memory["usual_ripple"]).shape()
+    usual = coming.rippling(memory.figure("usual_ripple")).shape()
     miss = sizing.rippled(load.miss[some], usual[groups.pool[some]])
     for fewer in (0.0, 1.0):
         replicas = there[some] - fewer
@@ -254,7 +255,7 @@ def _as_the_window_has_it(tick: Tick, load: _Load, up: Floats, kept: Floats) -> 
 def _most(tick: Tick) -> Floats:
     """Twice what the bounds allow, in replicas of each group: enough to see that the bounds hold a pool back."""
     groups = tick.groups
-    return 2.0 * groups.total(tick.fleet.maximum) * np.where(groups.alone, 1.0, 8.0) + 2.0
+    return cast(Floats, 2.0 * groups.total(tick.fleet.maximum) * where(lone(groups.alone), 1.0, 8.0) + 2.0)
 
 
 def _backlog(tick: Tick, load: _Load) -> Floats:
@@ -262,7 +263,7 @@ def _backlog(tick: Tick, load: _Load) -> Floats:
     horizon, queued = at(tick.horizon, tick.groups.pool), load.queued
     # with work waiting a replica does all that it can, objectives or not
     # replicas on their way join half-way through the horizon on average
-    done = (load.ready * horizon + lone(tick.groups.total(tick.fleet.coming)) * horizon / 2) * _ALL
+    done = (load.ready * horizon + tick.groups.total(tick.fleet.coming) * horizon / 2) * _ALL
     comes = queued + load.now * horizon
     left = larger(comes - done, 0.0)
     return cast(Floats, where(queued > 0.05 * load.live, smaller(left, comes), 0.0))
@@ -270,10 +271,10 @@ def _backlog(tick: Tick, load: _Load) -> Floats:
 
 def _row_carries(tick: Tick, load: _Load, uneven: Floats) -> Floats:
     """Requests/s that a replica of each row carries within the objectives (rows,). uneven: misses (rows, GRID)."""
-    curve, limit = tick.curve, rows_of(load.allowed)[tick.groups.of_row]
-    most, _ = inverse(uneven, np.maximum(limit, np.minimum(curve.floor + 0.01, 0.9)))
-    crowding = at(tick.memory["crowding"], tick.fleet.pool)
-    return cast(Floats, rows_of(lone(most) / crowding / larger(lone(curve.work), 1e-12)))
+    curve, limit = tick.curve, at(load.allowed, tick.groups.of_row)
+    most, _ = inverse(uneven, rows_of(larger(limit, smaller(curve.floor + 0.01, 0.9))))
+    crowding = at(tick.memory.figure("crowding"), tick.fleet.pool)
+    return cast(Floats, lone(most) / crowding / larger(curve.work, 1e-12))
 
 
 def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Floats:
@@ -283,13 +284,13 @@ def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Floats:
     its price. It is kept for as long as that comes to the same: at most twice as dear as to know.
     """
     groups, pool = tick.groups, tick.groups.pool
-    highest = at(tick.memory["peak"], pool) * at(tick.nominal, pool)
+    highest = at(tick.memory.figure("peak"), pool) * at(tick.nominal, pool)
     peak = load.shape * column(highest) * column(load.per_work)
-    standing = lone(groups.total(known(tick.fleet.desired)))
+    standing = groups.total(known(tick.fleet.desired))
     left = rows_of(larger(standing - larger(floor(standing / 4), 1.0), 1.0))
     lost = lone(worth.value) * lone(sizing.saved(load.miss, peak, worth.crowding, left))
     horizon = at(tick.horizon, pool)
-    return cast(Floats, rows_of(clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD)))
+    return cast(Floats, clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD))
 
 
 def _long_prompt(share: Floats, seconds: Floats) -> Floats:

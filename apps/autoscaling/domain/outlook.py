@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import clipped, rows_of
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.draft import Need
 from apps.autoscaling.domain.grid import look_up, look_up_all
@@ -36,7 +36,7 @@ def of(need: Need, totals: Floats) -> Views:
     """`totals`: replicas of each group in units of its first row."""
     replicas = totals[:, None] + _STEPS
     at_least = np.maximum(replicas, 0.5)
-    crowding = need.crowding[:, None]
+    crowding = rows_of(need.crowding)[:, None]
     loads = crowding[:, :, None] * need.points[:, None, :] / at_least[:, :, None]
     share = clipped(look_up(need.miss, loads.reshape(len(loads), -1)).reshape(loads.shape), 0.0, 1.0)
     weighted = WEIGHTS * need.points

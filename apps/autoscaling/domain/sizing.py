@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import clipped
+from apps.autoscaling.domain.arrays import ceil, clipped, column, larger, lone, power, rows_of, smaller
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.grid import GRID, LOADS, inverse, look_up
 
@@ -85,7 +86,7 @@ def rippled(miss: Floats, shape: Floats) -> Floats:
     at = (_COLUMN_OF_LOADS * shape[:, None, :]).reshape(rows, -1)
     weighted = WEIGHTS * shape
     share = _sum(look_up(miss, at).reshape(rows, GRID, nodes) * weighted[:, None, :], axis=2)
-    return np.asarray(share / _sum(weighted, axis=1, keepdims=True), dtype=np.float64)
+    return cast(Floats, share / _sum(weighted, axis=1, keepdims=True))
 
 
 def saved(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats) -> Floats:
@@ -100,24 +101,24 @@ def _saved(miss: Floats, row: Ints, crowded: Floats, weighted: Floats, replicas:
     The demand (asked, nodes) as replicas feel it, and with the nodes' weights."""
     loads = crowded[:, None, :] / replicas[:, :, None]
     missed = look_up(miss, loads.reshape(len(replicas), -1), row).reshape(loads.shape)
-    return np.asarray(_sum(weighted[:, None, :] * (missed[:, :-1] - missed[:, 1:]), axis=2), dtype=np.float64)
+    return cast(Floats, _sum(weighted[:, None, :] * (missed[:, :-1] - missed[:, 1:]), axis=2))
 
 
 def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats, row: Ints | None = None) -> Floats:
     """Share of requests (rows,) that misses with so many replicas (rows,) over the forecast; shapes of `saved`. `row`:
     which of the curves, where it is not each one's own."""
-    share = np.minimum(look_up(miss, crowding[:, None] * demand / replicas[:, None], row), 1.0)
+    share = np.minimum(look_up(miss, column(crowding) * demand / column(replicas), row), 1.0)
     weighted = WEIGHTS * demand
     missed, all_of_it = _sum(weighted * share, axis=1), _sum(weighted, axis=1)
-    return np.asarray(missed / np.maximum(all_of_it, 1e-12), dtype=np.float64)
+    return cast(Floats, missed / np.maximum(all_of_it, 1e-12))
 
 
 def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:
-    """Replicas (rows,) below which too many miss at one moment: the more so, the more of the allowed misses are left;
-    demand: (rows,) work a second."""
-    worst = clipped(_WORST / gain**0.4, 2.0, 8.0)
-    load, _ = inverse(miss, np.minimum(floor + worst * (allowed - floor), 0.9))
-    return np.maximum(np.ceil(crowding * demand / np.maximum(load, 0.05) - 1e-9), 1.0)
+    """Replicas below which too many miss at one moment: the more so, the more of the allowed misses are left; demand:
+    work a second. All are figures of rows."""
+    worst = clipped(_WORST / power(gain, 0.4), 2.0, 8.0)
+    load, _ = inverse(miss, rows_of(smaller(floor + worst * (allowed - floor), 0.9)))
+    return cast(Floats, larger(ceil(crowding * demand / larger(lone(load), 0.05) - 1e-9), 1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Engines:
 
     def lone(self) -> Engines:
         """With plain numbers for one row, but for the factors."""
+        if isinstance(self.read, float) or len(self.read) > 1:
+            return self
         figures = {name: lone(getattr(self, name)) for name in _FIGURES}
         return Engines(**figures, factors=self.factors)
 
@@ -102,6 +104,11 @@ class Traffic:
     def span(self) -> Floats:
         """Tokens that each of those attends to, in the mean (rows, buckets)."""
         return self.prompt * column(self.cached) + self.fresh / 2
+
+    @cached_property
+    def pairs(self) -> Floats:
+        """Of tokens that are computed and tokens that they attend to (rows, buckets)."""
+        return self.fresh * self.span
 
     @cached_property
     def mean_output(self) -> Floats:
@@ -160,8 +167,8 @@ class Steps:
 def requests_of(engines: Engines, traffic: Traffic) -> Requests:
     """Of engines whose figures are plain where there is one row."""
     f_fixed, f_token, f_attention, f_kv = columns(engines.factors)
-    pairs = traffic.fresh * traffic.span
-    attention = column(f_attention) * (column(engines.prefill_request) + column(engines.attention_pair) * pairs)
+    asides = column(engines.prefill_request) + column(engines.attention_pair) * traffic.pairs
+    attention = column(f_attention) * asides
     own = only(engines.prefills, column(f_token * engines.compute_token) * traffic.fresh + attention)
     prefill = mean(traffic.prompt_share, own)
     square = mean(traffic.prompt_share, own * own)

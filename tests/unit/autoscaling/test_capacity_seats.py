@@ -47,14 +47,14 @@ def played(rate: float, seats: int, service: float) -> float:
 @pytest.mark.parametrize("rate", [1.0, 1.6, 2.1, 2.4])
 def test_who_waits_for_a_seat_misses_the_first_token(rate: float) -> None:
     made = curve(4)
-    load = np.array([[rate * made.work[0]]])
+    load = np.array([[rate * made.work]])
     service = OUTPUT * float(look_up(made.means[0], load)[0, 0])
     assert float(look_up(made.miss, load)[0, 0]) == pytest.approx(played(rate, 4, service), abs=0.06)
 
 
 def test_full_load_is_what_the_seats_allow() -> None:
     made = curve(4)
-    carries = float(inverse(made.miss, np.array([0.9]))[0][0] / made.work[0])
+    carries = float(inverse(made.miss, np.array([0.9]))[0][0] / made.work)
     assert 2.0 < carries < 4 / (OUTPUT * 0.0043)
 
 
