@@ -3,7 +3,7 @@
 numpy takes as long for one number as for a hundred, and twenty times as long as Python for its own. So where a batch
 has one row, `lone` gives figures of rows, (rows,), as plain floats, and formulas go through the functions here, which
 do with a float what numpy does with an array, to the same bits. They look at their first argument to tell which it is:
-that is the one that differs from row to row. Types say `Floats` of both.
+that is the one that differs from row to row. Types say `Figures`, or `Floats`, of both.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Figures",
     "anywhere",
     "at",
     "beside",
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+# of rows: an array (rows,), or the plain number where there is one row
+Figures: TypeAlias = Any
 Bools = NDArray[np.bool_]
 
 _sum = np.add.reduce

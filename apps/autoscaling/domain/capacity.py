@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from apps.autoscaling.domain.arrays import (
+    Figures,
     anywhere,
     clipped,
     column,
@@ -143,24 +144,25 @@ def _either(first: Any, second: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Lengths:
-    """The length buckets in which requests are, of all rows one after the other (buckets,): the row, the share of its
-    requests, and `starts`: where each row's begin. Most buckets are empty: there is nothing to compute for them."""
+    """The length buckets in which requests are, of all rows one after the other (buckets,): the row, its `place` in
+    tables (rows, buckets) written in one line, the share of its requests, and `starts`: where each row's begin. Most
+    buckets are empty: there is nothing to compute for them."""
 
     row: Ints
     share: Floats
-    place: tuple[Ints, Ints]
+    place: Ints
     starts: Ints
 
     @classmethod
     def of(cls, share: Floats) -> _Lengths:
         used = share > _LEAST_SHARE
         counts = _sum(used, axis=1, dtype=np.int64)
-        if np.count_nonzero(counts) < len(counts):
+        if not counts.all():
             # a row without any has one that weighs nothing
             used[:, 0] |= counts == 0
             counts = np.maximum(counts, 1)
-        row, bucket = used.nonzero()
-        return cls(row, share[row, bucket], (row, bucket), np.cumsum(counts) - counts)
+        place = used.reshape(-1).nonzero()[0]
+        return cls(place // share.shape[1], share.take(place), place, np.add.accumulate(counts) - counts)
 
     def of_rows(self, values: Floats) -> Floats:
         """`values` (rows, GRID) beside the buckets of each row."""
@@ -168,7 +170,7 @@ class _Lengths:
 
     def total(self, values: Floats) -> Floats:
         """The mean over each row's requests (rows, GRID) of `values` (buckets, GRID)."""
-        return np.asarray(np.add.reduceat(values * self.share[:, None], self.starts, axis=0), dtype=np.float64)
+        return cast(Floats, np.add.reduceat(values * self.share[:, None], self.starts, axis=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def _miss_ttft(
     row, busy = prompts.row, steps.busy
     decoding = clipped(steps.rate * column(requests.decode), 0.0, 0.95)
     left, stretch = column(goals.ttft) - 1.5 * steps.step, 1 / (1 - decoding)
-    slack = prompts.of_rows(left) - requests.own[prompts.place][:, None] * prompts.of_rows(stretch)
+    slack = prompts.of_rows(left) - requests.own.take(prompts.place)[:, None] * prompts.of_rows(stretch)
     more = np.maximum(slack, 0.0)
     decay = -busy / np.maximum(wait, _TINY)
     tail = prompts.of_rows(busy) * np.exp(prompts.of_rows(decay) * more)
@@ -243,15 +245,17 @@ def _miss_between(
 ) -> Floats:
     """Share of requests (rows, GRID) whose time between tokens is too long: per request (tpot, e2e) or per token (itl).
     slow: variance of a step by the sequences decoded; wait: until the first token (rows, GRID)."""
-    kept: Floats = np.ones_like(steps.step)
+    kept: Any = np.ones(steps.step.shape)
     if anywhere((goals.tpot < NO_GOAL) | (goals.e2e < NO_GOAL)):
         kept = _kept_per_request(traffic, goals, requests, steps, slow, wait)
     if anywhere(goals.itl < NO_GOAL):
         threshold, row, quiet = rows_of(goals.itl)[:, None], prompts.row, steps.quiet
-        hit = prompts.total(ndtr(np.log((requests.own[prompts.place][:, None] + quiet[row]) / threshold[row]) / 0.25))
+        hit = prompts.total(
+            ndtr(np.log((requests.own.take(prompts.place)[:, None] + quiet[row]) / threshold[row]) / 0.25)
+        )
         calm = ndtr(np.log(quiet / threshold) / 0.15)
         kept = kept * (1 - clipped(steps.mixed * hit + (1 - steps.mixed) * calm, 0.0, 1.0))
-    return 1 - kept
+    return cast(Floats, 1 - kept)
 
 
 def _kept_per_request(
@@ -260,46 +264,53 @@ def _kept_per_request(
     """Share of requests (rows, GRID) whose mean time between tokens keeps tpot and e2e."""
     outputs = _Lengths.of(traffic.output_share * (traffic.output > 1.5))
     row, quiet = outputs.row, steps.quiet
-    gaps = np.maximum(traffic.output[outputs.place] - 1, 1.0)
-    # what is left of the objectives for prefills of others, seconds a token, and its logarithm (buckets, GRID)
-    left: list[tuple[Floats, Floats]] = []
+    gaps = np.maximum(traffic.output.take(outputs.place) - 1, 1.0)
+    # whether something is left of the objectives for prefills of others (buckets, GRID), and the logarithm of how many
+    # seconds a token: (rows, GRID) where that is the same for all of a row's lengths, (buckets, GRID) otherwise
+    left: list[tuple[Bools, Floats, bool]] = []
     if anywhere(goals.tpot < NO_GOAL):
-        # the same for all of a row's lengths
         same = column(goals.tpot) - quiet
-        left.append((same.take(row, axis=0), np.log(np.maximum(same, 1e-9)).take(row, axis=0)))
+        left.append(((same > 0).take(row, axis=0), np.log(np.maximum(same, 1e-9)), True))
     if anywhere(goals.e2e < NO_GOAL):
         each = (rows_of(goals.e2e)[row, None] - wait.take(row, axis=0)) / gaps[:, None] - quiet.take(row, axis=0)
-        left.append((each, np.log(np.maximum(each, 1e-9))))
+        left.append((each > 0, np.log(np.maximum(each, 1e-9)), False))
     # where nothing is left all are late: the distribution of the others' prefills, which costs most of a curve, is not
     # asked for there
-    at = np.flatnonzero(np.logical_or.reduce([seconds > 0 for seconds, _ in left]))
+    some = left[0][0] if len(left) == 1 else left[0][0] | left[1][0]
+    at = some.reshape(-1).nonzero()[0]
     bucket = at // GRID
-    cell, of, gap = row[bucket] * GRID + at % GRID, row[bucket], gaps[bucket]
+    of, gap = row.take(bucket), gaps.take(bucket)
+    cell = of * GRID + at % GRID
     # prefills of others that fall into the request's life, and those that came during its own: none, or a log-normal
     # sum by its first two moments
     own_met = steps.rate * (column(requests.prefill) + quiet)
     met = steps.admits.take(cell) * gap + own_met.take(cell)
     any_met = np.maximum(-np.expm1(-met), 1e-9)
-    added = met * rows_of(requests.prefill)[of]
+    added = met * _of(requests.prefill, of)
     mean = added / (gap * any_met)
-    square = ((met * rows_of(requests.lumps)[of] + added * added) / (gap * gap) + slow.take(cell)) / any_met
+    square = ((met * _of(requests.lumps, of) + added * added) / (gap * gap) + slow.take(cell)) / any_met
     scatter = np.log(np.maximum(square / np.maximum(mean * mean, 1e-12), 1.0 + 1e-6))
     sigma = np.sqrt(scatter)
     center = np.log(np.maximum(mean, 1e-9)) - scatter / 2
-    kept: Floats = np.ones_like(quiet)
-    for seconds, logarithm in left:
-        late = np.ones_like(seconds)
-        beyond = any_met * ndtr((center - logarithm.take(at)) / sigma)
-        late.reshape(-1)[at] = np.where(seconds.take(at) > 0, beyond, 1.0)
+    kept: Any = 1.0
+    for seconds, logarithm, same_for_all in left:
+        beyond = any_met * ndtr((center - logarithm.take(cell if same_for_all else at)) / sigma)
+        late = np.full(some.shape, 1.0)
+        late.reshape(-1)[at] = beyond if len(left) == 1 else np.where(seconds.take(at), beyond, 1.0)
         kept = kept * (1 - outputs.total(late))
-    return kept
+    return cast(Floats, kept)
 
 
-def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: Requests) -> Floats:
+def _of(figures: Figures, rows: Ints) -> Figures:
+    """Figures of the row of each cell."""
+    return figures.take(rows) if isinstance(figures, np.ndarray) else figures
+
+
+def _floor(engines: Engines, traffic: Traffic, goals: Goals, requests: Requests) -> Figures:
     """Share of requests, figures of rows, whose first token is late whatever the load."""
     alone = requests.own + column(1.5 * requests.fixed)
     late = mean(alone > column(goals.ttft), traffic.prompt_share)
-    return cast(Floats, _either(only(engines.prefills, late), 0.0))
+    return _either(only(engines.prefills, late), 0.0)
 
 
 def _piling_up(saturated: Floats) -> Floats:

@@ -9,13 +9,12 @@ follows pool by pool in `finish`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import demand, learning, mix, window
-from apps.autoscaling.domain.arrays import at, finite, known, larger, lone, where
+from apps.autoscaling.domain.arrays import Figures, at, finite, known, larger, lone, where
 from apps.autoscaling.domain.capacity import curve_of
 from apps.autoscaling.domain.draft import Groups
 from apps.autoscaling.domain.extract import fleet_of
@@ -84,7 +83,7 @@ def _decide(
     return finish(policies, signals, now, fleet, groups, need)
 
 
-def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals: Sequence[Signals]) -> Floats:
+def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals: Sequence[Signals]) -> Figures:
     learned = memory.row("startup")
     first = 0
     for policy, seen in zip(policies, signals, strict=True):
@@ -97,4 +96,4 @@ def _startups(memory: Memory, fleet: Fleet, policies: Sequence[Policy], signals:
                         )
         first += len(policy.variants)
     learned = lone(learned)
-    return cast(Floats, where(learned >= 0, learned, fleet.startup_prior))
+    return where(learned >= 0, learned, fleet.startup_prior)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
+    Figures,
     anywhere,
     at,
     clipped,
@@ -102,9 +103,9 @@ class Forecast:
         return mean - self.ripple / 2
 
     @property
-    def median(self) -> Floats:
+    def median(self) -> Figures:
         """The demand that is exceeded as often as not, figures of pools."""
-        return cast(Floats, exp(self.mean))
+        return exp(self.mean)
 
 
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
@@ -143,7 +144,7 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
     memory["ticks"] = where(known, ticks + 1, ticks)
 
 
-def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) -> Bools:
+def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) -> Figures:
     """Whether the load has just stepped up: some ticks in a row with far more arrivals than noise and bursts explain.
 
     An average takes a minute to believe what two ticks prove; a replica that is asked for a minute later is a minute
@@ -164,16 +165,16 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
     memory["shift"] = shift
     memory["shift_rate"] = where(high, total + arrivals, where(known, 0.0, total))
     memory["shift_from"], memory["shift_noise"] = before, dispersion
-    return cast(Bools, stepped)
+    return stepped
 
 
-def _longer(life: Floats) -> Floats:
-    return cast(Floats, clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER))
+def _longer(life: Floats) -> Figures:
+    return clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER)
 
 
-def level(memory: Memory, name: str) -> Floats:
+def level(memory: Memory, name: str) -> Figures:
     """Smoothed requests/s, their start corrected: figures of pools."""
-    return cast(Floats, memory.figure(name) / larger(memory.figure(f"weight_{name}"), 1e-9))
+    return memory.figure(name) / larger(memory.figure(f"weight_{name}"), 1e-9)
 
 
 def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:
@@ -196,11 +197,11 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
     )
 
 
-def _ripple(memory: Memory, longer: Floats) -> Floats:
+def _ripple(memory: Memory, longer: Floats) -> Figures:
     """Arrivals vary by their dispersion (variance over mean of counts): by how much within some seconds more than
     within the average's."""
     lumps = larger(memory.figure("dispersion") - 1, 0.0) / larger(level(memory, "fast"), _LEAST)
-    return cast(Floats, log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer))
+    return log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer)
 
 
 def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:

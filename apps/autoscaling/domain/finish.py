@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import groups as of_groups
 from apps.autoscaling.domain import idle, moves
-from apps.autoscaling.domain.arrays import at, larger, listed, lone, no, smaller
+from apps.autoscaling.domain.arrays import Figures, at, larger, listed, lone, no, smaller
 from apps.autoscaling.domain.draft import Draft, Group, Groups, Need, Plain
 from apps.autoscaling.domain.fleet import Fleet
 from apps.autoscaling.domain.memory import LAYOUT, Memory
@@ -92,12 +91,12 @@ def _of_pools(groups: Sequence[Group], pools: int) -> list[Sequence[int]]:
     return [*found]
 
 
-def _idle(fleet: Fleet) -> Bools:
+def _idle(fleet: Fleet) -> Figures:
     """Whether nothing came, runs or waits in pools: figures of pools."""
     quiet = (fleet.running == 0) & (fleet.waiting == 0)
     if len(fleet.rows) < len(fleet.pool):
         quiet = lone(np.logical_and.reduceat(quiet, fleet.first_row))
-    return cast(Bools, quiet & (fleet.arrived == 0) & no(fleet.queued > 0))
+    return quiet & (fleet.arrived == 0) & no(fleet.queued > 0)
 
 
 def _still(fleet: Fleet, groups: Groups, still: Bools) -> list[bool]:

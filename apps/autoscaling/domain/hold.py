@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
+    Figures,
     anywhere,
     ceil,
     column,
@@ -30,7 +29,7 @@ Ints = NDArray[np.int64]
 _PART = LONGEST_HOLD / HOLD_PARTS
 
 
-def held(memory: Memory, row: Ints, now: Floats, kept: Floats, standing: Floats, hold: Floats) -> Floats:
+def held(memory: Memory, row: Ints, now: Floats, kept: Floats, standing: Floats, hold: Floats) -> Figures:
     """The most that groups needed within the last `hold` seconds, `kept` of them now. Not more than a quarter of what
     is `standing` goes at once: what holds for the last of them may not for the first. row: (groups,) where each group's
     memory is; all others are figures of groups."""
@@ -54,4 +53,4 @@ def held(memory: Memory, row: Ints, now: Floats, kept: Floats, standing: Floats,
     reach = smaller(ceil(larger(hold - (now - since), 0.0) / _PART), HOLD_PARTS - 1.0)
     place = np.asarray(rows_of(reach), dtype=np.int64)
     recent = lone(np.maximum.accumulate(parts, axis=1)[np.arange(len(parts)), place])
-    return cast(Floats, larger(recent, floor(standing) - larger(floor(standing / 4), 1.0)))
+    return larger(recent, floor(standing) - larger(floor(standing / 4), 1.0))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import anywhere, column, faded, listed, no, rows_of, where
+from apps.autoscaling.domain.arrays import Figures, anywhere, column, faded, listed, no, rows_of, where
 from apps.autoscaling.domain.draft import Draft, Plain
 from apps.autoscaling.domain.memory import GAPS, POOL, Memory
 from apps.autoscaling.domain.types import Policy
@@ -30,7 +29,7 @@ _FADE = 6 * 3600.0
 _GAPS = POOL.slices["gaps"]
 
 
-def observe(memory: Memory, idle: Bools, known: Bools, now: Floats, seconds: Floats) -> Floats:
+def observe(memory: Memory, idle: Bools, known: Bools, now: Floats, seconds: Floats) -> Figures:
     """Note an idle tick or the end of an idle time of pools; seconds for which they have been idle, below 0 where they
     are not. All are figures of pools."""
     gaps = memory["gaps"]
@@ -47,7 +46,7 @@ def observe(memory: Memory, idle: Bools, known: Bools, now: Floats, seconds: Flo
             gaps[index, bucket] += 1
         since = where(ended, -1.0, since)
     memory["idle_from"] = since
-    return cast(Floats, rest)
+    return rest
 
 
 def keep_for(gaps: Sequence[float], start: float) -> float:

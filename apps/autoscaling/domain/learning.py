@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
+    Figures,
     anywhere,
     beside,
     clipped,
@@ -133,7 +134,7 @@ def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> 
     return learned
 
 
-def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats) -> Floats:
+def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats) -> Figures:
     """How many of the requests judged in this tick, a figure of pools, teach how tightly to size: none of a strain.
 
     Where more comes than replicas can do (from nothing, after a step, while replicas start) requests miss whatever
@@ -153,7 +154,7 @@ def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, h
         ("weighed", judged),
     ):
         memory[name] = keep * memory.figure(name) + where(strained, 0.0, count)
-    return cast(Floats, where(strained, 0.0, judged))
+    return where(strained, 0.0, judged)
 
 
 def learn_crowding(

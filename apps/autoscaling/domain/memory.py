@@ -6,11 +6,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.autoscaling.domain.arrays import Figures
 from apps.autoscaling.domain.types import Numbers, Policy, State
 
 __all__ = ["EXPERTS", "LAYOUT", "MINUTES", "POOL", "RING", "VARIANT", "Field", "Memory", "Table"]
@@ -111,6 +112,9 @@ class Table:
 
 POOL = Table(_POOL)
 VARIANT = Table(_VARIANT)
+_FRESH_POOL, _FRESH_ROW = array("d", POOL.initial.tolist()), array("d", VARIANT.initial.tolist())
+# where the single numbers of pools are
+_PLACES = {name: POOL.slices[name].start for name in POOL.scalars}
 
 
 class Memory:
@@ -118,22 +122,21 @@ class Memory:
 
     def __init__(self, pool: Floats, rows: Floats) -> None:
         self.pool, self.rows = pool, rows
-        # the numbers of the only pool
-        self._alone = pool.reshape(-1) if len(pool) == 1 else None
+        # the numbers of the only pool, one by one
+        self._alone: Any = memoryview(pool[0]) if len(pool) == 1 else None
         self._views: dict[str | tuple[str, str], Floats] = {}
 
     @classmethod
     def of(cls, policies: Sequence[Policy], states: Sequence[State]) -> Memory:
         pools: list[Numbers] = []
         rows: list[Numbers] = []
-        fresh_pool, fresh_row = array("d", POOL.initial.tolist()), array("d", VARIANT.initial.tolist())
         for policy, state in zip(policies, states, strict=True):
             known = state.layout == LAYOUT and len(state.pool) == POOL.size
-            pools.append(state.pool if known else fresh_pool)
+            pools.append(state.pool if known else _FRESH_POOL)
             held: Mapping[str, Numbers] = state.variants if known else {}
             for variant in policy.variants:
-                row = held.get(variant.name, fresh_row)
-                rows.append(row if len(row) == VARIANT.size else fresh_row)
+                row = held.get(variant.name, _FRESH_ROW)
+                rows.append(row if len(row) == VARIANT.size else _FRESH_ROW)
         return cls(_joined(pools, POOL.size), _joined(rows, VARIANT.size))
 
     def apart(self) -> tuple[list[Numbers], list[Numbers]]:
@@ -144,21 +147,19 @@ class Memory:
         """A pool field of all pools as a view: (pools,) for a number, (pools, size) for several."""
         found = self._views.get(name)
         if found is None:
-            at = POOL.slices[name]
-            found = self._views[name] = self.pool[:, at.start] if name in POOL.scalars else self.pool[:, at]
+            at: Any = _PLACES.get(name)
+            found = self._views[name] = self.pool[:, POOL.slices[name] if at is None else at]
         return found
 
     def __setitem__(self, name: str, values: Floats | float) -> None:
         if self._alone is not None and isinstance(values, float):
-            self._alone[POOL.slices[name]] = values
+            self._alone[_PLACES[name]] = values
         else:
             self[name][...] = values
 
-    def figure(self, name: str) -> Floats:
+    def figure(self, name: str) -> Figures:
         """A number of all pools, plain where there is one pool."""
-        if self._alone is not None:
-            return cast(Floats, self._alone.item(POOL.slices[name].start))
-        return self[name]
+        return self[name] if self._alone is None else self._alone[_PLACES[name]]
 
     def span(self, first: str, last: str) -> Floats:
         """The pool fields from one to another, which follow each other, as a view (pools, their sizes together)."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain.arrays import (
+    Figures,
+    anywhere,
     at,
     beside,
     clipped,
@@ -76,23 +76,23 @@ def observe(memory: Memory, fleet: Fleet) -> None:
     misses += beside([fleet.missed_most, fleet.missed_least, fleet.judged])
 
 
-def _longer_requests(memory: Memory, fleet: Fleet) -> Bools:
+def _longer_requests(memory: Memory, fleet: Fleet) -> Figures:
     """Whether requests (pools,) have just become longer, prompts or outputs: some ticks in a row whose mean is far
     above that of before. What was remembered of lengths says nothing any more then."""
     before, counted = _remembered(memory), fleet.lengths
     total, requests = _sum(before, axis=2), _sum(counted, axis=2)
     weighted = before / np.maximum(total, 1e-9)[:, :, None] * CENTERS
     mean = _sum(weighted, axis=2)
-    deviation = np.sqrt(np.maximum(_sum(weighted * CENTERS, axis=2) - mean * mean, 0.0))
     newest = _sum(counted * CENTERS, axis=2) / np.maximum(requests, 1e-9)
-    off = (newest - mean) * np.sqrt(requests)
-    enough = (requests >= 5) & (total >= 100)
-    each = enough & (off > _SHIFT_DEVIATIONS * deviation) & (newest > _SHIFT_LEAST * mean)
+    each = (requests >= 5) & (total >= 100) & (newest > _SHIFT_LEAST * mean)
+    if anywhere(each):
+        deviation = np.sqrt(np.maximum(_sum(weighted * CENTERS, axis=2) - mean * mean, 0.0))
+        each &= (newest - mean) * np.sqrt(requests) > _SHIFT_DEVIATIONS * deviation
     longer = memory.figure("longer")
     longer = where(lone(each[0] | each[1]), longer + 1, where(lone(requests[0] > 0), 0.0, longer))
     shifted = longer >= _SHIFT_TICKS
     memory["longer"] = where(shifted, 0.0, longer)
-    return cast(Bools, shifted)
+    return shifted
 
 
 def _remembered(memory: Memory) -> Floats:
@@ -140,7 +140,7 @@ def spread(traffic: Traffic, memory: Memory, fleet: Fleet, replicas: Floats) -> 
     return traffic.dispersed(1 + (pool - 1) / replicas)
 
 
-def nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
+def nominal_work(fleet: Fleet, pools: Traffic) -> Figures:
     """Replica-seconds of a request by the prior of each pool's first variant: the unit that demand is kept in."""
     engines, first = fleet.engines, fleet.first_row
     own = (
@@ -149,10 +149,10 @@ def nominal_work(fleet: Fleet, pools: Traffic) -> Floats:
         + column(at(engines.attention_pair, first)) * pools.pairs
     )
     read, context = at(engines.read_token, first), at(engines.kv_token, first) * pools.context
-    return cast(Floats, mean(pools.prompt_share, own) + pools.mean_output * (read + context))
+    return mean(pools.prompt_share, own) + pools.mean_output * (read + context)
 
 
-def life(fleet: Fleet, pools: Traffic) -> Floats:
+def life(fleet: Fleet, pools: Traffic) -> Figures:
     """Seconds that a request is served, about: its tokens in steps half as long again as empty ones."""
     engines = fleet.engines
-    return cast(Floats, pools.mean_output * 1.5 * at(larger(engines.read, engines.compute), fleet.first_row))
+    return pools.mean_output * 1.5 * at(larger(engines.read, engines.compute), fleet.first_row)

@@ -7,13 +7,13 @@ work in replica-seconds a second of the group's first variant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apps.autoscaling.domain import demand, learning, sizing, window
 from apps.autoscaling.domain.arrays import (
+    Figures,
     anywhere,
     at,
     ceil,
@@ -205,7 +205,7 @@ def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> 
     return up, kept, plain
 
 
-def _lift(tick: Tick, load: _Load) -> Floats:
+def _lift(tick: Tick, load: _Load) -> Figures:
     """The load that a replica is kept for over the forecast: as much as there is now, and the prefixes that it takes
     along when it goes, which have to be computed again."""
     coming, pool, memory = tick.coming, tick.groups.pool, tick.memory
@@ -214,7 +214,7 @@ def _lift(tick: Tick, load: _Load) -> Floats:
     again = at(tick.curve.prefill, tick.groups.row) / larger(load.work, 1e-12) * hit / (1 - hit) / load.live
     steady = log(larger(larger(coming.median, coming.now), 1e-9))
     rise = at(exp(steady - coming.mean), pool)
-    return cast(Floats, smaller(rise, 1.5) * (1 + smaller(again, 0.5)))
+    return smaller(rise, 1.5) * (1 + smaller(again, 0.5))
 
 
 def _kept(load: _Load, crowding: Floats, kept: Floats) -> Floats:
@@ -252,13 +252,13 @@ def _as_the_window_has_it(tick: Tick, load: _Load, up: Floats, kept: Floats) -> 
     return up, kept
 
 
-def _most(tick: Tick) -> Floats:
+def _most(tick: Tick) -> Figures:
     """Twice what the bounds allow, in replicas of each group: enough to see that the bounds hold a pool back."""
     groups = tick.groups
-    return cast(Floats, 2.0 * groups.total(tick.fleet.maximum) * where(lone(groups.alone), 1.0, 8.0) + 2.0)
+    return 2.0 * groups.total(tick.fleet.maximum) * where(lone(groups.alone), 1.0, 8.0) + 2.0
 
 
-def _backlog(tick: Tick, load: _Load) -> Floats:
+def _backlog(tick: Tick, load: _Load) -> Figures:
     """Work that will still wait one start-up ahead, if what is ready and coming works it off until then."""
     horizon, queued = at(tick.horizon, tick.groups.pool), load.queued
     # with work waiting a replica does all that it can, objectives or not
@@ -266,18 +266,18 @@ def _backlog(tick: Tick, load: _Load) -> Floats:
     done = (load.ready * horizon + tick.groups.total(tick.fleet.coming) * horizon / 2) * _ALL
     comes = queued + load.now * horizon
     left = larger(comes - done, 0.0)
-    return cast(Floats, where(queued > 0.05 * load.live, smaller(left, comes), 0.0))
+    return where(queued > 0.05 * load.live, smaller(left, comes), 0.0)
 
 
-def _row_carries(tick: Tick, load: _Load, uneven: Floats) -> Floats:
+def _row_carries(tick: Tick, load: _Load, uneven: Floats) -> Figures:
     """Requests/s that a replica of each row carries within the objectives (rows,). uneven: misses (rows, GRID)."""
     curve, limit = tick.curve, at(load.allowed, tick.groups.of_row)
     most, _ = inverse(uneven, rows_of(larger(limit, smaller(curve.floor + 0.01, 0.9))))
     crowding = at(tick.memory.figure("crowding"), tick.fleet.pool)
-    return cast(Floats, lone(most) / crowding / larger(curve.work, 1e-12))
+    return lone(most) / crowding / larger(curve.work, 1e-12)
 
 
-def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Floats:
+def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Figures:
     """Seconds (groups,) that a lower need must last before replicas go: the ski rental rule, level by level.
 
     To have let a replica go when the recent peak comes back costs what misses until another is ready; to keep it costs
@@ -290,7 +290,7 @@ def _hold(tick: Tick, load: _Load, worth: sizing.Worth) -> Floats:
     left = rows_of(larger(standing - larger(floor(standing / 4), 1.0), 1.0))
     lost = lone(worth.value) * lone(sizing.saved(load.miss, peak, worth.crowding, left))
     horizon = at(tick.horizon, pool)
-    return cast(Floats, clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD))
+    return clipped(horizon * lost, _HOLD_STARTS * horizon, LONGEST_HOLD)
 
 
 def _long_prompt(share: Floats, seconds: Floats) -> Floats:

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import ceil, clipped, column, larger, lone, power, rows_of, smaller
+from apps.autoscaling.domain.arrays import Figures, ceil, clipped, column, larger, lone, power, rows_of, smaller
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.grid import GRID, LOADS, inverse, look_up
 
@@ -113,12 +113,12 @@ def missing(miss: Floats, demand: Floats, crowding: Floats, replicas: Floats, ro
     return cast(Floats, missed / np.maximum(all_of_it, 1e-12))
 
 
-def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Floats:
+def fewest(miss: Floats, demand: Floats, crowding: Floats, gain: Floats, allowed: Floats, floor: Floats) -> Figures:
     """Replicas below which too many miss at one moment: the more so, the more of the allowed misses are left; demand:
     work a second. All are figures of rows."""
     worst = clipped(_WORST / power(gain, 0.4), 2.0, 8.0)
     load, _ = inverse(miss, rows_of(smaller(floor + worst * (allowed - floor), 0.9)))
-    return cast(Floats, larger(ceil(crowding * demand / larger(lone(load), 0.05) - 1e-9), 1.0))
+    return larger(ceil(crowding * demand / larger(lone(load), 0.05) - 1e-9), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
