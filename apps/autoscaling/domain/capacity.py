@@ -11,7 +11,6 @@ All functions work on many rows at once: arrays are (rows,), (rows, GRID) or (ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +33,7 @@ from apps.autoscaling.domain.arrays import (
 )
 from apps.autoscaling.domain.grid import GRID, LOADS, convex, resampled
 from apps.autoscaling.domain.steps import Engines, Requests, Steps, Traffic, requests_of, steps_of
+from apps.autoscaling.domain.types import record
 
 __all__ = ["NO_GOAL", "Curve", "Goals", "curve_of"]
 
@@ -55,7 +55,7 @@ _ROOM = 0.8
 _DEBT = 6.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Goals:
     """Thresholds in seconds (rows,), NO_GOAL where there is none."""
 
@@ -71,7 +71,7 @@ class Goals:
         return Goals(lone(self.ttft), lone(self.tpot), lone(self.itl), lone(self.e2e))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Curve:
     """By load (rows, GRID): `miss` share of requests outside an objective, nondecreasing and convex from the second
     point on; `means` (4, rows, GRID): seconds of a step, seconds of waiting, busy share, and the variance of the
@@ -142,7 +142,7 @@ def _either(first: Any, second: Any) -> Any:
     return 1 - (1 - first) * (1 - second)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Lengths:
     """The length buckets in which requests are, of all rows one after the other (buckets,): the row, its `place` in
     tables (rows, buckets) written in one line, the share of its requests, and `starts`: where each row's begin. Most
@@ -173,7 +173,7 @@ class _Lengths:
         return cast(Floats, np.add.reduceat(values * self.share[:, None], self.starts, axis=0))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Seats:
     """Waiting for one of the sequences that an engine runs at once (rows, GRID): `full`, the share of requests that
     find all of them taken; the mean seconds `those_who_wait` wait; `wait` is the mean over all requests."""

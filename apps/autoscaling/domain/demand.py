@@ -7,7 +7,6 @@ averaged and extrapolated is the rate. Everything is in logarithms: errors are r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -32,6 +31,7 @@ from apps.autoscaling.domain.arrays import (
     where,
 )
 from apps.autoscaling.domain.memory import EXPERTS, RING, Memory
+from apps.autoscaling.domain.types import record
 
 __all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "observe"]
 
@@ -66,7 +66,7 @@ _MOST_LONGER = 6.0
 _sum = np.add.reduce
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forecast:
     """Requests/s, or work, at the horizon, figures of pools: `mean` in logarithms, `above` and `below` its deviations
     upwards and downwards; now: what comes now (30 s). `ripple`: variance of the logarithm of what comes within

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class Groups:
 
     @classmethod
     def of(cls, policies: Sequence[Policy]) -> Groups:
+        if len(policies) == 1 and len(policies[0].variants) == 1:
+            return _only_one(policies[0].variants[0].role)
         if all(len(policy.variants) == 1 for policy in policies):
             each = [Group(index, policy.variants[0].role, (index,)) for index, policy in enumerate(policies)]
             places = np.arange(len(each))
@@ -88,6 +91,14 @@ class Groups:
     def any(self, these: Any) -> Any:
         """Whether one is true, figures of groups, by pool."""
         return lone(np.logical_or.reduceat(these, self.starts)) if isinstance(these, np.ndarray) else these
+
+
+@lru_cache(maxsize=8)
+def _only_one(role: str) -> Groups:
+    """Of one pool with one variant."""
+    place, alone = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.bool_)
+    place.flags.writeable = alone.flags.writeable = False
+    return Groups([Group(0, role, (0,))], place, place, alone, place, place)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from apps.autoscaling.domain.types import (
     Unknown,
     VariantPolicy,
     VariantSignals,
+    record,
 )
 
 __all__ = ["fleet_of"]
@@ -60,16 +61,16 @@ class _Reading:
         self.prompts, self.outputs = ByLength(0), ByLength(1)
 
     def pool(self, policy: Policy, signals: Signals) -> None:
-        index, wanted = len(self.counts), objectives_of(policy)
-        oldest = policy.limits.stale * policy.tick
+        index, declared = len(self.counts), _declared(policy)
+        wanted, oldest = declared.objectives, declared.oldest
         derived, any_rows = 0.0, False
         most = least = judged = tokens = asked = generated = answered = 0.0
         seen = _seen(policy, signals)
         self.seen += seen
         self.counts.append(len(seen))
-        for variant, found in zip(policy.variants, seen, strict=True):
+        self.figures += declared.of_rows
+        for found in seen:
             at = len(self.owners)
-            self.figures += _figures(variant, policy.limits.residual)
             self.owners.append(index)
             if found is None:
                 self.rows += _EMPTY
@@ -93,7 +94,6 @@ class _Reading:
         arrived = _value(signals.arrived, oldest)
         if arrived != arrived and any_rows:
             arrived = derived
-        prior = policy.lengths
         self.pools += (
             policy.tick,
             max(signals.seconds, 1e-3),
@@ -101,10 +101,14 @@ class _Reading:
             _value(signals.queued, oldest),
             _value(signals.queued_tokens, oldest),
             _value(signals.season, math.inf),
-            *(most, least, judged),
-            *(tokens, asked, generated, answered),
-            *(prior.cached, prior.prompt, prior.output),
-            *_goals(wanted),
+            most,
+            least,
+            judged,
+            tokens,
+            asked,
+            generated,
+            answered,
+            *declared.of_pool,
         )
 
     def fleet(self, factors: Floats) -> Fleet:
@@ -118,7 +122,7 @@ class _Reading:
         measured = dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True))
         desired = measured["desired"]
         return Fleet(
-            first_row=np.cumsum(counts) - counts,
+            first_row=np.add.accumulate(counts) - counts,
             rows=counts,
             pool=of,
             lengths=table((self.prompts, self.outputs), len(counts)),
@@ -169,6 +173,33 @@ _FIGURES = (
     *("kv_tokens", "max_num_seqs", "max_num_batched_tokens", "prefills", "decodes"),
     *("startup_prior", "minimum", "maximum", "trusted"),
 )
+
+
+@record
+class _Declared:
+    """What is read of a policy: its objectives, seconds up to which what was measured counts, the figures of its
+    variants one after the other (`_FIGURES` of each), and of the pool those of `_OF_POOL` from its prior on."""
+
+    objectives: Sequence[Objective]
+    oldest: float
+    of_rows: tuple[float, ...]
+    of_pool: tuple[float, ...]
+
+
+def _declared(policy: Policy) -> _Declared:
+    """Kept with the policy, which does not change: a pool has the same one for many ticks."""
+    try:
+        return cast(_Declared, policy.kept)
+    except AttributeError:
+        pass
+    wanted, prior = objectives_of(policy), policy.lengths
+    of_rows: list[float] = []
+    for variant in policy.variants:
+        of_rows += _figures(variant, policy.limits.residual)
+    of_pool = (prior.cached, prior.prompt, prior.output, *_goals(wanted))
+    found = _Declared(wanted, policy.limits.stale * policy.tick, tuple(of_rows), of_pool)
+    object.__setattr__(policy, "kept", found)
+    return found
 
 
 def _figures(v: VariantPolicy, trusted: float) -> tuple[float, ...]:

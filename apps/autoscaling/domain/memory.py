@@ -180,5 +180,7 @@ def _joined(rows: Sequence[Numbers], size: int) -> Floats:
 
 
 def _apart(table: Floats) -> list[Numbers]:
-    data, width = table.tobytes(), table.shape[1] * table.itemsize
-    return [array("d", data[at : at + width]) for at in range(0, len(data), width)]
+    numbers, width = array("d", table.tobytes()), table.shape[1]
+    if len(table) == 1:
+        return [numbers]
+    return [numbers[at : at + width] for at in range(0, len(numbers), width)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from apps.autoscaling.domain.types import Distribution, Objective, Policy, Signals, VariantSignals
+from apps.autoscaling.domain.types import Distribution, Objective, Policy, Signals, Unknown, VariantSignals
 
 __all__ = ["DEFAULT_OBJECTIVES", "missed", "missed_at_gateway", "objectives_of"]
 
@@ -18,6 +18,8 @@ def objectives_of(policy: Policy) -> tuple[Objective, ...]:
 
 def missed_at_gateway(objectives: Sequence[Objective], seen: Signals) -> tuple[float, float, float] | None:
     """As clients saw it; None where nothing of the objectives is measured there."""
+    if type(seen.ttft) is type(seen.tpot) is type(seen.e2e) is Unknown:
+        return None
     measured = [observed for observed in (seen.ttft, seen.tpot, seen.e2e) if type(observed) is Distribution]
     if not measured:
         return None

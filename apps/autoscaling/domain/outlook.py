@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,25 +9,26 @@ from apps.autoscaling.domain.arrays import clipped, rows_of
 from apps.autoscaling.domain.demand import WEIGHTS
 from apps.autoscaling.domain.draft import Need
 from apps.autoscaling.domain.grid import look_up, look_up_all
-from apps.autoscaling.domain.types import Counterfactual
+from apps.autoscaling.domain.types import Counterfactual, record
 
 __all__ = ["Views", "counterfactuals", "of"]
 
 Floats = NDArray[np.float64]
+Numbers = list[list[float]]
 _STEPS = np.array([-1.0, 0.0, 1.0])
 _Z95 = 1.645
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Views:
-    """For one fewer, the same, and one more replica (groups, 3); most: the load that one can reach (groups,)."""
+    """By group, for one fewer, the same, and one more replica; most: the load that one can reach."""
 
-    replicas: Floats
-    missing: Floats
-    ttft: Floats
-    tpot: Floats
-    load: Floats
-    most: Floats
+    replicas: Numbers
+    missing: Numbers
+    ttft: Numbers
+    tpot: Numbers
+    load: Numbers
+    most: list[float]
 
 
 def of(need: Need, totals: Floats) -> Views:
@@ -52,19 +51,19 @@ def of(need: Need, totals: Floats) -> Views:
     queue = np.where(busy > 0.05, wait / often * np.log(20.0 * often), 0.0)
     own = need.long_prompt[:, None] / (1 - np.minimum(busy, 0.9))
     ttft = 1.5 * step + np.sqrt(own * own + np.maximum(queue, 0.0) ** 2)
-    return Views(replicas, missing, ttft, tpot, load, need.curve.most[rows])
+    return Views(*[table.tolist() for table in (replicas, missing, ttft, tpot, load, need.curve.most[rows])])
 
 
 def counterfactuals(views: Views, group: int, price: float) -> tuple[Counterfactual, ...]:
     """Of one group; none for no replicas at all. Where load is above what replicas can do, no latency is told: it grows
     for as long as that lasts. So it is where most requests miss."""
-    found, most = [], min(float(views.most[group]), 1.0)
+    found, most = [], min(views.most[group], 1.0)
     for count, missing, ttft, tpot, load in zip(
-        views.replicas[group].tolist(),
-        views.missing[group].tolist(),
-        views.ttft[group].tolist(),
-        views.tpot[group].tolist(),
-        views.load[group].tolist(),
+        views.replicas[group],
+        views.missing[group],
+        views.ttft[group],
+        views.tpot[group],
+        views.load[group],
         strict=True,
     ):
         if count < 0.5:

@@ -31,6 +31,7 @@ from apps.autoscaling.domain.arrays import (
     where,
 )
 from apps.autoscaling.domain.grid import GRID
+from apps.autoscaling.domain.types import record
 
 __all__ = ["Engines", "Requests", "Steps", "Traffic", "requests_of", "steps_of"]
 
@@ -43,7 +44,7 @@ _FULLEST = float(_SHARES[0, -1])
 _ODDS: Floats = _SHARES / (1 - _SHARES)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Engines:
     """Step-time models and bounds of rows; arrays (rows,), seconds and tokens as in StepTimeModel. `factors` (rows, 4)
     scale the fixed part, the part per token, prefill's attention and the reading of KV. prefills, decodes: what the

@@ -162,8 +162,15 @@ class Limits:
     reversal: float = 600.0
 
 
+class _Kept:
+    """A place for what is computed once of a record that does not change; no field of it."""
+
+    __slots__ = ("kept",)
+    kept: Any
+
+
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(_Kept):
     """One pool's autoscaling. `tick`: seconds between calls. `budget`: most money per hour, None: no limit.
 
     The share of requests that may miss is 1 minus the strictest fraction of `objectives`, all objectives together.
