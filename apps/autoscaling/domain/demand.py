@@ -46,6 +46,8 @@ WEIGHTS: Floats = np.array([0.10, 0.20, 0.34, 0.21, 0.11, 0.04])
 # seconds that averages reach back; in proportion longer where requests last longer than the fastest of them: what comes
 # within the life of a request is served together, so that a faster average would follow noise
 _TIMES = {"fast": 30.0, "near": 60.0, "far": 180.0, "slow": 300.0}
+# where each one's correction of its start is remembered
+_CORRECTED = {name: f"weight_{name}" for name in _TIMES}
 # the least requests/s that count: below it logarithms say nothing
 _LEAST = 0.015
 _LONGEST_TREND = 180.0
@@ -115,14 +117,15 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
     count, ticks = arrivals * seconds, memory.figure("ticks")
     expected = where(memory.figure("weight_near") > 0, level(memory, "near"), arrivals) * seconds
-    longer = _longer(life)
+    longer, shift = _longer(life), larger(memory.figure("shift"), 1.0)
+    step = memory.figure("shift_rate") / shift
     for name, time in _TIMES.items():
-        keep, average, weight = exp(-seconds / (time * longer)), memory.figure(name), memory.figure(f"weight_{name}")
+        keep, average, weight = exp(-seconds / (time * longer)), memory.figure(name), memory.figure(_CORRECTED[name])
         average = where(known, keep * average + (1 - keep) * arrivals, average)
         weight = where(known, keep * weight + (1 - keep), weight)
         # the level before a step says nothing any more
-        risen = memory.figure("shift_rate") / larger(memory.figure("shift"), 1.0) * weight
-        memory[name], memory[f"weight_{name}"] = where(stepped, risen, average), weight
+        risen = step * weight
+        memory[name], memory[_CORRECTED[name]] = where(stepped, risen, average), weight
     if anywhere(stepped):
         # nor is a step a burst
         memory["dispersion"] = where(stepped, memory.figure("shift_noise"), memory.figure("dispersion"))
@@ -174,7 +177,7 @@ def _longer(life: Floats) -> Figures:
 
 def level(memory: Memory, name: str) -> Figures:
     """Smoothed requests/s, their start corrected: figures of pools."""
-    return memory.figure(name) / larger(memory.figure(f"weight_{name}"), 1e-9)
+    return memory.figure(name) / larger(memory.figure(_CORRECTED[name]), 1e-9)
 
 
 def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:

@@ -64,7 +64,8 @@ def look_up(table: Floats, load: Floats, row: Ints | None = None) -> Floats:
     """Linear interpolation of `table` (rows, GRID) at `load` (rows, anything), extended by its last slope; below the
     first load as at it. `row`: which row of the table each row of loads asks, where that is not its own."""
     if len(table) == 1 and load.size <= _FEW:
-        return np.array([_look_up(table[0].tolist(), each) for each in load.tolist()])
+        plain = table[0].tolist()
+        return np.array([_look_up(plain, each) for each in load.tolist()])
     before, share = _between(load, len(table), row)
     flat = table.reshape(-1)
     low = flat.take(before)
@@ -85,6 +86,9 @@ def _look_up(row: list[float], loads: list[float]) -> list[float]:
 
 def look_up_all(tables: Floats, load: Floats, row: Ints) -> Floats:
     """As `look_up` in several tables (tables, rows, GRID) at the same loads: (tables, rows, anything)."""
+    if tables.shape[1] == 1 and load.size <= _FEW:
+        loads = load.tolist()
+        return np.array([[_look_up(table, each) for each in loads] for table in tables[:, 0].tolist()])
     before, share = _between(load, tables.shape[1], row)
     flat = tables.reshape(len(tables), -1)
     low = flat.take(before, axis=1)

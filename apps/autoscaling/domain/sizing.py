@@ -67,15 +67,18 @@ def optimum(worth: Worth, group: Ints, demand: Floats, price: Floats) -> Floats:
             asked = group, crowded, weighted
         saves = _saved(worth.miss, *asked, first[left][:, None] + _LOOKS)
         more = _sum(value[left][:, None] * saves > price[left][:, None], axis=1, dtype=np.int64)
-        at = first[left]
-        lowest = np.where(more > 0, np.minimum(at + more, high[left]), low[left])
-        highest = np.where(more < _LOOKED, np.minimum(at + more, high[left]), high[left])
+        most = high[left]
+        enough = np.minimum(first[left] + more, most)
+        lowest, highest = np.where(more > 0, enough, low[left]), np.where(more < _LOOKED, enough, most)
+        low[left], high[left] = lowest, highest
+        apart = lowest < highest
+        if not apart.any():
+            break
         middle = np.floor((lowest + highest) / 2) - _LOOKED / 2
         further = np.where(more > 0, np.minimum(lowest + step, middle), np.maximum(highest - _LOOKED - step, middle))
         first[left] = np.maximum(further, lowest)
-        low[left], high[left] = lowest, highest
         step = 2 * step + _LOOKED
-        left = left[lowest < highest]
+        left = left[apart]
     return high
 
 
