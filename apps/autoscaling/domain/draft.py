@@ -106,7 +106,8 @@ class Need:
     """What groups need, in replicas of their first variant (groups,): `up` to move up to, `kept` not to go below,
     `least` so that no moment is lost, `plain` by the forecast alone, `fast` by the load of now. `carries`: requests/s a
     replica of each row carries; `reference`: the same of each group's first row. Work and loads in replica-seconds a
-    second of that row; `points` (groups, nodes) the forecast."""
+    second of that row; `points` (groups, nodes) the forecast; `flat` (pools,) whether the last half hour was flat, has
+    seen the load to come, and goes on."""
 
     up: Floats
     kept: Floats
@@ -125,6 +126,7 @@ class Need:
     curve: Curve
     rows: Ints
     horizon: Floats
+    flat: Bools
     hold: Floats
     memory: Memory
     startup: Floats
@@ -176,6 +178,7 @@ class Plain:
         self.floor = listed(need.floor)
         self.horizon, self.hold, self.startup = listed(need.horizon), listed(need.hold), listed(need.startup)
         self.load_now, self.hopeless = listed(need.load_now), listed(at(need.curve.hopeless, need.rows))
+        self.flat = listed(need.flat)
         self.first_row, self.rows = fleet.first_row.tolist(), fleet.rows.tolist()
         self.arrived, self.queued = listed(fleet.arrived), listed(fleet.queued)
         self.ready, self.stuck, self.coming = listed(fleet.ready), listed(fleet.stuck), listed(fleet.coming)

@@ -158,33 +158,38 @@ def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, h
 
 
 def learn_crowding(
-    memory: Memory, miss: Floats, demand: Floats, replicas: Floats, judged: Floats, seconds: Floats
+    memory: Memory, miss: Floats, demand: Floats, replicas: Floats, fleet: Fleet, judged: Floats
 ) -> None:
     """Bring the model's misses to the observed ones by a factor on the load.
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
-    A moment's misses move the factor for as long as the totals have them, as they do the gain: docs/decisions/0016.
+    They move it while the tick itself says the same: what has long ended would wind it up (docs/decisions/0016).
     miss: the model's curve (pools, GRID); demand: now, at NODES (pools, nodes); replicas: ready; judged: requests of
     this tick that teach, a figure of pools.
     """
+    seconds = lone(fleet.seconds)
     crowding = memory["crowding"]
     fresh = lone(missing(miss, demand, crowding, replicas)) * judged
-    expected = exp(-lone(seconds) / 1800.0) * memory.figure("expected") + fresh
+    expected = exp(-seconds / 1800.0) * memory.figure("expected") + fresh
     observed = (memory.figure("blamed") + memory.figure("blamed_least")) / 2
     drive = (observed - expected) / (observed + expected + 10.0)
-    moved = exp(log(lone(crowding)) + lone(seconds) / 1000.0 * drive)
+    lately = (lone(fleet.missed_most) + lone(fleet.missed_least)) / 2 - fresh
+    drive = where(lately * drive > 0, drive, 0.0)
+    moved = exp(log(lone(crowding)) + seconds / 1000.0 * drive)
     memory["expected"] = expected
     memory["crowding"] = where(judged > 0, clipped(moved, _LEAST_CROWDING, _MOST_CROWDING), lone(crowding))
 
 
-def learn_gain(memory: Memory, budget: Floats, floor: Floats, seconds: Floats, judged: Floats) -> None:
-    """What a miss is worth, as a multiple of the model's figure: up while more misses than may, down while fewer; as it
-    is while nobody is served (judged: requests of this tick that teach, a figure of pools)."""
-    budget, floor, served, gain = lone(budget), lone(floor), memory.figure("weighed"), memory.figure("gain")
+def learn_gain(memory: Memory, floor: Floats, fleet: Fleet, judged: Floats) -> None:
+    """What a miss is worth, as a multiple of the model's figure: up while more misses than may, over half an hour and
+    in this tick too, down while fewer; as it is while nobody is served (judged: requests of this tick that teach, a
+    figure of pools)."""
+    budget, floor, served, gain = lone(fleet.allowed), lone(floor), memory.figure("weighed"), memory.figure("gain")
     share = memory.figure("blamed") / larger(served, 1e-9)
     allowed = larger(budget - floor, budget / 4)
     sure = served * allowed / (served * allowed + 5.0)
     # down slowly: what a calm hour taught must not leave a pool bare when load comes
     drive = clipped((share - smaller(floor, budget)) / allowed - 1, -0.3, 1.5)
-    moved = exp(log(gain) + lone(seconds) / 900.0 * sure * drive)
+    drive = where(lone(fleet.missed_most) > budget * judged, drive, smaller(drive, 0.0))
+    moved = exp(log(gain) + lone(fleet.seconds) / 900.0 * sure * drive)
     memory["gain"] = where(judged > 0, clipped(moved, _LEAST_GAIN, _MOST_GAIN), gain)

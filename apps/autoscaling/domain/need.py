@@ -41,6 +41,7 @@ from apps.autoscaling.domain.steps import Traffic
 __all__ = ["Tick", "need_of"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # a lower need must last this many start-ups at least
 _HOLD_STARTS = 1.0
@@ -110,8 +111,9 @@ def need_of(tick: Tick) -> Need:
     least = sizing.fewest(load.miss, load.middle + urgent, crowding, gain, load.allowed, load.floor)
     up, kept, plain = _cheapest(tick, load, worth, load.points + column(urgent))
     kept = _kept(load, rows_of(crowding), np.maximum(kept, up))
-    # or over a flat window that has seen such loads: what met the SLO over it is enough
-    up, kept = _as_the_window_has_it(tick, load, up, kept)
+    # or over a flat window that has seen such loads: what met the SLO over it is enough, what did not is too few
+    flat = window.familiar(memory, tick.coming.median, tick.horizon)
+    up, kept = _as_the_window_has_it(tick, load, flat[pool], up, kept)
     up = larger(lone(up), least)
     return Need(
         up=up,
@@ -131,6 +133,7 @@ def need_of(tick: Tick) -> Need:
         curve=curve,
         rows=row,
         horizon=tick.horizon,
+        flat=flat & window.goes_on(memory, tick.coming.now),
         hold=hold,
         memory=memory,
         startup=tick.startup,
@@ -181,9 +184,9 @@ def _learn(tick: Tick, load: _Load) -> None:
     evidence = learning.weigh(memory, short, fleet, tick.now, tick.horizon)
     # what misses anyway teaches nothing about load
     evidence = where(at(tick.curve.hopeless, tick.groups.row[first]), 0.0, evidence)
-    learning.learn_gain(memory, fleet.allowed, at(load.floor, first), fleet.seconds, evidence)
+    learning.learn_gain(memory, at(load.floor, first), fleet, evidence)
     points, live = each(load.shape * column(load.now), first), at(load.live, first)
-    learning.learn_crowding(memory, each(load.miss, first), points, live, evidence, fleet.seconds)
+    learning.learn_crowding(memory, each(load.miss, first), points, live, fleet, evidence)
 
 
 def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> tuple[Floats, Floats, Floats]:
@@ -230,25 +233,39 @@ def _kept(load: _Load, crowding: Floats, kept: Floats) -> Floats:
     return kept
 
 
-def _as_the_window_has_it(tick: Tick, load: _Load, up: Floats, kept: Floats) -> tuple[Floats, Floats]:
-    """What to go up to and what to keep, no more than what is there, or one fewer, where that would have met the SLO
-    over the last half hour, and no load is forecast that it has not seen."""
+def _as_the_window_has_it(tick: Tick, load: _Load, familiar: Bools, up: Floats, kept: Floats) -> tuple[Floats, Floats]:
+    """What to go up to and what to keep, where no load is forecast that a flat last half hour has not seen: no more
+    than what is there, or one fewer, where that would have met the SLO over it; and of what is there no fewer than
+    would have, of its usual minutes: a single one is no reason to keep a replica."""
     memory, groups, coming = tick.memory, tick.groups, tick.coming
     there = rows_of(at(known(tick.fleet.desired), groups.row))
-    familiar = window.familiar(memory, coming.median, tick.horizon)[groups.pool]
-    judged = groups.alone & familiar & (there >= 1) & (kept >= there)
+    judged = groups.alone & familiar & (there >= 1)
     if not anywhere(judged):
         return up, kept
-    some, allowed, per_work = np.flatnonzero(judged), rows_of(load.allowed), rows_of(load.per_work)
+    every, place = np.flatnonzero(judged), np.cumsum(judged) - 1
+    allowed, per_work = rows_of(load.allowed), rows_of(load.per_work)
+    shape = coming.rippling(memory.figure("usual_ripple")).shape()
+    miss = sizing.rippled(load.miss[every], shape[groups.pool[every]])
+
+    def meet(some: NDArray[np.int64], replicas: Floats, *, usual: bool = False) -> Bools:
+        curves = miss[place[some]]
+        missed = window.share_missed(memory, groups.pool[some], curves, per_work[some], replicas, usual=usual)
+        return np.asarray((replicas >= 1) & (missed <= allowed[some]))
+
     up, kept = up.copy(), kept.copy()
-    usual = coming.rippling(memory.figure("usual_ripple")).shape()
-    miss = sizing.rippled(load.miss[some], usual[groups.pool[some]])
+    going, some = every[kept[every] < there[every]], every[kept[every] >= there[every]]
     for fewer in (0.0, 1.0):
+        some = some[meet(some, there[some] - fewer)]
         replicas = there[some] - fewer
-        missed = window.share_missed(memory, groups.pool[some], miss, per_work[some], replicas)
-        met = (replicas >= 1) & (missed <= allowed[some])
-        some, miss, replicas = some[met], miss[met], replicas[met]
         up[some], kept[some] = np.minimum(up[some], replicas), np.minimum(kept[some], replicas)
+    # no more of them go at once
+    replicas = np.maximum(kept[going], there[going] - np.maximum(np.floor(there[going] / 4), 1.0))
+    while len(going):
+        short = ~meet(going, replicas, usual=True)
+        going, replicas = going[short], replicas[short] + 1
+        kept[going] = replicas
+        left = replicas < there[going]
+        going, replicas = going[left], replicas[left]
     return up, kept
 
 

@@ -20,6 +20,7 @@ class Guard:
     def __init__(self, pool: Draft, plain: Plain, moves: Moves, index: int) -> None:
         self.pool, self.plain = pool, plain
         self.load, self.reversals, self.up_load = moves.load[index], moves.reversals[index], moves.up_load[index]
+        self.flat = plain.flat[index]
         self.known = not math.isnan(plain.arrived[index])
 
     def apply(self) -> None:
@@ -51,7 +52,7 @@ class Guard:
 
     def _flapping(self) -> None:
         """What was just added does not go for a little less load: for less than a replica's share of what it was added
-        for, and the more so the more often replicas went up and down before."""
+        for, and the more so the more often replicas went up and down before; nor for a calm of a flat load."""
         pool = self.pool
         window = pool.policy.limits.reversal
         up_at = pool.get("up_at")
@@ -59,7 +60,7 @@ class Guard:
             return
         standing, wanted = sum(pool.before), sum(pool.target)
         less = min(1 - 1 / max(standing, 2), _LESS) ** (1 + self.reversals)
-        if wanted < standing and self.load > less * self.up_load:
+        if wanted < standing and (self.flat or self.load > less * self.up_load):
             self._set("flap", self._no_lower(), f"replicas were added {pool.now - up_at:.0f} s ago: they stay a while")
 
     def _unknown(self) -> None:

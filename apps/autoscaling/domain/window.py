@@ -2,7 +2,8 @@
 
 An objective is one over a window, a forecast one of a moment. Where the load to come is like what the window has seen
 already, the window says what a number of replicas misses, bursts and calms as they really come: a forecast for each
-moment asks for a replica at every burst, which is over when it has started. A load that was not seen is not judged so.
+moment asks for a replica at every burst, which is over when it has started, and gives it back in every calm. A load
+that was not seen is not judged so.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _MINUTE = 60.0
 _STARTS, _FEWEST = 3.0, 5.0
 # a window whose high minutes are further above its mean has more in it than noise: there the forecast knows better
 _FLAT = 1.4
+# a load below this share of its mean goes on no more
+_ON = 0.5
 # what was observed corrects the model within this; misses that count as much as it
 _LEAST_TRUST, _MOST_TRUST, _UNSURE = 0.25, 2.0, 10.0
 
@@ -71,25 +74,42 @@ def familiar(memory: Memory, coming: Floats, horizon: Floats) -> Bools:
     return cast(Bools, rows_of(long & (high >= lone(coming)) & (high <= _FLAT * mean)))
 
 
+def goes_on(memory: Memory, now: Floats) -> Bools:
+    """Whether the load of now (pools,), in the unit of `observe`, is no less than half of the window's mean."""
+    minutes = memory["minutes"]
+    total = lone(np.add.reduce(np.maximum(minutes, 0.0), axis=1))
+    return cast(Bools, rows_of(lone(now) * _full_minutes(memory) >= _ON * total))
+
+
 def _full_minutes(memory: Memory) -> Floats:
     """How many minutes a window has: a figure of pools."""
     return cast(Floats, lone(np.add.reduce(memory["minutes"] >= 0, axis=1, dtype=np.float64)))
 
 
-def share_missed(memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats) -> Floats:
+def share_missed(
+    memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats, *, usual: bool = False
+) -> Floats:
     """Share of the window's requests (rows,) that so many replicas would have missed: the model's, times what was
     really missed over what it says of the replicas that there were. miss: (rows, GRID), the usual ripple included;
-    per_work: of the unit of `observe`."""
-    judged = memory["served"][pool]
+    per_work: of the unit of `observe`; usual: were its highest minute no higher than another one, and no more than of
+    its newer half alone."""
+    judged, minutes = memory["served"][pool], np.maximum(memory["minutes"][pool], 0.0)
     seen = (memory["missed"] + memory["missed_least"])[pool] / 2
-    would = _modelled(memory, pool, miss, per_work, replicas[:, None])
-    did = _modelled(memory, pool, miss, per_work, memory["minutes_ready"][pool])
+    did = _modelled(memory, pool, miss, per_work, minutes, memory["minutes_ready"][pool])
+    if usual:
+        minutes = np.minimum(minutes, np.partition(minutes, MINUTES - 2, axis=1)[:, -2:-1])
+    would = _modelled(memory, pool, miss, per_work, minutes, replicas[:, None])
+    if usual:
+        newer = _modelled(memory, pool, miss, per_work, minutes[:, : MINUTES // 2], replicas[:, None])
+        would = np.minimum(would, newer)
     trust = clipped((seen + _UNSURE) / (did * judged + _UNSURE), _LEAST_TRUST, _MOST_TRUST)
     return np.asarray(would * trust, dtype=np.float64)
 
 
-def _modelled(memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, replicas: Floats) -> Floats:
-    load = np.maximum(memory["minutes"][pool], 0.0) * per_work[:, None]
+def _modelled(
+    memory: Memory, pool: NDArray[np.int64], miss: Floats, per_work: Floats, minutes: Floats, replicas: Floats
+) -> Floats:
+    load = minutes * per_work[:, None]
     crowded = memory["crowding"][pool, None] * load / np.maximum(replicas, 0.5)
     share = np.minimum(look_up(miss, crowded), 1.0)
     return np.asarray((load * share).sum(axis=1) / np.maximum(load.sum(axis=1), 1e-9), dtype=np.float64)

@@ -202,6 +202,37 @@ def test_misses_of_a_cold_start_do_not_make_later_replicas_worth_more(rate: floa
     assert remembered(cold, "crowding") <= remembered(warm, "crowding") + 0.01
 
 
+@shaped
+@given(rate=st.floats(2.0, 20.0), bad=st.integers(12, 60), late=st.floats(0.1, 0.5))
+def test_misses_that_are_over_move_what_is_learned_no_further(rate: float, bad: int, late: float) -> None:
+    state, n = State(), rate * 10
+    before = {name: remembered(decide(POLICY, tick(8, rate), state, 0.0).state, name) for name in ("gain", "crowding")}
+    for index in range(bad + 90):
+        of = late if index < bad else 0.0
+        times = Distribution(Histogram({(0.1, 0.25): n * (1 - of), (2.0, 3.0): n * of}))
+        seen = tick(8, rate)
+        state = decide(
+            POLICY, replace(seen, variants=(replace(seen.variants[0], ttft=times),)), state, 10.0 * index
+        ).state
+        after = {name: remembered(state, name) for name in before}
+        if index < bad:
+            assert after["gain"] >= before["gain"]
+        else:
+            assert all(after[name] <= before[name] for name in before), "nothing misses any more"
+        before = after
+
+
+@shaped
+@given(rate=st.floats(2.0, 20.0), calm=st.integers(60, 120))
+def test_a_tick_of_misses_does_not_lower_the_load_at_which_replicas_give_way(rate: float, calm: int) -> None:
+    state = run(POLICY, [rate] * calm, start=8)[-1].state
+    n, seen = rate * 10, tick(8, rate)
+    times = Distribution(Histogram({(0.1, 0.25): n * 0.8, (2.0, 3.0): n * 0.2}))
+    seen = replace(seen, variants=(replace(seen.variants[0], ttft=times),))
+    after = decide(POLICY, seen, state, 10.0 * calm).state
+    assert remembered(after, "crowding") >= remembered(state, "crowding")
+
+
 def test_nothing_is_learned_while_nobody_is_served() -> None:
     decisions = run(POLICY, [8.0] * 40, start=1)
     state = decisions[-1].state

@@ -65,6 +65,38 @@ def test_the_model_is_believed_where_nothing_was_served_and_corrected_by_what_wa
     assert missed(memory, 2.0) == pytest.approx(0.2, abs=0.02)
 
 
+def test_a_single_high_minute_is_no_usual_one_nor_are_highs_that_are_over() -> None:
+    def usually(loads: list[float]) -> float:
+        return float(window.share_missed(seen(loads), ONE, MISS, np.ones(1), np.array([2.0]), usual=True)[0])
+
+    low = usually([1.0] * 126)
+    assert missed(seen([1.0] * 60 + [3.0] * 6 + [1.0] * 60), 2.0) > low + 0.05
+    assert usually([1.0] * 60 + [3.0] * 6 + [1.0] * 60) == pytest.approx(low, abs=1e-3)
+    assert usually([1.0] * 60 + [3.0] * 12 + [1.0] * 60) > low + 0.05
+    assert usually([3.0] * 30 + [1.0] * 90) == pytest.approx(low, abs=1e-3)
+
+
+def test_lows_of_a_flat_load_take_no_replica_that_its_highs_need() -> None:
+    decisions = run(POLICY, ([24.0] * 48 + [16.0] * 48) * 4, start=4)
+    moves = [d.verb for d in decisions if d.verb != "hold"]
+    assert moves in ([], ["down"])
+    # where the highs are not needed any more they do not keep it
+    over = run(POLICY, ([24.0] * 48 + [16.0] * 48) * 2 + [12.0] * 240, start=4)
+    assert over[-1].total <= 2
+
+
+def test_what_a_flat_load_was_given_stays_for_ten_minutes_unless_the_load_is_over() -> None:
+    higher = [14.0] * 120 + [24.0] * 9
+    stays, goes = run(POLICY, higher + [14.0] * 120, start=3), run(POLICY, higher + [6.0] * 120, start=3)
+    for decisions, early in ((stays, False), (goes, True)):
+        up = next(i for i, d in enumerate(decisions) if d.verb == "up")
+        down = next(i for i, d in enumerate(decisions[up:]) if d.verb == "down")
+        assert (down <= 60) == early
+    held = next(d for d in stays if d.binding == "flap")
+    assert any(clamp.rule == "flap" and "they stay a while" in clamp.reason for clamp in held.clamps)
+    assert stays[-1].total == stays[119].total
+
+
 def test_bursts_of_a_flat_load_move_nothing_and_a_load_never_seen_does() -> None:
     bursts = ([14.0] * 12 + [17.0] * 6) * 8
     settled = run(POLICY, [14.0] * 40 + bursts, start=3)
