@@ -55,7 +55,7 @@ def check_rights(kube: Kube, cluster: Cluster) -> Check:
         missing = [Missing(right, place) for right, place in wanted if not _granted(kube, right, place)]
     except Forbidden:
         return Check("rights", "unknown", "the cluster does not say which rights these credentials have")
-    return preflight.check_rights(missing, len(wanted))
+    return preflight.check_rights(missing, len(wanted), cluster.name)
 
 
 def _where(right: Right, places: Sequence[str]) -> Sequence[str]:

@@ -29,8 +29,13 @@ def preflight(target: Target, output: str | None, team: str | None) -> None:
         rows = [(f"{_MARKS.get(c['state'], '')} {c['name']}", c["state"], c["message"]) for c in found["checks"]]
         print_table(("CHECK", "STATE", "FINDING"), rows)
         for check in found["checks"]:
-            for line in _missing(check.get("missing", [])) if check["name"] == "rights" else []:
+            if check["name"] != "rights":
+                continue
+            listed = check.get("missing", [])
+            for line in _missing(listed):
                 click.echo(f"  {clean(line)}")
+            if (left := check.get("missingCount", 0) - len(listed)) > 0:
+                click.echo(f"  … and {left} more")
     if not found["ok"]:
         sys.exit(1)
 

@@ -140,7 +140,7 @@ def _object(obj: dict[str, Any], full: bool) -> Iterator[Line]:
         yield Line(f"      {conflict['manager']} wrote{when}: {', '.join(conflict['fields'])}", "!")
     if obj.get("manifest") is not None:
         manifest = obj["manifest"] if full else _telling(obj["manifest"])
-        written = to_yaml(manifest).replace(_NO_UID, "<uid of the new pool>") if manifest else ""
+        written = _named(to_yaml(manifest)) if manifest else ""
         text = [Line(f"    + {_cut(line, full)}", "+") for line in written.splitlines()]
         yield from _folded(text, "    ", full)
     longest = _LONGEST_OF.get(obj["kind"], _LONGEST)
@@ -250,6 +250,7 @@ def _field(
 
 def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple[str, str]]:
     """Lines with `-`, `+` or a blank; of what stays only what stands near a change, of long lines what differs."""
+    before, after = [_named(text) for text in before], [_named(text) for text in after]
     steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_CONTEXT)
     for i, group in enumerate(steps):
         if i:
@@ -268,6 +269,10 @@ def _compared(before: list[str], after: list[str], full: bool) -> Iterator[tuple
                 )
             yield from (("-", text) for text in was)
             yield from (("+", text) for text in becomes)
+
+
+def _named(text: str) -> str:
+    return text.replace(_NO_UID, "<uid of the new pool>")
 
 
 def _around(one: str, other: str) -> tuple[str, str]:

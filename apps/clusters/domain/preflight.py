@@ -107,6 +107,10 @@ def rights(
     return asked
 
 
+# of missing rights, what is kept in a cluster's status: the gravest first
+_MOST_LISTED = 200
+
+
 @dataclass(frozen=True)
 class Check:
     """One finding. `more`: details for programs."""
@@ -155,12 +159,15 @@ def check_kinds(present: Iterable[str]) -> Check:
     return Check("kinds", "ok", "every kind that pools may have is served")
 
 
-def check_rights(missing: Sequence[Missing], asked: int) -> Check:
+def check_rights(missing: Sequence[Missing], asked: int, cluster: str = "NAME") -> Check:
     """`asked`: how many rights were asked about."""
-    more = {"missing": [entry.to_json() for entry in missing[:100]]}
     grave = [entry for entry in missing if not entry.right.without]
+    first = [*grave, *(entry for entry in missing if entry.right.without)][:_MOST_LISTED]
+    more = {"missing": [entry.to_json() for entry in first], "missingCount": len(missing)}
     if grave:
-        some = ", ".join(map(str, grave[:5])) + (" and more" if len(grave) > 5 else "")
+        some = ", ".join(map(str, grave[:5]))
+        if len(grave) > 5:
+            some += f" and {len(grave) - 5} more (`lamp preflight cluster {cluster}` lists them)"
         return Check("rights", "failed", f"{_count(len(grave), 'right')} missing: {some}", more)
     if missing:
         effects = dict.fromkeys(f"{entry} ({entry.right.without})" for entry in missing)

@@ -513,6 +513,7 @@ def test_the_labels_of_an_adopted_object_are_one_line_and_long_new_lines_are_cut
     long = "--buckets=" + "1," * 250
     fields = [
         field('metadata.labels["lamplight.dev/pool"]', after="chat"),
+        field('metadata.labels["lamplight.dev/pool-uid"]', after="00000000-0000-0000-0000-000000000000"),
         field('spec.template.metadata.labels["llm-d.ai/role"]', after="both"),
         field('metadata.labels["lamplight.dev/variant"]', before="a", after="b"),
         field('metadata.labels["team"]', after="search"),
@@ -523,12 +524,13 @@ def test_the_labels_of_an_adopted_object_are_one_line_and_long_new_lines_are_cut
     item = {**PLANNED, "spec": [], "plan": plan}
     server.answers[("POST", "/api/v1/plan")] = [(200, {"items": [item]}), (200, {"items": [item]})]
     told = lamp("diff", "-f", str(file)).stdout
-    assert "    + 2 labels by which Lamplight finds what is its own (--full shows them)\n" in told
+    assert "    + 3 labels by which Lamplight finds what is its own (--full shows them)\n" in told
     assert 'lamplight.dev/pool"]' not in told and "llm-d.ai/role" not in told
     assert 'labels["lamplight.dev/variant"]' in told and 'labels["team"]' in told
     assert f"    + {long[:110]}…\n" in told
     full = lamp("diff", "-f", str(file), "--full").stdout
     assert "llm-d.ai/role" in full and long in full and "by which Lamplight" not in full
+    assert "0000-0000" not in full and "\n    + <uid of the new pool>\n" in full
 
 
 def test_neighbours_of_one_parent_stand_together_and_what_says_nothing_is_left_out(

@@ -112,7 +112,7 @@ def test_missing_rights_are_a_line_for_each_resource_and_say_what_is_lost(server
 
     lost = {"namespace": None, "without": "accelerators and their stock are not known"}
     rows = [right("patch", "services"), right("list", "nodes", **lost), right("delete", "services")]
-    checks = [{"name": "rights", "state": "failed", "message": "2 rights are missing", "missing": rows}]
+    checks = [{"name": "rights", "state": "failed", "message": "…", "missing": rows, "missingCount": 9}]
     cluster = {"kind": "Cluster", "metadata": {"name": "far", "team": "platform", "uid": "c"}, "spec": {}}
     server.on("GET", "/api/v1/teams/platform/clusters/far", (200, cluster))
     server.on("GET", "/api/v1/teams/platform/clusters/far/preflight", (200, {"ok": False, "checks": checks}))
@@ -121,6 +121,7 @@ def test_missing_rights_are_a_line_for_each_resource_and_say_what_is_lost(server
     assert result.stdout.splitlines()[2:] == [
         "  missing in serving: services (core): patch, delete",
         "  missing in all namespaces: nodes (core): list — without: accelerators and their stock are not known",
+        "  … and 6 more",
     ]
 
 

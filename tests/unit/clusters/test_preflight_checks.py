@@ -93,9 +93,19 @@ def test_missing_rights_are_named_and_weighed() -> None:
     found = check_rights([light, grave], 40)
     assert found.state == "failed"
     assert "patch deployments.apps in serving" in found.message
-    assert found.more["missing"][0] == {
+    assert [row["resource"] for row in found.more["missing"]] == ["deployments", "pods/log"], "the gravest first"
+    assert found.more["missing"][1] == {
         "verb": "get", "resource": "pods/log", "group": "", "namespace": None, "without": "no logs"
     }  # fmt: skip
+
+
+def test_of_many_missing_rights_some_are_named_and_the_rest_is_counted() -> None:
+    many = [Missing(Right("get", "", f"kind{n}"), f"place{n}") for n in range(300)]
+    assert check_rights(many[:5], 400, "far").message.endswith("get kind4 in place4")
+    found = check_rights(many, 400, "far")
+    assert found.message.startswith("300 rights are missing: get kind0 in place0, ")
+    assert found.message.endswith("get kind4 in place4 and 295 more (`lamp preflight cluster far` lists them)")
+    assert (len(found.more["missing"]), found.more["missingCount"]) == (200, 300)
 
 
 def test_accelerators_that_cannot_be_read_are_unknown_not_none() -> None:
