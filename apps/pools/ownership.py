@@ -102,13 +102,13 @@ def list_scalers(kube: Kube, namespace: str) -> list[Scaler]:
 def _must_ask(
     live: Manifest, before: Mapping[str, Any], wanted: int, *, external: bool, target: ReplicaTarget | None
 ) -> bool:
-    """Before replicas are written, and when somebody new has written them or what wrote them may be gone."""
+    """Before replicas are written, when somebody new has written them, and as long as an object is said to."""
     writer = replicas.foreign_writer(live)
     differs = int((live.get("spec") or {}).get("replicas", 1)) != wanted
     if writer is None:
         return differs
-    if not external and before.get("object") and (differs or before.get("declared")):
-        return True
+    if not external and before.get("object"):
+        return True  # what is said of an object that is gone would be wrong until the numbers differ
     asked, seen = _asked_at(target), before.get("seenAt")
     if asked is not None and seen and asked > datetime.fromisoformat(seen):
         return True  # they are about to be taken back from a person: a scaler may have come since

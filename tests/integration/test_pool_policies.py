@@ -401,6 +401,24 @@ def test_a_scaler_that_came_after_a_person_is_seen_before_replicas_are_taken_bac
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "ours again once it is gone"
 
 
+def test_a_scaler_that_is_gone_is_not_named_any_more(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
+    declare(chat(variants=[variant_document(replicas={"min": 2, "max": 4})]))
+    drain()
+    scaled = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+    made = {"metadata": {"name": "by-queue", "namespace": NAMESPACE}, "spec": {"scaleTargetRef": {"name": "chat-h200"}}}
+    kube.create({**scaled, **made}, manager="kubectl")
+    scale(kube, 4, "keda-operator")
+    drain()
+    assert "ScaledObject by-queue" in condition("chat", "ReplicasOwner")["message"]
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 4, "autoscaler")], actor="system")
+    kube.delete(kube.resource("ScaledObject", "keda.sh"), "by-queue", NAMESPACE)
+    drain()
+    owner = condition("chat", "ReplicasOwner")
+    assert (owner["status"], owner["reason"]) == ("False", "ScaledObject"), "it wrote them, and nobody took them back"
+    assert "by-queue" not in owner["message"]
+    assert "none is seen in its namespace now: `lamp scale` takes them back" in owner["message"]
+
+
 def test_a_declared_other_scaler_is_no_surprise(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
     declare(chat(autoscaling={"mode": "external"}))
     drain()

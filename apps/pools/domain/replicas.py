@@ -138,8 +138,13 @@ def condition(owners: Iterable[ReplicasOwner], generation: int) -> Condition:
 def _said(owner: ReplicasOwner) -> str:
     who = owner.scaler or _WORDS[owner.owner][1]
     wrote = f" (manager {owner.manager}{f', at {owner.at}' if owner.at else ''})" if owner.manager else ""
-    if owner.scaler or owner.owner in ("hpa", "keda"):
+    if owner.scaler:
         way_out = "delete it, or set autoscaling.mode to external"
+    elif owner.owner in ("hpa", "keda"):
+        return (
+            f"{who}{wrote} has written the replicas of Deployment {owner.deployment}, and none is seen in its "
+            "namespace now: `lamp scale` takes them back; where there is one after all, set autoscaling.mode to external"
+        )
     else:
         way_out = "`lamp scale` takes them back"
     return f"{who}{wrote} writes the replicas of Deployment {owner.deployment}, and Lamplight does not: {way_out}"

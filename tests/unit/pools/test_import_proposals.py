@@ -256,6 +256,50 @@ def test_a_kserve_service_is_made_beside_its_controllers_objects() -> None:
     PoolSpec.from_document(pool["spec"])
 
 
+def service(**spec: Any) -> dict[str, Any]:
+    container = {
+        "name": "main",
+        "image": "ghcr.io/llm-d/llm-d:v0.5.0",
+        "resources": {"limits": {"nvidia.com/gpu": "1"}},
+    }
+    given = {"model": {"uri": "hf://Qwen/Qwen3-8B"}, "template": {"containers": [container]}, **spec}
+    return {"kind": "LLMInferenceService", "metadata": {"name": "qwen", "namespace": "serving"}, "spec": given}
+
+
+def test_arguments_that_a_service_gives_by_a_variable_are_arguments() -> None:
+    obj = service()
+    text = "--enable-prefix-caching --hf-overrides '{\"a\": 1}' --tensor-parallel-size 2"
+    env = [{"name": "VLLM_ADDITIONAL_ARGS", "value": text}, {"name": "MINE", "value": "1"}]
+    obj["spec"]["template"]["containers"][0] |= {"args": ["--max-model-len=8192"], "env": env}
+    engine = one(None, services=[obj]).documents[-1]["spec"]["engine"]
+    assert engine["args"] == ["--max-model-len=8192", "--enable-prefix-caching", '--hf-overrides={"a": 1}']
+    assert engine["env"] == {"MINE": "1"}
+    assert one(None, services=[obj]).documents[-1]["spec"]["variants"][0]["parallelism"]["tensor"] == 2
+
+
+def test_a_service_is_served_under_its_own_name_where_it_gives_none_and_keeps_its_revision() -> None:
+    model, _ = one(None, services=[service(model={"uri": "hf://Qwen/Qwen3-8B:abc1"})]).documents
+    assert model["spec"] == {"source": "hf://Qwen/Qwen3-8B", "servedName": "qwen", "revision": "abc1"}
+    ModelSpec.from_document(model["spec"])
+
+
+def test_the_bounds_of_a_service_s_scaling_are_kept() -> None:
+    found = one(None, services=[service(scaling={"minReplicas": 2, "maxReplicas": 7, "wva": {}})])
+    assert found.documents[-1]["spec"]["variants"][0]["replicas"] == {"min": 2, "max": 7}
+    assert any("KServe scales it" in note for note in found.notes)
+
+
+def test_what_a_service_has_and_a_pool_does_not_get_is_told() -> None:
+    lora = {"adapters": [{"name": "sql", "uri": "hf://a/b"}]}
+    obj = service(model={"uri": "hf://Qwen/Qwen3-8B", "lora": lora}, kvCacheOffloading={"cpu": "10Gi"})
+    obj["metadata"]["annotations"] = {"serving.kserve.io/exp-dra-device-class": "gpu.nvidia.com"}
+    del obj["spec"]["template"]["containers"][0]["image"]
+    said = " / ".join(one(None, services=[obj]).notes)
+    for words in ("adapters (sql)", "kvCacheOffloading", "device class gpu.nvidia.com", "KServe's presets"):
+        assert words in said
+    assert not any(words in " ".join(one(None, services=[service()]).notes) for words in ("LoRA", "presets", "claims"))
+
+
 words = st.lists(st.text("abc-=_./0123 {}\"'$", max_size=12), max_size=6)
 
 

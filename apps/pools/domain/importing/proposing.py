@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.core.domain.documents import API_VERSION
 from apps.pools.domain.adoption import TAKE_OWNERSHIP, present_managers
 from apps.pools.domain.engines import given
 from apps.pools.domain.groups import GROUP_KIND, group_size, pod_template
 from apps.pools.domain.importing.hub_cache import add_cache, keep
+from apps.pools.domain.importing.kserve import of_service
 from apps.pools.domain.importing.proposal import Proposal, Surroundings, Via, name_of, picked
-from apps.pools.domain.importing.reading import Reading, command_line, engine_container, read_engine
+from apps.pools.domain.importing.reading import command_line, documents_of, engine_container, read_engine
 from apps.pools.domain.importing.releases import FROM_ELSEWHERE, Member, of_release, releases, rollout_of
 from apps.pools.domain.manifests import POOL_UID
 from apps.pools.domain.spec import LONGEST_POOL_AND_VARIANT
@@ -48,7 +48,7 @@ def propose(
     found = [of_release(release, around) for release in together]
     found += [_of_workload(member, around) for member in alone]
     found.sort(key=lambda proposal: proposal.name)
-    return found + [_of_service(obj, around) for obj in sorted(kserve, key=lambda obj: str(obj["metadata"]["name"]))]
+    return found + [of_service(obj, around) for obj in sorted(kserve, key=lambda obj: str(obj["metadata"]["name"]))]
 
 
 def _member(obj: Mapping[str, Any], pod: Mapping[str, Any], container: Mapping[str, Any]) -> Member:
@@ -96,7 +96,7 @@ def _of_workload(member: Member, around: Surroundings) -> Proposal:
     if not adopted:
         pool, variant = name_of(member.name), "main"
     reading = read_engine(member.container, member.pod, around, notes, group_size=member.size)
-    document, model = _documents(pool, variant, reading, around)
+    document, model = documents_of(pool, variant, reading, around)
     add_cache(document["spec"], keep([reading.cache], adopted, notes))
     replicas = member.replicas
     document["spec"]["variants"][0]["replicas"] = {"min": replicas, "max": max(1, replicas)}
@@ -137,81 +137,6 @@ def _of_workload(member: Member, around: Surroundings) -> Proposal:
         tuple(notes),
         (f"Deployment/{member.name}",) if adopted else (),
     )
-
-
-def _of_service(obj: Mapping[str, Any], around: Surroundings) -> Proposal:
-    """From a KServe LLMInferenceService: its own controller keeps its Deployments, so the pool is made beside them."""
-    spec, name = obj.get("spec") or {}, obj["metadata"]["name"]
-    notes: list[str] = []
-    if spec.get("baseRefs"):
-        notes.append(
-            "it inherits from baseRefs, which only KServe's controller resolves: check image, args and resources"
-        )
-    if any(part.get("worker") for part in (spec, spec.get("prefill") or {})):
-        notes.append("its worker pods are not carried over: a replica of the pool is one pod")
-    last = f"KServe's controller keeps LLMInferenceService {name}: the pool is made beside it, delete it later"
-    pool = name_of(f"{name}-pool")
-    served = (spec.get("model") or {}).get("name")
-    uri = str((spec.get("model") or {}).get("uri") or "")
-    if spec.get("prefill"):
-        roles = [_role_of_service(spec, "decode", uri), _role_of_service(spec["prefill"], "prefill", uri)]
-        found = of_release(roles, around, pool=pool)
-        notes, documents = [*found.notes, *notes], found.documents
-    else:
-        member = _role_of_service(spec, "both", uri)
-        document, model = _documents(pool, "main", read_engine(member.container, member.pod, around, notes), around)
-        document["spec"]["variants"][0]["replicas"] = {"min": member.replicas, "max": max(1, member.replicas)}
-        documents = (model, document) if model is not None else (document,)
-    for model in documents[:-1]:
-        model["spec"] |= {"source": uri} if "://" in uri else {}
-        model["spec"] |= {"servedName": str(served)} if served else {}
-    return Proposal("kserve", "LLMInferenceService", name, documents, (*notes, last))
-
-
-def _role_of_service(part: Mapping[str, Any], role: str, uri: str) -> Member:
-    """What a service, or its prefill, says of one workload."""
-    template = part.get("template") or {}
-    containers = template.get("containers") or [{}]
-    container = dict(next((c for c in containers if c.get("name") == "main"), containers[0]))
-    parallelism = part.get("parallelism") or {}
-    args = [str(word) for word in container.get("args") or []]
-    args += [
-        f"--{word}-parallel-size={parallelism[word]}"
-        for word in ("tensor", "pipeline", "data")
-        if parallelism.get(word)
-    ]
-    container |= {"command": ["vllm", "serve"], "args": [uri.removeprefix("hf://") or "unknown", *args]}
-    replicas = part.get("replicas")
-    return Member(
-        name="",
-        kind="LLMInferenceService",
-        role=role,
-        labels={},
-        container=container,
-        pod=template,
-        replicas=1 if replicas is None else int(replicas),
-        free=False,
-    )
-
-
-def _documents(
-    pool: str, variant: str, reading: Reading, around: Surroundings
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """A Pool of one variant and, where none is declared that serves the same, a Model."""
-    name, declared = reading.model_name(around)
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Pool",
-        "metadata": {"name": pool},
-        "spec": {
-            "model": name,
-            "cluster": around.cluster,
-            "namespace": around.namespace,
-            "engine": reading.engine(),
-            "variants": [reading.variant(variant)],
-        },
-    }
-    return document, None if declared else reading.model(name)
 
 
 def _names(deployment: str) -> tuple[str, str, bool]:

@@ -133,6 +133,26 @@ def read_engine(
     )
 
 
+def documents_of(
+    pool: str, variant: str, reading: Reading, around: Surroundings
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """A Pool of one variant and, where none is declared that serves the same, a Model."""
+    name, declared = reading.model_name(around)
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Pool",
+        "metadata": {"name": pool},
+        "spec": {
+            "model": name,
+            "cluster": around.cluster,
+            "namespace": around.namespace,
+            "engine": reading.engine(),
+            "variants": [reading.variant(variant)],
+        },
+    }
+    return document, None if declared else reading.model(name)
+
+
 def engine_container(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The one that runs vLLM."""
     return next((c for c in containers if command_line(c) is not None), None)
