@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from apps.embedded.apiserver.checkpoints import MOST_PAGES, Checkpoints
+
 Object = dict[str, Any]
 HISTORY = 1024
 WATCH_QUEUE = 4096
@@ -91,6 +93,7 @@ class Store:
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS objects (resource TEXT, namespace TEXT, name TEXT, body BLOB NOT NULL,"
             " PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID"
@@ -101,6 +104,7 @@ class Store:
         self._index: dict[str, dict[str, dict[str, Object]]] = {}
         for resource, namespace, name, body in self._db.execute("SELECT * FROM objects"):
             self._collection(resource, namespace)[name] = orjson.loads(body)
+        self._checkpoints = Checkpoints(path) if path is not None else None
         self._history: deque[Revision] = deque()
         self._oldest = self.revision
         self._oldest_of: dict[str, int] = {}
@@ -109,6 +113,8 @@ class Store:
     def close(self) -> None:
         for resource in self._subscriptions:
             self._end_watches(resource)
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._db.close()
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
@@ -140,10 +146,11 @@ class Store:
         old = self.get(resource, namespace, name)
         number = self.revision + 1
         obj["metadata"]["resourceVersion"] = str(number)
+        body = orjson.dumps(obj)
         with self._transaction(number):
-            self._db.execute(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (resource, namespace, name, orjson.dumps(obj))
-            )
+            self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (resource, namespace, name, body))
+        if self._checkpoints is not None:
+            self._checkpoints.written(len(body))
         self._collection(resource, namespace)[name] = obj
         self._publish(Revision(number, resource, namespace, name, old, obj, obj))
         return obj

@@ -143,7 +143,8 @@ def _said(owner: ReplicasOwner) -> str:
     elif owner.owner in ("hpa", "keda"):
         return (
             f"{who}{wrote} has written the replicas of Deployment {owner.deployment}, and none is seen in its "
-            "namespace now: `lamp scale` takes them back; where there is one after all, set autoscaling.mode to external"
+            "namespace now: `lamp scale` takes them back; where there is one after all, set autoscaling.mode to "
+            "external"
         )
     else:
         way_out = "`lamp scale` takes them back"

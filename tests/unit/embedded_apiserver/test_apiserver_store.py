@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.embedded.apiserver import checkpoints
 from apps.embedded.apiserver.store import HISTORY, WATCH_QUEUE, Compacted, Store
+from tests.support.wait import wait_until
 
 RESOURCE = "/configmaps"
 
@@ -83,3 +85,44 @@ def test_a_deletion_is_a_revision_with_the_last_state() -> None:
     (revision,) = store.since(before, RESOURCE)
     assert revision.new is None
     assert revision.old is not None
+
+
+def test_the_log_is_brought_into_the_file_beside_the_writer_and_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    store = Store(path)
+    before = path.stat().st_size
+    text = "x" * 100_000
+    written = checkpoints.ENOUGH // len(text) + 2
+    for number in range(written):
+        put(store, f"c{number}", text=text)
+    log = Path(f"{path}-wal")
+    first, grown = log.read_bytes()[16:24], log.stat().st_size
+    wait_until(lambda: path.stat().st_size > before + checkpoints.ENOUGH, message="the log is in the file")
+
+    def anew() -> bool:
+        put(store, "small", text="y")
+        return log.read_bytes()[16:24] != first  # two numbers that are others each time
+
+    wait_until(anew, message="what came meanwhile is in the file, too, and the log begins anew")
+    assert log.stat().st_size <= grown + 2**20
+    # as it is after kill -9: nothing is closed
+    killed = tmp_path / "killed"
+    for suffix in ("", "-wal"):
+        Path(f"{killed}{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    again = Store(killed)
+    assert len(again.objects(RESOURCE)) == written + 1
+    assert again.revision == store.revision
+    again.close()
+    store.close()
+    assert len(Store(path).objects(RESOURCE)) == written + 1
+
+
+def test_no_commit_of_a_writer_brings_the_log_into_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "ENOUGH", 2**40)
+    path = tmp_path / "objects.sqlite"
+    store = Store(path)
+    for number in range(60):
+        put(store, f"c{number}", text="x" * 100_000)
+    assert Path(f"{path}-wal").stat().st_size > 60 * 100_000, "more than the thousand pages of SQLite's own way"
+    assert path.stat().st_size < 100_000
+    store.close()
