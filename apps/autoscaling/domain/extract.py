@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
+from operator import mul
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from apps.autoscaling.domain.arrays import at, where
 from apps.autoscaling.domain.capacity import NO_GOAL, Goals
 from apps.autoscaling.domain.fleet import Fleet
-from apps.autoscaling.domain.lengths import ByLength, middle, table
+from apps.autoscaling.domain.lengths import MIDDLES, ByLength, table
 from apps.autoscaling.domain.memory import Memory
 from apps.autoscaling.domain.misses import missed, missed_at_gateway, objectives_of
 from apps.autoscaling.domain.steps import Engines
@@ -35,6 +37,7 @@ __all__ = ["fleet_of"]
 
 Floats = NDArray[np.float64]
 NAN = math.nan
+_MIDDLES = MIDDLES.__getitem__
 
 
 def fleet_of(policies: Sequence[Policy], signals: Sequence[Signals], memory: Memory) -> Fleet:
@@ -54,7 +57,7 @@ class _Reading:
         self.inflight = inflight
         self.pools: list[float] = []
         self.rows: list[float] = []
-        self.figures: list[float] = []
+        self.figures: list[bytes] = []
         self.counts: list[int] = []
         self.owners: list[int] = []
         self.seen: list[VariantSignals | None] = []
@@ -68,7 +71,7 @@ class _Reading:
         seen = _seen(policy, signals)
         self.seen += seen
         self.counts.append(len(seen))
-        self.figures += declared.of_rows
+        self.figures.append(declared.of_rows)
         for found in seen:
             at = len(self.owners)
             self.owners.append(index)
@@ -114,12 +117,13 @@ class _Reading:
     def fleet(self, factors: Floats) -> Fleet:
         """Of all pools that were read. factors: of the step-time model (rows, 4)."""
         of, counts = np.array(self.owners), np.array(self.counts)
-        figures = dict(zip(_FIGURES, _columns(self.figures, len(_FIGURES)), strict=True))
+        figures = dict(zip(_FIGURES, _columns(np.frombuffer(b"".join(self.figures)), len(_FIGURES)), strict=True))
         declared = {name: figures.pop(name) for name in ("startup_prior", "minimum", "maximum", "trusted")}
         prefills, decodes = figures.pop("prefills") > 0, figures.pop("decodes") > 0
-        pools = _columns(self.pools, len(_OF_POOL) + 7)
+        pools = _columns(np.fromiter(self.pools, np.float64, len(self.pools)), len(_OF_POOL) + 7)
         goals = pools[_GOALS] if len(of) == len(counts) else [at(goal, of) for goal in pools[_GOALS]]
-        measured = dict(zip(_OF_ROW, _columns(self.rows, len(_OF_ROW)), strict=True))
+        rows = np.fromiter(self.rows, np.float64, len(self.rows))
+        measured = dict(zip(_OF_ROW, _columns(rows, len(_OF_ROW)), strict=True))
         desired = measured["desired"]
         return Fleet(
             first_row=np.add.accumulate(counts) - counts,
@@ -138,11 +142,9 @@ class _Reading:
         )
 
 
-def _columns(rows: Sequence[float], width: int) -> Sequence[Any]:
+def _columns(rows: Floats, width: int) -> Sequence[Any]:
     """The columns of rows that follow each other, as figures of rows."""
-    if len(rows) == width:
-        return [float(figure) for figure in rows]
-    return list(np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, width).T))
+    return rows.tolist() if len(rows) == width else list(np.ascontiguousarray(rows.reshape(-1, width).T))
 
 
 def _seen(policy: Policy, signals: Signals) -> Sequence[VariantSignals | None]:
@@ -178,11 +180,11 @@ _FIGURES = (
 @record
 class _Declared:
     """What is read of a policy: its objectives, seconds up to which what was measured counts, the figures of its
-    variants one after the other (`_FIGURES` of each), and of the pool those of `_OF_POOL` from its prior on."""
+    variants one after the other (`_FIGURES` of each, as doubles), and those of `_OF_POOL` from its prior on."""
 
     objectives: Sequence[Objective]
     oldest: float
-    of_rows: tuple[float, ...]
+    of_rows: bytes
     of_pool: tuple[float, ...]
 
 
@@ -193,11 +195,11 @@ def _declared(policy: Policy) -> _Declared:
     except AttributeError:
         pass
     wanted, prior = objectives_of(policy), policy.lengths
-    of_rows: list[float] = []
+    of_rows = array("d")
     for variant in policy.variants:
-        of_rows += _figures(variant, policy.limits.residual)
+        of_rows.extend(_figures(variant, policy.limits.residual))
     of_pool = (prior.cached, prior.prompt, prior.output, *_goals(wanted))
-    found = _Declared(wanted, policy.limits.stale * policy.tick, tuple(of_rows), of_pool)
+    found = _Declared(wanted, policy.limits.stale * policy.tick, of_rows.tobytes(), of_pool)
     object.__setattr__(policy, "kept", found)
     return found
 
@@ -270,7 +272,8 @@ def _row(seen: VariantSignals, before: float, oldest: float) -> tuple[tuple[floa
     s = seen.arrived
     arrivals = NAN if type(s) is Unknown else _value(s, oldest)
     if arrivals != arrivals:
-        arrivals = max(0.0, finished + (flight - before if before >= 0 else 0.0))
+        came = finished + (flight - before if before >= 0 else 0.0)
+        arrivals = came if came > 0 else 0.0
         if finished != finished or flight != flight:
             arrivals = NAN
     s = seen.prompt_tokens
@@ -310,4 +313,4 @@ def _mean(observed: Observed) -> float:
         return NAN
     if observed.sum is not None:
         return observed.sum / total
-    return sum([count * middle(low, high) for (low, high), count in counts.items()]) / total
+    return sum(map(mul, counts.values(), map(_MIDDLES, counts))) / total

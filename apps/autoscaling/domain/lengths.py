@@ -12,7 +12,7 @@ from apps.autoscaling.domain.memory import OUTPUT_EDGES, PROMPT_EDGES
 from apps.autoscaling.domain.types import Distribution, Observed
 from apps.telemetry.domain.histogram import Bucket
 
-__all__ = ["BUCKETS", "CENTERS", "ByLength", "middle", "prior_shares", "table"]
+__all__ = ["BUCKETS", "CENTERS", "MIDDLES", "ByLength", "prior_shares", "table"]
 
 Floats = NDArray[np.float64]
 
@@ -27,17 +27,28 @@ CENTERS: Floats = np.exp2(_EDGES)
 _LOG_CENTERS: Floats = _EDGES * math.log(2.0)
 
 
-@lru_cache(maxsize=4096)
-def middle(low: float, high: float) -> float:
-    """Of a histogram's bucket."""
+def _middle(low: float, high: float) -> float:
     if math.isinf(high):
         return 1.5 * max(low, 0.0)
     low = max(low, 0.0)
     return (low + high) / 2
 
 
+class _Middles(dict[Bucket, float]):
+    """The middle of each of a histogram's buckets, by its edges. Engines have few different ones."""
+
+    def __missing__(self, edges: Bucket) -> float:
+        if len(self) >= 4096:
+            self.clear()
+        found = self[edges] = _middle(*edges)
+        return found
+
+
+MIDDLES = _Middles()
+
+
 class _Places(dict[Bucket, int]):
-    """The bucket of lengths that a histogram's bucket falls into, by its edges. Engines have few different ones."""
+    """The bucket of lengths that a histogram's bucket falls into, by its edges."""
 
     def __init__(self, first: int) -> None:
         super().__init__()
@@ -46,7 +57,7 @@ class _Places(dict[Bucket, int]):
     def __missing__(self, edges: Bucket) -> int:
         if len(self) >= 4096:
             self.clear()
-        tokens = max(middle(*edges), 1.0)
+        tokens = max(_middle(*edges), 1.0)
         found = self[edges] = min(max(round(math.log2(tokens)) - self.first, 0), BUCKETS - 1)
         return found
 
