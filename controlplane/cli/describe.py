@@ -10,7 +10,7 @@ from controlplane.cli.client import Client
 from controlplane.cli.failures import Problem
 from controlplane.cli.kinds import parse_targets, percent
 from controlplane.cli.options import connect, find, team_option
-from controlplane.cli.output import age, age_until, clean, print_table, to_yaml
+from controlplane.cli.output import age, age_until, clean, print_table, to_the_second, to_yaml
 
 
 @click.command()
@@ -28,14 +28,15 @@ def describe(targets: tuple[str, ...], team: str | None) -> None:
 
 def _describe(client: Client, path: str, document: dict[str, Any]) -> None:
     metadata, status = document["metadata"], document.get("status") or {}
+    gone = metadata.get("deletionRequestedAt")
     facts = [
         ("Name", metadata["name"]),
         ("Kind", document["kind"]),
         ("Team", metadata["team"]),
-        ("Created", f"{metadata.get('createdAt')} ({age(metadata.get('createdAt'))} ago)"),
+        ("Created", f"{to_the_second(metadata.get('createdAt'))} ({age(metadata.get('createdAt'))} ago)"),
         ("Generation", metadata.get("generation")),
         ("Labels", ", ".join(f"{k}={v}" for k, v in (metadata.get("labels") or {}).items())),
-        ("Deletion", metadata.get("deletionRequestedAt") and f"requested at {metadata['deletionRequestedAt']}"),
+        ("Deletion", gone and f"requested at {to_the_second(gone)}"),
         ("Sync", status.get("sync")),
         ("Health", status.get("health")),
         ("Endpoint", status.get("endpoint")),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-__all__ = ["age", "age_until", "clean", "note", "print_json", "print_table", "print_yaml", "to_yaml"]
+__all__ = ["age", "age_until", "clean", "note", "print_json", "print_table", "print_yaml", "to_the_second", "to_yaml"]
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
@@ -18,6 +19,11 @@ _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 def age(timestamp: str | None) -> str:
     """How long ago an ISO 8601 time was, short: 12s, 5m, 3h, 2d; "" for none."""
     return _distance(timestamp, 1.0)
+
+
+def to_the_second(timestamp: str | None) -> str:
+    """An ISO 8601 time without what comes after its seconds; "" for none."""
+    return re.sub(r"\.\d+", "", timestamp or "")
 
 
 def age_until(timestamp: str | None) -> str:

@@ -24,7 +24,7 @@ POOL: dict[str, Any] = {
         "uid": "u1",
         "generation": 2,
         "version": 3,
-        "createdAt": "2026-11-23T19:00:00Z",
+        "createdAt": "2026-11-23T19:00:00.453295Z",
     },
     "spec": {"model": "llama", "cluster": "embedded", "variants": [{"name": "h200", "accelerator": "nvidia-h200"}]},
     "status": {

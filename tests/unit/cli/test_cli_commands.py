@@ -196,7 +196,7 @@ def test_describe_shows_what_a_person_asks(server: Server) -> None:
     }
     server.on("GET", "/api/v1/events", (200, {"items": [event], "next": None}))
     text = lamp("describe", "pool/chat").stdout
-    for part in ("Synced", "AllReady", "chat-h200-x", "2 replicas", "model: llama"):
+    for part in ("2026-11-23T19:00:00Z (", "Synced", "AllReady", "chat-h200-x", "2 replicas", "model: llama"):
         assert part in text
     assert server.seen[-1][2]["name"] == ["chat"]
 
