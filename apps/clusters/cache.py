@@ -194,8 +194,8 @@ WHERE NOT EXISTS (SELECT 1 FROM clusters_cached_object o WHERE o.cluster = %s AN
 # the lock keeps the watch where it is: what it deletes later is newer than this, what it deleted is known
 _PUT = f"""
 WITH told AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS c(cluster uuid, kind text, namespace text, name text, uid text,
-                                                     owner uuid, revision bigint, body text)
+    SELECT c.* FROM {{soon}}jsonb_to_recordset(%s::jsonb)
+        AS c(cluster uuid, kind text, namespace text, name text, uid text, owner uuid, revision bigint, body text)
 ), seen AS MATERIALIZED (
     SELECT w.cluster, w.kind, w.namespace, w.revision FROM clusters_watch w
     WHERE w.synced AND EXISTS (SELECT 1 FROM told t WHERE t.cluster = w.cluster AND t.kind = w.kind
@@ -208,6 +208,13 @@ WHERE (SELECT max(s.revision) FROM seen s WHERE s.cluster = t.cluster AND s.kind
        AND s.namespace IN ('', t.namespace)) < t.revision
 {_UNLESS_NEWER}
 """  # noqa: S608  (constants only)
+
+
+# Nobody waits for the disk: what a crash of the database takes is what was committed last, so nothing stays that rests
+# on what is lost (a commit that waits takes all before it along), and the watch goes on from where it was and tells it
+# again. In a caller's transaction there may be what has to last, and its commit waits.
+_SOON = "(SELECT set_config('synchronous_commit', 'off', true)) AS soon, "
+_PUT_IN_TURN, _PUT_SOON = _PUT.format(soon=""), _PUT.format(soon=_SOON)
 
 
 def kept_change(obj: Mapping[str, Any]) -> Change | None:
@@ -230,7 +237,8 @@ def put_several(answers: Iterable[tuple[UUID, Change]]) -> None:
     # rows are locked in the order in which informers lock them
     rows = [{"cluster": one, **_row(change)} for one in sorted(by_cluster) for change in newest(by_cluster[one])]
     with prepared.cursor() as cursor:
-        cursor.execute(_PUT, [orjson.dumps(rows).decode()])
+        statement = _PUT_IN_TURN if connection.in_atomic_block else _PUT_SOON
+        cursor.execute(statement, [orjson.dumps(rows).decode()])
 
 
 def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> list[dict[str, Any]] | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.clusters import answers
 from apps.clusters.models import CachedObject, Watch
@@ -108,3 +109,44 @@ def test_what_carries_no_label_of_ours_is_not_kept() -> None:
     bare["metadata"]["labels"] = {}
     answers.put(cluster, bare)
     assert kept(cluster) == {}
+
+
+@pytest.fixture
+def waits() -> Iterator[Callable[[], list[str]]]:
+    """Whether the commits of writes to the cache since wait for the disk, as the database knew it while it wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE noted (waits text)")
+        cursor.execute(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " INSERT INTO noted VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$"
+        )
+        cursor.execute("CREATE TRIGGER note AFTER INSERT ON clusters_cached_object EXECUTE FUNCTION note()")
+        cursor.execute("SET synchronous_commit = on")
+
+        def read() -> list[str]:
+            cursor.execute("SELECT waits FROM noted")
+            return [row[0] for row in cursor.fetchall()]
+
+        yield read
+        cursor.execute("RESET synchronous_commit")
+        cursor.execute("DROP TRIGGER note ON clusters_cached_object")
+        cursor.execute("DROP FUNCTION note")
+        cursor.execute("DROP TABLE noted")
+
+
+def test_an_answer_does_not_wait_for_the_disk_and_nothing_else_is_made_not_to(waits: Callable[[], list[str]]) -> None:
+    cluster = watched(10)
+    answers.put(cluster, answer("a", 11))
+    assert waits() == ["off"]
+    assert setting() == "on", "only that one statement"
+    with transaction.atomic():
+        answers.put(cluster, answer("a", 12))
+        assert setting() == "on", "what else a caller writes has to last"
+    assert waits() == ["off", "on"]
+    assert kept(cluster) == {"a": 12}
+
+
+def setting() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return str(cursor.fetchone()[0])
