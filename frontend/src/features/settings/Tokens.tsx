@@ -98,7 +98,7 @@ function NewToken({ onMade }: { onMade: () => void }) {
         <label className={styles.check}>
           <input type="checkbox" name="readOnly" /> may only read
         </label>
-        <Button look="primary" type="submit" disabled={make.isPending}>
+        <Button type="submit" disabled={make.isPending}>
           Make a token
         </Button>
       </form>

@@ -164,7 +164,7 @@ function NewWebhook({ onMade }: { onMade: () => void }) {
           <option value="page">pages only</option>
         </select>
       </Field>
-      <Button look="primary" type="submit" disabled={make.isPending}>
+      <Button type="submit" disabled={make.isPending}>
         Make a webhook
       </Button>
       <div role="status">{make.isError && <p className={styles.trouble}>{sentenceOf(make.error)}</p>}</div>
