@@ -13,9 +13,7 @@ from apps.core.status import put_condition
 from apps.endpoints import selectors
 from apps.endpoints.domain.spec import EndpointSpec
 from apps.endpoints.models import Endpoint
-from apps.pools.domain.validation import object_names
-from apps.pools.models import Pool
-from apps.pools.selectors import cluster_named
+from apps.pools.selectors import cluster_named, holder_of
 from apps.reconcile import services as reconcile
 from apps.reconcile.domain.priority import Priority
 
@@ -67,16 +65,14 @@ class EndpointKind(KindHandler):
             )
 
     def _check_names(self, context: CheckContext, cluster: Cluster) -> None:
-        mine = {context.name, f"{context.name}-gw"}
-        for pool in Pool.objects.filter(cluster_uid=cluster.uid, namespace=context.spec.namespace):
-            taken = mine & object_names(pool.name, [v["name"] for v in pool.spec["variants"]])
-            if taken:
-                context.refuse(
-                    "/metadata/name",
-                    f"a pool has an object named {min(taken)} in namespace {context.spec.namespace}: give the endpoint "
-                    "another name",
-                )
-                return
+        mine = frozenset({context.name, f"{context.name}-gw"})
+        found = holder_of(mine, cluster, context.spec.namespace)
+        if found is not None:
+            context.refuse(
+                "/metadata/name",
+                f"a pool has an object named {found[1]} in namespace {context.spec.namespace}: give the endpoint "
+                "another name",
+            )
 
     def accepted(self, change: Accepted) -> None:
         endpoint: Endpoint = change.obj

@@ -73,17 +73,15 @@ class PoolKind(KindHandler):
                 f"they may live in {', '.join(allowed)}",
             )
         names = object_names(context.name, [variant.name for variant in spec.variants], spec.autoscaling.sets)
-        for other in selectors.neighbours(cluster, spec.namespace, but=context.before):
-            sets = int((other.spec.get("autoscaling") or {}).get("sets", 1))
-            taken = names & object_names(other.name, [v["name"] for v in other.spec["variants"]], sets)
-            if taken:
-                whose = other.name if other.team == context.team else "of another team"
-                context.refuse(
-                    "/metadata/name",
-                    f"pool {whose} has an object named {min(taken)} in namespace {spec.namespace} of this cluster: "
-                    "choose another name or namespace",
-                )
-                break
+        found = selectors.holder_of(names, cluster, spec.namespace, but=context.before)
+        if found is not None:
+            other, name = found
+            whose = other.name if other.team == context.team else "of another team"
+            context.refuse(
+                "/metadata/name",
+                f"pool {whose} has an object named {name} in namespace {spec.namespace} of this cluster: "
+                "choose another name or namespace",
+            )
 
     def accepted(self, change: Accepted) -> None:
         pool: Pool = change.obj

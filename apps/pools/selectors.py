@@ -19,7 +19,7 @@ from apps.pools.domain.manifests import AcceleratorFacts, AdapterFacts, ModelFac
 from apps.pools.domain.sharing import Hosts, Sharer
 from apps.pools.domain.spec import PoolSpec, Variant
 from apps.pools.domain.tiers.plan import TierPlan
-from apps.pools.domain.validation import Offer, Shape
+from apps.pools.domain.validation import Offer, Shape, object_names, owners_of
 from apps.pools.models import Pool, PoolRevision, ReplicaTarget, Rollout, TierPlanRow
 
 
@@ -157,10 +157,17 @@ def free_accelerators(cluster: Cluster) -> dict[str, int]:
     return found
 
 
-def neighbours(cluster: Cluster, namespace: str, *, but: Any | None) -> Iterable[Pool]:
-    """Other pools of a namespace of a cluster, those that are being deleted too."""
-    rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace)
-    return list(rows.exclude(uid=but.uid) if but is not None else rows)
+def holder_of(
+    names: frozenset[str], cluster: Cluster, namespace: str, *, but: Any | None = None
+) -> tuple[Pool, str] | None:
+    """A pool with an object of one of these names there, being deleted or not, and that name; None: they are free."""
+    rows = Pool.objects.filter(cluster_uid=cluster.uid, namespace=namespace, name__in=owners_of(names))
+    for pool in rows.exclude(uid=but.uid) if but is not None else rows:
+        sets = int((pool.spec.get("autoscaling") or {}).get("sets", 1))
+        taken = names & object_names(pool.name, [variant["name"] for variant in pool.spec["variants"]], sets)
+        if taken:
+            return pool, min(taken)
+    return None
 
 
 def sharers(cluster: Cluster, team: str, spec: PoolSpec, *, but: Any | None) -> list[Sharer]:

@@ -85,6 +85,12 @@ def object_names(pool: str, variants: Iterable[str], sets: int = 1) -> frozenset
     return frozenset({pool, f"{pool}-engines", f"{pool}-epp", *engines, *further})
 
 
+def owners_of(names: Iterable[str]) -> frozenset[str]:
+    """What a pool is called that has an object of one of these names: each begins with the pool's, alone or with a dash
+    behind it."""
+    return frozenset("-".join(name.split("-")[:count]) for name in names for count in range(1, name.count("-") + 2))
+
+
 def _names(name: str, spec: PoolSpec) -> list[Fault]:
     found = []
     for i, variant in enumerate(spec.variants):
