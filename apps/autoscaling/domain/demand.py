@@ -58,6 +58,10 @@ _PEAK = 1800.0
 # what comes within these seconds is served together, whatever the minute's average; the minute of an average of 30 s.
 # Held to the fleet simulator by tests/unit/autoscaling/test_misses_of_fleets.py
 _RIPPLE, _AVERAGED = 20.0, 60.0
+# Nor is less served together than what comes within long lives: how many are in service varies as counts within
+# L^2 / integral of S(u)^2 seconds, L the mean life, S(u) the share of lives longer than u (peakedness, W. Whitt,
+# Heavy-traffic approximations for service systems with blocking, 1984): 1.6 L where lives are log-normal, sigma 0.7
+_LIVES = 1.6
 # of a forecast's verdict, per verdict
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
 _QUANTILE = 0.6
@@ -195,16 +199,17 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
         mean=mean,
         above=sqrt(memory.figure("above")),
         below=sqrt(memory.figure("below")),
-        ripple=_ripple(memory, _longer(life)),
+        ripple=_ripple(memory, life),
         now=level(memory, "fast"),
     )
 
 
-def _ripple(memory: Memory, longer: Floats) -> Figures:
+def _ripple(memory: Memory, life: Floats) -> Figures:
     """Arrivals vary by their dispersion (variance over mean of counts): by how much within some seconds more than
-    within the average's."""
+    within the average's. life: seconds that a request is served."""
     lumps = larger(memory.figure("dispersion") - 1, 0.0) / larger(level(memory, "fast"), _LEAST)
-    return log1p(lumps * (1 / _RIPPLE - 1 / _AVERAGED) / longer)
+    together = larger(_LIVES * smaller(life, _MOST_LONGER * _TIMES["fast"]), _RIPPLE)
+    return log1p(lumps * (1 / together - 1 / (_AVERAGED * _longer(life))))
 
 
 def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:
