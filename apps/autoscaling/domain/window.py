@@ -25,7 +25,7 @@ from apps.autoscaling.domain.arrays import (
 from apps.autoscaling.domain.grid import look_up
 from apps.autoscaling.domain.memory import MINUTES, Memory
 
-__all__ = ["familiar", "observe", "share_missed"]
+__all__ = ["familiar", "goes_on", "observe", "share_missed"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
