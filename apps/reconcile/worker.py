@@ -71,14 +71,16 @@ def registered_kinds() -> list[str]:
 def drain(budget: float = 10.0) -> int:
     """Work on due keys until there are none or `budget` seconds have passed. Returns how many were worked on.
 
-    Several threads and processes may drain at once. A database that is away ends the round; the leases expire.
+    A first hand is worked on however little time there is: a worker that was not given a processor for that long would
+    go home with nothing done. Several threads and processes may drain at once. A database that is away ends the round;
+    the leases expire.
     """
     end = time.monotonic() + budget
     worked = 0
     done: list[Finished] = []
     try:
         while True:
-            hand = _exchange(done, wants=time.monotonic() < end)
+            hand = _exchange(done, wants=not worked or time.monotonic() < end)
             if not hand:
                 break
             if _desk.full(hand):

@@ -30,7 +30,7 @@ def kube(cluster: EmbeddedCluster) -> Iterator[Kube]:
 @pytest.fixture
 def live(cluster: EmbeddedCluster, kube: Kube) -> None:
     declare_on(cluster, pool_document())
-    drain()
+    drain_until(lambda: pool().status.get("sync") == "Synced", message="the pool is in its cluster")
 
 
 def delete_until_refused() -> None:

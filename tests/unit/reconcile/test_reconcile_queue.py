@@ -438,6 +438,16 @@ def test_a_hand_of_many_keys_wakes_somebody_for_the_others_and_a_small_one_nobod
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_worker_that_comes_late_to_its_own_budget_works_on_one_hand(registered: Callable[..., None]) -> None:
+    registered(lambda _: Done())
+    for shard in ("late-a", "late-b"):
+        ask(shard=shard)
+    assert worker.drain(budget=-1) == 1
+    assert worker.drain(budget=-1) == 1
+    assert worker.drain(budget=-1) == 0
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_block_around_a_hand_ends_before_its_keys_are_settled(registered: Callable[..., None]) -> None:
     seen: list[str] = []
 
