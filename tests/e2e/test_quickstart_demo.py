@@ -31,6 +31,10 @@ def test_the_pool_wakes_leads_the_ramp_sleeps_and_wakes_again() -> None:
         for move in moves():
             assert move["sentence"]
             assert move["actuation"] == "Targets written."
-        told = json.loads(stack.lamp("events", "pool/chat", "-o", "json").stdout)
-        events = {event["reason"] for event in (told["items"] if isinstance(told, dict) else told)}
-        assert {"Asleep", "Waking", "Scaled"} <= events
+
+        def told() -> set[str]:
+            events = json.loads(stack.lamp("events", "pool/chat", "-o", "json").stdout)
+            return {event["reason"] for event in (events["items"] if isinstance(events, dict) else events)}
+
+        # a decision is there before its controller has acted on it
+        wait_until(lambda: {"Asleep", "Waking", "Scaled"} <= told(), message="what the controller did is told")
