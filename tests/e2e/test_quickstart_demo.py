@@ -25,7 +25,7 @@ def test_the_pool_wakes_leads_the_ramp_sleeps_and_wakes_again() -> None:
 
         wait_until(lambda: {"wake", "from-zero"} & set(verbs()), message="a request finds a replica")
         wait_until(lambda: verbs().count("up") >= 2, timeout=330, message="it grows with the ramp")
-        wait_until(lambda: verbs()[-1] == "sleep", timeout=330, message="it sleeps when nobody asks")
+        wait_until(lambda: verbs()[-1] == "sleep", timeout=420, message="it sleeps when nobody asks")
         slept = len(verbs())
         wait_until(lambda: "wake" in verbs()[slept:], timeout=300, message="the next request wakes it")
         for move in moves():

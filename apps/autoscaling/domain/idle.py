@@ -100,7 +100,9 @@ def apply(pool: Draft, rest: float, asked: bool, plain: Plain, index: int) -> No
         return
     if rest < 0:
         return
-    start = plain.wake(pool) if policy.idle == "standby" else plain.startup[pool.first]
+    # one engine sleeps and is awake in a second (where turns are taken, all): who else goes is to be started again
+    wakes = policy.idle == "standby" and (policy.standby == "shared" or sum(pool.before) <= 1)
+    start = plain.wake(pool) if wakes else plain.startup[pool.first]
     # a start holds the requests that come meanwhile: as much again
     keep = max(keep_for(pool.memory[_GAPS], 2 * start), _shortest(policy))
     if rest < keep:

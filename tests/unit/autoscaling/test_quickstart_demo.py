@@ -1,6 +1,6 @@
 """The quickstart's own declarations and demo traffic through the production decision, in virtual time.
 
-What `make up` shows in nine minutes of the clock (tests/e2e/test_quickstart_demo.py watches that, in `make soak`).
+What `make up` shows in ten minutes of the clock (tests/e2e/test_quickstart_demo.py watches that, in `make soak`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 from apps.autoscaling.domain.types import Decision
@@ -27,7 +28,7 @@ from controlplane.cli.load import _points
 from controlplane.supervisor.stack import DEMO_CURVE
 
 FOLDER = Path(__file__).parents[3] / "examples" / "quickstart"
-ROUND = 540.0
+ROUND = 600.0
 
 
 def document(name: str) -> dict[str, object]:
@@ -35,14 +36,15 @@ def document(name: str) -> dict[str, object]:
     return found
 
 
-def played(rounds: int = 2, startup: float = 15.0) -> tuple[list[Decision], Outcome]:
+def played(rounds: int = 2, startup: float = 15.0, assumed: float = 15.0) -> tuple[list[Decision], Outcome]:
+    """startup: seconds that a replica takes; assumed: what the policy takes it for until one was measured."""
     spec = PoolSpec.from_document(document("pool.yaml"))
     model = ModelSpec.from_document(document("model.yaml"))
     slo = SLOSpec.from_document(document("slo.yaml"))
     facts = Facts(model, None, [slo], {}, {})
     policy = policy_of(spec, facts, tick=10.0)
     (told,) = policy.variants
-    policy = replace(policy, variants=(replace(told, startup=startup, wake=2.0),))
+    policy = replace(policy, variants=(replace(told, startup=assumed, wake=2.0),))
     engine = EngineConfig(num_blocks=told.kv_tokens // 16, max_num_seqs=told.max_num_seqs, max_model_len=16384)
     kind = FleetVariant(told.name, engine, told.step_time, StartUp(startup, startup), price=told.price, wake=2.0)
     chance = np.random.default_rng(1)
@@ -54,13 +56,15 @@ def played(rounds: int = 2, startup: float = 15.0) -> tuple[list[Decision], Outc
     return driver.moves, outcome
 
 
-def test_the_demo_is_woken_leads_its_ramp_sleeps_and_is_woken_again() -> None:
-    moves, outcome = played()
+@pytest.mark.parametrize(("startup", "assumed"), [(15.0, 15.0), (19.0, 105.0), (105.0, 105.0)])
+def test_the_demo_is_woken_leads_its_ramp_sleeps_and_is_woken_again(startup: float, assumed: float) -> None:
+    """On a fast machine, on one whose starts are not known yet, and on one as slow as is assumed."""
+    moves, outcome = played(startup=startup, assumed=assumed)
     verbs = [move.verb for move in moves]
     assert verbs[0] == "wake"
     first = verbs.index("sleep")
     assert verbs[:first].count("up") >= 2
-    assert 351.0 + 50.0 <= moves[first].at <= ROUND - 30.0, "asleep in the silence, and long enough to be seen"
+    assert 351.0 + 50.0 <= moves[first].at <= ROUND - 20.0, "asleep in the silence, and long enough to be seen"
     assert verbs[first + 1] == "wake"
     assert ROUND <= moves[first + 1].at <= ROUND + 20.0
     assert "sleep" in verbs[first + 1 :]

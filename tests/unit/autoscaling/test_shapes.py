@@ -100,6 +100,19 @@ def test_an_idle_pool_goes_to_zero_and_comes_back_for_what_waits() -> None:
     assert "requests wait" in back.sentence
 
 
+def test_several_replicas_are_kept_for_a_start_up_and_one_for_a_wake() -> None:
+    """One engine sleeps and is woken in a second; the others would have to be started again."""
+    policy = replace(POLICY, variants=(replace(L40S, minimum=0, startup=90.0),), idle="standby")
+    busy = 40
+    many = run(policy, [36.0] * busy + [0.0] * 60, start=4)
+    assert many[busy - 1].total > 1
+    asleep = next(i for i, d in enumerate(many) if d.verb == "sleep")
+    assert (many[asleep].total, [target.asleep for target in many[asleep].targets]) == (0, [1])
+    assert (asleep - busy + 1) * 10 >= 2 * 90
+    one = run(policy, [1.0] * busy + [0.0] * 60, start=1)
+    assert next(i for i, d in enumerate(one) if d.verb == "sleep") - busy + 1 == 6
+
+
 @pytest.mark.parametrize("before", [2.0, 6.0])
 def test_a_jump_is_believed_after_two_ticks_and_not_carried_on(before: float) -> None:
     decisions = run(POLICY, [before] * 60 + [6 * before] * 12, start=2)
