@@ -223,11 +223,11 @@ class OffloadReplayView(_OneDecision):
 
 
 class ProbeView(PoolView):
-    """Have the pool's volumes measured."""
+    """Have the pool's volumes and object stores measured."""
 
     @extend_schema(
         operation_id="pools_offload_probe",
-        summary="Have the bandwidth of a pool's volumes measured anew",
+        summary="Have the bandwidth of a pool's volumes and object stores measured anew",
         request=None,
         responses={202: _OBJECT, **problem_responses(403, 404, 409)},
     )

@@ -87,11 +87,12 @@ class OffloadDecision(models.Model):
 
 class Probe(models.Model):
     """The newest measurement of a tier's bandwidth by a Job, by pool and tier. state: asked, running, done, failed.
-    result: bytes per second {load, store} and seconds {latency}."""
+    claim: what was measured: a volume's claim, or the address of a bucket. result: bytes per second {load, store} and
+    seconds {latency}."""
 
     pool = models.UUIDField()
     kind = models.CharField(max_length=20)
-    claim = models.CharField(max_length=63, default="", blank=True)
+    claim = models.CharField(max_length=600, default="", blank=True)
     state = models.CharField(max_length=10, default="asked")
     asked_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)

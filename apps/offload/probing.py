@@ -1,4 +1,4 @@
-"""Probe Jobs: begun for volumes that somebody wants measured, read when they end."""
+"""Probe Jobs: begun for volumes and object stores that somebody wants measured, read when they end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from apps.clusters.kube import Kube
 from apps.clusters.selectors import kube_for
 from apps.core import clock
 from apps.core.locks import advisory
-from apps.offload.domain.probe import Unreadable, job_manifest, job_name, read_result
+from apps.offload.domain.bucket_probe import bucket_container
+from apps.offload.domain.probe import Unreadable, claim_container, job_manifest, job_name, measured_at, read_result
 from apps.offload.models import Probe
 from apps.offload.policies import serving_variant
 from apps.pools.models import Pool
@@ -74,12 +75,20 @@ def _step(row: Probe, pool: Pool) -> None:
 
 def _begin(row: Probe, pool: Pool, kube: Kube) -> None:
     spec = spec_of(pool)
+    tier, image = spec.offload.tier(row.kind), spec.engine.image
+    if tier is None or measured_at(tier.claim, tier.endpoint, tier.bucket) != row.claim:
+        _end(row, problem=f"the pool does not declare {row.claim} any more")
+        return
     facts = accelerators().get(serving_variant(spec).accelerator)
     manifest = job_manifest(
         name=job_name(pool.name, pool.uid.hex, int(row.asked_at.timestamp())),
         namespace=pool.namespace,
-        image=spec.engine.image,
-        claim=row.claim,
+        container=(
+            bucket_container(image, tier.endpoint, tier.bucket, tier.secret)
+            if tier.endpoint is not None and tier.bucket is not None
+            else claim_container(image)
+        ),
+        claim=tier.claim,
         node_selector=facts.node_selector if facts is not None else {},
         toleration=facts.resource if facts is not None else None,
         labels={"lamplight.dev/probe-of": str(pool.uid)},

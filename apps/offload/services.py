@@ -19,6 +19,7 @@ from apps.core.domain.conditions import Condition, Status
 from apps.core.domain.refusals import Clash
 from apps.core.status import put_condition
 from apps.offload.domain.benefit import Measured
+from apps.offload.domain.probe import measured_at
 from apps.offload.domain.reuse import COUNTERS
 from apps.offload.domain.sentences import tier_sentence, tiers_text
 from apps.offload.domain.store import Fault, StorePage, told
@@ -320,36 +321,37 @@ def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> Offl
 
 @transaction.atomic
 def ask_for_probe(*, pool: Pool, again: bool = False) -> list[Probe]:
-    """Have the bandwidth of the pool's declared volumes measured. `again`: also of those that were measured before.
-    Raises Clash for a pool without a volume, and within ten minutes of the last time."""
-    tiers = [tier for tier in spec_of(pool).offload.tiers if tier.kind == "filesystem"]
+    """Have the bandwidth of the pool's declared volumes and object stores measured. `again`: also of those that were
+    measured before. Raises Clash for a pool without either, and within ten minutes of the last time."""
+    tiers = [tier for tier in spec_of(pool).offload.tiers if tier.kind in ("filesystem", "object")]
     if not tiers:
-        raise Clash(f"{pool.key} declares no filesystem tier: there is no volume to measure.")
+        raise Clash(f"{pool.key} declares no filesystem and no object tier: there is nothing to measure.")
     now = clock.now()
     held = {row.kind: row for row in Probe.objects.select_for_update().filter(pool=pool.uid)}
     asked = []
     for tier in tiers:
-        row = held.get(tier.kind)
-        if row is not None and row.claim == (tier.claim or "") and now - row.asked_at < PROBE_AGAIN:
+        row, what = held.get(tier.kind), measured_at(tier.claim, tier.endpoint, tier.bucket)
+        same = row is not None and row.claim == what
+        if row is not None and same and now - row.asked_at < PROBE_AGAIN:
             if again:
                 at = (row.asked_at + PROBE_AGAIN).strftime("%H:%M:%S")
-                raise Clash(f"The volume {row.claim} was measured less than ten minutes ago: again from {at} UTC on.")
+                raise Clash(f"{what} was measured less than ten minutes ago: again from {at} UTC on.")
             continue
-        if row is not None and not again and row.claim == (tier.claim or "") and row.state == "done":
+        if row is not None and same and not again and row.state == "done":
             continue
         asked.append(
             Probe.objects.update_or_create(
                 pool=pool.uid,
                 kind=tier.kind,
                 defaults={
-                    "claim": tier.claim or "",
+                    "claim": what,
                     "state": "asked",
                     "asked_at": now,
                     "finished_at": None,
                     "job": "",
                     "problem": "",
                     # a figure of the same volume stands until there is a newer one
-                    "result": row.result if row is not None and row.claim == (tier.claim or "") else {},
+                    "result": row.result if row is not None and same else {},
                 },
             )[0]
         )

@@ -185,6 +185,8 @@ def tiers(standing: Standing, probes: Mapping[str, Probe]) -> list[dict[str, Any
         if bandwidth is None:
             problem = f" ({probe.problem})" if probe is not None and probe.problem else ""
             sentence = f"The bandwidth of tier {tier.kind} has not been measured yet{problem}."
+            if tier.kind == "peer":
+                sentence = "No Job can measure peers before they are on: only mode fixed has them."
             found.append({**entry, "hitRate": None, "gain": None, "verdict": "not measured", "sentence": sentence})
             continue
         own = [o for o in everything if [t.kind for t in o.configuration.tiers] == [tier.kind]]

@@ -134,7 +134,7 @@ def what_if(target: Target, host: str | None, filesystem: str | None, output: st
 @one_pool
 @team_option
 def probe(target: Target, team: str | None) -> None:
-    """Have the bandwidth of the pool's volumes measured anew, by a Job on its nodes."""
+    """Have the bandwidth of the pool's volumes and object stores measured anew, by a Job on its nodes."""
     client, path = _pool(target, team)
     asked = client.send("POST", f"{path}/probe", {})
     note(f"Asked for {', '.join(tier['claim'] for tier in asked['tiers'])}; `lamp offload explain` shows the result.")

@@ -15,7 +15,7 @@ from apps.clusters.models import Cluster
 from apps.core import clock
 from apps.core.domain.access import Role
 from apps.core.models import OutboxEvent
-from apps.offload import services, ticking
+from apps.offload import probing, services, ticking
 from apps.offload.domain.store import StorePage
 from apps.offload.engines import Endpoint, Publishers
 from apps.offload.models import OffloadDecision, PoolState, Probe
@@ -267,6 +267,51 @@ def test_a_probe_is_asked_for_once_in_ten_minutes_by_people(world: World, api: A
     assert (asked.status_code, again.status_code) == (202, 409)
     assert asked.json()["tiers"] == [{"kind": "filesystem", "claim": "kv-cache"}]
     assert "less than ten minutes ago" in again.json()["detail"]
+
+
+class _Jobs:
+    """A cluster that takes Jobs."""
+
+    def __init__(self) -> None:
+        self.jobs: list[dict[str, Any]] = []
+
+    def create(self, manifest: dict[str, Any], *, manager: str) -> None:
+        self.jobs.append(manifest)
+
+
+def test_a_bucket_is_measured_with_the_engines_keys_before_it_is_decided_on_and_another_one_anew(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = {"kind": "object", "bytes": "2Ti", "bucket": "kv", "endpoint": "https://s3.example.com", "secret": "keys"}
+    world.pool.spec["offload"]["tiers"] = [bucket]
+    world.pool.save(update_fields=["spec"])
+    world.tick()
+    assert api.get(f"{URL}/offload")["tiers"][-1]["verdict"] == "not measured"
+    (row,) = Probe.objects.all()
+    assert (row.kind, row.claim, row.state) == ("object", "https://s3.example.com/kv", "asked")
+    cluster = _Jobs()
+    monkeypatch.setattr(probing, "kube_for", lambda _: cluster)
+    monkeypatch.setattr(probing, "cluster_of", lambda _: Cluster(team="default", name="c", spec={}))
+    assert probing.run_probes() == 1
+    (job,) = cluster.jobs
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][3:5] == ["https://s3.example.com", "kv"]
+    assert {one["valueFrom"]["secretKeyRef"]["name"] for one in container["env"]} == {"keys"}
+    assert "volumes" not in job["spec"]["template"]["spec"]
+    Probe.objects.update(state="done", result={"load": 30e9, "store": 30e9, "latency": 0.02}, finished_at=world.now)
+    world.tick()
+    found = api.get(f"{URL}/offload")["tiers"][-1]
+    assert (found["kind"], found["verdict"], found["source"]) == ("object", "worth it", "probe")
+    # what was measured says nothing of another bucket, and a Job that was asked for this one does not measure that
+    Probe.objects.update(state="asked")
+    world.pool.spec["offload"]["tiers"] = [{**bucket, "bucket": "other"}]
+    world.pool.save(update_fields=["spec"])
+    probing.run_probes()
+    assert Probe.objects.get().problem == "the pool does not declare https://s3.example.com/kv any more"
+    assert len(cluster.jobs) == 1
+    world.tick()
+    row = Probe.objects.get()
+    assert (row.claim, row.state, row.result) == ("https://s3.example.com/other", "asked", {})
 
 
 def test_a_tier_is_proposed_tried_on_one_replica_and_kept_and_a_slow_one_refused_with_the_numbers(

@@ -1,5 +1,5 @@
-"""The Job that measures a volume before any tier is on it: on the node type and from the image of the pool's
-engines."""
+"""The Job that measures a volume or an object store before any tier is on it: on the node type and from the image of
+the pool's engines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["PROGRAM", "Unreadable", "job_manifest", "job_name", "read_result"]
+__all__ = ["PROGRAM", "Unreadable", "claim_container", "job_manifest", "job_name", "measured_at", "read_result"]
 
 _MOUNT = "/mnt/kv"
 _THREADS, _MIB, _SECONDS = 4, 64, 8
@@ -85,37 +85,43 @@ def job_name(pool: str, uid: str, number: int) -> str:
     return f"{pool[:30]}-kv-probe-{uid[:6]}-{number}"
 
 
+def measured_at(claim: str | None, endpoint: str | None, bucket: str | None) -> str:
+    """What a measurement is of: a volume by its claim, a bucket by its address. Of another one it says nothing."""
+    return f"{endpoint}/{bucket}" if endpoint is not None else claim or ""
+
+
+def claim_container(image: str) -> dict[str, Any]:
+    """A container that measures the volume which the Job mounts; at most a quarter of a GiB is written and read."""
+    return {
+        "name": "probe",
+        "image": image,
+        "command": ["python3", "-c", PROGRAM, _MOUNT, str(_THREADS), str(_MIB), str(_SECONDS)],
+        "volumeMounts": [{"name": "kv", "mountPath": _MOUNT}],
+    }
+
+
 def job_manifest(
     *,
     name: str,
     namespace: str,
-    image: str,
-    claim: str,
+    container: Mapping[str, Any],
+    claim: str | None,
     node_selector: Mapping[str, str],
     toleration: str | None,
     labels: Mapping[str, str],
 ) -> dict[str, Any]:
-    """One pod, one attempt, gone five minutes after its end; at most half a GiB is written and read, within two
-    minutes."""
+    """One pod with the `container` that measures, one attempt of at most two minutes, gone five minutes after its end.
+    claim: the volume that it mounts, None: none."""
     marked = {**labels, "app.kubernetes.io/component": "kv-probe", "app.kubernetes.io/managed-by": "lamplight"}
+    resources = {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "containers": [
-            {
-                "name": "probe",
-                "image": image,
-                "command": ["python3", "-c", PROGRAM, _MOUNT, str(_THREADS), str(_MIB), str(_SECONDS)],
-                "resources": {
-                    "requests": {"cpu": "1", "memory": "256Mi"},
-                    "limits": {"memory": "512Mi"},
-                },
-                "volumeMounts": [{"name": "kv", "mountPath": _MOUNT}],
-            }
-        ],
-        "volumes": [{"name": "kv", "persistentVolumeClaim": {"claimName": claim}}],
+        "containers": [{**container, "resources": resources}],
     }
+    if claim is not None:
+        pod["volumes"] = [{"name": "kv", "persistentVolumeClaim": {"claimName": claim}}]
     if node_selector:
         pod["nodeSelector"] = dict(node_selector)
     if toleration is not None:

@@ -1055,8 +1055,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Have the bandwidth of a pool's volumes measured anew
-         * @description Have the pool's volumes measured.
+         * Have the bandwidth of a pool's volumes and object stores measured anew
+         * @description Have the pool's volumes and object stores measured.
          */
         post: operations["pools_offload_probe"];
         delete?: never;

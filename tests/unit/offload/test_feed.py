@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,7 +10,6 @@ from hypothesis import strategies as st
 from apps.embedded.engine import kv_events
 from apps.offload.domain.events import BlockRemoved, BlockStored, Cleared, Malformed, read_batch
 from apps.offload.domain.feed import Feed
-from apps.offload.domain.probe import PROGRAM, Unreadable, job_manifest, read_result
 
 
 def payload(number: int) -> bytes:
@@ -134,39 +129,3 @@ def test_hashes_as_bytes_tenants_and_events_of_tomorrow() -> None:
 def test_what_is_no_batch_is_refused(raw: object) -> None:
     with pytest.raises(Malformed):
         read_batch(raw)
-
-
-def test_the_probe_measures_a_directory_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), "2", "8", "2"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    result = read_result(done.stdout)
-    assert result["load"] > 1e6
-    assert result["store"] > 1e6
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_probe_that_cannot_write_says_so() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "/proc/nowhere", "1", "1", "1"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode != 0
-    with pytest.raises(Unreadable, match="No such file"):
-        read_result(done.stderr)
-
-
-def test_the_probe_runs_where_engines_do_and_takes_no_accelerator() -> None:
-    job = job_manifest(
-        name="chat-kv-probe-1",
-        namespace="serving",
-        image="vllm/vllm-openai:v0.33.0",
-        claim="kv",
-        node_selector={"nvidia.com/gpu.product": "H200"},
-        toleration="nvidia.com/gpu",
-        labels={},
-    )
-    pod = job["spec"]["template"]["spec"]
-    assert pod["nodeSelector"] == {"nvidia.com/gpu.product": "H200"}
-    assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "kv"}
-    assert "nvidia.com/gpu" not in str(pod["containers"][0]["resources"])
