@@ -52,6 +52,14 @@ def _tick(task: str, seconds: float) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
 
 
+def _sharded(name: str, task: str, seconds: float) -> dict[str, dict[str, Any]]:
+    """One tick for each shard of the pools: workers share them. While two beats count differently, as in a roll-out,
+    a pool may be decided for twice in a tick, the second time with nothing new."""
+    shards = settings.AUTOSCALING_SHARDS
+    whose = ({"shard": shard, "shards": shards} for shard in range(shards))
+    return {f"{name}-{each['shard']}": {**_tick(task, seconds), "kwargs": each} for each in whose}
+
+
 app.conf.beat_schedule = {
     "reconcile-sweep": _tick("apps.reconcile.tasks.sweep", 2.0),
     "reconcile-resync": _tick("apps.reconcile.tasks.resync", 300.0),
@@ -63,9 +71,9 @@ app.conf.beat_schedule = {
     "pools-retention": _tick("apps.pools.tasks.retention", 300.0),
     "telemetry-retention": _tick("apps.telemetry.tasks.retention", 300.0),
     # twice as often as signals come: a decision is half as late, and a tick without news costs two queries
-    "autoscaling-tick": _tick("apps.autoscaling.tasks.tick", 5.0),
+    **_sharded("autoscaling-tick", "apps.autoscaling.tasks.tick", 5.0),
     # a request that is held for a sleeping pool is not kept until signals come; without such pools it is one query
-    "autoscaling-wake": _tick("apps.autoscaling.tasks.wake", 1.0),
+    **_sharded("autoscaling-wake", "apps.autoscaling.tasks.wake", 1.0),
     "autoscaling-retention": _tick("apps.autoscaling.tasks.retention", 300.0),
     "offload-tick": _tick("apps.offload.tasks.tick", 30.0),
     "offload-probes": _tick("apps.offload.tasks.probe", 15.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,22 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.audit.services import record_event
+from apps.audit.services import Happening, keep_events
 from apps.autoscaling import storing
 from apps.autoscaling.domain.record import to_json
 from apps.autoscaling.domain.types import Decision as Decided
 from apps.autoscaling.models import Decision, PoolState
 from apps.core import clock, outbox
+from apps.core.domain.refusals import Refusal
 from apps.pools.models import Pool
-from apps.pools.services import Wanted, set_replica_targets
+from apps.pools.services import Wanted, set_targets_of_several
 
 if TYPE_CHECKING:
     from apps.autoscaling.ticking import Entry
 
 __all__ = ["record", "retire", "write_targets"]
+
+log = logging.getLogger(__name__)
 
 ACTOR = "system:autoscaler"
 SOURCE = "autoscaler"
@@ -31,19 +35,42 @@ _LONGEST_RUN = timedelta(minutes=10)
 _RETOLD = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 WRITTEN = "Targets written."
-_TOLD = ("before", "targets", "cost", "currency", "sentence", "actuation", "record", "policy", "signals", "state")
+_TOLD = (
+    *("before", "targets", "cost", "currency", "sentence", "actuation"),
+    *("record", "policy", "signals", "state", "last_at"),
+)
 
 
-def write_targets(pool: Pool, decision: Decided) -> None:
-    """Have the pools room take the targets over; its controller acts on them. Raises Refusal where it will not."""
+def write_targets(moves: Sequence[tuple[Pool, Decided]]) -> dict[UUID, str]:
+    """Have the pools room take the targets of decisions over; its controller acts on them. What became of each, in
+    words, by pool."""
+    wanted = {pool.uid: wanted for pool, decision in moves if (wanted := _wanted(decision))}
+    try:
+        became = set_targets_of_several(wanted, actor=ACTOR)
+    except Exception:
+        log.exception("writing the targets of %d pools at once failed: one by one", len(wanted))
+        became = {}
+        for uid, each in wanted.items():
+            try:
+                became |= set_targets_of_several({uid: each}, actor=ACTOR)
+            except Exception:
+                log.exception("writing the targets of pool %s", uid)
+    return {pool.uid: _outcome(became.get(pool.uid)) for pool, _ in moves}
+
+
+def _wanted(decision: Decided) -> list[Wanted]:
     before = {target.variant: target for target in decision.before}
-    wanted = [
+    return [
         Wanted(target.variant, target.replicas, source=SOURCE, reason=decision.sentence, asleep=target.asleep)
         for target in decision.targets
         if target != before.get(target.variant)
     ]
-    if wanted:
-        set_replica_targets(pool=pool, wanted=wanted, actor=ACTOR)
+
+
+def _outcome(became: Mapping[str, int] | Refusal | None) -> str:
+    if became is None:
+        return "Not written; the worker's log says why."
+    return f"Not written: {became.detail}" if isinstance(became, Refusal) else WRITTEN
 
 
 @transaction.atomic
@@ -52,38 +79,26 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
     hold, and advice (or a refused move) that still stands."""
     lengthened: list[int] = []
     retold: list[dict[str, Any]] = []
-    rows: list[tuple[Entry, Decision, str]] = []
-    kept: dict[UUID, tuple[int | None, str]] = {}
-    runs = {
-        row["id"]: row
-        for row in Decision.objects.filter(
-            id__in=[e.before.decision for e in entries if e.before and e.before.decision]
-        ).values("id", "first_at", "record__at")
-    }
+    new: list[tuple[Entry, dict[str, Any], str]] = []
+    kept: dict[UUID, tuple[int, str]] = {}
+    runs = storing.runs([e.before.decision for e in entries if e.before and e.before.decision])
     for entry, decision in zip(entries, decisions, strict=True):
         outcome = outcomes.get(entry.pool.uid, "")
-        key, before = _key(entry.mode, decision, outcome), entry.before
-        run = runs.get(before.decision) if before is not None and before.decision is not None else None
-        if (
-            run is not None
-            and before is not None
-            and before.key == key
-            and outcome != WRITTEN
-            and now - run["first_at"] < _LONGEST_RUN
-        ):
-            kept[entry.pool.uid] = (run["id"], key)
-            if decision.at - run["record__at"] >= _RETOLD.total_seconds():
-                told = _row(entry, decision, outcome, now)
-                retold.append({"id": run["id"], "last_at": now, **{name: getattr(told, name) for name in _TOLD}})
-            else:
-                lengthened.append(run["id"])
+        key = _key(entry.mode, decision, outcome)
+        run = _goes_on(entry.before, key, runs, now) if outcome != WRITTEN else None
+        if run is None:
+            new.append((entry, _row(entry, decision, outcome, now), key))
+            continue
+        kept[entry.pool.uid] = (run.id, key)
+        if decision.at - run.told_at >= _RETOLD.total_seconds():
+            told = _row(entry, decision, outcome, now)
+            retold.append({"id": run.id, **{name: told[name] for name in _TOLD}})
         else:
-            rows.append((entry, _row(entry, decision, outcome, now), key))
+            lengthened.append(run.id)
     storing.retell(retold)
     storing.lengthen(lengthened, now)
-    created = Decision.objects.bulk_create([row for _, row, _ in rows], batch_size=200)
-    for (entry, _, key), row in zip(rows, created, strict=True):
-        kept[entry.pool.uid] = (row.id, key)
+    for (entry, _, key), created in zip(new, storing.create([row for _, row, _ in new]), strict=True):
+        kept[entry.pool.uid] = (created, key)
     storing.keep(
         [
             {
@@ -99,19 +114,33 @@ def record(entries: Sequence[Entry], decisions: Sequence[Decided], outcomes: Map
             for entry, decision in zip(entries, decisions, strict=True)
         ]
     )
-    _tell([(entry, row) for entry, row, _ in rows])
+    _tell([(entry, row) for entry, row, _ in new])
 
 
-def _tell(rows: Sequence[tuple[Entry, Decision]]) -> None:
-    lines = []
+def _goes_on(before: PoolState | None, key: str, runs: Mapping[int, storing.Run], now: datetime) -> storing.Run | None:
+    """The run that says the same and is not too long yet."""
+    if before is None or before.decision is None or before.key != key:
+        return None
+    run = runs.get(before.decision)
+    return run if run is not None and now - run.first_at < _LONGEST_RUN else None
+
+
+def _tell(rows: Sequence[tuple[Entry, Mapping[str, Any]]]) -> None:
+    happenings, lines = [], []
     for entry, row in rows:
         pool = entry.pool
         named: dict[str, Any] = {"kind": "Pool", "uid": pool.uid, "team": pool.team, "name": pool.name}
-        if entry.mode == "advisory" and row.targets != row.before:
-            record_event(**named, type="Normal", reason="ScaleAdvised", message=row.sentence, source=SOURCE)
-        elif row.actuation.startswith("Not written"):
-            record_event(**named, type="Warning", reason="ScaleRefused", message=row.actuation, source=SOURCE)
+        if entry.mode == "advisory" and row["targets"] != row["before"]:
+            happenings.append(
+                Happening(**named, type="Normal", reason="ScaleAdvised", message=row["sentence"], source=SOURCE)
+            )
+        elif row["actuation"].startswith("Not written"):
+            happenings.append(
+                Happening(**named, type="Warning", reason="ScaleRefused", message=row["actuation"], source=SOURCE)
+            )
         lines.append(outbox.Line(**named, verb="status", generation=pool.generation, fields=["decisions"]))
+    keep_events(happenings)
+    lines += [outbox.Line(one.kind, one.uid, one.team, one.name, "event", fields=["events"]) for one in happenings]
     if lines:
         outbox.publish_all(lines)
 
@@ -123,31 +152,31 @@ def _key(mode: str, decision: Decided, outcome: str) -> str:
     return json.dumps([mode, decision.verb, decision.binding, standing, targets, clamps, outcome])
 
 
-def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> Decision:
+def _row(entry: Entry, decision: Decided, actuation: str, now: datetime) -> dict[str, Any]:
+    """Columns of Decision."""
     record = to_json(decision)
     del record["state"]
     if entry.mode == "advisory" and decision.targets != decision.before:
         actuation = "Advice only: autoscaling.mode is advisory."
-    return Decision(
-        pool=entry.pool.uid,
-        team=entry.pool.team,
-        name=entry.pool.name,
-        mode=entry.mode,
-        first_at=now,
-        last_at=now,
-        verb=decision.verb,
-        binding=decision.binding,
-        before=record["before"],
-        targets=record["targets"],
-        cost=decision.cost,
-        currency=entry.policy.currency,
-        sentence=decision.sentence,
-        actuation=actuation,
-        record=record,
-        policy=to_json(entry.policy),
-        signals=to_json(entry.signals),
-        state=to_json(entry.state),
-    )
+    return {
+        "pool": entry.pool.uid,
+        "team": entry.pool.team,
+        "name": entry.pool.name,
+        "mode": entry.mode,
+        "last_at": now,
+        "verb": decision.verb,
+        "binding": decision.binding,
+        "before": record["before"],
+        "targets": record["targets"],
+        "cost": decision.cost,
+        "currency": entry.policy.currency,
+        "sentence": decision.sentence,
+        "actuation": actuation,
+        "record": record,
+        "policy": to_json(entry.policy),
+        "signals": to_json(entry.signals),
+        "state": to_json(entry.state),
+    }
 
 
 def retire(limit: int = 10_000) -> int:

@@ -26,7 +26,7 @@ from apps.clusters.models import Cluster
 from apps.clusters.selectors import spec_of as cluster_spec
 from apps.core import clock, memory
 from apps.core.domain.access import SHARED_TEAM
-from apps.core.domain.refusals import Refusal
+from apps.core.domain.shards import bounds
 from apps.core.kinds import get
 from apps.core.locks import advisory
 from apps.pools.domain.spec import PoolSpec
@@ -120,34 +120,29 @@ def run_now(held: Mapping[UUID, Held], *, shard: int = 0) -> int | None:
 
 
 def _act(entries: Sequence[Entry], decisions: Sequence[Decision], now: datetime) -> None:
-    outcomes: dict[UUID, str] = {}
-    for entry, decision in zip(entries, decisions, strict=True):
-        if entry.mode == "external":
-            outcomes[entry.pool.uid] = "Published; the scaler that it is handed over to acts on it."
-        took = {seen.name: seen.startups for seen in entry.signals.variants if seen.startups}
-        if took:
-            record_starts(pool=entry.pool, took=took)
-        if entry.mode == "active" and decision.targets != decision.before:
-            try:
-                services.write_targets(entry.pool, decision)
-                outcomes[entry.pool.uid] = services.WRITTEN
-            except Refusal as refused:
-                outcomes[entry.pool.uid] = f"Not written: {refused.detail}"
-            except Exception:
-                log.exception("writing the targets of pool %s", entry.pool.uid)
-                outcomes[entry.pool.uid] = "Not written; the worker's log says why."
+    record_starts(
+        {
+            entry.pool.uid: took
+            for entry in entries
+            if (took := {seen.name: seen.startups for seen in entry.signals.variants if seen.startups})
+        }
+    )
+    decided = list(zip(entries, decisions, strict=True))
+    outcomes = services.write_targets(
+        [(e.pool, decision) for e, decision in decided if e.mode == "active" and decision.targets != decision.before]
+    )
+    published = "Published; the scaler that it is handed over to acts on it."
+    outcomes |= {entry.pool.uid: published for entry in entries if entry.mode == "external"}
     services.record(entries, decisions, outcomes, now)
 
 
 def _entries(now: datetime, shard: int, shards: int) -> list[Entry]:
-    pools = [
-        pool
-        for pool in Pool.objects.living()
-        .filter(Q(spec__autoscaling__mode__in=_MODES) | Q(**HANDED_OVER))
+    pools = list(
+        Pool.objects.living()
+        .filter(Q(spec__autoscaling__mode__in=_MODES) | Q(**HANDED_OVER), uid__range=bounds(shard, shards))
         .prefetch_related("targets")
         .order_by("uid")
-        if pool.uid.int % shards == shard
-    ]
+    )
     if not pools:
         return []
     states = {row.pool: row for row in PoolState.objects.filter(pool__in=[pool.uid for pool in pools])}
@@ -275,14 +270,14 @@ def facts_of(
     models = _models(pools)
     found = {}
     for pool in pools:
-        spec = PoolSpec.from_document(pool.spec)
+        spec = PoolSpec.from_stored(pool.spec)
         cluster: Any = clusters.get(pool.cluster_uid) if pool.cluster_uid is not None else None
         model = models.get((pool.team, spec.model)) or models.get((SHARED_TEAM, spec.model))
         newest = {name: found_rows[-1] for name, found_rows in rows.get(pool.uid, {}).items() if found_rows}
         found[pool.uid] = (
             spec,
             Facts(
-                model=ModelSpec.from_document(model.spec) if model is not None else None,
+                model=ModelSpec.from_stored(model.spec) if model is not None else None,
                 cluster=cluster_spec(cluster) if cluster is not None else None,
                 slos=[slo for _, slo in slos.get((pool.team, pool.name), [])],
                 kv_tokens={name: _kv_tokens(row) for name, row in newest.items() if _kv_tokens(row)},

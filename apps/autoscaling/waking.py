@@ -19,9 +19,11 @@ from apps.autoscaling.policies import first_token_within
 from apps.clusters.errors import KubeError
 from apps.clusters.models import Cluster
 from apps.clusters.selectors import kube_for
+from apps.core.domain.shards import bounds
 from apps.pools.domain.sharing import shares
+from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool
-from apps.pools.selectors import effective_replicas, spec_of
+from apps.pools.selectors import effective_replicas
 from apps.pools.services import requests_wait
 from apps.pools.standby import Held, held_requests
 from apps.slos.selectors import slos_of_pools
@@ -57,16 +59,21 @@ def _empty(shard: int, shards: int) -> dict[Pool, bool]:
     share accelerators and do not have them now."""
     rows = (
         Pool.objects.living()
-        .filter(spec__autoscaling__mode="active", spec__autoscaling__idle__in=("standby", "zero"))
+        .filter(
+            spec__autoscaling__mode="active",
+            spec__autoscaling__idle__in=("standby", "zero"),
+            cluster_uid__isnull=False,
+            uid__range=bounds(shard, shards),
+        )
         .prefetch_related("targets")
         .order_by("uid")
     )
     found: dict[Pool, bool] = {}
     for pool in rows:
-        if pool.cluster_uid is None or pool.uid.int % shards != shard or len(found) == _MOST:
-            continue
+        if len(found) == _MOST:
+            break
         targets = {target.variant: target for target in pool.targets.all()}
-        spec = spec_of(pool)
+        spec = PoolSpec.from_stored(pool.spec)
         none = not any(effective_replicas(v, targets.get(v.name)) for v in spec.variants)
         if none or (shares(spec) and not _awake(pool)):
             found[pool] = none

@@ -178,7 +178,8 @@ def enqueue(
 ) -> int:
     """Ask for a reconcile of each key `delay` seconds from now; asking again coalesces. Returns the rows written.
 
-    With `replace` False a key that is queued already is left as it is.
+    With `replace` False a key that is queued already is left as it is. Rows are locked in the order of their uids, so
+    that two who ask for the same keys wait for each other and never deadlock.
     """
     statement = _ENQUEUE if replace else _ENQUEUE.split("ON CONFLICT")[0] + "ON CONFLICT (kind, uid) DO NOTHING"
     with prepared.cursor() as cursor:
@@ -186,7 +187,7 @@ def enqueue(
             statement,
             {
                 "kind": kind,
-                "uids": list(uids),
+                "uids": sorted(uids),
                 "shard": shard,
                 "priority": int(priority),
                 "delay": delay,

@@ -70,6 +70,15 @@ def enqueue_all(*, kind: str, uids: Iterable[UUID], priority: Priority, shard: s
     transaction.on_commit(wakeup.request)
 
 
+def enqueue_by_shard(*, kind: str, keys: Iterable[tuple[str, UUID]], priority: Priority) -> None:
+    """As `enqueue_all`, of objects of several shards, given as (shard, uid); none is nothing."""
+    by_shard: dict[str, list[UUID]] = {}
+    for shard, uid in keys:
+        by_shard.setdefault(shard, []).append(uid)
+    for shard, uids in sorted(by_shard.items()):
+        enqueue_all(kind=kind, uids=uids, priority=priority, shard=shard)
+
+
 def bring_forward(*, kind: str, shard: str, within: float) -> int:
     """Let the waiting keys of a shard come due at a random moment within `within` seconds, those that come later.
 

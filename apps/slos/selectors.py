@@ -86,7 +86,7 @@ def _slos_about(kind: str, names: Iterable[tuple[str, str]]) -> Mapping[tuple[st
         rows = rows.filter(spec__targetRef__name__in=[name for _, name in wanted])
     found: dict[tuple[str, str], list[tuple[Any, SLOSpec]]] = {}
     for row in rows[:10_000]:
-        spec = SLOSpec.from_document(row.spec)
+        spec = SLOSpec.from_stored(row.spec)
         key = (row.team, spec.target_ref.name)
         if key in wanted and len(found.get(key, ())) < 100:
             found.setdefault(key, []).append((row, spec))

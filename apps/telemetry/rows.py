@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
-from apps.core import clock
+from apps.core import clock, prepared
 from apps.telemetry.domain.blocks import FIELDS, Wanted, unpack
 from apps.telemetry.domain.histogram import Histogram
 from apps.telemetry.domain.signals import Signals, rates_of
@@ -147,7 +147,7 @@ def fetch_rows(
             kind = _NUMBERS.get(column, "text")
             selected.append(f"({column}->>%s)::{kind}")
             parameters.append(name)
-    where = "pool = %s" if len(pools) == 1 else "pool = ANY(%s)"
+    where = "pool = %s" if len(pools) == 1 else "pool = ANY(%s::uuid[])"
     of_variant = "" if variant is None else "AND variant = %s"
     with connection.cursor() as cursor:
         # names of tables and columns are ours, everything else is a parameter
@@ -156,7 +156,7 @@ def fetch_rows(
             f"WHERE {where} {of_variant} AND at > %s AND at <= %s ORDER BY at",
             [
                 *parameters,
-                pools[0] if len(pools) == 1 else list(pools),
+                pools[0] if len(pools) == 1 else prepared.array(pools),
                 *([] if variant is None else [variant]),
                 after,
                 until,

@@ -135,6 +135,9 @@ STREAM_RECHECK_SECONDS = float(os.environ.get("LAMPLIGHT_STREAM_RECHECK", "30"))
 # times as long are KV events watched before tiers are decided on; below 1 for demonstrations
 OFFLOAD_PACE = float(os.environ.get("LAMPLIGHT_OFFLOAD_PACE", "1"))
 
+# into how many parts pools are dealt for the autoscaler's ticks: a worker decides for one part at a time
+AUTOSCALING_SHARDS = max(1, int(os.environ.get("LAMPLIGHT_AUTOSCALING_SHARDS", "1")))
+
 # what an Endpoint without a Gateway runs: the target endpoint-gateway of deploy/docker, where your cluster finds it
 ENDPOINT_GATEWAY_IMAGE = os.environ.get("LAMPLIGHT_ENDPOINT_GATEWAY_IMAGE", "lamplight/endpoint-gateway:1")
 

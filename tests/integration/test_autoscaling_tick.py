@@ -16,6 +16,7 @@ from apps.autoscaling import services, ticking
 from apps.autoscaling.models import Decision, PoolState
 from apps.core import clock
 from apps.core.domain.access import Role
+from apps.core.domain.shards import bounds
 from apps.core.models import OutboxEvent
 from apps.pools.models import Pool, ReplicaTarget
 from apps.reconcile.models import QueueItem
@@ -242,6 +243,17 @@ def test_silence_freezes_and_never_lowers(api: Api) -> None:
         with clock.frozen(traffic.now):
             assert ticking.run_tick() == 1
     assert target() == held
+
+
+def test_a_shard_s_tick_decides_for_its_pools_only() -> None:
+    pool = make()
+    Traffic(pool).tick(5.0, ready=1)
+    PoolState.objects.all().delete()
+    with clock.frozen(START + timedelta(seconds=12)):
+        decided = [ticking.run_tick(shard=shard, shards=3) for shard in range(3)]
+    its = [bounds(shard, 3)[0] <= pool.uid <= bounds(shard, 3)[1] for shard in range(3)]
+    assert decided == [int(mine) for mine in its]
+    assert its.count(True) == 1
 
 
 def test_start_up_times_are_learned_from_counts(api: Api) -> None:

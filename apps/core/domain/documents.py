@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_serializer
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
@@ -62,9 +64,22 @@ class Spec(BaseModel):
         except ValidationError as refused:
             raise Invalid.of(faults(refused.errors(), cls, value, at)) from None
 
+    @classmethod
+    def from_stored(cls, value: Any) -> Self:
+        """As `from_document`, of a spec that it has accepted before: mostly from memory, equal ones are one object."""
+        return _from_stored(cls, orjson.dumps(value))
+
     def to_document(self) -> dict[str, Any]:
         """The normalised document: JSON values, camelCase, defaults written out, quantities in canonical form."""
         return self.model_dump(mode="json")
+
+
+_S = TypeVar("_S", bound=Spec)
+
+
+@functools.lru_cache(maxsize=8192)
+def _from_stored(kind: type[_S], text: bytes) -> _S:
+    return kind.from_document(orjson.loads(text))
 
 
 class Metadata(Spec):

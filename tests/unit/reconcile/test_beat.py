@@ -8,14 +8,21 @@ from typing import Any
 
 import pytest
 from celery.beat import ScheduleEntry, Scheduler
+from django.conf import settings
 
-from controlplane.celery import app
+from controlplane.celery import _sharded, app
 
 
 @pytest.mark.parametrize("name", sorted(app.conf.beat_schedule))
 def test_a_tick_is_forgotten_before_the_next_one_comes(name: str) -> None:
     entry = app.conf.beat_schedule[name]
     assert entry["options"]["expires"] <= entry["schedule"], "ticks that nobody worked on do not pile up"
+
+
+def test_ticks_that_workers_share_come_for_every_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "AUTOSCALING_SHARDS", 3)
+    entries = _sharded("autoscaling-tick", "apps.autoscaling.tasks.tick", 5.0).values()
+    assert [entry["kwargs"] for entry in entries] == [{"shard": n, "shards": 3} for n in range(3)]
 
 
 class Beat(Scheduler):
