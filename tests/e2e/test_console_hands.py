@@ -123,7 +123,7 @@ def test_a_person_is_made_gets_another_password_and_is_shut_out(page: Page, week
     expect(row).to_contain_text(re.compile("a password.*none yet.*Active", re.S))
     first = users.get_by_role("status").locator("code").inner_text()
     assert logs_in(page, week, "grace", first) == 200
-    wait_until(lambda: any("The password of grace" in said for said in heard(page)), timeout=5)
+    wait_until(lambda: any("The password of grace" in said for said in heard(page)))
 
     press(page, row.get_by_role("button", name="New password for grace"))
     page.keyboard.press("Enter")
@@ -306,7 +306,7 @@ def test_the_declaration_is_shown_as_lamp_takes_it(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     listen(page)
     press(page, page.get_by_role("button", name="Copy the YAML"))
-    wait_until(lambda: heard(page) == ["Copied"], timeout=10, message="copying is told once")
+    wait_until(lambda: heard(page) == ["Copied"], message="copying is told once")
     assert page.evaluate("navigator.clipboard.readText()") == answered.text()
 
 

@@ -126,7 +126,7 @@ def test_a_restart_of_the_server_is_survived_without_a_reload(page: Page, week: 
     settled(page, "/")
     page.evaluate("window.neverReloaded = true")
     week.web.process.kill()
-    week.web.process.wait(30)
+    week.web.process.wait(60)
     expect(page.get_by_text("Updates: Live")).to_have_count(0)
     week.web.process = start_web(week.env, int(week.url.rpartition(":")[2]))
     wait_until(lambda: up(week.web), message="the web process answers again")

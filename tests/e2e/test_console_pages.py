@@ -416,14 +416,14 @@ def test_every_chart_tells_its_states_apart_in_words(page: Page, tab: str) -> No
     held: list[Route] = []
     page.route(PANEL, lambda route: held.append(route))
     page.goto(f"{CHAT}{tab}")
-    wait_until(lambda: _all(page, "loading"), timeout=30, message="all charts are loading")
+    wait_until(lambda: _all(page, "loading"), message="all charts are loading")
     titles = {one["title"] for one in charts(page)}
     before = {title: high for title, high in heights(page, loading=True).items() if title in titles}
     assert len(before) > 3
     for route in held:
         route.fallback()
     page.unroute(PANEL)
-    wait_until(lambda: not _any(page, "loading"), timeout=30, message="all charts are there")
+    wait_until(lambda: not _any(page, "loading"), message="all charts are there")
     after = heights(page, loading=False)
     assert {
         title: (high, after[title]) for title, high in before.items() if abs(high - after[title]) > MORE_OR_LESS

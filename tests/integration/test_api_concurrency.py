@@ -95,7 +95,7 @@ def test_a_writer_that_the_database_gave_up_for_another_one_is_let_in_afterwards
             answer = pool.submit(lambda: (api.apply(both), connection.close())[0])
             wait_until(lambda: _somebody_waits(cursor), message="the other writer did not come to the locked row")
             cursor.execute("UPDATE catalog_model SET labels = '{}' WHERE name = 'm-a'")
-    assert answer.result(timeout=30).status_code == 200
+    assert answer.result(timeout=60).status_code == 200
     assert [m["metadata"]["version"] for m in api.get("models")["items"]] == [2, 2]
     assert ChangeRecord.objects.count() == 4
 
@@ -133,7 +133,7 @@ def test_outbox_ids_become_visible_in_their_order() -> None:
     reader.start()
     at_once(write, 5)
     done.set()
-    reader.join(timeout=30)
+    reader.join(timeout=60)
     assert len(seen) == len(set(seen)) == OutboxEvent.objects.count() == 50
 
 

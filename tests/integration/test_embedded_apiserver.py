@@ -84,10 +84,10 @@ class ApiServerProcess:
     def stop(self) -> None:
         self.process.terminate()
         try:
-            self.process.wait(30)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_kubectl_watch_streams_changes(apiserver: ApiServerProcess, tmp_path: Pa
         )
     finally:
         watch.terminate()
-        watch.wait(30)
+        watch.wait(60)
         reader.join(5)
 
 
@@ -231,7 +231,7 @@ def test_a_killed_server_comes_back_with_everything(tmp_path: Path) -> None:
         POOL["apiVersion"].split("/")[0], "v1", "default", "inferencepools", POOL
     )
     first.process.send_signal(signal.SIGKILL)
-    first.process.wait(30)
+    first.process.wait(60)
     second = ApiServerProcess.start(tmp_path)
     try:
         assert second.url == url

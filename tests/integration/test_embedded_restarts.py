@@ -199,7 +199,7 @@ def test_a_process_with_nothing_to_talk_to_waits_and_stops_when_told(program: st
     partial.rename(config)
     wait_for_line(process.stderr, b"Cannot connect")
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     process.stderr.close()
 
 
@@ -235,7 +235,7 @@ async def test_another_node_table_moves_the_pods(kube: KubeClient, cluster: Embe
         assert processes_of(before["metadata"]["uid"]) == []
     finally:
         kubelet.terminate()
-        kubelet.wait(30)
+        kubelet.wait(60)
     cluster.start("kubelet")
     await until(
         lambda: pods(kube, "mover"),

@@ -46,7 +46,7 @@ def program(module: str, port: int, log: Path, *arguments: str) -> Iterator[str]
         yield url
     finally:
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def answers(url: str) -> bool:

@@ -61,4 +61,4 @@ def test_the_decode_pulls_what_the_prefill_computed(tmp_path: Path) -> None:
             assert said["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
         finally:
             sidecar.terminate()
-            sidecar.wait(timeout=30)
+            sidecar.wait(timeout=60)

@@ -159,7 +159,7 @@ def test_older_engines_publish_arrays_and_end_when_told_to(tmp_path: Path) -> No
         assert event[2:] == [None, prompt[: 2 * BLOCK], BLOCK, None, "GPU", None]
         # with a socket for replays as well
         engine.process.terminate()
-        assert engine.process.wait(timeout=30) == 0
+        assert engine.process.wait(timeout=60) == 0
 
 
 def test_a_taken_endpoint_ends_the_engine_with_a_sentence(published: Published) -> None:

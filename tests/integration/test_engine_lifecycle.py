@@ -99,7 +99,7 @@ def test_sigterm_aborts_by_default(tmp_path: Path) -> None:
         assert reasons[-1] == "abort"
         assert done
         wait_until(lambda: refuses_connections(engine), message="new connections are refused")
-        assert engine.process.wait(timeout=30) == 0
+        assert engine.process.wait(timeout=60) == 0
 
 
 def test_sigterm_drains_with_a_shutdown_timeout(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_sigterm_drains_with_a_shutdown_timeout(tmp_path: Path) -> None:
         reasons, done = rest(lines)
         assert reasons[-1] == "length"
         assert done
-        assert engine.process.wait(timeout=30) == 0
+        assert engine.process.wait(timeout=60) == 0
 
 
 def test_a_drain_that_runs_out_leaves_its_streams_unended(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_drain_that_runs_out_leaves_its_streams_unended(tmp_path: Path) -> Non
             heard.extend(lines)  # type: ignore[call-overload]
         assert not any(b"[DONE]" in line or b"abort" in line for line in heard)
         response.close()
-        assert engine.process.wait(timeout=30) == 0
+        assert engine.process.wait(timeout=60) == 0
 
 
 def test_sigterm_before_it_listens(tmp_path: Path) -> None:
@@ -146,6 +146,6 @@ def test_sigterm_before_it_listens(tmp_path: Path) -> None:
             if "KV cache size" in line:
                 break
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()

@@ -85,7 +85,7 @@ def test_other_modes_lose_nothing(engine: EngineProcess, mode: str) -> None:
         wait_until(lambda: engine.metric("vllm:num_requests_running") == 1, message="the request runs")
         engine.post(f"/sleep?mode={mode}", {})
         if mode == "wait":
-            answer.result(timeout=30)
+            answer.result(timeout=60)
         else:
             assert not answer.done()
         assert engine.metric("vllm:kv_cache_usage_perc") == 0

@@ -109,7 +109,7 @@ def test_a_killed_evictor_leaves_a_folder_that_engines_and_the_next_one_take(tmp
         with run_evictor(tmp_path, root, "1Gi", "--ttl", "0.5", "--rate", "5") as evictor:
             wait_until(lambda: len(files(root / "now")) < 40, message="it is at work")
             evictor.process.send_signal(signal.SIGKILL)
-            evictor.process.wait(timeout=30)
+            evictor.process.wait(timeout=60)
         left = len(files(root / "now"))
         assert 8 < left < 40
         ask(engine, *range(10))

@@ -130,7 +130,7 @@ def test_refusals_of_the_engine_pass_through(gateway: GatewayProcess) -> None:
 def test_a_dead_replica_costs_no_request(doomed: tuple[GatewayProcess, list[EngineProcess]]) -> None:
     gateway, engines = doomed
     engines[0].process.kill()
-    engines[0].process.wait(timeout=30)
+    engines[0].process.wait(timeout=60)
     statuses = [ask(gateway, [number] * 40).status_code for number in range(1, 21)]
     assert statuses == [200] * 20
     assert sum(served_by(engines[1:])) == 20
@@ -235,4 +235,4 @@ def test_sigterm_lets_answers_end(gateway: GatewayProcess) -> None:
     next(lines)
     gateway.process.send_signal(signal.SIGTERM)
     assert [line for line in lines if line][-1] == b"data: [DONE]"
-    assert gateway.process.wait(timeout=30) == 0
+    assert gateway.process.wait(timeout=60) == 0

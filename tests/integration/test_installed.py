@@ -89,10 +89,10 @@ class Machine:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=30)
+                process.wait(timeout=60)
 
     def probe(self, probe: Mapping[str, Any], query: str = "") -> dict[str, Any] | None:
         """The answer's body where the kubelet would take it for a good one."""

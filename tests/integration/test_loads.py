@@ -157,7 +157,7 @@ def test_one_at_a_time_and_stopped_by_who_may_write(engine: str, api: Api) -> No
     assert viewer.get(f"{LOADS}/{made['id']}")["status"] == "running"
     assert api_of(person("sam")).send("GET", LOADS).status_code == 404
     assert api.send("POST", f"{LOADS}/{made['id']}/stop").status_code == 202
-    watcher.join(30)
+    watcher.join(60)
     over = api.get(f"{LOADS}/{made['id']}")
     assert over["status"] == "stopped" and over["message"].startswith("The load was stopped:")
     assert "over already" in json_of(api.send("POST", f"{LOADS}/{made['id']}/stop"))["detail"]
@@ -178,7 +178,7 @@ def test_a_load_dies_with_its_worker_and_is_said_to_be_lost(
     (child,) = children_of(worker.pid)
     assert services.clear_up() == [] and api.get(address)["status"] == "running", "it lives"
     os.kill(worker.pid, signal.SIGKILL)
-    worker.wait(30)
+    worker.wait(60)
     wait_until(lambda: not alive(child), message="the process that sends ends with its worker")
     monkeypatch.setattr(services, "SILENT", timedelta(0))
     services.clear_up()

@@ -38,7 +38,7 @@ def test_an_edit_that_enqueues_and_a_status_write_that_holds_the_lease_do_not_de
 
     def record() -> bool:
         try:
-            assert edited.wait(30)
+            assert edited.wait(60)
             with services.holding(lease, Cluster, "generation") as (generation,):
                 return bool(generation == 1)
         finally:

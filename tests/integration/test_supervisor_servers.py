@@ -46,7 +46,7 @@ def test_postgres_survives_kill_and_a_stale_pid_file(directory):
             conn.execute("CREATE TABLE kept (n int)")
             conn.execute("INSERT INTO kept VALUES (7)")
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
         # as after a crash whose pid was taken over by somebody else
         (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n")
         server.remove_stale_pid_file()
@@ -63,7 +63,7 @@ def test_postgres_survives_kill_and_a_stale_pid_file(directory):
             assert conn.execute("SELECT n FROM kept").fetchone() == (7,)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def test_valkey_answers_as_itself_and_can_be_wiped(tmp_path):
@@ -78,4 +78,4 @@ def test_valkey_answers_as_itself_and_can_be_wiped(tmp_path):
             assert client.get("a") is None
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)

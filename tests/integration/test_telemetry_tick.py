@@ -227,7 +227,7 @@ def test_two_ticks_do_not_overlap(world: World) -> None:
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert entered.wait(30)
+    assert entered.wait(60)
     assert run_tick(list) is None
     leave.set()
     thread.join(10)

@@ -56,7 +56,7 @@ def worker(valkey_server: str, tmp_path: Path) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(60)
 
 
 def test_a_trace_goes_in_and_a_table_with_sentences_comes_out(web: Web, worker: None, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_goes_on(stack: Ru
     below = stack.descendants()
     assert len(below) > 8
     stack.process.kill()
-    stack.process.wait(30)
+    stack.process.wait(60)
 
     def gone() -> bool:
         return not [pid for pid in below if _runs(pid)]

@@ -74,7 +74,7 @@ class EmbeddedCluster:
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
         process.kill()
-        process.wait(30)
+        process.wait(60)
 
     def stop(self) -> None:
         for name in ("kubelet", "controllers", "apiserver"):
@@ -82,9 +82,9 @@ class EmbeddedCluster:
             if process is not None:
                 process.terminate()
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(30)
+                    process.wait(60)
                 process.kill()
-                process.wait(30)
+                process.wait(60)
 
     def objects(self, namespace: str, *, kinds: tuple[str, ...] = ()) -> dict[str, Any]:
         """All objects of a namespace that a pool could own, by `Kind/name`, without those of the cluster's own."""

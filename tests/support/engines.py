@@ -80,7 +80,7 @@ def run_engine(
         yield engine
     finally:
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def _healthy(engine: EngineProcess) -> bool:

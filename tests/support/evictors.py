@@ -54,7 +54,7 @@ def run_evictor(directory: Path, root: Path, quota: str, *arguments: str) -> Ite
         yield evictor
     finally:
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def _answers(evictor: EvictorProcess) -> bool:

@@ -144,7 +144,7 @@ def run_cluster(directory: Path) -> Iterator[Cluster]:
             yield cluster
         finally:
             process.kill()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def run_gateway(directory: Path, cluster: Cluster, *arguments: str, pool: str = 
             yield gateway
         finally:
             process.kill()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
 
 def picker_metrics() -> PickerMetrics:

@@ -41,9 +41,9 @@ def run_informers(**env: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
+            process.wait(60)
         process.kill()
-        process.wait(30)
+        process.wait(60)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def watching() -> Iterator[None]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="informers", daemon=True)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(60)
     try:
         yield
     finally:
@@ -81,5 +81,5 @@ def in_sync(name: str = "embedded") -> bool:
     return bool(kinds) and cache.read(uid, uid, kinds, "serving") is not None
 
 
-def wait_in_sync(name: str = "embedded", timeout: float = 30) -> None:
+def wait_in_sync(name: str = "embedded", timeout: float = 120) -> None:
     wait_until(lambda: in_sync(name), timeout=timeout, message=f"the watches of {name} are in sync")

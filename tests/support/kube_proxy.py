@@ -156,7 +156,7 @@ def run_proxy(kubeconfig: Path, directory: Path) -> Iterator[KubeProxy]:
     started, stop = threading.Event(), asyncio.Event()
     thread = threading.Thread(target=lambda: asyncio.run(proxy._serve(started, stop)), daemon=True)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(60)
     config = yaml.safe_load(kubeconfig.read_text())
     for cluster in config["clusters"]:
         cluster["cluster"] = {"server": f"http://127.0.0.1:{proxy.port}"}

@@ -112,7 +112,7 @@ def stop_web(web: Web) -> None:
     if web.process.poll() is None:
         web.process.send_signal(signal.SIGTERM)
         try:
-            web.process.wait(timeout=30)
+            web.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             web.process.kill()
-            web.process.wait(timeout=30)
+            web.process.wait(timeout=60)

@@ -34,7 +34,7 @@ def run_postgres(directory: Path, *, own: bool) -> Iterator[str]:
         yield server.url
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 @contextmanager
@@ -52,4 +52,4 @@ def run_valkey(directory: Path, *, own: bool) -> Iterator[str]:
         yield server.url
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)

@@ -36,7 +36,7 @@ class EventReader:
         if self.status == 200:
             self._opened = threading.Event()
             threading.Thread(target=self._read, daemon=True).start()
-            assert self._opened.wait(30), "the stream sent no opening"
+            assert self._opened.wait(60), "the stream sent no opening"
         else:
             self.body = self.response.read()
 
@@ -61,7 +61,7 @@ class EventReader:
         finally:
             self.ended.set()
 
-    def next(self, timeout: float = 30) -> Message:
+    def next(self, timeout: float = 60) -> Message:
         try:
             return self._messages.get(timeout=timeout)
         except queue.Empty:
@@ -81,5 +81,5 @@ class EventReader:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        self.ended.wait(30)
+        self.ended.wait(60)
         self._connection.close()

@@ -223,7 +223,7 @@ def stop(stack: RunningStack, timeout: float = 60) -> int:
             stack.process.wait(timeout)
         except subprocess.TimeoutExpired:
             stack.process.kill()
-            stack.process.wait(30)
+            stack.process.wait(60)
     return int(stack.process.returncode)
 
 

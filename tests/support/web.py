@@ -95,7 +95,7 @@ def run_web(env: dict[str, str] | None = None, *, graceful: int = 3) -> Iterator
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=30)
+                process.wait(timeout=60)

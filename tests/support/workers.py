@@ -52,4 +52,4 @@ class Workers:
         for process in self._running:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.wait(30)
+            process.wait(60)

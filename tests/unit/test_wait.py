@@ -58,7 +58,7 @@ def test_a_killed_user_of_prometheus_leaves_none(tmp_path: Path) -> None:
     assert user.stdout is not None
     pid = int(user.stdout.readline())
     user.kill()
-    user.wait(30)
+    user.wait(60)
     user.stdout.close()
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), message="its Prometheus is gone with it")
 

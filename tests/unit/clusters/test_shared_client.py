@@ -34,7 +34,7 @@ def test_threads_that_ask_at_once_get_the_same_client(tmp_path: Path) -> None:
     together = Barrier(THREADS)
 
     def ask(_: int) -> Kube:
-        together.wait(30)
+        together.wait(60)
         return connect("shared", given)
 
     with ThreadPoolExecutor(THREADS) as threads:
