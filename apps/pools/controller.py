@@ -21,9 +21,10 @@ from apps.pools import approvals, bringing, rollouts, selectors, services
 from apps.pools.bringing import Brought
 from apps.pools.deletion import delete_pool, going
 from apps.pools.desired import RULES_KIND, Desired, tiers_and_replicas
-from apps.pools.domain.health import Health, Sync, VariantState, health_of, looked_at_due, variant_state
+from apps.pools.domain.health import Health, Sync, VariantState, health_of, variant_state
 from apps.pools.domain.manifests import PlanRefused
 from apps.pools.domain.picker import FRONT_PORT
+from apps.pools.domain.pods import looked_at_due
 from apps.pools.domain.sharing import shares
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import on_trial

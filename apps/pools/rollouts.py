@@ -23,7 +23,7 @@ from apps.pools.domain.groups import is_group, pod_template, ready_and_starting
 from apps.pools.domain.health import rolled_out, stuck
 from apps.pools.domain.manifests import VARIANT, WORKLOADS
 from apps.pools.domain.plan import differences
-from apps.pools.domain.pods import Replica
+from apps.pools.domain.pods import Replica, not_placed
 from apps.pools.domain.rollout import Blame, Held, Seen, Situation, State, Strategy, VariantProgress
 from apps.pools.domain.spec import PoolSpec
 from apps.pools.domain.tiers.canary import waits
@@ -179,7 +179,7 @@ def look(kube: Kube, pool: Pool, spec: PoolSpec, desired: Desired, observed: Obs
     blames: dict[str, Blame] = {}
     for variant in variants:
         pod = rollout.suspect(variant)
-        late = rollout.waiting_for_room(variant) if variant.late else None
+        late = not_placed(variant.newest, clock.now()) if variant.late else None
         if pod is not None:
             blames[variant.name] = rollout.blame(pod, _lines(kube, pool, pod))
         elif late is not None:

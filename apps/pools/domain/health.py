@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,11 @@ from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.groups import groups_rolled_out, is_group, ready_and_starting
 from apps.pools.domain.options.model_cache import COMPONENT_WEIGHTS
 from apps.pools.domain.picker import COMPONENT_PICKER
-from apps.pools.domain.pods import GATED, NO_SCHEDULER, UNSCHEDULABLE, Replica
+from apps.pools.domain.pods import NOT_PLACED, Replica, not_placed
 from apps.pools.domain.reasons import REASONS
 from apps.pools.domain.rollout import Held
 
 Deployment = Mapping[str, Any]
-# a scheduler looks at a new pod within a second; one that has not by then is away, or is not the one that was named
-LOOKED_AT_SECONDS = 15.0
-_NOT_PLACED = (UNSCHEDULABLE, GATED, NO_SCHEDULER)
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def health_of(
 def _badness(part: Health) -> tuple[int, int]:
     """Smaller is worse. Of two that are on their way the one that waits for room comes first, then the routing."""
     order = ("Degraded", "Progressing", "Suspended", "Healthy")
-    within = 0 if part.reason in _NOT_PLACED else 1 if part.reason == "EndpointPickerStarting" else 2
+    within = 0 if part.reason in NOT_PLACED else 1 if part.reason == "EndpointPickerStarting" else 2
     return (order.index(part.state), within)
 
 
@@ -216,39 +213,13 @@ def _trouble(deployments: Sequence[Deployment], pods: Sequence[Replica], counted
     if blamed is not None:
         return Health("Degraded", blamed.reason, f"{counted}; {_said(blamed)}", blamed)
     late = next((text for live in deployments if (text := stuck(live))), None)
-    waiting = next((pod for pod in pods if pod.reason in _NOT_PLACED and not pod.terminating), None)
-    waiting = waiting or _not_looked_at(pods, now)
+    waiting = not_placed(pods, now)
     if late is not None:
         said = f"; {_said(waiting)}" if waiting else ""
         return Health("Degraded", "ProgressDeadlineExceeded", f"{counted}; {late}{said}", waiting)
     if waiting is not None:
         return Health("Progressing", waiting.reason, f"{counted}; {_said(waiting)}", waiting)
     return None
-
-
-def looked_at_due(pods: Iterable[Replica], now: datetime) -> float | None:
-    """Seconds until it is to be said that no scheduler has looked at one of the pods; None where nothing will be."""
-    due = [LOOKED_AT_SECONDS - age for pod in pods if (age := _unseen_seconds(pod, now)) is not None]
-    return min((left for left in due if left > 0), default=None)
-
-
-def _not_looked_at(pods: Iterable[Replica], now: datetime) -> Replica | None:
-    """The first pod at which no scheduler has looked in time. Its sentence has the moment, not the seconds since: what
-    is said would be news each time else."""
-    for pod in pods:
-        age = _unseen_seconds(pod, now)
-        if age is not None and age >= LOOKED_AT_SECONDS:
-            since = (pod.created_at or "").replace("T", " ").replace("Z", " UTC")
-            said = f"no scheduler has looked at it since it was made at {since}; its schedulerName is {pod.scheduler}"
-            return replace(pod, reason=NO_SCHEDULER, message=said)
-    return None
-
-
-def _unseen_seconds(pod: Replica, now: datetime) -> float | None:
-    """How long a pod has waited for a scheduler's first look; None where it does not."""
-    if not pod.scheduler or pod.terminating or not pod.created_at:
-        return None
-    return (now - datetime.fromisoformat(pod.created_at)).total_seconds()
 
 
 def stuck(live: Deployment) -> str | None:

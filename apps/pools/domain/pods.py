@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 # a person may have to act: waiting alone does not mend these
@@ -27,6 +28,10 @@ UNSCHEDULABLE = "Unschedulable"
 GATED = "SchedulingGated"
 # our own word: the cluster has none for what did not happen
 NO_SCHEDULER = "NoScheduler"
+# why a pod is on no node
+NOT_PLACED = (UNSCHEDULABLE, GATED, NO_SCHEDULER)
+# a scheduler looks at a new pod within a second; one that has not by then is away, or is not the one that was named
+LOOKED_AT_SECONDS = 15.0
 # the label that routers select by, and since when we have taken it from a pod
 SERVING = "llm-d.ai/inference-serving"
 UNROUTED_AT = "lamplight.dev/unrouted-at"
@@ -169,3 +174,35 @@ def _ended_message(ended: Mapping[str, Any]) -> str:
 
 def _condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
     return next((c for c in status.get("conditions") or [] if c.get("type") == type_), {})
+
+
+# --- pods that are on no node ---------------------------------------------------------------------------------------
+def not_placed(pods: Sequence[Replica], now: datetime) -> Replica | None:
+    """The first pod that is on no node and waits for what may not come: room, somebody's gate, a scheduler."""
+    waiting = next((pod for pod in pods if pod.reason in NOT_PLACED and not pod.terminating), None)
+    return waiting or _not_looked_at(pods, now)
+
+
+def looked_at_due(pods: Iterable[Replica], now: datetime) -> float | None:
+    """Seconds until it is to be said that no scheduler has looked at one of the pods; None where nothing will be."""
+    due = [LOOKED_AT_SECONDS - age for pod in pods if (age := _unseen_seconds(pod, now)) is not None]
+    return min((left for left in due if left > 0), default=None)
+
+
+def _not_looked_at(pods: Iterable[Replica], now: datetime) -> Replica | None:
+    """The first pod at which no scheduler has looked in time. Its sentence has the moment, not the seconds since: what
+    is said would be news each time else."""
+    for pod in pods:
+        age = _unseen_seconds(pod, now)
+        if age is not None and age >= LOOKED_AT_SECONDS:
+            since = (pod.created_at or "").replace("T", " ").replace("Z", " UTC")
+            said = f"no scheduler has looked at it since it was made at {since}; its schedulerName is {pod.scheduler}"
+            return replace(pod, reason=NO_SCHEDULER, message=said)
+    return None
+
+
+def _unseen_seconds(pod: Replica, now: datetime) -> float | None:
+    """How long a pod has waited for a scheduler's first look; None where it does not."""
+    if not pod.scheduler or pod.terminating or not pod.created_at:
+        return None
+    return (now - datetime.fromisoformat(pod.created_at)).total_seconds()

@@ -14,7 +14,7 @@ import orjson
 from apps.pools.domain.engines import COMPONENT_ENGINE
 from apps.pools.domain.groups import is_group, pod_template, rolling
 from apps.pools.domain.manifests import COMPONENT, WORKLOADS, Manifest
-from apps.pools.domain.pods import UNSCHEDULABLE, Replica
+from apps.pools.domain.pods import GATED, NO_SCHEDULER, UNSCHEDULABLE, Replica
 
 Deployment = Mapping[str, Any]
 State = Literal["Idle", "Progressing", "Paused", "Stopped", "Complete"]
@@ -195,9 +195,22 @@ def _number(text: object) -> int:
 
 # --- when it stops ----------------------------------------------------------------------------------------------
 Cause = Literal[
-    "ImagePull", "BadFlag", "OutOfMemory", "Unschedulable", "Crashing", "BadConfig", "ProgressDeadlineExceeded"
+    "ImagePull",
+    "BadFlag",
+    "OutOfMemory",
+    "Unschedulable",
+    "SchedulingGated",
+    "NoScheduler",
+    "Crashing",
+    "BadConfig",
+    "ProgressDeadlineExceeded",
 ]
 _IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName"})
+_NOT_PLACED: Mapping[str, Cause] = {
+    UNSCHEDULABLE: "Unschedulable",
+    GATED: "SchedulingGated",
+    NO_SCHEDULER: "NoScheduler",
+}
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ContainerCannotRun"})
 # what vLLM's command line says (argparse), and what it and CUDA say when memory is short
 _BAD_FLAG = re.compile(
@@ -243,6 +256,8 @@ _WHAT: Mapping[Cause, str] = {
     "BadFlag": "refuses its command line",
     "OutOfMemory": "runs out of memory",
     "Unschedulable": "finds no room on any node",
+    "SchedulingGated": "is held back: its scheduling gates have to be taken away first",
+    "NoScheduler": "waits for a scheduler that does not look at it",
     "Crashing": "ends again and again",
     "BadConfig": "cannot be made as declared",
     "ProgressDeadlineExceeded": "was not ready within rollout.progressDeadline",
@@ -275,8 +290,8 @@ def blame(pod: Replica, lines: Sequence[str]) -> Blame:
         cause = "ImagePull"
     elif pod.reason in _CONFIG:
         cause = "BadConfig"
-    elif pod.reason == UNSCHEDULABLE:
-        cause = "Unschedulable"
+    elif pod.reason in _NOT_PLACED:
+        cause = _NOT_PLACED[pod.reason]
     elif pod.reason == "OOMKilled" or "OOMKilled" in pod.message or short is not None:
         cause = "OutOfMemory"
     elif told is not None:

@@ -209,6 +209,16 @@ def test_prefill_and_decode_of_a_release_are_one_pool_that_adopts_both() -> None
     assert faults_of("ms-pd", spec_of(found), Shape(), None, model=LLAMA, dialect=dialect("current")) == []
 
 
+def test_it_is_said_where_no_inference_pool_selects_what_runs() -> None:
+    own = "an InferencePool and an endpoint picker of its own, named ms-pd and ms-pd-epp"
+    assert any(f"{own}: send the route there, then delete" in note for note in one(release()).notes)
+    for selectors_ in ([], [{"app": "something-else"}]):
+        notes = one(release(), dataclasses.replace(AROUND, selectors=selectors_)).notes
+        (said,) = (note for note in notes if own in note)
+        assert said.startswith("no InferencePool of namespace serving selects these pods")
+        assert "delete the present ones" not in said
+
+
 def test_settings_of_the_path_are_read_from_what_runs() -> None:
     mooncake = '{"kv_connector":"MooncakeConnector","kv_role":"kv_consumer"}'
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.catalog.domain.dialects import dialect
-from apps.pools.domain.health import Health, Sync, conditions_of, health_of, looked_at_due, variant_state
+from apps.pools.domain.health import Health, Sync, conditions_of, health_of, variant_state
 from apps.pools.domain.paths import render
 from apps.pools.domain.plan import differences, key_of, must_hand_over, plan, removal_stage, without_replicas
-from apps.pools.domain.pods import read_pod
+from apps.pools.domain.pods import looked_at_due, read_pod
 from tests.unit.pools.rendering import EVERYTHING, MODEL, POOL, inputs_of, spec_of
 
 OBJECTS = render(POOL, spec_of(), MODEL, inputs_of(spec_of(), EVERYTHING), dialect("current"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.pools.domain.pods import Replica, read_pod
+from apps.pools.domain.pods import Replica, not_placed, read_pod
 from apps.pools.domain.rollout import (
     BESIDE,
     IN_PLACE,
@@ -210,6 +210,34 @@ def test_the_cause_comes_from_the_status_and_the_last_lines(
     assert found.cause == cause
     assert last in found.last_line
     assert "h200" in found.sentence("h200")
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "cause", "words"),
+    [
+        ({"reason": "Unschedulable", "message": "0/2 nodes are available"}, "Unschedulable", "0/2 nodes"),
+        ({"reason": "SchedulingGated", "message": "is blocked"}, "SchedulingGated", "kueue.x-k8s.io/admission"),
+        (None, "NoScheduler", "its schedulerName is kai-scheduler"),
+    ],
+)
+def test_a_late_replica_that_is_on_no_node_is_blamed_for_what_it_waits_for(
+    scheduled: dict[str, str] | None, cause: str, words: str
+) -> None:
+    conditions = [{"type": "PodScheduled", "status": "False", **scheduled}] if scheduled else []
+    waits = read_pod(
+        {
+            "metadata": {"name": "p", "creationTimestamp": (NOW - timedelta(minutes=9)).isoformat()},
+            "spec": {"schedulerName": "kai-scheduler", "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
+            "status": {"phase": "Pending", "conditions": conditions},
+        }
+    )
+    found = not_placed([replace(waits, name="gone", terminating=True), waits], NOW)
+    assert found is not None
+    blamed = blame(found, [])
+    assert (blamed.cause, blamed.pod) == (cause, "p")
+    stopped = step(MOVING, seen(variant(late=True), blames={"h200": blamed}), NOW)
+    assert (stopped.state, stopped.reason) == ("Stopped", cause)
+    assert words in stopped.message
 
 
 def test_one_crash_is_no_verdict_and_a_bad_image_is() -> None:

@@ -186,10 +186,7 @@ def of_release(members: Sequence[Member], around: Surroundings, pool: str = "") 
         )
     elif members[0].name:
         notes.append(f"{said}: left alone, the pool's objects are made beside them; delete them later")
-    notes.append(
-        f"the pool has an InferencePool and an endpoint picker of its own, named {pool} and {pool}-epp: send the route "
-        "there, then delete the present ones"
-    )
+    notes.append(_own_routing(pool, members, around))
     document = {"apiVersion": API_VERSION, "kind": "Pool", "metadata": metadata, "spec": spec}
     return Proposal(
         "llm-d",
@@ -198,6 +195,17 @@ def of_release(members: Sequence[Member], around: Surroundings, pool: str = "") 
         (document,) if declared else (readings[-1].model(model), document),
         tuple(notes),
         tuple(f"{one.kind}/{one.name}" for one in members) if adopted else (),
+    )
+
+
+def _own_routing(pool: str, members: Sequence[Member], around: Surroundings) -> str:
+    """What becomes of the way that requests take to the engines."""
+    own = f"the pool has an InferencePool and an endpoint picker of its own, named {pool} and {pool}-epp"
+    if any(picked(one.labels, around) is not None for one in members) or not members[0].name:
+        return f"{own}: send the route there, then delete the present ones"
+    return (
+        f"no InferencePool of namespace {around.namespace} selects these pods, so what sends requests to them "
+        f"cannot be told; {own}: send the route there"
     )
 
 
