@@ -40,6 +40,21 @@ class Owners:
         return replicas.condition(self.held.values(), pool.generation)
 
 
+@dataclass(frozen=True)
+class _Wrote:
+    """Somebody's write of replicas. Through /scale it may carry no time: then two of one manager differ in what they
+    wrote alone."""
+
+    manager: str
+    at: str | None
+    replicas: int
+
+    def known(self, before: Mapping[str, Any]) -> bool:
+        """Whether it is the one that is remembered. (What was remembered before numbers were has none.)"""
+        same = (before.get("manager"), before.get("at")) == (self.manager or None, self.at)
+        return same and before.get("replicas", self.replicas) == self.replicas
+
+
 def owners_of(
     kube: Kube,
     pool: Pool,
@@ -71,10 +86,11 @@ def owners_of(
             external=external and variant is not None,
             allowed=allowed_managers(pool.annotations),
         )
-        seen_at = _seen_at(owner, before)
+        wrote = _Wrote(owner.manager, owner.at, _count(present))
+        seen_at = None if owner.ours else _seen_at(wrote, before)
         declared = owner.owner == "external" or (before.get("declared") and before.get("manager") == owner.manager)
         asked = replicas.taken_back(owner, seen_at, _asked_at(target))
-        kept = {**owner.to_json(), **({"declared": True} if declared else {})}
+        kept = {**owner.to_json(), "replicas": wrote.replicas, **({"declared": True} if declared else {})}
         if asked or (declared and not owner.ours and owner.owner != "external" and not owner.scaler):
             # a scaler that the pool declared, and does not any more, has nothing to say
             remembered[name] = {**kept, "seenAt": format_time(seen_at), "takenBack": True} if seen_at else {}
@@ -104,7 +120,7 @@ def _must_ask(
 ) -> bool:
     """Before replicas are written, when somebody new has written them, and as long as an object is said to."""
     writer = replicas.foreign_writer(live)
-    differs = int((live.get("spec") or {}).get("replicas", 1)) != wanted
+    differs = _count(live) != wanted
     if writer is None:
         return differs
     if not external and before.get("object"):
@@ -112,7 +128,8 @@ def _must_ask(
     asked, seen = _asked_at(target), before.get("seenAt")
     if asked is not None and seen and asked > datetime.fromisoformat(seen):
         return True  # they are about to be taken back from a person: a scaler may have come since
-    return (before.get("manager"), before.get("at")) != (writer.manager, writer.at) or bool(before.get("takenBack"))
+    wrote = _Wrote(writer.manager, writer.at, _count(live))
+    return not wrote.known(before) or bool(before.get("takenBack"))
 
 
 def _known(before: Mapping[str, Any], deployment: str) -> list[Scaler]:
@@ -120,14 +137,15 @@ def _known(before: Mapping[str, Any], deployment: str) -> list[Scaler]:
     return [Scaler(kind, name, deployment)] if name else []
 
 
-def _seen_at(owner: ReplicasOwner, before: Mapping[str, Any]) -> datetime | None:
-    if owner.ours:
-        return None
-    same = (before.get("manager"), before.get("at")) == (owner.manager or None, owner.at)
-    if same and before.get("seenAt"):
+def _seen_at(wrote: _Wrote, before: Mapping[str, Any]) -> datetime:
+    if wrote.known(before) and before.get("seenAt"):
         return datetime.fromisoformat(before["seenAt"])
     return clock.now()
 
 
 def _asked_at(target: ReplicaTarget | None) -> datetime | None:
     return target.updated_at if target is not None and target.source == "person" else None
+
+
+def _count(live: Manifest) -> int:
+    return int((live.get("spec") or {}).get("replicas", 1))

@@ -401,6 +401,29 @@ def test_a_scaler_that_came_after_a_person_is_seen_before_replicas_are_taken_bac
     assert cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"] == 4, "ours again once it is gone"
 
 
+def test_a_scale_by_hand_right_after_ours_is_not_taken_back_for_the_one_before_it(
+    cluster: EmbeddedCluster, kube: Kube, api: Api
+) -> None:
+    """A write through /scale may carry no time: two of one manager are told apart by what they wrote."""
+
+    def replicas() -> int:
+        return int(cluster.objects(NAMESPACE)["Deployment/chat-h200"]["spec"]["replicas"])
+
+    declare(chat(variants=[variant_document(replicas={"min": 1, "max": 8})]))
+    drain()
+    scale(kube, 3, "kubectl")
+    drain()
+    assert condition("chat", "ReplicasOwner")["reason"] == "ScaledByHand"
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 2, "person")], actor="user:1")
+    scale(kube, 5, "kubectl")
+    drain()
+    assert replicas() == 5, "written after a person's word, before anybody looked"
+    assert condition("chat", "ReplicasOwner")["reason"] == "ScaledByHand"
+    services.set_replica_targets(pool=pool(), wanted=[services.Wanted("h200", 2, "person")], actor="user:1")
+    drain()
+    assert replicas() == 2, "what was seen is taken back"
+
+
 def test_a_scaler_that_is_gone_is_not_named_any_more(cluster: EmbeddedCluster, kube: Kube, api: Api) -> None:
     declare(chat(variants=[variant_document(replicas={"min": 2, "max": 4})]))
     drain()
