@@ -12,6 +12,7 @@ import signal
 from pathlib import Path
 from typing import TextIO
 
+import uvloop
 from aiohttp import web
 
 from apps.embedded.apiserver.bootstrap import bootstrap
@@ -37,7 +38,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     arguments.data.mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(arguments))
+    # its TLS is not Python: a sixth of what an apply costs this process
+    uvloop.run(serve(arguments))
 
 
 async def serve(arguments: argparse.Namespace) -> None:
