@@ -207,7 +207,9 @@ def _report(
     asleep: Mapping[str, int] = MappingProxyType({}),
 ) -> Report:
     deployments = observed.engine_deployments()
-    _, counts = tiers_and_replicas(pool, spec)
+    # of a pool that takes turns on accelerators it is what may stand now, and not what is wanted
+    of_all = desired.replicas if desired is not None and not shares(spec) else None
+    counts = of_all if of_all is not None else tiers_and_replicas(pool, spec)[1]
     external = spec.autoscaling.mode == "external"
     variants: list[VariantState] = []
     tried = on_trial(observed.live)

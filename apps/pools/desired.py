@@ -195,10 +195,10 @@ def desired_of(declared: Declared, kinds: Iterable[str]) -> Desired:
     elif declared.tiers.stands == "kept" and declared.rolled != template_of(objects):
         # each Deployment may have a replica fewer while it rolls: the canary's comes last
         objects = render(declared.identity, spec, model, replace(inputs, canary_waits=True), release)
-    bare = declared.undecided
-    decided = (bare.tiers, bare.start_up) != (declared.tiers, declared.start_up)
+    decided = declared.start_up is not None or declared.tiers != plan_of(spec.offload, None)
 
     def undecided() -> tuple[Manifest, ...]:
+        bare = declared.undecided
         try:
             return render(declared.identity, spec, model, _inputs(bare, inputs.kinds), release)
         except PlanRefused:

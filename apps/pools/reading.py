@@ -15,7 +15,6 @@ from apps.clusters.models import Cluster
 from apps.core import kinds, prepared
 from apps.core.domain.access import SHARED_TEAM
 from apps.pools import selectors
-from apps.pools.domain.spec import PoolSpec
 from apps.pools.models import Pool, ReplicaTarget, Rollout, TierPlanRow
 from apps.pools.recording import Stored
 from apps.pools.selectors import Standing
@@ -101,7 +100,7 @@ def _known(row: tuple[Any, ...], tables: _Tables, shared: _Shared) -> Known:
     elif older is None:
         standing = Standing(selectors.spec_of(pool), pool.generation, False)
     else:
-        standing = Standing(PoolSpec.from_document(_read_json(older)), generation, True)
+        standing = Standing(selectors.read_spec(_read_json(older)), generation, True)
     held = _read_json(consents)
     return Known(
         pool=pool,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from apps.catalog.domain.accelerators import accelerators as catalogue
 from apps.catalog.domain.model import Shape as ShapeSpec
 from apps.clusters.models import Cluster
@@ -24,7 +26,18 @@ from apps.pools.models import Pool, PoolRevision, ReplicaTarget, Rollout, TierPl
 
 
 def spec_of(pool: Pool) -> PoolSpec:
-    return PoolSpec.from_document(pool.spec)
+    return read_spec(pool.spec)
+
+
+def read_spec(stored: Mapping[str, Any]) -> PoolSpec:
+    """A spec as it is stored. Specs are frozen, so each is read once for all looks at pools that have it."""
+    return _read_spec(orjson.dumps(stored))
+
+
+# as many as one process looks at between two changes of a spec, where they all differ: some 10 kB each
+@functools.lru_cache(maxsize=1024)
+def _read_spec(stored: bytes) -> PoolSpec:
+    return PoolSpec.from_document(orjson.loads(stored))
 
 
 def cluster_of(pool: Pool) -> Cluster | None:

@@ -19,7 +19,6 @@ SCALER = "lamplight-scaler"
 OURS = frozenset({MANAGER, SCALER})
 _LIST_KEYS = ("name", "containerPort", "port", "mountPath", "key")
 _QUANTITIES = ("resources", "sizeLimit")
-_MOST_DIFFERENCES = 20
 _STAMP = f"/metadata/labels/{GENERATION}"
 
 Key = tuple[str, str, str]
@@ -27,14 +26,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Write:
-    """One object to apply. `why`: create, changed (we render something else now), drift (somebody changed it).
-
-    `fields`: where the live object differs.
-    """
+    """One object to apply. `why`: create, changed (we render something else now), drift (somebody changed it)."""
 
     manifest: Manifest
     why: str
-    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,10 @@ def plan(desired: Sequence[Manifest], live: Iterable[Manifest]) -> Plan:
         if present is None:
             writes.append(Write(manifest, "create"))
             continue
-        wanted = without_replicas(fitted(manifest, present))
-        fields = tuple(differences(wanted, present))[:_MOST_DIFFERENCES]
         if _hash(present) != _hash(manifest):
-            writes.append(Write(manifest, "changed", fields))
-        elif fields:
-            writes.append(Write(manifest, "drift", fields))
+            writes.append(Write(manifest, "changed"))
+        elif any(differences(without_replicas(fitted(manifest, present)), present)):
+            writes.append(Write(manifest, "drift"))
     orphans = tuple(obj for obj in held.values() if not obj["metadata"].get("deletionTimestamp"))
     return Plan(tuple(writes), orphans)
 

@@ -156,4 +156,5 @@ def plan_of(declared: Offload, decided: TierPlan | None) -> TierPlan:
     if declared.mode == "fixed":
         return fixed_plan(declared)
     plan = decided if declared.mode == "auto" and decided is not None else NO_TIERS
-    return replace(plan, events=declared.mode in ("auto", "advisory"))
+    events = declared.mode in ("auto", "advisory")
+    return plan if plan.events == events else replace(plan, events=events)
