@@ -158,14 +158,22 @@ def _of_many() -> frozenset[type[models.Model]]:
 
 
 def _instance(table: type[models.Model], values: tuple[Any, ...]) -> Any | None:
-    fields = table._meta.concrete_fields
-    if any(field.primary_key and value is None for field, value in zip(fields, values, strict=True)):
+    names, key, documents = _fields(table)
+    if values[key] is None:
         return None
-    read = [
-        _read_json(value) if isinstance(field, models.JSONField) else value
-        for field, value in zip(fields, values, strict=True)
-    ]
-    return table.from_db(connection.alias, [field.attname for field in fields], read)
+    read = list(values)
+    for place in documents:
+        read[place] = _read_json(read[place])
+    return table.from_db(connection.alias, names, read)
+
+
+@functools.cache
+def _fields(table: type[models.Model]) -> tuple[list[str], int, tuple[int, ...]]:
+    """Names of a table's columns, the place of its key among them, and those of documents."""
+    fields = table._meta.concrete_fields
+    (key,) = (place for place, field in enumerate(fields) if field.primary_key)
+    documents = tuple(place for place, field in enumerate(fields) if isinstance(field, models.JSONField))
+    return [field.attname for field in fields], key, documents
 
 
 def _read_json(text: str | None) -> Any:
