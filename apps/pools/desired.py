@@ -131,7 +131,7 @@ def gather(
         rolled=row.template if row and row.state == "Complete" else "",
         rules=rules,
         tiers=tiers,
-        guard=tokens.digest(pool.uid),
+        guard=tokens.digest(pool.uid) if sleeps(spec) else "",
         start_up=slowest(pool.status.get("startUp") or {}),
         prometheus=_prometheus_of(cluster),
     )

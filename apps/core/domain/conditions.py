@@ -84,4 +84,4 @@ def read_conditions(stored: Iterable[Mapping[str, Any]]) -> tuple[Condition, ...
 
 def format_time(at: datetime) -> str:
     """RFC 3339 in UTC with `Z`, to the microsecond where there is one."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat().replace("+00:00", "Z")

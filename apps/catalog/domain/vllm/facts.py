@@ -68,6 +68,7 @@ class Metric:
     when: str | None = None
 
 
+@functools.lru_cache(maxsize=256)
 def version_of_image(image: str) -> str | None:
     """vLLM's version by an image's tag (`vllm/vllm-openai:v0.33.0` is 0.33.0), None where the tag does not say it. The
     tags of llm-d's own images name releases of llm-d."""
