@@ -187,9 +187,14 @@ class Reuse:
         self.pool[ALL].held = room * self.distinct
 
     def one_hit_share(self, now: float, after: float) -> float | None:
-        """Share of the blocks stored first more than `after` seconds ago that were never stored again."""
-        old = [self.shared.stores[b] for b, at in self.shared.stored_at.items() if now - at >= after]
-        return sum(1 for stores in old if stores == 1) / len(old) if old else None
+        """Of the blocks of which it is known, the share that did not come again for `after` seconds; the others were
+        stored again."""
+        times = self.shared.stored_at
+        once = again = 0
+        for block, stores in self.shared.stores.items():
+            again += stores > 1
+            once += stores == 1 and now - times[block] >= after
+        return once / (once + again) if once + again else None
 
     # --- events of the device -----------------------------------------------------------------------------------
 

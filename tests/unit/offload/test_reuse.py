@@ -127,6 +127,17 @@ def test_classes_are_counted_apart_and_are_never_more_than_a_few() -> None:
     assert sum(tenants) == pytest.approx(reuse.replica[ALL].stored)
 
 
+def test_blocks_that_keep_coming_again_are_no_one_hit_wonders_however_lately_they_came() -> None:
+    reuse = Reuse()
+    for at in range(0, 1000, 100):
+        # ten blocks that come again and again, and one that never does
+        reuse.apply("a", [BlockStored([*range(1, 11), 1000 + at], None, 16)], float(at))
+        reuse.apply("a", [BlockRemoved([*range(1, 11), 1000 + at])], float(at) + 1)
+    # those of the last 300 s may still come
+    assert reuse.one_hit_share(1000.0, 300.0) == pytest.approx(8 / 18)
+    assert Reuse().one_hit_share(1000.0, 300.0) is None
+
+
 @given(st.integers(1, 400), st.integers(100, 3000))
 def test_the_sample_never_grows_beyond_its_size(most: int, blocks: int) -> None:
     reuse = Reuse(most=most)
