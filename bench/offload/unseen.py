@@ -20,8 +20,8 @@ from functools import partial
 
 from bench.offload.workloads import BLOCK, Request, conversations, documents
 
-ROUND = 7
-SPENT: tuple[int, ...] = (2, 3, 4, 5, 6)
+ROUND = 9
+SPENT: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8)
 TRACES = 6
 SECONDS = (900.0, 3600.0)
 LOAD = (0.3, 1.5)

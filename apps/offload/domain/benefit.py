@@ -19,6 +19,7 @@ __all__ = [
     "LOSSES",
     "STORED_MOST",
     "STORING",
+    "UNSURE",
     "Loss",
     "Measured",
     "break_even",
@@ -40,6 +41,8 @@ STORING, STORED_MOST = float(_TOLL["storing"]), float(_TOLL["storedMost"])
 # never hits is no gain
 HANDLING = float(_TOLL["handling"])
 _LONGEST = 131_072
+# what computing takes is known to so much of it, and near break-even that is all that a tier brings
+UNSURE = 0.05
 # why a tier finds less than a cache of its size that holds all that was wanted, in the order in which it is taken off
 Loss: TypeAlias = Literal["ttl", "generated", "dropped", "chunks"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
@@ -151,7 +154,8 @@ def evaluate_chunks(
         loaded += more.sum(axis=1)
         served = np.maximum(served, reach)
     if configuration.tiers and hours > 0:
-        stored = min(measured.replica.stored, STORED_MOST * signals.requests)
+        # what is loaded lies in a tier already, and is not stored there again
+        stored = np.clip(measured.replica.stored - loaded, 0.0, STORED_MOST * signals.requests)
         saved -= STORING * stored * policy.kv_bytes + HANDLING * signals.requests
     found = (served * usable).sum(axis=1)
     return [
@@ -164,15 +168,17 @@ def _gain(
     policy: Policy, signals: Signals, cost: float, saved: float, computing: float, loaded: float, found: float
 ) -> Gain:
     hours = signals.window / 3600.0
-    gpu_seconds = saved / hours if hours > 0 else 0.0
+    gpu_seconds, replaced = (saved / hours, computing / hours) if hours > 0 else (0.0, 0.0)
+    net = gpu_seconds / 3600.0 * policy.price - cost
     return Gain(
         hit_rate=_rate(signals, found),
         gpu_seconds=gpu_seconds,
         ttft=saved / signals.requests if signals.requests > 0 else 0.0,
         cost=cost,
-        net=gpu_seconds / 3600.0 * policy.price - cost,
+        net=net,
         each=computing / loaded if loaded > 0 else 0.0,
-        computing=computing / hours if hours > 0 else 0.0,
+        computing=replaced,
+        sure=net - UNSURE * replaced / 3600.0 * policy.price,
     )
 
 

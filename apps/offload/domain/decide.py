@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.offload.domain import sentences
 from apps.offload.domain.admission import advice
-from apps.offload.domain.benefit import Measured, evaluate
+from apps.offload.domain.benefit import UNSURE, Measured, evaluate, recompute_seconds
 from apps.offload.domain.options import best_of, options
 from apps.offload.domain.types import (
     Clamp,
@@ -38,9 +38,9 @@ _SHOWN = 0.25
 _FIRST, _CLEAR_TOKENS = 0.2, 500_000.0
 # or this share of what it can by then; a tier to which less than the last comes again by then tells nothing yet
 _CLEAR, _FILLED = 0.5, 0.15
-# what computing takes is known to so much of it, and near break-even that is all that a tier brings: a change has to
-# be worth what it takes also where computing takes less by that
-_UNSURE = 0.05
+# where computing takes less than it is thought to (`UNSURE`), a change may take no more than this share of all that is
+# computed
+_MOST_LOST = 0.01
 # tiers that stand make room for others that bring this much more: estimates of both are as far from each other
 _BETTER = 0.05
 # its TTFT may be worse by this much
@@ -274,10 +274,25 @@ def _too_little(draft: _Draft, best: Option, present: Gain) -> str:
     taken = max(signals.replicas, 1.0) * policy.restart
     if _on_one_first(draft) and not policy.in_place:
         taken += policy.restart + _expected_watch(draft)
-    unsure = _UNSURE * max(best.gain.computing - present.computing, 0.0) / 3600.0 * policy.price
-    if (more - unsure) * policy.pay_back < taken * policy.price:
+    unsure = UNSURE * max(best.gain.computing - present.computing, 0.0) / 3600.0
+    net = more / policy.price if policy.price > 0 else (best.gain.gpu_seconds - present.gpu_seconds) / 3600.0
+    if not _worth(draft, net, unsure, taken):
         return "pay-back"
     return ""
+
+
+def _worth(draft: _Draft, net: float, unsure: float, taken: float) -> bool:
+    """Whether a change that saves `net` replicas (seconds a second), of which `unsure` may not be there to save, pays
+    back the `taken` seconds that it costs; and loses next to nothing where that much is not there."""
+    policy, signals = draft.policy, draft.signals
+    left = net - taken / policy.pay_back
+    if left < 0:
+        return False
+    if signals.window <= 0 or signals.requests <= 0:
+        return left >= unsure
+    past = signals.device_hits / signals.requests
+    each = recompute_seconds(policy, max(signals.wanted / signals.requests - past, 0.0), past)
+    return unsure - left <= _MOST_LOST * each * signals.requests / signals.window
 
 
 def _on_one_first(draft: _Draft) -> bool:
@@ -374,15 +389,15 @@ def _clear(draft: _Draft, canary: Window, control: Window | None, watched: float
 def _pays(draft: _Draft, trial: Configuration, saved: float, canary: Window) -> bool:
     """Whether tiers that save so many seconds per 1,000 prompt tokens are worth their price, and the restarts that are
     still to come: after a canary those of all replicas, or of all others where it stays; none where all have the tiers
-    already. Of what the canary did not compute so much may not have been there to save (`_UNSURE`)."""
+    already. Of what the canary did not compute so much may not have been there to save (`UNSURE`)."""
     policy, signals = draft.policy, draft.signals
-    saved -= _UNSURE * 1000.0 * draft.state.each * canary.loaded / canary.prompt if canary.prompt > 0 else 0.0
+    unsure = UNSURE * draft.state.each * canary.loaded / canary.prompt if canary.prompt > 0 else 0.0
     rent = draft.gain_of(trial).cost - draft.gain_of(draft.state.previous or Configuration()).cost
     tokens = signals.wanted / signals.window if signals.window > 0 else 0.0
     net = saved / 1000.0 * tokens - (rent / policy.price if policy.price > 0 else 0.0)
     others = max(signals.replicas - (1.0 if policy.in_place else 0.0), 1.0)
     restarts = others * policy.restart if draft.state.phase == "canary" else 0.0
-    return net * policy.pay_back >= restarts
+    return _worth(draft, net, unsure * tokens, restarts)
 
 
 def _slower(policy: Policy, canary: Window, control: Window) -> tuple[float, float] | None:

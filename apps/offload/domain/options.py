@@ -40,14 +40,18 @@ def options(policy: Policy, signals: Signals, measured: Measured) -> tuple[Optio
 
 
 def best_of(found: Sequence[Option]) -> Option:
-    """The one that gains most, a tier more only where that brings `_FURTHER` of the gain; among those that gain nearly
-    as much the smallest, fastest, finest one."""
+    """The one that gains most where computing takes less than it is thought to: what more room loads close to
+    break-even is worth nothing for sure. A tier more only where that brings `_FURTHER` of the gain, and more in this
+    way, too; among those that gain nearly as much the smallest, fastest, finest one."""
     best = found[0]
     for count in sorted({len(option.configuration.tiers) for option in found} - {0}):
         some = [option for option in found if len(option.configuration.tiers) == count]
-        most = max(option.gain.net for option in some)
-        if most > max(best.gain.net, 0.0) * (1 + _FURTHER):
-            best = min((o for o in some if o.gain.net >= most * (1 - _KNEE)), key=_size_and_loss)
+        most = max(option.gain.sure for option in some)
+        chosen = min((o for o in some if o.gain.sure >= most - _KNEE * abs(most)), key=_size_and_loss)
+        if chosen.gain.net > max(best.gain.net, 0.0) * (1 + _FURTHER) and (
+            not best.configuration.tiers or chosen.gain.sure > best.gain.sure
+        ):
+            best = chosen
     return best
 
 

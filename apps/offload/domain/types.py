@@ -242,7 +242,7 @@ class Gain:
     """Against no tier at all. gpu_seconds: saved per hour, what storing takes subtracted. cost: money per hour for
     memory and storage. net: money per hour. ttft: seconds that a request waits less on average. hit_rate: 0..1. each:
     seconds of computing a token that is loaded, 0 where none is. computing: GPU-seconds per hour that computing all
-    that is loaded would take."""
+    that is loaded would take. sure: `net` where that takes less by what it is not known to."""
 
     hit_rate: float
     gpu_seconds: float
@@ -251,6 +251,7 @@ class Gain:
     net: float
     each: float = 0.0
     computing: float = 0.0
+    sure: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,12 +138,25 @@ def test_a_trial_costs_what_it_takes_until_it_is_clear_not_as_long_as_it_could_b
     assert binding(0.0) == "pay-back"
 
 
-@pytest.mark.parametrize(("further", "tiers"), [(1.04, 1), (1.06, 2)])
-def test_a_tier_more_has_to_bring_more_than_estimates_are_apart(further: float, tiers: int) -> None:
+@pytest.mark.parametrize(("further", "sure", "tiers"), [(1.04, 1.0, 1), (1.06, 0.97, 2), (1.06, 0.94, 1)])
+def test_a_tier_more_has_to_bring_more_than_estimates_are_apart(further: float, sure: float, tiers: int) -> None:
+    """And more than the one also where computing takes less than it is thought to."""
     host, volume = Placed("host", 64 * GIB), Placed("filesystem", 64 * GIB, "kv")
-    gains = {(): 0.0, (host,): 1.0, (volume,): 0.5, (host, volume): further}
-    found = [Option(Configuration(kinds), Gain(0.1, 1.0, 0.1, 0.0, net)) for kinds, net in gains.items()]
+    gains = {(): (0.0, 0.0), (host,): (1.0, 0.95), (volume,): (0.5, 0.4), (host, volume): (further, sure)}
+    found = [
+        Option(Configuration(kinds), Gain(0.1, 1.0, 0.1, 0.0, net, sure=least)) for kinds, (net, least) in gains.items()
+    ]
     assert len(best_of(found).configuration.tiers) == tiers
+
+
+def test_room_that_is_worth_its_price_only_if_computing_takes_what_it_is_thought_to_is_not_taken() -> None:
+    """The volume of Mooncake's synthetic trace at 5 GB/s, as it was estimated; 1,024 GiB bring more in truth."""
+    gains = {512: (148.8, 72.0), 1024: (376.1, 231.2), 1536: (382.7, 209.3), 2048: (323.6, 138.2)}
+    found = [Option(Configuration(), Gain(0.1, 0.0, 0.0, 0.0, 0.0))]
+    for size, (net, sure) in gains.items():
+        placed = Configuration((Placed("filesystem", size * GIB, "kv"),))
+        found.append(Option(placed, Gain(0.2, 1.0, 0.1, 0.0, net, sure=sure)))
+    assert best_of(found).configuration.bytes_of("filesystem") == 1024 * GIB
 
 
 def test_blind_is_said_and_nothing_moves() -> None:
@@ -281,13 +294,20 @@ def test_a_canary_that_fails_serves_until_a_replica_without_tiers_has_its_place(
     assert (off.verb, off.plan.tiers, off.state.phase) == ("hold", (), "steady")
 
 
+def computed(seen: Signals) -> float:
+    """GPU-seconds per hour of what devices do not hold."""
+    past, wanted = seen.device_hits / seen.requests, seen.wanted / seen.requests
+    return recompute_seconds(POLICY, wanted - past, past) * seen.requests / seen.window * 3600
+
+
 def test_a_trial_that_starts_fewer_replicas_is_worth_less_gain() -> None:
     """Four replicas start once each, where a canary beside them starts as well, and is paid for while it is watched."""
     seen = signals()
     gain = settled(IN_PLACE, seen).gain
-    saved = gain.net * 3600 / POLICY.price - 0.05 * gain.computing
+    net = gain.net * 3600 / POLICY.price
+    saved = min(net, net - 0.05 * gain.computing + 0.01 * computed(seen))
     starts = max(seen.replicas, 1.0) * POLICY.restart
-    # a time to pay back in which the gain that is sure is worth the starts of all, and no more
+    # a time to pay back in which the gain is worth the starts of all, and no more
     enough = replace(IN_PLACE, pay_back=starts / saved * 3600 * 1.01)
     assert settled(enough, seen).verb == "canary"
     for other in (replace(enough, in_place=False), replace(enough, pay_back=enough.pay_back / 1.03)):
@@ -295,23 +315,27 @@ def test_a_trial_that_starts_fewer_replicas_is_worth_less_gain() -> None:
         assert (held.verb, held.binding) == ("hold", "pay-back")
 
 
-def test_nothing_is_tried_or_kept_whose_gain_is_within_what_computing_is_known_to() -> None:
-    """Loading that takes nearly what computing does saves little of much: with 5 % less to compute, nothing."""
-    host = replace(IN_PLACE, tiers=POLICY.tiers[:1])
-    starts = POLICY.restart * 3600 / POLICY.pay_back
-    seen = {speed: signals({"host": Bandwidth(speed * 1e8, 50e9)}) for speed in range(35, 70)}
+def test_what_is_gained_only_where_computing_takes_what_it_is_thought_to_may_not_lose_more_than_a_hundredth() -> None:
+    """Loading that takes nearly what computing does saves little of much: with 5 % less to compute, it loses some."""
+    host = replace(IN_PLACE, tiers=POLICY.tiers[:1], restart=12.0)
+    starts = host.restart * 3600 / host.pay_back
+    seen = {speed: signals({"host": Bandwidth(speed * 2e7, 50e9)}) for speed in range(250, 400)}
     found = {speed: settled(host, one) for speed, one in seen.items()}
     tried = {speed for speed, one in found.items() if one.verb == "canary"}
     doubtful = {speed for speed, one in found.items() if one.binding == "pay-back"}
-    assert tried
     assert doubtful
     assert max(doubtful) < min(tried)
+    bold = set()
     for speed in tried | doubtful:
         best = best_of(options(host, seen[speed], Measured.of(seen[speed]))).gain
+        left = best.gpu_seconds - starts
         assert best.gpu_seconds > 0
-        assert (best.gpu_seconds - 0.05 * best.computing >= starts) == (speed in tried)
+        assert (left >= 0 and 0.05 * best.computing - left <= 0.01 * computed(seen[speed])) == (speed in tried)
+        if speed in tried and best.sure < 0:
+            bold.add(speed)
+    assert bold, "some are tried that would lose a little"
     start = found[max(tried)]
-    # it shows a gain of less than 4 % of what it loads: no proof
+    # it shows a gain of less than 4 % of what it loads: there may be none, and a loss of 1 %
     loaded = window(0.8)
     slow = replace(loaded, load_seconds=loaded.loaded * start.state.each * 0.96)
     told = replace(seen[max(tried)], standing=start.plan, canaried=True, canary=slow, control=window(0.0))
@@ -468,6 +492,20 @@ def test_a_tier_that_never_hits_costs_and_is_refused() -> None:
     assert (decision.verb, decision.plan.tiers) == ("hold", ())
     # where it stands already, it goes if that is worth a restart: here 4 % of the replica's time
     assert settled(POLICY, replace(never, standing=host, requests=20_000.0)).verb == "retire"
+
+
+def test_what_is_loaded_lies_in_the_tier_already_and_is_not_stored_again() -> None:
+    seen = signals()
+    measured = Measured.of(seen)
+    host = Configuration((Placed("host", 256 * GIB),))
+    stored, hours = measured.replica.stored, seen.window / 3600
+    loaded = hit_rate(POLICY, seen, measured, host) * seen.wanted - seen.device_hits
+    assert 0.5 * stored < loaded < stored
+    # loading for nothing leaves what computing would have taken, less what is stored and the handling
+    fast = replace(seen, bandwidths={"host": Bandwidth(1e18, 1e18, 0.0)})
+    gain = evaluate(POLICY, fast, Measured.of(fast), host)
+    toll = STORING * (stored - loaded) * POLICY.kv_bytes + HANDLING * seen.requests
+    assert (gain.computing - gain.gpu_seconds) * hours == pytest.approx(toll, rel=1e-6)
 
 
 def test_half_a_chunk_is_lost_where_hits_end() -> None:
