@@ -60,7 +60,8 @@ _PEAK = 1800.0
 _RIPPLE, _AVERAGED = 20.0, 60.0
 # Nor is less served together than what comes within long lives: how many are in service varies as counts within
 # L^2 / integral of S(u)^2 seconds, L the mean life, S(u) the share of lives longer than u (peakedness, W. Whitt,
-# Heavy-traffic approximations for service systems with blocking, 1984): 1.6 L where lives are log-normal, sigma 0.7
+# Heavy-traffic approximations for service systems with blocking, 1984): 1.6 L where lives are log-normal, sigma 0.7.
+# L is what a replica remembers (mix.life)
 _LIVES = 1.6
 # of a forecast's verdict, per verdict
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
@@ -115,8 +116,8 @@ class Forecast:
 
 
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
-    """Take in the arrivals (requests/s) of a tick where they are known. life: seconds that a request is served;
-    horizon: seconds until a replica that is asked for now is there. All are figures of pools."""
+    """Take in the arrivals (requests/s) of a tick where they are known. life: seconds within which a replica forgets
+    what came; horizon: seconds until a replica that is asked for now is there. All are figures of pools."""
     stepped = _stepped(memory, arrivals, seconds, known)
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
     count, ticks = arrivals * seconds, memory.figure("ticks")
@@ -206,7 +207,7 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
 
 def _ripple(memory: Memory, life: Floats) -> Figures:
     """Arrivals vary by their dispersion (variance over mean of counts): by how much within some seconds more than
-    within the average's. life: seconds that a request is served."""
+    within the average's. life: seconds within which a replica forgets what came."""
     lumps = larger(memory.figure("dispersion") - 1, 0.0) / larger(level(memory, "fast"), _LEAST)
     together = larger(_LIVES * smaller(life, _MOST_LONGER * _TIMES["fast"]), _RIPPLE)
     return log1p(lumps * (1 / together - 1 / (_AVERAGED * _longer(life))))
