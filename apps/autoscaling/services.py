@@ -55,7 +55,8 @@ def write_targets(moves: Sequence[tuple[Pool, Decided]]) -> dict[UUID, str]:
                 became |= set_targets_of_several({uid: each}, actor=ACTOR)
             except Exception:
                 log.exception("writing the targets of pool %s", uid)
-    return {pool.uid: _outcome(became.get(pool.uid)) for pool, _ in moves}
+    # of a move that leaves each variant as it was there is nothing to write
+    return {pool.uid: _outcome(became.get(pool.uid)) if pool.uid in wanted else WRITTEN for pool, _ in moves}
 
 
 def _wanted(decision: Decided) -> list[Wanted]:

@@ -151,6 +151,15 @@ def test_where_all_at_once_fails_each_is_tried_alone(monkeypatch: pytest.MonkeyP
     assert list(ReplicaTarget.objects.values_list("pool_id", flat=True)) == [fine.uid]
 
 
+def test_a_move_that_leaves_each_variant_as_it_was_is_no_failure() -> None:
+    (one,) = make("one")
+    same = Decided(4)
+    same.before = (*same.targets, type("Target", (), {"variant": "gone"})())
+    moves: Any = [(one, same)]
+    assert autoscaling.write_targets(moves) == {one.uid: "Targets written."}
+    assert not ReplicaTarget.objects.exists()
+
+
 def test_starts_of_many_pools_are_kept_and_asked_for_where_they_grow() -> None:
     first, second = make("first", "second")
     services.record_starts({each.uid: {"h200": [60.0]} for each in (first, second)} | {uuid4(): {"h200": [1.0]}})
