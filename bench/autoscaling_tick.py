@@ -2,7 +2,7 @@
 
 `--pools` pools in a database of their own, each with its load, its SLO and its telemetry; time goes on by ten seconds a
 tick and replicas become what was asked for. After a warm-up every tick is timed by the worker's processor time and that
-of the database's sessions, and by the stage of the tick. Limit: the ten seconds in which the next tick comes, for what
+of its session of Postgres, and by the stage of the tick. Limit: the ten seconds in which the next tick comes, for what
 one worker process is given; `pools_a_worker` is how many fit. Peer: the decisions alone (`decide_many`) on the very
 same pools, which `bench/autoscaling_speed` times for 10,000 of them.
 """
@@ -16,7 +16,6 @@ import random
 import statistics
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -88,7 +87,7 @@ def play(count: int, warm: int, ticks: int, profile: str | None) -> dict[str, An
     for n in range(warm):
         fleet.tick(n)
     settle()
-    stages: list[Counter[str]] = []
+    stages: list[dict[str, float]] = []
     profiler = cProfile.Profile() if profile else None
     for n in range(warm, warm + ticks):
         fleet.serve(n)
@@ -112,11 +111,11 @@ def play(count: int, warm: int, ticks: int, profile: str | None) -> dict[str, An
 
 
 @contextmanager
-def staged() -> Iterator[Counter[str]]:
+def staged() -> Iterator[dict[str, float]]:
     """Processor seconds of the stages of ticks within the block, by name."""
     from apps.autoscaling import services, ticking
 
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = {}
 
     def timed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **named: Any) -> Any:
@@ -124,7 +123,7 @@ def staged() -> Iterator[Counter[str]]:
             try:
                 return call(*args, **named)
             finally:
-                spent[name] += time.process_time() - began  # type: ignore[assignment]
+                spent[name] += time.process_time() - began
 
         return run
 
@@ -138,7 +137,7 @@ def staged() -> Iterator[Counter[str]]:
     before = [(place, name, getattr(place, name)) for place, name, _ in places]
     for place, name, figure in places:
         setattr(place, name, timed(figure, getattr(place, name)))
-        spent[figure] = 0
+        spent[figure] = 0.0
     try:
         yield spent
     finally:

@@ -30,7 +30,7 @@ export function Tiers({ of, team, name }: { of: Standing; team: string; name: st
       tools={
         hasVolumes && (
           <Button onClick={() => again.mutate()} disabled={again.isPending}>
-            Measure the volumes anew
+            Measure bandwidth anew
           </Button>
         )
       }
