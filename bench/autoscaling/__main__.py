@@ -8,7 +8,8 @@
     make bench NAME=autoscaling ARGS="--dynosim"                       the cross-check with NVIDIA's simulator alone
 
 Every policy runs in our fleet simulator (apps/physics/fleet); `lamplight` is the production decide(), `static` a sweep
-of fixed fleets, `foresight` the cheapest schedule found for a trace known beforehand. `ok` means: on every scenario
+of fixed fleets, `foresight` the cheapest schedule found for a trace known beforehand, at each share attained up to
+99.8 % (further: what was found for the most). `ok` means: on every scenario
 marked as swinging at least 95 % joint attainment at no more than 1.25 times foresight's hours at the same attainment,
 and ahead of every peer at every level from 90 to 98 % in the mean over seeds (whether by more than the 95 % interval is
 printed beside it); on flat ones at most 3 % behind the static frontier and at most
@@ -77,7 +78,7 @@ def main() -> None:
     names = list(dict.fromkeys(part.scenario for part in parts))
     rows.sort(key=lambda row: (names.index(row.scenario), row.seed))
     points = {name: points_of(row for row in rows if row.scenario == name) for name in names}
-    verdicts = {name: _verdict(every[name], [row for row in rows if row.scenario == name]) for name in names}
+    verdicts = {name: verdict_on(every[name], [row for row in rows if row.scenario == name]) for name in names}
     rentals = {
         name: _rental(every[name], [r for r in rows if r.scenario == name]) for name in names if every[name].zero
     }
@@ -154,7 +155,7 @@ def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), 4)
 
 
-def _verdict(scenario: Scenario, rows: Sequence[Row]) -> dict[str, Any]:
+def verdict_on(scenario: Scenario, rows: Sequence[Row]) -> dict[str, Any]:
     """How ours stands, per seed and in the mean: hours against foresight, static and the best peer."""
     found: dict[str, list[float]] = {"to_foresight": [], "to_static": [], "to_best_peer": []}
     attained: list[float] = []
@@ -172,7 +173,9 @@ def _verdict(scenario: Scenario, rows: Sequence[Row]) -> dict[str, Any]:
         peers = {name: line for name, line in groups.items() if name not in (OURS, "foresight", "static")}
         found["to_static"].append(ours.hours / hours_at(groups["static"], ours.attainment))
         if "foresight" in groups:
-            found["to_foresight"].append(ours.hours / hours_at(groups["foresight"], min(ours.attainment, 0.99)))
+            # where the bound was found for less than ours attains, it is taken at the most that it was found for
+            most = max(share for _, share in groups["foresight"])
+            found["to_foresight"].append(ours.hours / hours_at(groups["foresight"], min(ours.attainment, most)))
         if peers:
             found["to_best_peer"].append(ours.hours / min(hours_at(line, ours.attainment) for line in peers.values()))
     verdict: dict[str, Any] = {

@@ -5,12 +5,15 @@
    it costs and does not serve (it is started so much earlier). One price of a miss gives one point of the frontier.
 3. The schedule is played (queues carry over from slot to slot, which 2 cannot know), and improved by local search: runs
    of slots one replica down, kept where the target is still attained for fewer hours.
+4. Of everything that was played, the cheapest that attains a level is the bound there: each point is a schedule that
+   the same physics played, at the attainment that it reached.
 
 It knows arrivals, lengths and the engine; what it does not search is a better routing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +29,10 @@ SLOT = 30.0
 LOWEST, HIGHEST = 0.05, 400.0
 """Replica-seconds that one miss is worth: between these is tried first."""
 REFINED = 3
+TARGETS = (0.90, 0.95, 0.98, 0.99, 0.995, 0.998)
+"""Shares attained that are searched for: as far as policies get, who attain more than they are asked for."""
+LEVELS = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.9965, 0.998, 0.999, 1.0)
+"""Shares attained that the bound is told at."""
 ENOUGH = 0.002
 """Share of misses from which on a larger fixed fleet is not tried."""
 Counts = NDArray[np.int64]
@@ -33,7 +40,8 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Point:
-    """One schedule: replicas ready in each slot, and what playing it came to."""
+    """One schedule: replicas ready in each slot, and what playing it came to. price: of a miss, replica-seconds;
+    infinite for a fixed fleet."""
 
     price: float
     schedule: tuple[int, ...]
@@ -68,27 +76,42 @@ class Scheduled:
 def foresight(
     scenario: Scenario,
     trace: Sequence[Arrival],
-    targets: Sequence[float] = (0.90, 0.95, 0.98, 0.99),
+    targets: Sequence[float] = TARGETS,
     *,
     seed: int = 0,
     search: int = 8,
     played: Fixed | None = None,
 ) -> list[Point]:
-    """The frontier: for each target the cheapest schedule found that attains it, one variant only.
-
-    search: plays of local search per target. played: what `fixed_fleets` gave, where it was played already.
+    """All schedules played on the way to `targets`, fixed fleets among them, that no other beats in both hours and
+    attainment, by rising hours; one variant only. search: plays of local search per target. played: what `fixed_fleets`
+    gave, where it was played already.
     """
     if len(scenario.variants) != 1:
         raise ValueError("the foresight bound is computed for one variant; the mix is a second search")
-    misses = played.misses if played is not None else fixed_fleets(scenario, trace, seed).misses
+    fixed = played or fixed_fleets(scenario, trace, seed)
+    misses, slots = fixed.misses, fixed.misses.shape[1]
     prices = np.geomspace(LOWEST, HIGHEST, 6 if search <= 2 else 9)
     tried = [_priced(scenario, trace, misses, float(price), seed) for price in prices]
-    points = []
+    every = [Point(math.inf, (size,) * slots, outcome) for size, outcome in fixed.outcomes.items()]
     for target in targets:
         found = _at(scenario, trace, misses, target, tried, seed)
         if found is not None:
-            points.append(_improved(scenario, trace, found, target, seed, search))
-    return points
+            every += _improved(scenario, trace, found, target, seed, search)
+    return _undominated(every + tried)
+
+
+def cheapest(points: Sequence[Point], level: float) -> Point | None:
+    """Of what was played the one with the fewest hours that attains `level`."""
+    enough = [point for point in points if point.outcome.attainment >= level]
+    return min(enough, key=lambda point: point.outcome.accelerator_hours, default=None)
+
+
+def _undominated(points: Sequence[Point]) -> list[Point]:
+    best: list[Point] = []
+    for point in sorted(points, key=lambda each: (each.outcome.accelerator_hours, -each.outcome.attainment)):
+        if not best or point.outcome.attainment > best[-1].outcome.attainment:
+            best.append(point)
+    return best
 
 
 def _priced(scenario: Scenario, trace: Sequence[Arrival], misses: Counts, price: float, seed: int) -> Point:
@@ -100,16 +123,14 @@ def _at(
 ) -> Point | None:
     """The cheapest of those tried that attains the target, the price of a miss refined around it."""
     for _ in range(REFINED):
-        enough = [point for point in tried if point.outcome.attainment >= target]
-        if not enough:
+        best = cheapest(tried, target)
+        if best is None:
             return None
-        best = min(enough, key=lambda point: point.outcome.accelerator_hours)
         below = [point.price for point in tried if point.price < best.price]
         if not below:
             break
         tried.append(_priced(scenario, trace, misses, (best.price * max(below)) ** 0.5, seed))
-    enough = [point for point in tried if point.outcome.attainment >= target]
-    return min(enough, key=lambda point: point.outcome.accelerator_hours)
+    return cheapest(tried, target)
 
 
 def fixed_fleets(scenario: Scenario, trace: Sequence[Arrival], seed: int) -> Fixed:
@@ -154,9 +175,10 @@ def _schedule(scenario: Scenario, misses: Counts, price: float) -> tuple[int, ..
 
 def _improved(
     scenario: Scenario, trace: Sequence[Arrival], point: Point, target: float, seed: int, search: int
-) -> Point:
+) -> list[Point]:
+    """All that local search played: those that miss the target are still schedules of the frontier."""
     chance = np.random.default_rng(seed)
-    best = point
+    best, every = point, []
     for _ in range(search):
         schedule = np.array(best.schedule)
         length = int(chance.choice((2, 4, 8, 16)))
@@ -164,12 +186,9 @@ def _improved(
         schedule[start : start + length] -= 1
         least = 0 if scenario.zero else 1
         candidate = _played(scenario, trace, best.price, tuple(int(n) for n in np.maximum(schedule, least)), seed)
-        if (
-            candidate.outcome.attainment >= target
-            and candidate.outcome.accelerator_hours < best.outcome.accelerator_hours
-        ):
-            best = candidate
-    return best
+        every.append(candidate)
+        best = cheapest((best, candidate), target) or best
+    return every
 
 
 def _played(scenario: Scenario, trace: Sequence[Arrival], price: float, schedule: tuple[int, ...], seed: int) -> Point:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from apps.physics.fleet.run import Outcome
 from apps.physics.fleet.types import Arrival
-from bench.autoscaling.foresight import Fixed, fixed_fleets, foresight
+from bench.autoscaling.foresight import LEVELS, Fixed, cheapest, fixed_fleets, foresight
 from bench.autoscaling.frontier import Row
 from bench.autoscaling.plan import Part
 from bench.autoscaling.play import Played, play
@@ -63,8 +63,9 @@ def _present(outcome: Outcome) -> float:
 def _bound(scenario: Scenario, trace: Sequence[Arrival], seed: int, search: int, fixed: Fixed) -> list[Row]:
     start = time.perf_counter()
     found = foresight(scenario, trace, seed=seed, search=search, played=fixed)
-    wall = (time.perf_counter() - start) / max(1, len(found))
-    return [_row(scenario, "foresight", point.price, seed, Played(point.outcome, wall, 0.0)) for point in found]
+    told = {level: point for level in LEVELS if (point := cheapest(found, level)) is not None}
+    wall = (time.perf_counter() - start) / max(1, len(told))
+    return [_row(scenario, "foresight", level, seed, Played(point.outcome, wall, 0.0)) for level, point in told.items()]
 
 
 def _row(scenario: Scenario, policy: str, knob: float, seed: int, played: Played) -> Row:

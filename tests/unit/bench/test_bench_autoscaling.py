@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from apps.physics.fleet.fleet import Observation, Phase, ReplicaView
+from apps.physics.fleet.fleet import Fleet, Observation, Phase, ReplicaView
+from apps.physics.fleet.run import Limits, run
 from apps.physics.fleet.types import Arrival, Load
 from bench.autoscaling import traces
-from bench.autoscaling.foresight import foresight
+from bench.autoscaling.__main__ import verdict_on
+from bench.autoscaling.foresight import Scheduled, cheapest, fixed_fleets, foresight
 from bench.autoscaling.frontier import Row, frontier, hours_at
 from bench.autoscaling.peers import aibrix, hpa, keda, knative, ray, wva
 from bench.autoscaling.plan import SIZES
 from bench.autoscaling.play import Production, play
-from bench.autoscaling.policies import POLICIES
+from bench.autoscaling.policies import OURS, POLICIES
 from bench.autoscaling.rental import rental
 from bench.autoscaling.scenarios import Scenario, scenarios, variant
 from bench.autoscaling.standing import ahead, nearest, standings, surely
@@ -118,7 +121,10 @@ def test_a_frontier_leaves_out_what_another_beats():
     assert hours_at([(2, 0.97)], 0.95) == 2
 
 
-def test_foresight_is_at_least_as_cheap_as_any_fixed_fleet_and_as_production():
+@pytest.fixture(scope="module")
+def foreseen():
+    """Quarter of an hour with a step up and back: scenario, trace, fixed fleets and all that foresight played."""
+
     def rate(at: float) -> float:
         return 8.0 if 300 <= at < 600 else 2.0
 
@@ -126,15 +132,58 @@ def test_foresight_is_at_least_as_cheap_as_any_fixed_fleet_and_as_production():
     rates = np.array([rate(float(at)) for at in grid])
     trace = traces.renewal(grid, rates, np.ones(len(grid)), 900.0, [(1100, 200), (600, 150)], np.random.default_rng(3))
     scenario = Scenario("test", "", lambda _c: trace, (variant(startup=60.0),), seconds=900.0, most=5)
-    (point,) = foresight(scenario, trace, (0.95,), search=4)
+    fixed = fixed_fleets(scenario, trace, 0)
+    return scenario, trace, fixed, foresight(scenario, trace, (0.95, 0.99, 0.998), search=1, played=fixed)
+
+
+def test_foresight_is_at_least_as_cheap_as_any_fixed_fleet_and_as_production(foreseen):
+    scenario, trace, _, points = foreseen
+    point = cheapest(points, 0.95)
     assert point.outcome.attainment >= 0.95
     for size in range(1, 6):
         fixed = play(scenario, trace, None, initial=size, seed=0).outcome
         if fixed.attainment >= 0.95:
             assert point.outcome.accelerator_hours <= fixed.accelerator_hours
     ours = play(scenario, trace, Production(scenario), initial=2, seed=0).outcome
-    if ours.attainment >= 0.95:
-        assert point.outcome.accelerator_hours <= ours.accelerator_hours
+    found = cheapest(points, ours.attainment)
+    assert found is not None
+    assert found.outcome.accelerator_hours <= ours.accelerator_hours
+
+
+def test_foresight_reaches_as_far_as_fixed_fleets_do_and_is_cheaper_there(foreseen):
+    _, _, fixed, points = foreseen
+    most = max(outcome.attainment for outcome in fixed.outcomes.values())
+    assert most >= 0.998
+    for level in (0.95, 0.99, 0.995, 0.998):
+        least = min(o.accelerator_hours for o in fixed.outcomes.values() if o.attainment >= level)
+        assert cheapest(points, level).outcome.accelerator_hours < least
+    assert max(point.outcome.attainment for point in points) >= most
+
+
+def test_what_foresight_tells_was_played_and_no_point_beats_another_in_both(foreseen):
+    scenario, trace, _, points = foreseen
+    for before, after in pairwise(points):
+        assert before.outcome.accelerator_hours <= after.outcome.accelerator_hours
+        assert before.outcome.attainment < after.outcome.attainment
+    scheduled = [point for point in points if math.isfinite(point.price)]
+    assert scheduled
+    for point in scheduled:
+        fleet = Fleet(
+            scenario.variants,
+            initial={scenario.variants[0].name: point.schedule[0]},
+            chance=np.random.default_rng(0),
+            routing=scenario.routing,
+        )
+        again = run(
+            fleet,
+            trace,
+            Scheduled(scenario.variants[0].name, point.schedule, 60.0),
+            Limits(scenario.ttft, scenario.tpot),
+            tick=Scheduled.tick,
+            horizon=scenario.seconds,
+        )
+        assert again.attainment == point.outcome.attainment
+        assert again.accelerator_hours == point.outcome.accelerator_hours
 
 
 def test_a_renewal_process_has_the_rate_and_the_spread_it_was_given():
@@ -208,3 +257,14 @@ def test_ours_is_ahead_where_it_is_cheaper_at_the_same_attainment_on_the_mean_of
     assert found["better", 0.985].lost == 1, "a peer gets there and ours does not"
     assert not found["better", 0.985].ahead
     assert nearest(list(found.values()))[0.985].peer == "better"
+
+
+@pytest.mark.parametrize(
+    ("attained", "hours"),
+    [(0.99, 4.0), (0.996, 5.0), (0.993, 4.5), (0.999, 5.0)],
+    ids=["as found", "further than .99", "between two that were found", "more than was found: at the most that was"],
+)
+def test_foresight_is_compared_at_the_attainment_that_ours_has(attained, hours):
+    rows = [row("foresight", 3, 4.0, 0.99), row("foresight", 3, 5.0, 0.996), row("static", 3, 8.0, 1.0)]
+    rows.append(replace(row(OURS, 3, 6.0, attained), knob=0.95))
+    assert verdict_on(scenarios(90.0)["hour"], rows)["to_foresight"] == pytest.approx(6.0 / hours, abs=6e-4)
