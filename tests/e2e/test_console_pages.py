@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.browsing import AXE, DEADLINE_MS, chart, chromium, log_in, overflows, settled, shifted, violations
 from tests.e2e.hands import by_colour_alone, moving, unseen
+from tests.e2e.plans import PLAN, plan
 from tests.e2e.sweeps import (
     ageless,
     anew,
@@ -162,34 +163,6 @@ def test_a_page_is_accessible_and_no_wider_than_its_window(page: Page, address: 
     assert moving(page) == [], "nothing moves where motion is not wanted"
     assert by_colour_alone(page) == [], "a shape or a word says what a colour says; a table what a chart says"
     assert overflows(page) == {}
-
-
-PLAN = re.compile(r"/api/v1/.*/plans/7$")
-
-
-def plan() -> dict[str, object]:
-    """As a cluster would have answered: there is none behind the week."""
-    field = {"path": "/spec/engine/args/0", "op": "changed", "before": "--max-model-len=32768", "after": "--x=1"}
-    return {
-        "id": 7, "team": "default", "pool": "chat", "origin": "document", "state": "open", "reason": "shorter prompts",
-        "createdAt": "2026-11-26T20:00:00Z", "base": {"generation": 2, "version": 3}, "restsOn": [], "generation": None,
-        "summary": {
-            "created": 0, "changed": 1, "unchanged": 6, "deleted": 1, "skipped": 0, "effect": "restart",
-            "replicasRestarted": 4, "podsRestarted": 4, "consentNeeded": ["recreate"], "empty": False,
-            "sentence": "1 object changes, 1 is deleted; restarts pods of 4 replicas.",
-        },
-        "spec": [field],
-        "objects": [
-            {
-                "apiVersion": "apps/v1", "kind": "Deployment", "name": "chat-h200", "namespace": "serving",
-                "action": "changed", "effect": "restart", "variant": "h200", "restarts": 4, "fieldsLeftOut": 0,
-                "fields": [field], "immutable": [], "conflicts": [], "reason": None, "message": None, "manifest": None,
-            },
-        ],
-        "accelerators": [{"accelerator": "nvidia-h200", "before": 4, "after": 5, "delta": 1}],
-        "cost": [{"currency": "USD", "per": "h", "before": 16.0, "after": 20.0, "delta": 4.0}],
-        "unpriced": [], "warnings": [{"reason": "NoTraffic", "message": "Nobody asks this pool now."}],
-    }  # fmt: skip
 
 
 def picture(page: Page, address: str) -> None:

@@ -4,11 +4,14 @@ import { useState } from "react";
 import { keys } from "../../api/keys";
 import { checkPool, planPool } from "../../api/plans";
 import { poolQuery, poolYamlQuery } from "../../api/queries";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { ErrorPanel, Skeleton } from "../../ui/Message";
+import { Page } from "../../ui/Page";
 import { useTitle } from "../../ui/useTitle";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import styles from "./Change.module.css";
 import { Draft, useCheck, type View } from "./Draft";
 import { read, write } from "./draft";
@@ -24,11 +27,23 @@ export function EditPage() {
   useTitle(`Change ${name} (${team})`);
   const pool = useQuery(poolQuery(team, name));
   const text = useQuery(poolYamlQuery(team, name));
+  const mayWrite = useMayWrite(team);
   const error = pool.error ?? text.error;
   if (pool.data === undefined || text.data === undefined) {
     if (error !== null) return <ErrorPanel error={error} isPage what="The declaration could not be loaded." onRetry={() => void Promise.all([pool.refetch(), text.refetch()])} />;
     return <Skeleton height="32rem" label="Loading the declaration" />;
   }
+  if (!mayWrite)
+    return (
+      <Page title={`Change ${name}`}>
+        <ViewersMayNot what="change a pool" team={team} />
+        <p>
+          <Link to="/teams/$team/pools/$name/yaml" params={{ team, name }}>
+            See what is declared
+          </Link>
+        </p>
+      </Page>
+    );
   const { version } = pool.data.metadata;
   return <Editor key={`${team}/${name}`} team={team} name={name} declared={text.data} version={version} />;
 }

@@ -6,6 +6,7 @@ import { acceleratorsQuery, clustersQuery, modelsQuery } from "../../api/queries
 import { sessionQuery } from "../../api/session";
 import type { Model } from "../../api/types";
 import { bytes, compact, counted, money, UNKNOWN } from "../../lib/units";
+import { useWritable } from "../../state/rights";
 import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Command } from "../../ui/Command";
@@ -15,6 +16,7 @@ import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import styles from "./Change.module.css";
 import { offers, type Offer } from "./fit";
 import { newDocuments, type Wish } from "./newPool";
@@ -52,6 +54,7 @@ export function NewPoolPage() {
   const { step = 1, model: named } = route.useSearch();
   const navigate = route.useNavigate();
   const { data: session } = useQuery(sessionQuery);
+  const mayWrite = useWritable()?.length !== 0;
   const { data: clusters } = useQuery(clustersQuery);
   const [wish, setWish] = useState<Wish>(START);
   const teams = session?.teams?.filter(({ role }) => role !== "viewer").map(({ name }) => name) ?? [];
@@ -65,6 +68,12 @@ export function NewPoolPage() {
   const go = (to: number) => void navigate({ search: { step: to === 1 ? undefined : to } });
   // Steps build on each other: an address into the middle of nothing starts at the first.
   const at = full.model === "" ? 1 : full.accelerator === "" ? Math.min(step, 2) : step;
+  if (!mayWrite)
+    return (
+      <Page title="New pool">
+        <ViewersMayNot what="make a pool" />
+      </Page>
+    );
 
   return (
     <Page title="New pool">

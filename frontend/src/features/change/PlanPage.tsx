@@ -5,6 +5,7 @@ import { keys } from "../../api/keys";
 import { applyPlan, planPool, planQuery, type Plan } from "../../api/plans";
 import { ApiError } from "../../api/problem";
 import { zoneOf } from "../../lib/timeRange";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
@@ -14,6 +15,7 @@ import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Status } from "../../ui/Status";
 import { useTimeView } from "../../ui/TimeControl";
 import { useTitle } from "../../ui/useTitle";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import styles from "./Change.module.css";
 import { draftOf, keepDraft } from "./drafts";
 import { PlanView } from "./PlanView";
@@ -33,6 +35,7 @@ export function PlanPage() {
   const read = useQuery(planQuery(team, name, id));
   const { data, error, refetch } = read;
   const zone = zoneOf(useTimeView()[0]);
+  const mayWrite = useMayWrite(team);
   if (data === undefined) {
     if (error !== null) return <ErrorPanel isPage error={error} what="The plan could not be loaded." onRetry={() => void refetch()} />;
     return <Skeleton height="24rem" label="Loading the plan" />;
@@ -52,7 +55,8 @@ export function PlanPage() {
         </p>
       </header>
       <PlanView plan={data} />
-      {data.state === "open" ? (
+      {data.state === "open" && !mayWrite && <ViewersMayNot what="apply a plan" team={team} />}
+      {data.state === "open" && mayWrite ? (
         <Decide plan={data} />
       ) : (
         <p>

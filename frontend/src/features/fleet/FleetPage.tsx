@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useDeferredValue, useEffect, useEffectEvent, useId, useMemo, useState } from "react";
 import { fleetQuery } from "../../api/queries";
+import { useWritable } from "../../state/rights";
 import { Button, buttonLook } from "../../ui/Button";
 import { Command } from "../../ui/Command";
 import { Icon } from "../../ui/Icon";
@@ -31,6 +32,7 @@ export function FleetPage() {
   const navigate = route.useNavigate();
   const read = useQuery({ ...fleetQuery, placeholderData: keepPreviousData });
   const { data, error, refetch } = read;
+  const mayWrite = useWritable()?.length !== 0;
   const filterId = useId();
   const show = (next: FleetView) => void navigate({ search: readFleetView({ ...next }), replace: true });
 
@@ -48,9 +50,11 @@ export function FleetPage() {
     <>
       <div className={styles.heading}>
         <h1>Fleet</h1>
-        <Link to="/new" className={buttonLook}>
-          <Icon name="plus" /> New pool
-        </Link>
+        {mayWrite && (
+          <Link to="/new" className={buttonLook}>
+            <Icon name="plus" /> New pool
+          </Link>
+        )}
       </div>
       <NotRefreshed read={read} />
       <FleetTotals totals={data.totals} rows={data.items} />

@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { isUnderWay, loadsQuery, type Load } from "../../api/loads";
-import { sessionQuery } from "../../api/session";
 import { zoneOf } from "../../lib/timeRange";
 import { format, percent } from "../../lib/units";
+import { useMayWrite } from "../../state/rights";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Command } from "../../ui/Command";
@@ -15,6 +15,7 @@ import { Section } from "../../ui/Section";
 import { Status } from "../../ui/Status";
 import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import { usePool } from "../pool/usePool";
 import { Compared } from "./Compared";
 import { LoadForm } from "./LoadForm";
@@ -75,10 +76,12 @@ function Loads({ team, name, loads, read }: { team: string; name: string; loads:
       {underWay === undefined && (
         <Section title="Send a load" note="to the pool’s own address, as its users would; it costs what users cost" data={loads}>
           {([newest]) =>
-            mayWrite && hasAddress ? (
+            !mayWrite ? (
+              <ViewersMayNot what="send any load" team={team} />
+            ) : hasAddress ? (
               <LoadForm key={newest?.id} team={team} name={name} start={newest === undefined ? START : formOf({ ...newest, label: "" })} onBegun={begin} />
             ) : (
-              <NoForm team={team} name={name} mayWrite={mayWrite} />
+              <NoAddress team={team} name={name} />
             )
           }
         </Section>
@@ -92,8 +95,12 @@ function Loads({ team, name, loads, read }: { team: string; name: string; loads:
         {(items) =>
           items.length === 0 ? (
             <EmptyState title="No load was sent to this pool yet.">
-              <p>Left as it is, the form above sends five chat requests a second for two minutes. The same from a terminal:</p>
-              <Command>{`lamp load pool/${name} --team ${team}`}</Command>
+              {mayWrite && (
+                <>
+                  <p>Left as it is, the form above sends five chat requests a second for two minutes. The same from a terminal:</p>
+                  <Command>{`lamp load pool/${name} --team ${team}`}</Command>
+                </>
+              )}
             </EmptyState>
           ) : (
             <List loads={items} shown={shown} zone={zone} onShow={(load) => show({ load })} />
@@ -104,16 +111,12 @@ function Loads({ team, name, loads, read }: { team: string; name: string; loads:
   );
 }
 
-function NoForm({ team, name, mayWrite }: { team: string; name: string; mayWrite: boolean }) {
-  return mayWrite ? (
+function NoAddress({ team, name }: { team: string; name: string }) {
+  return (
     <EmptyState title="The pool has no address yet: it appears when its service exists.">
       <Link to="/teams/$team/pools/$name/objects" params={{ team, name }}>
         See its objects
       </Link>
-    </EmptyState>
-  ) : (
-    <EmptyState title="Viewers may look at loads, but not send any: an admin of the team can make you an editor.">
-      <Link to="/settings">See your roles</Link>
     </EmptyState>
   );
 }
@@ -142,12 +145,4 @@ function List({ loads, shown, zone, onShow }: { loads: Load[]; shown: string | u
       ]}
     />
   );
-}
-
-/** What the server would say too; said before a form is filled in. */
-function useMayWrite(team: string): boolean {
-  const { data: session } = useQuery(sessionQuery);
-  if (session == null || session.user.superuser === true) return true;
-  const role = session.teams?.find((one) => one.name === team)?.role;
-  return role !== undefined && role !== "viewer";
 }

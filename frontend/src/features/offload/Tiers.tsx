@@ -2,6 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { probe, type Gain, type Standing } from "../../api/offload";
 import { sentenceOf } from "../../api/problem";
 import { bytes, format, money, seconds, UNKNOWN } from "../../lib/units";
+import { useMayWrite } from "../../state/rights";
 import { Button } from "../../ui/Button";
 import type { IconName } from "../../ui/Icon";
 import { Section } from "../../ui/Section";
@@ -22,13 +23,15 @@ const perHour = (gain: Gain | null) => (gain?.moneyPerHour == null ? UNKNOWN : m
 /** Each tier beside the others: what it measured, what it would save, and the verdict. */
 export function Tiers({ of, team, name }: { of: Standing; team: string; name: string }) {
   const again = useMutation({ mutationFn: () => probe(team, name) });
+  const mayWrite = useMayWrite(team);
   const hasVolumes = of.tiers.some(({ kind }) => kind === "filesystem" || kind === "object");
   return (
     <Section
       title="Tiers"
       note="a tier pays where loading is faster than computing, and something comes back to it"
       tools={
-        hasVolumes && (
+        hasVolumes &&
+        mayWrite && (
           <Button onClick={() => again.mutate()} disabled={again.isPending}>
             Measure bandwidth anew
           </Button>

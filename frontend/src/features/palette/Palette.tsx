@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { PLACES, POOL_TABS } from "../../app/places";
 import { fleetQuery } from "../../api/queries";
+import { useWritable } from "../../state/rights";
 import { chooseTheme } from "../../state/theme";
 import { useTimeView } from "../../ui/TimeControl";
 import { find, type Entry } from "./find";
@@ -17,6 +18,7 @@ function useCommands(): Command[] {
   const client = useQueryClient();
   const { data } = useQuery(fleetQuery);
   const [time, showTime] = useTimeView();
+  const mayMake = useWritable()?.length !== 0;
   return useMemo(() => {
     const pages: Command[] = PLACES.map(({ to, title }) => ({ id: to, title, group: "Page", run: () => void navigate({ to }) }));
     const pools = (data?.items ?? []).flatMap(({ team, name, model }): Command[] =>
@@ -29,7 +31,7 @@ function useCommands(): Command[] {
       })),
     );
     const actions: Command[] = [
-      { id: "new", title: "New pool", group: "Action", words: "create deploy declare", run: () => void navigate({ to: "/new" }) },
+      ...(mayMake ? [{ id: "new", title: "New pool", group: "Action", words: "create deploy declare", run: () => void navigate({ to: "/new" }) }] : []),
       ...(["system", "light", "dark"] as const).map((theme) => ({
         id: theme,
         title: `Theme: ${theme}`,
@@ -47,7 +49,7 @@ function useCommands(): Command[] {
     ];
     const overviews = pools.filter(({ title }) => !title.includes(" · "));
     return [...pages, ...overviews, ...actions, ...pools.filter(({ title }) => title.includes(" · "))];
-  }, [client, data, navigate, showTime, time]);
+  }, [client, data, mayMake, navigate, showTime, time]);
 }
 
 /** A list that is filtered by typing: the combobox pattern of the ARIA practices guide, inside a modal dialog. */

@@ -4,12 +4,14 @@ import { useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { fleetQuery } from "../../api/queries";
 import { sentenceOf } from "../../api/problem";
 import { compact, percent, seconds, UNKNOWN } from "../../lib/units";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { EmptyState, ErrorPanel, Skeleton } from "../../ui/Message";
 import { NotRefreshed } from "../../ui/NotRefreshed";
 import { Page } from "../../ui/Page";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import { answered, chat, EMPTY, speed, type Message, type Turn } from "./chat";
 import { Why } from "./Why";
 import styles from "./Playground.module.css";
@@ -66,6 +68,7 @@ function Chat({ pool }: { pool: string }) {
   const [trouble, setTrouble] = useState("");
   const [running, setRunning] = useState<AbortController>();
   const form = useRef<HTMLFormElement>(null);
+  const mayWrite = useMayWrite(team);
 
   const send = async (question: string, maxTokens: number, temperature: number, system: string) => {
     const id = (exchanges.at(-1)?.id ?? 0) + 1;
@@ -135,30 +138,34 @@ function Chat({ pool }: { pool: string }) {
           {trouble}
         </p>
       )}
-      <form ref={form} className={styles.form} onSubmit={submit}>
-        <Field label="Message" hint="Enter sends, Shift-Enter starts a new line">
-          <textarea name="question" rows={3} required onKeyDown={press} />
-        </Field>
-        <div className={styles.row}>
-          <Field label="Tokens at most">
-            <input name="maxTokens" type="number" min={1} max={4096} defaultValue={256} required />
+      {mayWrite ? (
+        <form ref={form} className={styles.form} onSubmit={submit}>
+          <Field label="Message" hint="Enter sends, Shift-Enter starts a new line">
+            <textarea name="question" rows={3} required onKeyDown={press} />
           </Field>
-          <Field label="Temperature">
-            <input name="temperature" type="number" min={0} max={2} step={0.1} defaultValue={0.7} required />
-          </Field>
-          <Field label="System prompt">
-            <input name="system" placeholder="none" />
-          </Field>
-          {running === undefined ? (
-            <Button look="primary" type="submit">
-              Send
-            </Button>
-          ) : (
-            <Button onClick={() => running.abort()}>Stop</Button>
-          )}
-          {exchanges.length > 0 && running === undefined && <Button onClick={() => setExchanges([])}>Start anew</Button>}
-        </div>
-      </form>
+          <div className={styles.row}>
+            <Field label="Tokens at most">
+              <input name="maxTokens" type="number" min={1} max={4096} defaultValue={256} required />
+            </Field>
+            <Field label="Temperature">
+              <input name="temperature" type="number" min={0} max={2} step={0.1} defaultValue={0.7} required />
+            </Field>
+            <Field label="System prompt">
+              <input name="system" placeholder="none" />
+            </Field>
+            {running === undefined ? (
+              <Button look="primary" type="submit">
+                Send
+              </Button>
+            ) : (
+              <Button onClick={() => running.abort()}>Stop</Button>
+            )}
+            {exchanges.length > 0 && running === undefined && <Button onClick={() => setExchanges([])}>Start anew</Button>}
+          </div>
+        </form>
+      ) : (
+        <ViewersMayNot what="send requests from here" team={team} />
+      )}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef, type ReactNode } from "react";
 import { fleetRowQuery } from "../../api/queries";
 import type { Condition, FleetRow, Pool } from "../../api/types";
 import { replicaWords } from "../../lib/replicas";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Icon } from "../../ui/Icon";
@@ -64,6 +65,7 @@ export function PoolHeader({ pool }: { pool: Pool }) {
   const { metadata, spec, status } = pool;
   useTold(pool);
   const { data: row } = useQuery(fleetRowQuery(metadata.team, metadata.name));
+  const mayWrite = useMayWrite(metadata.team);
   const endpoint = status.endpoint ?? "";
   const facts: [string, ReactNode][] = [
     ["Model", spec.model],
@@ -84,9 +86,11 @@ export function PoolHeader({ pool }: { pool: Pool }) {
         <Link to="/teams/$team/pools/$name/load" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
           <Icon name="chart" /> Load
         </Link>
-        <Link to="/teams/$team/pools/$name/edit" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
-          <Icon name="change" /> Change
-        </Link>
+        {mayWrite && (
+          <Link to="/teams/$team/pools/$name/edit" params={{ team: metadata.team, name: metadata.name }} className={buttonLook}>
+            <Icon name="change" /> Change
+          </Link>
+        )}
       </div>
       <p className={styles.summary}>
         {metadata.deletionRequestedAt === null || metadata.deletionRequestedAt === undefined ? (

@@ -7,6 +7,7 @@ import { sentenceOf } from "../../api/problem";
 import { revisionsQuery } from "../../api/queries";
 import type { Revision } from "../../api/types";
 import { zoneOf } from "../../lib/timeRange";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
@@ -31,6 +32,7 @@ export function Revisions() {
   const navigate = route.useNavigate();
   const read = useQuery(revisionsQuery(team, name));
   const { data } = read;
+  const mayWrite = useMayWrite(team);
   const [back, setBack] = useState<number>();
   const note = data?.next == null ? undefined : `newest ${data.items.length}`;
   const compare = (older: number, newer: number) => void navigate({ search: { a: Math.min(older, newer), b: Math.max(older, newer) } });
@@ -70,9 +72,11 @@ export function Revisions() {
                         <Button onClick={() => compare(generation, present)} aria-label={`Compare generation ${generation} with now`}>
                           Compare
                         </Button>
-                        <Button onClick={() => setBack(generation)} aria-label={`Roll back to generation ${generation}`}>
-                          Roll back
-                        </Button>
+                        {mayWrite && (
+                          <Button onClick={() => setBack(generation)} aria-label={`Roll back to generation ${generation}`}>
+                            Roll back
+                          </Button>
+                        )}
                       </>
                     )}
                   </span>

@@ -5,6 +5,7 @@ import { sentenceOf } from "../../api/problem";
 import { act, rolloutQuery, type Rollout as Shape } from "../../api/rollout";
 import { zoneOf } from "../../lib/timeRange";
 import { UNKNOWN } from "../../lib/units";
+import { useMayWrite } from "../../state/rights";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
@@ -116,13 +117,14 @@ export function Rollout() {
 
 function Hand({ team, name, rollout }: { team: string; name: string; rollout: Shape }) {
   const client = useQueryClient();
+  const mayWrite = useMayWrite(team);
   const [reason, setReason] = useState("");
   const doing = useMutation({
     mutationFn: (action: "pause" | "resume" | "abort") => act(team, name, action, reason),
     onSettled: () => client.invalidateQueries({ queryKey: keys.pool(team, name) }),
   });
   const { can, abortsTo } = rollout;
-  if (!can.pause && !can.resume && !can.abort) return null;
+  if (!mayWrite || (!can.pause && !can.resume && !can.abort)) return null;
   return (
     <div className={styles.hand}>
       <Field label="Why">

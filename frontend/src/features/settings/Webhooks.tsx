@@ -3,6 +3,7 @@ import { useState, type FormEvent } from "react";
 import { sentenceOf } from "../../api/problem";
 import { teamsQuery } from "../../api/queries";
 import { deleteWebhook, deliveriesQuery, makeWebhook, renewSecret, testWebhook, WEBHOOKS, webhooksQuery, type Delivery, type Webhook } from "../../api/webhooks";
+import { useWritable } from "../../state/rights";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
 import { Field, fieldRow } from "../../ui/Field";
@@ -29,6 +30,9 @@ export function Webhooks() {
   const client = useQueryClient();
   const read = useQuery(webhooksQuery);
   const { data } = read;
+  const teams = useWritable();
+  const mayMake = teams?.length !== 0;
+  const mayChange = ({ metadata }: Webhook) => teams === undefined || teams.includes(metadata.team);
   const again = () => client.invalidateQueries({ queryKey: WEBHOOKS });
   const [opened, setOpened] = useState<string>();
   const secret = useMutation({ mutationFn: renewSecret, onSettled: again });
@@ -41,7 +45,7 @@ export function Webhooks() {
       <Section title="Webhooks" note="told when an alert begins and ends; signed as Standard Webhooks are" data={data?.items} read={read}>
         {(hooks) => (
           <>
-            <NewWebhook onMade={() => void again()} />
+            {mayMake && <NewWebhook onMade={() => void again()} />}
             {trouble !== undefined && (
               <p role="alert" className={styles.trouble}>
                 {sentenceOf(trouble)}
@@ -56,7 +60,10 @@ export function Webhooks() {
             </div>
             {hooks.length === 0 ? (
               <EmptyState title="No team has a webhook.">
-                <p>Without one, alerts are seen in this console and on the event stream only. The form above makes one.</p>
+                <p>
+                  Without one, alerts are seen in this console and on the event stream only.{" "}
+                  {mayMake ? "The form above makes one." : "An editor of a team can make one."}
+                </p>
               </EmptyState>
             ) : (
               <Table
@@ -72,18 +79,24 @@ export function Webhooks() {
                     title: "Actions",
                     cell: (hook) => (
                       <span className={styles.actions}>
-                        <Button onClick={() => test.mutate(hook)} aria-label={`Test ${named(hook)}`}>
-                          Test
-                        </Button>
-                        <Button onClick={() => secret.mutate(hook)} aria-label={`New secret for ${named(hook)}`}>
-                          New secret
-                        </Button>
+                        {mayChange(hook) && (
+                          <>
+                            <Button onClick={() => test.mutate(hook)} aria-label={`Test ${named(hook)}`}>
+                              Test
+                            </Button>
+                            <Button onClick={() => secret.mutate(hook)} aria-label={`New secret for ${named(hook)}`}>
+                              New secret
+                            </Button>
+                          </>
+                        )}
                         <Button onClick={() => setOpened(opened === named(hook) ? undefined : named(hook))} aria-pressed={opened === named(hook)} aria-label={`Messages to ${named(hook)}`}>
                           Messages
                         </Button>
-                        <SureButton label={`Delete ${named(hook)}`} sure="Delete it now" onSure={() => remove.mutate(hook)}>
-                          Delete
-                        </SureButton>
+                        {mayChange(hook) && (
+                          <SureButton label={`Delete ${named(hook)}`} sure="Delete it now" onSure={() => remove.mutate(hook)}>
+                            Delete
+                          </SureButton>
+                        )}
                       </span>
                     ),
                   },
@@ -95,14 +108,14 @@ export function Webhooks() {
       </Section>
       {shown !== undefined && (
         <Opened key={named(shown)}>
-          <Deliveries hook={shown} onTest={() => test.mutate(shown)} />
+          <Deliveries hook={shown} onTest={mayChange(shown) ? () => test.mutate(shown) : undefined} />
         </Opened>
       )}
     </>
   );
 }
 
-function Deliveries({ hook, onTest }: { hook: Webhook; onTest: () => void }) {
+function Deliveries({ hook, onTest }: { hook: Webhook; onTest: (() => void) | undefined }) {
   const read = useQuery(deliveriesQuery(hook.metadata.team, hook.metadata.name));
   const { data } = read;
   return (
@@ -110,7 +123,7 @@ function Deliveries({ hook, onTest }: { hook: Webhook; onTest: () => void }) {
       {(rows) =>
         rows.length === 0 ? (
           <EmptyState title="Nothing was sent to it yet.">
-            <Button onClick={onTest}>Send a test</Button>
+            {onTest === undefined ? <p>An editor of the team can send a test.</p> : <Button onClick={onTest}>Send a test</Button>}
           </EmptyState>
         ) : (
           <Table
@@ -132,7 +145,9 @@ function Deliveries({ hook, onTest }: { hook: Webhook; onTest: () => void }) {
 }
 
 function NewWebhook({ onMade }: { onMade: () => void }) {
-  const { data: teams } = useQuery(teamsQuery);
+  const { data } = useQuery(teamsQuery);
+  const writable = useWritable();
+  const teams = data?.items.filter(({ name }) => writable === undefined || writable.includes(name)) ?? [];
   const make = useMutation({
     mutationFn: ({ team, name, url, severities }: { team: string; name: string; url: string; severities: string[] }) => makeWebhook(team, name, url, severities),
     onSuccess: onMade,
@@ -147,7 +162,7 @@ function NewWebhook({ onMade }: { onMade: () => void }) {
     <form className={`${fieldRow} ${styles.form}`} onSubmit={submit}>
       <Field label="Team">
         <select name="team">
-          {(teams?.items ?? []).map(({ name }) => (
+          {teams.map(({ name }) => (
             <option key={name}>{name}</option>
           ))}
         </select>

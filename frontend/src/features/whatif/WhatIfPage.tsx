@@ -5,6 +5,7 @@ import { fleetQuery, poolQuery } from "../../api/queries";
 import { simulationsQuery, type Simulation } from "../../api/whatif";
 import type { Zone } from "../../lib/time";
 import { zoneOf } from "../../lib/timeRange";
+import { useMayWrite } from "../../state/rights";
 import { say } from "../../state/said";
 import { Age } from "../../ui/Age";
 import { Button } from "../../ui/Button";
@@ -19,6 +20,7 @@ import { Status, type Tone } from "../../ui/Status";
 import type { IconName } from "../../ui/Icon";
 import { Table } from "../../ui/Table";
 import { useTimeView } from "../../ui/TimeControl";
+import { ViewersMayNot } from "../../ui/ViewersMayNot";
 import { Ask } from "./Ask";
 import { Compared } from "./Result";
 import { ended, nameOf, readWhatIf, type WhatIfView } from "./view";
@@ -82,6 +84,7 @@ function useEndsTold(now: Simulation[] | undefined, zone: Zone): void {
 function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (change: WhatIfView) => void }) {
   const [team = "", name = ""] = pool.split("/");
   const declared = useQuery(poolQuery(team, name));
+  const mayWrite = useMayWrite(team);
   const read = useQuery(simulationsQuery(team, name));
   const { data } = read;
   const zone = zoneOf(useTimeView()[0]);
@@ -89,7 +92,13 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
   return (
     <>
       <Section title="Ask" note="nothing is changed; an hour takes seconds" data={declared.data} read={declared}>
-        {({ spec }) => <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />}
+        {({ spec }) =>
+          mayWrite ? (
+            <Ask team={team} name={name} variants={spec.variants.map((one) => one.name)} onAsked={(id) => show({ a: id, b: view.a })} />
+          ) : (
+            <ViewersMayNot what="start a simulation" team={team} />
+          )
+        }
       </Section>
       {view.a !== undefined && (
         <Opened key={`${view.a} ${view.b ?? ""}`}>
@@ -100,8 +109,12 @@ function Of({ pool, view, show }: { pool: string; view: WhatIfView; show: (chang
         {(rows) =>
           rows.length === 0 ? (
             <EmptyState title="Nothing was simulated for this pool yet.">
-              <p>Left as it is, the form above plays the last hour under the pool’s own policy and under fixed fleets. From a terminal:</p>
-              <Command>{`lamp simulate pool/${name} --team ${team}`}</Command>
+              {mayWrite && (
+                <>
+                  <p>Left as it is, the form above plays the last hour under the pool’s own policy and under fixed fleets. From a terminal:</p>
+                  <Command>{`lamp simulate pool/${name} --team ${team}`}</Command>
+                </>
+              )}
             </EmptyState>
           ) : (
             <Table
