@@ -100,6 +100,5 @@ def _send(statement: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, 
         some = orjson.dumps(rows[first : first + _ROWS_AT_ONCE])
         with prepared.cursor() as cursor:
             cursor.execute(statement, [some.decode()])
-            if cursor.description is not None:
-                found += cursor.fetchall()
+            found += cursor.fetchall()
     return found

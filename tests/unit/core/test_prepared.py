@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, IntegrityError, NotSupportedError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +123,83 @@ def test_a_list_has_the_type_of_what_it_is_compared_with() -> None:
         assert cursor.fetchone() == (True, False)
         with pytest.raises(DataError), transaction.atomic():
             cursor.execute("SELECT %s::text[]", [["a\0b"]])
+
+
+@given(
+    st.integers(-(2**80), 2**80)
+    | st.sampled_from([sign * 2**bits + more for bits in (15, 31, 63) for sign in (-1, 1) for more in (-1, 0, 1)])
+    | st.booleans()
+    | st.floats(allow_nan=False)
+    | st.uuids()
+    | st.datetimes(
+        datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC) | st.just(timezone(timedelta(hours=5)))
+    )
+    | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1))
+    | st.dates(date(2, 1, 1))
+    | st.decimals(allow_nan=False, allow_infinity=False, places=3)
+    | st.binary(max_size=4)
+)
+def test_a_value_has_the_type_and_comes_back_as_with_psycopg(value: Any) -> None:
+    statement = "SELECT pg_typeof(%s)::text, %s"
+    with psycopg.Cursor(connection.connection) as raw, prepared.cursor() as cursor:
+        raw.execute(statement, [value, value])
+        cursor.execute(statement, [value, value])
+        assert cursor.fetchall() == raw.fetchall()
+
+
+def test_texts_and_nothing_are_what_the_statement_makes_of_them() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT %s::int, %s::text, %s::jsonb ->> 'a', %s::timestamptz", ["7", None, '{"a": "%s"}', None])
+        assert cursor.fetchone() == (7, None, "%s", None)
+        assert cursor.fetchone() is None
+        cursor.execute("SELECT %s::numeric", ["1.50"])
+        assert list(cursor) == [(Decimal("1.50"),)]
+
+
+def test_names_may_come_again_and_percent_signs_are_written_twice() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT %(b)s::int, 7 %% 4, %(a)s::int, %(b)s::int", {"a": 1, "b": 2})
+        assert cursor.fetchall() == [(2, 3, 1, 2)]
+        cursor.execute("SELECT 7 % 4")
+        assert cursor.fetchall() == [(3,)]
+        with pytest.raises(ProgrammingError):
+            cursor.execute("SELECT %s::int", [1, 2])
+
+
+def test_rows_are_counted() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute("INSERT INTO reconcile_shard_limit (name, concurrency) VALUES ('x', 1), ('y', 1)")
+        assert (cursor.rowcount, cursor.fetchall()) == (2, [])
+        cursor.execute("SELECT name FROM reconcile_shard_limit ORDER BY name")
+        assert cursor.rowcount == 2
+        assert cursor.fetchone() == ("x",)
+        assert cursor.fetchall() == [("y",)]
+
+
+def test_what_is_no_moment_of_ours_is_refused() -> None:
+    with prepared.cursor() as cursor, pytest.raises(DataError), transaction.atomic():
+        cursor.execute("SELECT 'infinity'::timestamptz")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_says_so_and_another_one_goes_on() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute(_SQL, [_UID, [], 1])
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        with pytest.raises(OperationalError):
+            cursor.execute(_SQL, [_UID, [], 1])
+    connection.close()
+    with prepared.cursor() as cursor:
+        cursor.execute(_SQL, [_UID, [], 1])
+        assert cursor.fetchall() == [(_UID, [], 2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_server_has_forgotten_is_prepared_anew() -> None:
+    with prepared.cursor() as cursor:
+        cursor.execute(_SQL, [_UID, [], 1])
+        with connection.cursor() as other:
+            other.execute("DEALLOCATE ALL")
+        cursor.execute(_SQL, [_UID, [], 1])
+        assert cursor.fetchall() == [(_UID, [], 2)]
