@@ -170,6 +170,7 @@ async def test_a_killed_container_process_is_started_again(kube: KubeClient) -> 
 
 
 async def test_a_deleted_node_object_comes_back(kube: KubeClient, cluster: EmbeddedCluster) -> None:
+    await until(lambda: kube.get("", "v1", "nodes", "cpu-a"), "the node is registered")
     await kube.delete("", "v1", "nodes", "cpu-a")
     node = await until(lambda: kube.get("", "v1", "nodes", "cpu-a"), "the node is registered again")
     assert node["metadata"]["labels"]["kubernetes.io/hostname"] == "cpu-a"

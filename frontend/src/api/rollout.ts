@@ -1,4 +1,4 @@
-/** Roll-outs, the object tree, logs and preflight; shapes are docs/api/rollouts-and-tree.md. */
+/** Roll-outs, the object tree and logs; shapes are docs/api/rollouts-and-tree.md. */
 
 import { queryOptions } from "@tanstack/react-query";
 import { path, request } from "./client";
@@ -84,18 +84,6 @@ export interface Logs {
   truncated: boolean;
 }
 
-export interface Check {
-  name: string;
-  state: "ok" | "warning" | "failed" | "unknown";
-  message: string;
-}
-
-export interface Preflight {
-  checkedAt: string;
-  ok: boolean;
-  checks: Check[];
-}
-
 const poolPath = (team: string, name: string, ...rest: string[]) => path("teams", team, "pools", name, ...rest);
 
 export const rolloutQuery = (team: string, name: string) =>
@@ -123,7 +111,3 @@ export const logsQuery = (team: string, name: string, pod: string, container: st
     refetchInterval: previous ? false : 3_000,
     retry: false,
   });
-
-/** Asks the cluster when a person wants to know; never by itself. */
-export const preflight = (team: string, name: string) =>
-  request<Preflight>(path("teams", team, "clusters", name, "preflight"), { deadline: 60_000 });
