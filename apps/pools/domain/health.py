@@ -183,9 +183,8 @@ def _engines(
         return trouble
     first = next((v for v in variants if not v.settled), None)
     if first is not None:
-        rolling = first.ready >= first.desired and first.updated < first.desired
-        reason = "RollingOut" if rolling else "ReplicasStarting" if first.ready < first.desired else "ReplicasStopping"
-        return Health("Progressing", reason, f"{counted}; variant {first.name} has {first.updated} of the newest spec")
+        said = f"{counted}; variant {first.name} has {first.updated} of the newest spec"
+        return Health("Progressing", _on_the_way(first), said)
     wanted, ready = sum(v.wanted for v in variants), sum(v.ready for v in variants)
     if wanted == 0:
         return Health("Suspended", "ScaledToZero", "every variant is scaled to zero: requests find no replica")
@@ -194,6 +193,16 @@ def _engines(
     asleep = sum(v.asleep for v in variants)
     reason = "AllReplicasAsleep" if asleep >= wanted else "AllReplicasReady"
     return Health("Healthy", reason, ready_sentence(wanted, asleep))
+
+
+def _on_the_way(variant: VariantState) -> str:
+    """Why a variant is not settled. Pods are ready a moment before their Deployment counts them: until then they are
+    starting, and nobody leaves."""
+    if variant.ready < variant.desired:
+        return "ReplicasStarting"
+    if variant.updated < variant.desired:
+        return "RollingOut"
+    return "ReplicasStopping" if variant.ready + variant.starting > variant.wanted else "ReplicasStarting"
 
 
 def _routing(picker: Deployment | None, pods: Sequence[Replica], counted: str, now: datetime) -> Health:

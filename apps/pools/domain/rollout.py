@@ -370,7 +370,9 @@ def _moving(held: Held, seen: Seen) -> Held:
     first = next((v for v in seen.variants if not v.settled), None)
     if first is None:
         return held
-    reason = "ReplicasStarting" if first.ready < first.desired or first.updated < first.desired else "ReplicasStopping"
+    there = first.ready >= first.desired and first.updated >= first.desired
+    # the last one is ready a moment before its Deployment says so: then nobody leaves any more
+    reason = "ReplicasStopping" if there and first.old > 0 else "ReplicasStarting"
     counted = f"{first.updated} of {first.desired} replicas are of the newest spec, {first.ready} ready"
     message = f"variant {first.name}: {counted}"
     return replace(held, state="Progressing", reason=reason, message=message)

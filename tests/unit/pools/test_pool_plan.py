@@ -258,6 +258,21 @@ def test_health_follows_what_deployments_and_pods_say() -> None:
     assert health(deployment(2, updated=2, available=2), [ready] * 2, picker=picker).reason == "EndpointPickerStarting"
 
 
+@pytest.mark.parametrize(
+    ("live", "present", "reason"),
+    [
+        # what pods say comes before what their Deployment says of them
+        (deployment(2, updated=2, available=1), 2, "ReplicasStarting"),
+        (deployment(2, updated=2, available=2, seen=False), 2, "ReplicasStarting"),
+        (deployment(2, updated=2, available=2, total=3), 3, "ReplicasStopping"),
+        (deployment(2, updated=2, available=3, total=3, seen=False), 3, "ReplicasStopping"),
+    ],
+)
+def test_replicas_are_said_to_leave_only_where_there_are_more_than_wanted(live: Any, present: int, reason: str) -> None:
+    found = health(live, [pod(f"p{number}", **READY) for number in range(present)])
+    assert (found.state, found.reason) == ("Progressing", reason)
+
+
 def test_a_pod_that_needs_a_person_makes_the_pool_degraded_with_its_sentence() -> None:
     bad = pod("b", **waiting("CrashLoopBackOff", "back-off", exitCode=1))
     found = health(deployment(2, updated=2, available=1), [pod("a", **READY), bad])

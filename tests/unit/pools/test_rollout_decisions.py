@@ -113,6 +113,12 @@ def test_a_new_template_begins_a_roll_out_and_ends_a_pause_or_stop() -> None:
         assert (after.started_at, after.resumed_at, after.finished_at) == (NOW, None, None)
 
 
+@pytest.mark.parametrize(("old", "reason"), [(1, "ReplicasStopping"), (0, "ReplicasStarting")])
+def test_replicas_of_an_older_spec_leave_only_while_there_are_any(old: int, reason: str) -> None:
+    """A moment after the last one is ready its Deployment does not say so yet."""
+    assert step(MOVING, seen(variant(updated=2, old=old)), NOW).reason == reason
+
+
 def test_it_stops_when_a_new_replica_will_not_become_ready_while_old_ones_serve() -> None:
     after = step(MOVING, seen(variant(), blames={"h200": IMAGE}), NOW)
     assert (after.state, after.reason) == ("Stopped", "ImagePull")
