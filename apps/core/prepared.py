@@ -28,6 +28,9 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 __all__ = ["array", "cursor"]
 
+# statements that one connection keeps planned: each text once for the types that it was given
+MOST = 1000
+
 # the type that the server is told, 0 where it is to find out by itself, and the value's text
 _Sent: TypeAlias = tuple[int, bytes | None]
 # the server has planned it for columns that are others by now, or has forgotten it
@@ -99,6 +102,9 @@ class _Prepared:
         types = tuple(oid for oid, _ in sent)
         name = session.prepared.get((text, types))
         if name is None:
+            if len(session.prepared) >= MOST:
+                self._checked(pgconn.exec_(b"DEALLOCATE ALL"))
+                session.prepared.clear()
             name = session.name()
             self._checked(pgconn.prepare(name, text.encode(), types))
             session.prepared[text, types] = name

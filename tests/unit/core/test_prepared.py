@@ -90,6 +90,18 @@ def test_a_column_that_a_migration_gave_another_type_is_read_as_it_is_then() -> 
         migrate("DROP TABLE prepared_before")
 
 
+def test_a_connection_keeps_so_many_plans_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "MOST", 3)
+    with prepared.cursor() as cursor:
+        for number in range(10):
+            cursor.execute(f"SELECT {number} + %s", [number])
+            assert cursor.fetchone() == (2 * number,)
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE %s", ["lamplight%"])
+            assert cursor.fetchone()[0] <= 3
+        cursor.execute("SELECT 0 + %s", [7])
+        assert cursor.fetchone() == (7,), "what was forgotten is planned anew"
+
+
 # what Postgres has no text for is refused either way: NUL, halves of surrogate pairs
 _TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
 _ROWS = st.lists(
