@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -56,65 +56,65 @@ def record_event(
 
     As Happening has it. Publishes `event` on the outbox, so call it late in a transaction.
     """
-    (event,) = keep_events([Happening(kind, uid, team, name, type, reason, message, source)])
+    (pk,) = keep_events([Happening(kind, uid, team, name, type, reason, message, source)])
     outbox.publish(kind=kind, uid=uid, team=team, name=name, verb="event", fields=["events"])
-    return event
+    return Event.objects.get(pk=pk)
 
 
-def keep_events(happenings: Sequence[Happening]) -> list[Event]:
-    """As record_event, of several lines, and nothing is published: the caller does, within its transaction."""
+def keep_events(happenings: Sequence[Happening]) -> list[int]:
+    """As record_event, of several lines, and nothing is published: the caller does, within its transaction.
+
+    Returns the id of each line. (Without instances of the model: each change of a pool comes by here.)
+    """
     if not happenings:
         return []
     now = clock.now()
+    messages = [one.message[:2000] for one in happenings]
+    keys: list[_Key] = [
+        (one.uid.hex, one.type, one.reason, one.source, message)
+        for one, message in zip(happenings, messages, strict=True)
+    ]
     known = _repeatable(happenings, now)
-    kept, new = [], []
-    again: Counter[int] = Counter()
-    for one in happenings:
-        message = one.message[:2000]
-        key = (one.uid, one.type, one.reason, one.source, message)
-        event = known.get(key)
-        if event is None:
-            named: dict[str, Any] = {
-                name: getattr(one, name) for name in ("kind", "uid", "team", "name", "type", "reason", "source")
-            }
-            event = known[key] = Event(**named, message=message, first_at=now, last_at=now)
-            new.append(event)
-        else:
-            event.count, event.last_at = event.count + 1, now
-            if event.pk is not None:
-                again[event.pk] += 1
-        kept.append(event)
+    new: dict[_Key, tuple[Happening, str]] = {}
+    times = Counter(keys)
+    for key, one, message in zip(keys, happenings, messages, strict=True):
+        if key not in known:
+            new.setdefault(key, (one, message))
+    again = {known[key]: number for key, number in times.items() if key in known}
     with prepared.cursor() as cursor:
         if again:
             cursor.execute(_COUNT, [now, list(again), list(again.values())])
         if new:
-            columns: list[Any] = [[getattr(event, name) for event in new] for name in _COLUMNS]
-            cursor.execute(_INSERT, [now, now, *columns])
-            for event, (pk,) in zip(new, cursor.fetchall(), strict=True):
-                event.pk = pk
-    return kept
+            rows = [
+                (one.kind, one.uid, one.team, one.name, one.type, one.reason, message, one.source, times[key])
+                for key, (one, message) in new.items()
+            ]
+            cursor.execute(_INSERT, [now, now, *map(list, zip(*rows, strict=True))])
+            known |= {key: pk for key, (pk,) in zip(new, cursor.fetchall(), strict=True)}
+    return [known[key] for key in keys]
 
 
-def _repeatable(happenings: Sequence[Happening], now: datetime) -> dict[tuple[object, ...], Event]:
-    """Lines that any of these may be a repeat of, locked; the newest of each."""
+# what makes a line the same again: the object's uid, type, reason, source and message
+_Key: TypeAlias = tuple[str, str, str, str, str]
+
+
+def _repeatable(happenings: Sequence[Happening], now: datetime) -> dict[_Key, int]:
+    """Lines that any of these may be a repeat of, locked; the id of the newest of each."""
     with prepared.cursor() as cursor:
-        uids, reasons = list({one.uid for one in happenings}), list({one.reason for one in happenings})
-        cursor.execute(_REPEATABLE, [uids, reasons, now - _COALESCE])
-        rows = [Event(*row) for row in cursor.fetchall()]
-    return {(row.uid, row.type, row.reason, row.source, row.message): row for row in rows}
+        uids = list({one.uid.hex: one.uid for one in happenings}.values())
+        cursor.execute(_REPEATABLE, [uids, list({one.reason for one in happenings}), now - _COALESCE])
+        return {(uid.hex, type_, reason, source, message): pk for pk, uid, type_, reason, source, message in cursor}
 
 
-_REPEATABLE = f"""
-SELECT {", ".join(str(field.column) for field in Event._meta.concrete_fields)} FROM audit_event
+_REPEATABLE = """
+SELECT id, uid, type, reason, source, message FROM audit_event
 WHERE uid = ANY(%s) AND reason = ANY(%s) AND last_at >= %s ORDER BY last_at, id FOR UPDATE
-"""  # noqa: S608  (our own columns)
+"""
 
 _COUNT = """
 UPDATE audit_event e SET count = e.count + a.times, last_at = %s
 FROM unnest(%s::bigint[], %s::int[]) AS a(id, times) WHERE e.id = a.id
 """
-
-_COLUMNS = ("kind", "uid", "team", "name", "type", "reason", "message", "source", "count")
 
 # in the order of the lines
 _INSERT = """

@@ -249,7 +249,9 @@ def read(cluster: UUID, owner: UUID, kinds: Sequence[str], namespace: str) -> li
 # owner by owner (OFFSET 0 keeps the planner from joining otherwise): where nothing is known of the table's contents it
 # took all of the cluster's objects of these kinds for one row, and read them all for each hand
 _READ = """
-WITH wanted AS (SELECT * FROM unnest(%(owners)s::uuid[], %(namespaces)s::text[]) AS w(owner, namespace)),
+WITH wanted AS (
+    SELECT * FROM unnest(%(owners)s::uuid[], %(namespaces)s::text[]) WITH ORDINALITY AS w(owner, namespace, place)
+),
 insync AS (
     SELECT n.namespace, count(DISTINCT w.kind) AS kinds
     FROM (SELECT DISTINCT namespace FROM wanted) n
@@ -257,14 +259,14 @@ insync AS (
      AND w.synced AND w.confirmed_at > clock_timestamp() - %(stale)s * interval '1 second'
     GROUP BY n.namespace
 )
-SELECT w.owner, COALESCE(s.kinds, 0), o.body
+SELECT w.place, COALESCE(s.kinds, 0), o.body
 FROM wanted w
 LEFT JOIN insync s ON s.namespace = w.namespace
 LEFT JOIN LATERAL (
     SELECT c.kind, c.namespace, c.name, c.body FROM clusters_cached_object c
     WHERE c.owner = w.owner AND c.cluster = %(cluster)s OFFSET 0
 ) o ON o.kind = ANY(%(kinds)s) AND o.namespace = w.namespace
-ORDER BY w.owner, o.kind, o.name
+ORDER BY w.place, o.kind, o.name
 """
 
 
@@ -285,14 +287,14 @@ def read_several(
         )
         rows = cursor.fetchall()
     needed = len(set(kinds))
-    found: dict[UUID, list[dict[str, Any]] | None] = dict.fromkeys(owners)
-    for owner, insync, body in rows:
+    found: list[list[dict[str, Any]] | None] = [None] * len(owners)
+    for place, insync, body in rows:
         if insync >= needed:
-            held = found[owner]
-            held = found[owner] = [] if held is None else held
+            held = found[place - 1]
+            held = found[place - 1] = [] if held is None else held
             if body is not None:
                 held.append(_read_json(body))
-    return found
+    return dict(zip(owners, found, strict=True))
 
 
 def of_others(cluster: UUID, owner: UUID, namespace: str, names: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

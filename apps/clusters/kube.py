@@ -97,7 +97,7 @@ class Resource:
         base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         parts = ["namespaces", namespace] if self.namespaced and namespace else []
         parts += [part for part in (self.plural, name, sub) if part]
-        return "/".join([base, *(quote(part, safe="") for part in parts if part)])
+        return "/".join([base, *(_quoted(part) for part in parts if part)])
 
 
 class Kube:
@@ -408,6 +408,12 @@ def _connections_to(client: Any, server: str) -> tuple[Sends, str]:
         return Connections(server, tls=tls, name=settings.tls_server_name, size=django.KUBE_CONNECTIONS), base
     except (OSError, ValueError) as error:
         raise BadCredentials(f"the API server's address {server} cannot be used: {_short(error)}") from error
+
+
+# the same namespaces and names come again and again
+@functools.lru_cache(maxsize=4096)
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 @functools.lru_cache(maxsize=256)

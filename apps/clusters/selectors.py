@@ -21,7 +21,12 @@ SHARD = "clusters"
 
 
 def spec_of(cluster: Cluster) -> ClusterSpec:
-    return _read(orjson.dumps(cluster.spec))
+    stored = cluster.spec
+    read: tuple[Any, ClusterSpec] | None = cluster.__dict__.get("_read_spec")
+    # a document is never changed in its place: another spec is another one
+    if read is None or read[0] is not stored:
+        read = cluster.__dict__["_read_spec"] = (stored, _read(orjson.dumps(stored)))
+    return read[1]
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ Each process counts on its own. With PROMETHEUS_MULTIPROC_DIR set to a folder th
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -57,7 +58,12 @@ def taken(histogram: Histogram, **labels: str) -> Iterator[dict[str, str]]:
     try:
         yield known
     finally:
-        histogram.labels(**known).observe(time.perf_counter() - started)
+        _labelled(histogram, tuple(known.items())).observe(time.perf_counter() - started)
+
+
+@functools.lru_cache(maxsize=4096)
+def _labelled(histogram: Histogram, labels: tuple[tuple[str, str], ...]) -> Histogram:
+    return histogram.labels(**dict(labels))
 
 
 def page(more: Iterable[Collector] = ()) -> bytes:

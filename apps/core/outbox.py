@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import orjson
 from django.db import connection, transaction
 
 from apps.core import clock, prepared
@@ -71,11 +72,16 @@ def publish_all(lines: Sequence[Line]) -> int:
                 [line.name for line in lines],
                 [line.verb for line in lines],
                 [line.generation for line in lines],
-                [json.dumps(list(line.fields)) for line in lines],
+                [_fields(tuple(line.fields)) for line in lines],
                 CHANNEL,
             ],
         )
         return int(cursor.fetchone()[0])
+
+
+@functools.lru_cache(maxsize=256)
+def _fields(names: tuple[str, ...]) -> str:
+    return orjson.dumps(names).decode()
 
 
 # in the order of the lines; the notice goes out when the transaction commits

@@ -92,8 +92,9 @@ def carry(
         drift = replace(drift, todo=weights.waiting(drift.todo))
     if drift.todo.writes:
         adopted = refuse_foreign(kube, pool, drift.todo.writes, strangers)
-        observed = replace(observed, live=[*observed.live, *adopted])
-        live |= {address_of(obj): obj for obj in adopted}
+        if adopted:
+            observed = replace(observed, live=[*observed.live, *adopted])
+            live |= {address_of(obj): obj for obj in adopted}
     external = spec.autoscaling.mode == "external"
     owners = owners_of(kube, pool, desired, live, selectors.replica_targets(pool), external=external)
     observed, notes, blocked = _act(kube, pool, desired, drift, observed, fence, known.consents, owners)
@@ -147,7 +148,8 @@ def _act(
                 notes.append(Note("Normal", "Scaled", f"{what}: {was} → {wanted} replicas"))
     gone = {(obj["kind"], obj["metadata"]["name"]) for obj in todo.orphans}
     left = [obj for obj in live.values() if (obj["kind"], obj["metadata"]["name"]) not in gone]
-    return replace(observed, live=left), notes, in_the_way(pool, carried)
+    now = Observed(left, observed.pods, observed.replica_sets, observed.cached)
+    return now, notes, in_the_way(pool, carried)
 
 
 def _beside_variants(manifest: Manifest) -> str:

@@ -279,7 +279,7 @@ def _settle(lease: Lease, known: Known, report: Report, observed: Observed, *aga
     outcome = _next_look(report, observed)
     again = (*again, looked_at_due(observed.pods, clock.now()))
     times = [seconds for seconds in (*again, outcome.requeue_after) if seconds is not None]
-    outcome = replace(outcome, requeue_after=min(times))
+    outcome = Done(requeue_after=min(times), priority=outcome.priority)
     said = news(known.pool, report, known.stored)
     return outcome if said is None else Told(outcome, said)
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from apps.audit.services import Happening, keep_events
 from apps.core import clock, outbox, prepared
-from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_conditions
+from apps.core.domain.conditions import Condition, stored_with
 from apps.pools.domain.health import Health, Sync, VariantState, conditions_of
 from apps.pools.models import Pool
 from apps.pools.rollouts import Look, store_several
@@ -78,12 +78,11 @@ def news(pool: Pool, report: Report, known: Stored = Stored()) -> Said | None:
     now = clock.now()
     standing = report.rollout.after if report.rollout is not None and report.rollout.after.holds else None
     said = (*conditions_of(report.sync, report.health, pool.generation, standing), *report.conditions)
-    before = read_conditions(pool.conditions)
-    conditions = set_conditions(before, said, now)
-    notes = (*report.notes, *_transitions(before, conditions))
+    conditions = stored_with(pool.conditions, said, now)
+    notes = (*report.notes, *_transitions(pool.conditions, conditions))
     told = report.rollout is not None and report.rollout.news
     stored = (pool.conditions, pool.status)
-    after = (_written(conditions), _status(pool.status, pool, report))
+    after = (conditions, _status(pool.status, pool, report))
     if after == stored and not notes and not told:
         return None
     return Said(pool, report, known, said, notes, now, stored, after)
@@ -137,7 +136,7 @@ def _entry(said: Said, conditions: list[dict[str, Any]], status: dict[str, Any])
     if (conditions, status) == said.before:
         return _Entry(said, *said.after)
     # other loops say things of a pool too: what they wrote since we read it stays
-    merged = _written(set_conditions(read_conditions(conditions), said.conditions, said.now))
+    merged = stored_with(conditions, said.conditions, said.now)
     return _Entry(said, merged, _status(status, said.pool, said.report))
 
 
@@ -202,10 +201,6 @@ def _store_revisions(news: Sequence[Said]) -> None:
         )
 
 
-def _written(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
-    return [condition.to_json() for condition in conditions]
-
-
 def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, Any]:
     status = {
         **stored,
@@ -229,20 +224,24 @@ def _status(stored: Mapping[str, Any], pool: Pool, report: Report) -> dict[str, 
     return {**status, **report.status}
 
 
-def _transitions(before: Any, after: Any) -> list[Note]:
+def _transitions(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[Note]:
     """Events for what a person would want to see on the timeline: health or sync turned, or for another reason, or
     somebody else scales."""
     notes = []
-    for type_ in ("Synced", "Healthy", "ReplicasOwner"):
-        old, new = find_condition(before, type_), find_condition(after, type_)
-        if new is None or (old is not None and (old.status, old.reason) == (new.status, new.reason)):
+    old_of = {condition["type"]: condition for condition in before if condition["type"] in _ON_THE_TIMELINE}
+    new_of = {condition["type"]: condition for condition in after if condition["type"] in _ON_THE_TIMELINE}
+    for type_ in _ON_THE_TIMELINE:
+        old, new = old_of.get(type_), new_of.get(type_)
+        if new is None or (old is not None and (old["status"], old["reason"]) == (new["status"], new["reason"])):
             continue
-        if new.status == "True" and old is not None and old.status == "True":
+        if new["status"] == "True" and old is not None and old["status"] == "True":
             continue
-        harmless = new.status == "True" or new.reason in _ON_THE_WAY
-        notes.append(Note("Normal" if harmless else "Warning", new.reason, new.message))
+        harmless = new["status"] == "True" or new["reason"] in _ON_THE_WAY
+        notes.append(Note("Normal" if harmless else "Warning", new["reason"], new["message"]))
     return notes
 
+
+_ON_THE_TIMELINE = ("Synced", "Healthy", "ReplicasOwner")
 
 _ON_THE_WAY = frozenset(
     {

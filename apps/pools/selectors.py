@@ -225,7 +225,9 @@ def rollout_of(pool: Pool) -> Rollout | None:
 
 
 def replica_targets(pool: Pool) -> dict[str, ReplicaTarget]:
-    return {target.variant: target for target in pool.targets.all()}
+    # where they have been read already, Django makes a class, a manager and a query only to hand them out
+    held = getattr(pool, "_prefetched_objects_cache", {}).get("targets")
+    return {target.variant: target for target in (pool.targets.all() if held is None else held)}
 
 
 def tier_plan(pool: Pool) -> TierPlan | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
@@ -27,14 +27,7 @@ class Condition:
 
     def to_json(self) -> dict[str, Any]:
         """The condition as it stands in an object's status (camelCase; time in RFC 3339, UTC)."""
-        return {
-            "type": self.type,
-            "status": self.status,
-            "reason": self.reason,
-            "message": self.message,
-            "observedGeneration": self.observed_generation,
-            "lastTransitionTime": format_time(self.last_transition_time) if self.last_transition_time else None,
-        }
+        return _stored(self, format_time(self.last_transition_time) if self.last_transition_time else None)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -56,20 +49,23 @@ def set_condition(conditions: Iterable[Condition], new: Condition, now: datetime
     `last_transition_time` of the result is the old one while the status stays the same, else `now`; what `new`
     carries there is not read. The order of the others is kept.
     """
-    return set_conditions(conditions, (new,), now)
-
-
-def set_conditions(
-    conditions: Iterable[Condition], several: Iterable[Condition], now: datetime
-) -> tuple[Condition, ...]:
-    """As `set_condition`, of several, one after another."""
     held = {condition.type: condition for condition in conditions}
+    old = held.get(new.type)
+    since = old.last_transition_time if old is not None and old.status == new.status else None
+    held[new.type] = replace(new, last_transition_time=since or now)
+    return tuple(held.values())
+
+
+def stored_with(stored: Iterable[dict[str, Any]], several: Iterable[Condition], now: datetime) -> list[dict[str, Any]]:
+    """As `set_condition` of several, one after another, of conditions as they are stored: every look at a pool sets all
+    of its conditions, and reading and writing each took as long as all else that is said of it."""
+    held = {condition["type"]: condition for condition in stored}
+    moment = format_time(now)
     for new in several:
         old = held.get(new.type)
-        since = old.last_transition_time if old is not None and old.status == new.status else None
-        # written out: `replace` takes five times as long, and every look at a pool sets all of its conditions
-        held[new.type] = Condition(new.type, new.status, new.reason, new.message, new.observed_generation, since or now)
-    return tuple(held.values())
+        since = old["lastTransitionTime"] if old is not None and old["status"] == new.status else None
+        held[new.type] = _stored(new, since or moment)
+    return list(held.values())
 
 
 def find_condition(conditions: Iterable[Condition], type_: str) -> Condition | None:
@@ -80,6 +76,17 @@ def find_condition(conditions: Iterable[Condition], type_: str) -> Condition | N
 def read_conditions(stored: Iterable[Mapping[str, Any]]) -> tuple[Condition, ...]:
     """Conditions from their stored JSON form."""
     return tuple(Condition.from_json(c) for c in stored)
+
+
+def _stored(condition: Condition, since: str | None) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "observedGeneration": condition.observed_generation,
+        "lastTransitionTime": since,
+    }
 
 
 def format_time(at: datetime) -> str:

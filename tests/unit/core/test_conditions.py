@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition
+from apps.core.domain.conditions import Condition, find_condition, read_conditions, set_condition, stored_with
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -32,6 +33,34 @@ def test_there_is_one_condition_of_each_type_in_first_come_order(steps: list[tup
         if expected.get(type_, ("",))[0] != status:
             expected[type_] = (status, now)
     assert [(c.type, (c.status, c.last_transition_time)) for c in conditions] == list(expected.items())
+
+
+_SEVERAL = st.lists(
+    st.builds(
+        Condition,
+        type=st.sampled_from("ABC"),
+        status=st.sampled_from(["True", "False", "Unknown"]),
+        reason=st.sampled_from(["R", "S"]),
+        message=st.text(max_size=3),
+        observed_generation=st.integers(1, 3),
+    ),
+    max_size=6,
+)
+
+
+@given(_SEVERAL, _SEVERAL, st.timedeltas(timedelta(0), timedelta(days=1)))
+def test_stored_conditions_are_set_as_others_are(
+    first: list[Condition], then: list[Condition], pause: timedelta
+) -> None:
+    conditions: tuple[Condition, ...] = ()
+    stored: list[dict[str, Any]] = []
+    for several, now in ((first, NOW), (then, NOW + pause)):
+        before = [dict(condition) for condition in stored]
+        stored, kept = stored_with(stored, several, now), stored
+        assert kept == before, "what is stored is nobody's to change"
+        for one in several:
+            conditions = set_condition(conditions, one, now)
+    assert stored == [condition.to_json() for condition in conditions]
 
 
 def test_json_form_round_trips() -> None:
