@@ -246,9 +246,9 @@ def cursor() -> CursorWrapper:
     """As `connection.cursor()`: errors are Django's and wrappers see each statement. Texts must be constants."""
     database: Any = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
-    database.ensure_connection()
-    with database.wrap_database_errors:
-        made = _Prepared(database.connection)
+    if database.connection is None:
+        database.ensure_connection()
     database.validate_thread_sharing()
+    made = _Prepared(database.connection)
     wrapped: CursorWrapper = database.make_debug_cursor(made) if database.queries_logged else database.make_cursor(made)
     return wrapped

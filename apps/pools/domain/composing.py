@@ -23,8 +23,18 @@ RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
 def options_of(spec: PoolSpec) -> tuple[Option, ...]:
-    """The options that a pool's declaration asks for."""
-    return tuple(option for option in OPTIONS if option.on(spec))
+    """The options that a pool's declaration asks for. Asked several times a rendering, of specs that never change."""
+    held = _options_of.get(id(spec))
+    if held is None or held[0] is not spec:
+        if len(_options_of) >= _MOST_SPECS:
+            _options_of.clear()
+        held = _options_of[id(spec)] = (spec, tuple(option for option in OPTIONS if option.on(spec)))
+    return held[1]
+
+
+# by identity, since a spec's own hash goes through all of it; the spec is kept, so that nothing else has its place
+_options_of: dict[int, tuple[PoolSpec, tuple[Option, ...]]] = {}
+_MOST_SPECS = 1024
 
 
 def invariants_of(path: Path, spec: PoolSpec) -> tuple[Invariant, ...]:

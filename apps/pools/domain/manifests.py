@@ -188,8 +188,10 @@ def _declared_rollout(manifest: Manifest, steered: bool) -> dict[str, Any]:
 
 def spec_hash(manifest: Manifest) -> str:
     """16 hex digits over the manifest's canonical JSON, without its stamp and replicas."""
-    labels = {k: v for k, v in manifest["metadata"]["labels"].items() if k not in (SPEC_HASH, GENERATION)}
-    content = {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
+    content, labels = manifest, manifest["metadata"]["labels"]
+    if SPEC_HASH in labels or GENERATION in labels:
+        labels = {k: v for k, v in labels.items() if k not in (SPEC_HASH, GENERATION)}
+        content = {**content, "metadata": {**manifest["metadata"], "labels": labels}}
     if manifest["kind"] in WORKLOADS:
-        content["spec"] = {k: v for k, v in manifest["spec"].items() if k != "replicas"}
+        content = {**content, "spec": {k: v for k, v in manifest["spec"].items() if k != "replicas"}}
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
