@@ -26,12 +26,13 @@ from apps.physics.fleet.types import Arrival
 from bench.autoscaling.scenarios import Scenario
 
 SLOT = 30.0
-LOWEST, HIGHEST = 0.05, 400.0
-"""Replica-seconds that one miss is worth: between these is tried first."""
+LOWEST, HIGHEST, BEYOND = 0.05, 400.0, 3200.0
+"""Replica-seconds that one miss is worth: between the first two is tried first, and the last for those who miss
+nothing."""
 REFINED = 3
-TARGETS = (0.90, 0.95, 0.98, 0.99, 0.995, 0.998)
+TARGETS = (0.90, 0.95, 0.98, 0.99, 0.995, 0.998, 0.9995)
 """Shares attained that are searched for: as far as policies get, who attain more than they are asked for."""
-LEVELS = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.9965, 0.998, 0.999, 1.0)
+LEVELS = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.9965, 0.998, 0.999, 0.9995)
 """Shares attained that the bound is told at."""
 ENOUGH = 0.002
 """Share of misses from which on a larger fixed fleet is not tried."""
@@ -90,7 +91,7 @@ def foresight(
         raise ValueError("the foresight bound is computed for one variant; the mix is a second search")
     fixed = played or fixed_fleets(scenario, trace, seed)
     misses, slots = fixed.misses, fixed.misses.shape[1]
-    prices = np.geomspace(LOWEST, HIGHEST, 6 if search <= 2 else 9)
+    prices = [*np.geomspace(LOWEST, HIGHEST, 6 if search <= 2 else 9), BEYOND]
     tried = [_priced(scenario, trace, misses, float(price), seed) for price in prices]
     every = [Point(math.inf, (size,) * slots, outcome) for size, outcome in fixed.outcomes.items()]
     for target in targets:

@@ -14,7 +14,7 @@ from apps.physics.fleet.run import Limits, run
 from apps.physics.fleet.types import Arrival, Load
 from bench.autoscaling import traces
 from bench.autoscaling.__main__ import verdict_on
-from bench.autoscaling.foresight import Scheduled, cheapest, fixed_fleets, foresight
+from bench.autoscaling.foresight import TARGETS, Scheduled, cheapest, fixed_fleets, foresight
 from bench.autoscaling.frontier import Row, frontier, hours_at
 from bench.autoscaling.peers import aibrix, hpa, keda, knative, ray, wva
 from bench.autoscaling.plan import SIZES
@@ -261,10 +261,18 @@ def test_ours_is_ahead_where_it_is_cheaper_at_the_same_attainment_on_the_mean_of
 
 @pytest.mark.parametrize(
     ("attained", "hours"),
-    [(0.99, 4.0), (0.996, 5.0), (0.993, 4.5), (0.999, 5.0)],
-    ids=["as found", "further than .99", "between two that were found", "more than was found: at the most that was"],
+    [(0.99, 4.0), (0.996, 5.0), (0.993, 4.5), (0.999, 5.0), (1.0, 5.0)],
+    ids=["as found", "further than .99", "between two that were found", "more than was found: at the most", "all"],
 )
 def test_foresight_is_compared_at_the_attainment_that_ours_has(attained, hours):
     rows = [row("foresight", 3, 4.0, 0.99), row("foresight", 3, 5.0, 0.996), row("static", 3, 8.0, 1.0)]
     rows.append(replace(row(OURS, 3, 6.0, attained), knob=0.95))
     assert verdict_on(scenarios(90.0)["hour"], rows)["to_foresight"] == pytest.approx(6.0 / hours, abs=6e-4)
+
+
+def test_where_nothing_misses_foresight_is_compared_as_far_as_it_is_searched():
+    """A fixed fleet that serves all is a bound that nobody searched to lower."""
+    rows = [row("foresight", 3, 4.0, 0.999), row("foresight", 3, 5.0, 0.9996), row("foresight", 3, 9.0, 1.0)]
+    rows += [row("static", 3, 9.0, 1.0), replace(row(OURS, 3, 6.0, 1.0), knob=0.95)]
+    expected = hours_at([(4.0, 0.999), (5.0, 0.9996)], TARGETS[-1])
+    assert verdict_on(scenarios(90.0)["hour"], rows)["to_foresight"] == pytest.approx(6.0 / expected, abs=6e-4)
