@@ -141,7 +141,8 @@ def _plain(
 
 
 def _fewer(views: Sequence[Counterfactual], total: int) -> str:
-    """The counterfactual of one replica fewer, and of the chosen number."""
+    """The counterfactual of one replica fewer, and of the chosen number. Misses are those of all loads that may come; a
+    latency can only be told of one of them, the mean, where it may be well within what is promised."""
     fewer = next((view for view in views if view.replicas == total - 1), None)
     chosen = next((view for view in views if view.replicas == total), None)
     if chosen is None:
@@ -151,8 +152,9 @@ def _fewer(views: Sequence[Counterfactual], total: int) -> str:
     )
     if fewer is None or total <= 1:
         return kept
-    late = f" (TTFT p95 {_seconds(fewer.ttft_p95)})" if fewer.ttft_p95 is not None else " (more than they can do)"
-    return f"{kept}, {total - 1} would leave {_percent(1 - fewer.attainment)}{late}"
+    late = fewer.ttft_p95
+    so = "more than they can do" if late is None else f"TTFT p95 {_seconds(late)} at the mean load"
+    return f"{kept}, {total - 1} would leave {_percent(1 - fewer.attainment)} ({so})"
 
 
 def _moved(before: Sequence[Target], targets: Sequence[Target]) -> str:

@@ -353,7 +353,8 @@ class Clamp:
 class Counterfactual:
     """What the model expects of another number of replicas of the pool at the forecast load.
 
-    attainment: share of requests within all objectives, 0..1. ttft_p95, tpot_p95: seconds; None where saturated.
+    attainment: share of requests within all objectives, 0..1, over all loads that may come. ttft_p95, tpot_p95: seconds
+    at the mean of these loads; None where saturated.
     """
 
     replicas: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -150,6 +151,14 @@ def test_an_objective_that_no_number_of_replicas_meets_buys_none(
         assert abs(both[at].total - without[at].total) <= max(1, without[at].total / 4), (both[at], without[at])
     assert "no number of replicas meets it" in both[-1].sentence
     assert "no number of replicas" not in without[-1].sentence
+
+
+def test_a_latency_is_said_to_be_that_of_the_mean_load_beside_misses_of_all_that_may_come() -> None:
+    """Else a sentence says that requests miss one second, and that they take 23 ms."""
+    decisions = run(POLICY, [2.0 + tick / 3 for tick in range(120)], start=1)
+    told = [decision.sentence for decision in decisions if "TTFT p95" in decision.sentence]
+    assert told
+    assert all(re.search(r"would leave [\d.]+ % \(TTFT p95 [\d.]+ m?s at the mean load\)", one) for one in told), told
 
 
 def test_where_nothing_that_is_promised_can_be_met_there_is_room_for_the_work() -> None:

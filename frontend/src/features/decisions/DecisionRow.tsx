@@ -141,8 +141,8 @@ function Parts({ decision, heading }: { decision: Decision; heading: Heading }) 
             columns={[
               { title: "Replicas", cell: ({ replicas }) => replicas },
               { title: "Within the SLO", cell: ({ attainment }) => format(attainment, "1") },
-              { title: "TTFT p95", cell: ({ ttftP95 }) => (ttftP95 === null ? "swamped" : format(ttftP95, "s")) },
-              { title: "TPOT p95", cell: ({ tpotP95 }) => (tpotP95 === null ? "swamped" : format(tpotP95, "s")) },
+              { title: "TTFT p95 at the mean load", cell: ({ ttftP95 }) => (ttftP95 === null ? "swamped" : format(ttftP95, "s")) },
+              { title: "TPOT p95 there", cell: ({ tpotP95 }) => (tpotP95 === null ? "swamped" : format(tpotP95, "s")) },
               { title: "Cost", cell: ({ cost }) => money(cost, decision.costPerHour?.currency ?? null) },
             ]}
           />
