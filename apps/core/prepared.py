@@ -4,7 +4,7 @@ Django binds parameters on its own side, so that every run of a statement is a n
 one costs several times what running it does. Here parameters go beside the text, and the plan is kept. (Through a
 pooler that gives each transaction another connection this needs one that knows prepared statements.)
 
-They go to `libpq` without psycopg's cursor, which takes a hundred Python calls and two thirds of a statement's time on
+They go to `libpq` without psycopg's cursor, which takes some fifty Python calls and two fifths of a statement's time on
 our side. What it does is kept: types of parameters, conversion of results, its exceptions, the beginning of a
 transaction. While the server works nothing interrupts the thread.
 """
