@@ -6,7 +6,7 @@ and that is written in the pools' status; of the peer, until all are live); a re
 workers with a drift check of all, with nothing changed. The peer does three objects each. `WORKERS`: how many worker
 processes (default: one for each core, as one runs them).
 
-A machine's speed moves within minutes. So changes are measured `ROUNDS` times (default 3), the three sides after one
+A machine's speed moves within minutes. So changes are measured `ROUNDS` times (default 5), the three sides after one
 another in each round and in another order each time; what is told is the median, and of ratios the median of rounds.
 
 The bare client sends changed applies through eight connections: what that server can take. It does so twice, with
@@ -42,7 +42,7 @@ from bench.reconcile.ours import WORKERS, Ours
 from bench.reconcile.peer import KOPF, Kopf
 from bench.reconcile.server import COUNT, as_real, client, start
 
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 IMAGE = "vllm/vllm-openai:v0.33."
 BARE, SMALL_BARE = "bare_applies_per_s", "bare_small_applies_per_s"
 OURS, PEER = "changes_per_s", "kopf_changes_per_s"

@@ -13,7 +13,7 @@ from bench.reconcile.accounting import accounting
 from bench.reconcile.server import CONNECTIONS, COUNT, NAMESPACE, client, seeing, wait
 
 SIZE = min(COUNT, 200)
-TURNS = 2
+TURNS = max(2, COUNT // SIZE)  # as many applies as the others have changes, and 400 at least
 SMALL: dict[str, Any] = {
     "metadata": {"labels": {}},
     "spec": {"template": {"metadata": {"labels": {}}, "spec": {"containers": [{"name": "engine"}]}}},
