@@ -7,7 +7,7 @@ import type { Session } from "../api/types";
 /** The teams whose objects a session may change; `undefined`: all of them. */
 export function writable(session: Session | null | undefined): string[] | undefined {
   if (session == null || session.user.superuser === true) return undefined;
-  return session.teams?.filter(({ role }) => role !== "viewer").map(({ name }) => name) ?? [];
+  return session.teams?.filter(({ role }) => role !== "viewer").map(({ name }) => name);
 }
 
 /** The teams whose objects one may change; `undefined`: all of them. */

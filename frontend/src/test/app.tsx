@@ -57,7 +57,7 @@ export class FakeServer {
   }
 }
 
-export const ADMIN = { body: { user: { username: "admin" } } };
+export const ADMIN = { body: { user: { username: "admin", superuser: true }, teams: [{ name: "default", role: "admin" }] } };
 
 export function openConsole(address: string) {
   const client = makeQueryClient();
