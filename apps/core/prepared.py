@@ -68,6 +68,15 @@ class _Session:
 _sessions: WeakKeyDictionary[Connection[Any], _Session] = WeakKeyDictionary()
 
 
+class _Text:
+    """What Django's log of statements reads of a cursor."""
+
+    __slots__ = ("query",)
+
+    def __init__(self, query: bytes) -> None:
+        self.query = query
+
+
 class _Prepared:
     """What Django needs of a cursor, for statements that are prepared."""
 
@@ -79,10 +88,12 @@ class _Prepared:
         self._session = session
         self._rows: list[tuple[Any, ...]] = []
         self._next = 0
+        self._query: _Text | None = None
         self.rowcount = -1
 
     def execute(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> _Prepared:
         text, values = _bound(query, params)
+        self._query = _Text(text.encode())
         sent = [self._sent(value) for value in values]
         try:
             self._run(text, sent)

@@ -18,6 +18,7 @@ from django.db import (
     connection,
     transaction,
 )
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,6 +89,13 @@ def test_a_column_that_a_migration_gave_another_type_is_read_as_it_is_then() -> 
             assert read() == 1, "in the next transaction"
     finally:
         migrate("DROP TABLE prepared_before")
+
+
+def test_statements_are_seen_in_djangos_log_of_them() -> None:
+    with CaptureQueriesContext(connection) as seen, prepared.cursor() as cursor:
+        cursor.execute("SELECT %s + 1", [1])
+        assert cursor.fetchone() == (2,)
+    assert [query["sql"] for query in seen] == ["SELECT $1 + 1"]
 
 
 def test_a_connection_keeps_so_many_plans_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
