@@ -10,7 +10,7 @@ interface Props {
   onSure: () => void;
 }
 
-/** Two presses for what cannot be taken back; going elsewhere takes the first one back. */
+/** Two presses for what cannot be taken back; going elsewhere takes the first one back. Done once, it asks again: by then the same place may do the opposite. */
 export function SureButton({ label, children, sure, onSure }: Props) {
   const [asked, setAsked] = useState(false);
   if (!asked)
@@ -22,7 +22,10 @@ export function SureButton({ label, children, sure, onSure }: Props) {
   return (
     <Button
       ref={(button) => button?.focus()}
-      onClick={onSure}
+      onClick={() => {
+        setAsked(false);
+        onSure();
+      }}
       onBlur={() => setAsked(false)}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
