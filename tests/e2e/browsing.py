@@ -73,6 +73,13 @@ def log_in(page: Page, instance: Instance) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def csrf_of(context: BrowserContext, instance: Instance) -> dict[str, str]:
+    """The headers without which a session's cookie may not write."""
+    context.request.get(f"{instance.base_url}/api/v1/session")
+    cookies = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    return {"X-CSRFToken": cookies["csrftoken"], "Referer": instance.base_url}
+
+
 @contextmanager
 def wide_page(browser: Browser, instance: Instance) -> Iterator[Page]:
     """Of somebody who has logged in, 1440 pixels wide. Scripts of tests may ask it what its own policy would refuse."""

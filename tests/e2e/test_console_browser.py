@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import DEADLINE_MS, Tab, chart, chromium, log_in
+from tests.e2e.browsing import DEADLINE_MS, Tab, chart, log_in
 from tests.e2e.hands import heard, listen, press, tab_to, write
 from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
@@ -18,12 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 POOL_PAGE = "/teams/default/pools/chat"
 DRAWN = ("Time to first token", "Inter-token latency", "Prompt tokens by source", "Prefix cache hit rate")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture()

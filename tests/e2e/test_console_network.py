@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.e2e.browsing import DEADLINE_MS, chromium, log_in, settled, shifted
+from tests.e2e.browsing import DEADLINE_MS, log_in, settled, shifted
 from tests.support.seeded import SeededConsole, start_web, up
 from tests.support.wait import wait_until
 
@@ -18,12 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 CHAT = "/teams/default/pools/chat"
 # as Chromium's developer tools have it: bytes per second, and milliseconds to the first byte
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 62_500, "uploadThroughput": 62_500}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browsing import DEADLINE_MS, log_in
-from tests.e2e.test_console_browser import browser
 from tests.support.stack import RunningStack
 from tests.support.wait import wait_until
-
-__all__ = ["browser"]
 
 # several roll-outs of real processes: longer than a smoke test
 pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(900)]
