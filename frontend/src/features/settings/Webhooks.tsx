@@ -84,9 +84,9 @@ export function Webhooks() {
                             <Button onClick={() => test.mutate(hook)} aria-label={`Test ${named(hook)}`}>
                               Test
                             </Button>
-                            <Button onClick={() => secret.mutate(hook)} aria-label={`New secret for ${named(hook)}`}>
+                            <SureButton label={`New secret for ${named(hook)}`} sure="Make it now" onSure={() => secret.mutate(hook)}>
                               New secret
-                            </Button>
+                            </SureButton>
                           </>
                         )}
                         <Button onClick={() => setOpened(opened === named(hook) ? undefined : named(hook))} aria-pressed={opened === named(hook)} aria-label={`Messages to ${named(hook)}`}>
