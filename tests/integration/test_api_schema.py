@@ -11,7 +11,8 @@ import pytest
 from drf_spectacular.validation import validate_schema
 
 from apps.core import kinds
-from tests.support.people import Api
+from apps.core.domain.access import Role
+from tests.support.people import Api, api_of, json_of, person
 from tests.support.routes import api_routes, methods_of
 
 # what is described elsewhere: the description itself, and what streams (Server-Sent Events have no schema in OpenAPI)
@@ -90,3 +91,23 @@ def test_the_component_of_a_kind_describes_its_documents(schema: dict[str, Any])
     assert valid("Model", {"source": "hf://a/b", "shape": {"layers": 1, "kvHeads": 1, "headDim": 1}})
     assert not valid("Model", {"source": "hf://a/b", "shape": {"layers": 1, "kv_heads": 1, "headDim": 1}})
     assert not valid("Model", {})
+
+
+@pytest.mark.django_db()
+def test_every_operation_says_what_a_refusal_looks_like_and_refusals_look_so(schema: dict[str, Any]) -> None:
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            said = set(references(operation["responses"]["default"]))
+            assert said == {"#/components/schemas/Problem"}, (path, method)
+    described = {"$ref": "#/components/schemas/Problem", "components": schema["components"]}
+    somebody = api_of(person("ada", default=Role.VIEWER))
+    for status, method, address, api in (
+        (400, "GET", "teams/default/pools?cursor=nonsense", somebody),
+        (401, "GET", "teams/default/pools", Api()),
+        (403, "DELETE", "teams/default", somebody),
+        (404, "GET", "teams/default/pools/nowhere", somebody),
+        (405, "PUT", "teams", somebody),
+    ):
+        answer = api.send(method, address)
+        assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), address
+        jsonschema.Draft202012Validator(described).validate(json_of(answer))

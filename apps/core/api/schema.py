@@ -27,6 +27,7 @@ CONDITION = {
 }
 PROBLEM = {
     "type": "object",
+    "required": ["type", "title", "status", "detail"],
     "description": "RFC 9457 problem document.",
     "properties": {
         "type": _STRING,
@@ -74,8 +75,19 @@ IF_MATCH = OpenApiParameter(
 )
 
 
+# what any operation may answer beside what it lists: nobody is logged in, a parameter cannot be understood, no database
+_REFUSED = {
+    "description": "Refused: what, where and how to mend it.",
+    "content": {"application/problem+json": {"schema": ref("Problem")}},
+}
+
+
 def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: puts the documents of all kinds into the components."""
+    """drf-spectacular's post-processing hook: puts the documents of all kinds into the components, and the problem
+    document into every operation as what else it answers."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            operation["responses"].setdefault("default", _REFUSED)
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas["Condition"] = CONDITION
     schemas["Problem"] = PROBLEM
