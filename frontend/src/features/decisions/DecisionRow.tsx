@@ -133,7 +133,7 @@ function Fact({ term, value }: { term: string; value: string }) {
 function Parts({ decision, heading }: { decision: Decision; heading: Heading }) {
   return (
     <div className={styles.parts}>
-      <Part heading={heading} title="Had it been another number">
+      <Part heading={heading} title="Had it been another number" note="latencies at the mean load">
         {decision.counterfactuals.length > 0 && (
           <Table
             rows={decision.counterfactuals}
@@ -141,8 +141,8 @@ function Parts({ decision, heading }: { decision: Decision; heading: Heading }) 
             columns={[
               { title: "Replicas", cell: ({ replicas }) => replicas },
               { title: "Within the SLO", cell: ({ attainment }) => format(attainment, "1") },
-              { title: "TTFT p95 at the mean load", cell: ({ ttftP95 }) => (ttftP95 === null ? "swamped" : format(ttftP95, "s")) },
-              { title: "TPOT p95 there", cell: ({ tpotP95 }) => (tpotP95 === null ? "swamped" : format(tpotP95, "s")) },
+              { title: "TTFT p95", cell: ({ ttftP95 }) => (ttftP95 === null ? "swamped" : format(ttftP95, "s")) },
+              { title: "TPOT p95", cell: ({ tpotP95 }) => (tpotP95 === null ? "swamped" : format(tpotP95, "s")) },
               { title: "Cost", cell: ({ cost }) => money(cost, decision.costPerHour?.currency ?? null) },
             ]}
           />
@@ -195,10 +195,12 @@ function Parts({ decision, heading }: { decision: Decision; heading: Heading }) 
   );
 }
 
-function Part({ title, heading: Heading, children }: { title: string; heading: Heading; children: React.ReactNode }) {
+function Part({ title, note, heading: Heading, children }: { title: string; note?: string; heading: Heading; children: React.ReactNode }) {
   return (
     <section aria-label={title}>
-      <Heading>{title}</Heading>
+      <Heading>
+        {title} {note !== undefined && <span className={styles.note}>{note}</span>}
+      </Heading>
       <div className={styles.frame} tabIndex={0} role="group" aria-label={title}>
         {children || <p className="muted">none</p>}
       </div>
