@@ -39,7 +39,7 @@ class Bare:
             names = (f"{self._prefix}-{i}" for i in range(SIZE))
             list(threads.map(lambda name: self._kube.delete(deployments, name, NAMESPACE), names))
 
-    def change(self, image: str) -> tuple[float, dict[str, Any]]:
+    def change(self, image: str) -> tuple[dict[str, float], dict[str, Any]]:
         """Changed applies a second, and where the processors were. Watched as the other sides are."""
         images = [f"{image}-{turn}" for turn in range(TURNS)]
         with ThreadPoolExecutor(CONNECTIONS) as threads, seeing(self._kubeconfig, images[-1], self._prefix) as live:
@@ -49,7 +49,7 @@ class Bare:
                     list(threads.map(lambda i, image=each: self._apply(image, i), range(SIZE)))
                 took = time.monotonic() - started
             wait(lambda: live() == SIZE, "the bare client's last applies are live", step=0.02)
-        return TURNS * SIZE / took, {f"{self._prefix}_{TURNS * SIZE}_cpu_s": spent}
+        return {"": TURNS * SIZE / took}, {f"{self._prefix}_{TURNS * SIZE}_cpu_s": spent}
 
     def _apply(self, image: str, number: int) -> None:
         name = f"{self._prefix}-{number}"

@@ -105,12 +105,25 @@ def standing_still(worker: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextmanager
 def seeing(kubeconfig: Path, image: str, prefix: str) -> Iterator[Callable[[], int]]:
-    """How many Deployments of names with a prefix have an image, by a watch: listing them all would take from the
+    """How many Deployments of names with a prefix have an image."""
+    kube = client(kubeconfig)
+    path = kube.resource("Deployment", "apps").path(NAMESPACE)
+
+    def has(found: dict[str, Any]) -> bool:
+        containers = found["spec"]["template"]["spec"]["containers"]
+        return bool(containers[0]["image"] == image and found["metadata"]["name"].startswith(prefix))
+
+    with watching(kubeconfig, path, has, _position(kube, path)) as seen:
+        yield lambda: len(seen)
+    kube.close()
+
+
+@contextmanager
+def watching(kubeconfig: Path, path: str, is_so: Callable[[dict[str, Any]], bool], since: str) -> Iterator[set[str]]:
+    """The names of objects that were seen to be so, by a watch: listing them again and again would take from the
     server what is measured."""
     kube = client(kubeconfig)  # its own: its connection is none of those that others of this process share
-    resource = kube.resource("Deployment", "apps")
-    query = f"watch=true&timeoutSeconds=900&resourceVersion={_position(kube, resource)}"
-    path = resource.path(NAMESPACE)
+    query = f"watch=true&timeoutSeconds=900&resourceVersion={since}"
     seen: set[str] = set()
     stream = kube._client.rest_client.pool_manager.request(
         "GET", f"{kube.server}{path}?{query}", headers=kube.headers(), preload_content=False, timeout=900
@@ -123,19 +136,18 @@ def seeing(kubeconfig: Path, image: str, prefix: str) -> Iterator[Callable[[], i
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     found = orjson.loads(line)["object"]
-                    pod = found["spec"]["template"]["spec"]
-                    if pod["containers"][0]["image"] == image and found["metadata"]["name"].startswith(prefix):
+                    if is_so(found):
                         seen.add(found["metadata"]["name"])
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     try:
-        yield lambda: len(seen)
+        yield seen
     finally:
         stream.shutdown()
         thread.join()
         kube.close()
 
 
-def _position(kube: Any, resource: Any) -> str:
-    return str(kube._call("GET", resource.path(NAMESPACE), {"limit": "1"})["metadata"]["resourceVersion"])
+def _position(kube: Any, path: str) -> str:
+    return str(kube._call("GET", path, {"limit": "1"})["metadata"]["resourceVersion"])
