@@ -79,7 +79,7 @@ def _decide(
         at(fleet.seconds, fleet.pool),
     )
     curve = curve_of(fleet.engines, traffic, fleet.goals)
-    need = need_of(Tick(memory, fleet, groups, traffic, curve, coming, nominal, startup, horizon, now))
+    need = need_of(Tick(memory, fleet, groups, traffic, curve, coming, nominal, life, startup, horizon, now))
     return finish(policies, signals, now, fleet, groups, need)
 
 

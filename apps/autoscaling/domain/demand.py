@@ -33,7 +33,7 @@ from apps.autoscaling.domain.arrays import (
 from apps.autoscaling.domain.memory import EXPERTS, RING, Memory
 from apps.autoscaling.domain.types import record
 
-__all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "observe"]
+__all__ = ["NODES", "WEIGHTS", "Forecast", "forecast", "longer", "observe"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,6 +68,9 @@ _LEARN, _LEARN_SPREAD = 0.08, 0.04
 _QUANTILE = 0.6
 # a step: so many ticks in a row, each so many deviations above what was expected
 _SHIFT_TICKS, _SHIFT_DEVIATIONS = 2, 4.0
+# where requests live long, averages reach back for minutes: a burst of two ticks, taken for a step, would be in all of
+# them long after the requests that came with it
+_SHIFT_TICKS_OF_LONG = 3
 _MOST_NOISE = 40.0
 _MOST_LONGER = 6.0
 _sum = np.add.reduce
@@ -118,14 +121,15 @@ class Forecast:
 def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, life: Floats, horizon: Floats) -> None:
     """Take in the arrivals (requests/s) of a tick where they are known. life: seconds within which a replica forgets
     what came; horizon: seconds until a replica that is asked for now is there. All are figures of pools."""
-    stepped = _stepped(memory, arrivals, seconds, known)
+    further = longer(life)
+    stepped = _stepped(memory, arrivals, seconds, known, further)
     # arrivals in a tick against what the last minute led to expect: a level that moves over minutes is no burst
     count, ticks = arrivals * seconds, memory.figure("ticks")
     expected = where(memory.figure("weight_near") > 0, level(memory, "near"), arrivals) * seconds
-    longer, shift = _longer(life), larger(memory.figure("shift"), 1.0)
+    shift = larger(memory.figure("shift"), 1.0)
     step = memory.figure("shift_rate") / shift
     for name, time in _TIMES.items():
-        keep, average, weight = exp(-seconds / (time * longer)), memory.figure(name), memory.figure(_CORRECTED[name])
+        keep, average, weight = exp(-seconds / (time * further)), memory.figure(name), memory.figure(_CORRECTED[name])
         average = where(known, keep * average + (1 - keep) * arrivals, average)
         weight = where(known, keep * weight + (1 - keep), weight)
         # the level before a step says nothing any more
@@ -152,8 +156,9 @@ def observe(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, lif
     memory["ticks"] = where(known, ticks + 1, ticks)
 
 
-def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) -> Figures:
+def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools, further: Floats) -> Figures:
     """Whether the load has just stepped up: some ticks in a row with far more arrivals than noise and bursts explain.
+    further: how many times as far back averages reach as where requests are short.
 
     An average takes a minute to believe what two ticks prove; a replica that is asked for a minute later is a minute
     of misses.
@@ -169,14 +174,16 @@ def _stepped(memory: Memory, arrivals: Floats, seconds: Floats, known: Bools) ->
     high = known & (memory.figure("ticks") > 3) & far
     shift = where(high, shift + 1, where(known, 0.0, shift))
     # from nothing at all one tick is proof enough: what came has to be served
-    stepped = high & (shift >= where(expected < 1.0, 1, _SHIFT_TICKS))
+    needed = where(further > 1, _SHIFT_TICKS_OF_LONG, _SHIFT_TICKS)
+    stepped = high & (shift >= where(expected < 1.0, 1, needed))
     memory["shift"] = shift
     memory["shift_rate"] = where(high, total + arrivals, where(known, 0.0, total))
     memory["shift_from"], memory["shift_noise"] = before, dispersion
     return stepped
 
 
-def _longer(life: Floats) -> Figures:
+def longer(life: Floats) -> Figures:
+    """How many times as far back averages reach as where requests are short; life: as in `observe`."""
     return clipped(life / _TIMES["fast"], 1.0, _MOST_LONGER)
 
 
@@ -189,7 +196,7 @@ def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known
     """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
     truth = log(larger(level(memory, "fast"), _LEAST))
     _judge(memory, truth, now, known)
-    experts = _experts(memory, season, horizon, _longer(life))
+    experts = _experts(memory, season, horizon, longer(life))
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
     weights[:, EXPERTS.index("season")] *= finite(season)
@@ -210,15 +217,15 @@ def _ripple(memory: Memory, life: Floats) -> Figures:
     within the average's. life: seconds within which a replica forgets what came."""
     lumps = larger(memory.figure("dispersion") - 1, 0.0) / larger(level(memory, "fast"), _LEAST)
     together = larger(_LIVES * smaller(life, _MOST_LONGER * _TIMES["fast"]), _RIPPLE)
-    return log1p(lumps * (1 / together - 1 / (_AVERAGED * _longer(life))))
+    return log1p(lumps * (1 / together - 1 / (_AVERAGED * longer(life))))
 
 
-def _experts(memory: Memory, season: Floats, horizon: Floats, longer: Floats) -> Floats:
+def _experts(memory: Memory, season: Floats, horizon: Floats, further: Floats) -> Floats:
     """The logarithm of what each expects (pools, experts)."""
     fast, slow = level(memory, "fast"), level(memory, "slow")
     near, far = level(memory, "near"), level(memory, "far")
-    slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * longer)
-    ahead = _TIMES["near"] * longer + _DAMPED * smaller(horizon, _LONGEST_TREND)
+    slope = (near - far) / ((_TIMES["far"] - _TIMES["near"]) * further)
+    ahead = _TIMES["near"] * further + _DAMPED * smaller(horizon, _LONGEST_TREND)
     trend = clipped(near + slope * ahead, 0.4 * near, 3.0 * near)
     every = table([fast, slow, trend, where(finite(season), season, slow)])
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)

@@ -40,6 +40,8 @@ _PRIOR = 0.25
 _LOWEST, _HIGHEST = 0.4, 2.5
 # bursts and calms teach of themselves, not of the load at which replicas give way: what they say is kept within this
 _LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
+# below it by as much where requests live long: within a life bursts and calms even out, and what misses is the load's
+_TRUSTED = 0.2
 # of what a miss is worth: a calm hour must not leave a pool bare, nor a bad one fill it up
 _LEAST_GAIN, _MOST_GAIN = 0.7, 4.0
 # seconds until the requests that came while too few replicas were ready have ended
@@ -158,14 +160,21 @@ def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, h
 
 
 def learn_crowding(
-    memory: Memory, miss: Floats, demand: Floats, replicas: Floats, fleet: Fleet, judged: Floats
+    memory: Memory,
+    miss: Floats,
+    demand: Floats,
+    replicas: Floats,
+    fleet: Fleet,
+    judged: Floats,
+    further: Floats,
 ) -> None:
     """Bring the model's misses to the observed ones by a factor on the load.
 
     Totals of half an hour are compared, not moments: what misses comes in bursts, a while after the load that did it.
     They move it while the tick itself says the same: what has long ended would wind it up (docs/decisions/0016).
     miss: the model's curve (pools, GRID); demand: now, at NODES (pools, nodes); replicas: ready; judged: requests of
-    this tick that teach, a figure of pools.
+    this tick that teach, a figure of pools; further: how many times as far back averages reach as where requests are
+    short, a figure of pools.
     """
     seconds = lone(fleet.seconds)
     crowding = memory["crowding"]
@@ -177,7 +186,8 @@ def learn_crowding(
     drive = where(lately * drive > 0, drive, 0.0)
     moved = exp(log(lone(crowding)) + seconds / 1000.0 * drive)
     memory["expected"] = expected
-    memory["crowding"] = where(judged > 0, clipped(moved, _LEAST_CROWDING, _MOST_CROWDING), lone(crowding))
+    least = _LEAST_CROWDING - _TRUSTED * (1 - 1 / lone(further))
+    memory["crowding"] = where(judged > 0, clipped(moved, least, _MOST_CROWDING), lone(crowding))
 
 
 def learn_gain(memory: Memory, floor: Floats, fleet: Fleet, judged: Floats) -> None:

@@ -56,8 +56,9 @@ _MOST_KEPT = 32
 @dataclass(slots=True)
 class Tick:
     """A batch when it is sized: what is remembered and measured, requests and curves of rows, the forecast in work,
-    `nominal` work of a request (pools,), `startup` seconds of a start (rows,), `horizon` seconds until a replica is
-    there that is asked for now (pools,), `now` Unix seconds (pools,)."""
+    `nominal` work of a request (pools,), `life` seconds within which a replica forgets one (pools,), `startup` seconds
+    of a start (rows,), `horizon` seconds until a replica is there that is asked for now (pools,), `now` Unix seconds
+    (pools,)."""
 
     memory: Memory
     fleet: Fleet
@@ -66,6 +67,7 @@ class Tick:
     curve: Curve
     coming: demand.Forecast
     nominal: Floats
+    life: Floats
     startup: Floats
     horizon: Floats
     now: Floats
@@ -186,7 +188,8 @@ def _learn(tick: Tick, load: _Load) -> None:
     evidence = where(at(tick.curve.hopeless, tick.groups.row[first]), 0.0, evidence)
     learning.learn_gain(memory, at(load.floor, first), fleet, evidence)
     points, live = each(load.shape * column(load.now), first), at(load.live, first)
-    learning.learn_crowding(memory, each(load.miss, first), points, live, fleet, evidence)
+    further = demand.longer(tick.life)
+    learning.learn_crowding(memory, each(load.miss, first), points, live, fleet, evidence, further)
 
 
 def _cheapest(tick: Tick, load: _Load, worth: sizing.Worth, pressed: Floats) -> tuple[Floats, Floats, Floats]:
@@ -254,6 +257,7 @@ def _as_the_window_has_it(tick: Tick, load: _Load, familiar: Bools, up: Floats, 
 
     up, kept = up.copy(), kept.copy()
     going, some = every[kept[every] < there[every]], every[kept[every] >= there[every]]
+    going = going[~window.fell(memory)[groups.pool[going]]]
     for fewer in (0.0, 1.0):
         some = some[meet(some, there[some] - fewer)]
         replicas = there[some] - fewer

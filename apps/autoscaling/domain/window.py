@@ -25,7 +25,7 @@ from apps.autoscaling.domain.arrays import (
 from apps.autoscaling.domain.grid import look_up
 from apps.autoscaling.domain.memory import MINUTES, Memory
 
-__all__ = ["familiar", "goes_on", "observe", "share_missed"]
+__all__ = ["familiar", "fell", "goes_on", "observe", "share_missed"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -37,6 +37,9 @@ _STARTS, _FEWEST = 3.0, 5.0
 _FLAT = 1.4
 # a load below this share of its mean goes on no more
 _ON = 0.5
+# so many minutes as far below the mean as high ones may be above it are a level that is over, not one of the calms of a
+# load that wanders, which last for five (docs/decisions/0016)
+_OVER = 8
 # what was observed corrects the model within this; misses that count as much as it
 _LEAST_TRUST, _MOST_TRUST, _UNSURE = 0.25, 2.0, 10.0
 
@@ -79,6 +82,14 @@ def goes_on(memory: Memory, now: Floats) -> Bools:
     minutes = memory["minutes"]
     total = lone(np.add.reduce(np.maximum(minutes, 0.0), axis=1))
     return cast(Bools, rows_of(lone(now) * _full_minutes(memory) >= _ON * total))
+
+
+def fell(memory: Memory) -> Bools:
+    """Whether the window's newest minutes (pools,) say that the level of the others is over."""
+    minutes = memory["minutes"]
+    total = lone(np.add.reduce(np.maximum(minutes, 0.0), axis=1))
+    newest = lone(np.add.reduce(minutes[:, :_OVER], axis=1)) / _OVER
+    return cast(Bools, rows_of((lone(minutes[:, _OVER - 1]) >= 0) & (_FLAT * newest * _full_minutes(memory) < total)))
 
 
 def _full_minutes(memory: Memory) -> Floats:

@@ -85,6 +85,22 @@ def test_lows_of_a_flat_load_take_no_replica_that_its_highs_need() -> None:
     assert over[-1].total <= 2
 
 
+def test_a_level_that_is_over_is_told_from_a_calm_by_how_long_it_lasts() -> None:
+    def fell(loads: list[float]) -> bool:
+        return bool(window.fell(seen(loads))[0])
+
+    level = [1.0] * 132
+    assert not fell(level)
+    assert not fell(level + [0.5] * 30), "five minutes are a calm"
+    assert fell(level + [0.5] * 48)
+    assert not fell(level + [0.8] * 48), "a low as shallow as highs are high is none"
+    assert not fell([0.5] * 30), "nothing is over that was not there"
+    # decided so: what the level needed is kept through a calm, and not for a quarter of an hour after its end
+    calm, over = run(POLICY, [24.0] * 180 + [13.0] * 30 + [24.0] * 30, start=4), run(POLICY, [24.0] * 180 + [13.0] * 90)
+    assert {d.total for d in calm[180:]} == {calm[179].total}
+    assert over[-1].total <= calm[179].total / 2
+
+
 def test_what_a_flat_load_was_given_stays_for_ten_minutes_unless_the_load_is_over() -> None:
     higher = [14.0] * 120 + [24.0] * 9
     stays, goes = run(POLICY, higher + [14.0] * 120, start=3), run(POLICY, higher + [6.0] * 120, start=3)
