@@ -144,8 +144,10 @@ IN_SAMPLE = (
     "looked at. One exception: the rule of flat windows (domain/window) was found on seeds 3 to 5 of quiet, 3 and 4 of "
     "hour and waves; 6 and 7 were looked at afterwards. What misses teach and what a flat load keeps (decision 16) "
     "were found on draws 11 to 14 of conv, hour and quiet and 101 to 112 of unseen, and judged on 61 to 65; what long "
-    "requests leave behind on draws 11 to 13 and 71 to 73 of reasoning, and judged on 61 to 65 and 81 to 85. Nothing "
-    "was found on draws of unseen-flat."
+    "requests leave behind on draws 11 to 13 and 71 to 73 of reasoning, and judged on 61 to 65 and 81 to 85. What "
+    "bursts of long answers teach was found on draws 11 to 13, 71 to 73 and 3 to 7 of reasoning, and judged on 131 to "
+    "135 and 141 to 145; when a level is over on draws 3 to 7 and 121 to 130 of ramp, and judged on 131 to 135. "
+    "Nothing was found on draws of unseen-flat."
 )
 
 

@@ -63,7 +63,7 @@ _RIPPLE, _AVERAGED = 20.0, 60.0
 # Heavy-traffic approximations for service systems with blocking, 1984): 1.6 L where lives are log-normal, sigma 0.7.
 # L is what a replica remembers (mix.life)
 _LIVES = 1.6
-# of a forecast's verdict, per verdict
+# of a forecast's verdict, per verdict; in proportion less where averages reach back further: neighbours judge the same
 _LEARN, _LEARN_SPREAD = 0.08, 0.04
 _QUANTILE = 0.6
 # a step: so many ticks in a row, each so many deviations above what was expected
@@ -195,7 +195,7 @@ def level(memory: Memory, name: str) -> Figures:
 def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:
     """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
     truth = log(larger(level(memory, "fast"), _LEAST))
-    _judge(memory, truth, now, known)
+    _judge(memory, truth, now, known, longer(life))
     experts = _experts(memory, season, horizon, longer(life))
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
@@ -231,27 +231,29 @@ def _experts(memory: Memory, season: Floats, horizon: Floats, further: Floats) -
     return np.asarray(np.log(np.maximum(every, _LEAST)), dtype=np.float64)
 
 
-def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools) -> None:
-    """What forecasts that came due are worth. truth: the logarithm of what came, figures of pools."""
+def _judge(memory: Memory, truth: Floats, now: Floats, known: Bools, further: Floats) -> None:
+    """What forecasts that came due are worth. truth: the logarithm of what came; further: how many times as far back
+    averages reach as where requests are short; figures of pools."""
     due = memory["ring_for"]
     ripe: Bools = (due >= 0) & (due <= column(now)) & cast(Bools, column(known))
     if not anywhere(ripe):
         return
     timely = ripe & (due >= column(now) - 60.0)
     ring = memory["ring"].reshape(-1, RING, len(EXPERTS))
+    learn, learn_spread = _LEARN / further, _LEARN_SPREAD / further
     for slot in np.flatnonzero(np.logical_or.reduce(timely)):
         judged = lone(timely[:, slot])
         error = column(truth) - ring[:, slot, :]
         pinball = np.where(error > 0, _QUANTILE * error, (_QUANTILE - 1) * error)
         loss = memory["loss"]
-        memory["loss"] = np.where(column(judged), loss + _LEARN * (pinball - loss), loss)
+        memory["loss"] = np.where(column(judged), loss + column(learn) * (pinball - loss), loss)
         off, bias = truth - lone(memory["ring_mean"][:, slot]), memory.figure("bias")
-        memory["bias"] = where(judged, clipped(bias + _LEARN * (off - bias), -0.5, 0.5), bias)
+        memory["bias"] = where(judged, clipped(bias + learn * (off - bias), -0.5, 0.5), bias)
         # a half-normal side of spread s has mean square s^2
         square = smaller(off * off, 0.5)
         for name, side in (("above", off > 0), ("below", off <= 0)):
             spread = memory.figure(name)
-            moved = spread + 2 * _LEARN_SPREAD * (square - spread)
+            moved = spread + 2 * learn_spread * (square - spread)
             memory[name] = where(judged & side, larger(moved, 1e-4), spread)
     memory["ring_for"] = np.where(ripe, -1.0, due)
 

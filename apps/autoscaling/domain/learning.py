@@ -44,7 +44,8 @@ _LEAST_CROWDING, _MOST_CROWDING = 1.0, 1.25
 _TRUSTED = 0.2
 # of what a miss is worth: a calm hour must not leave a pool bare, nor a bad one fill it up
 _LEAST_GAIN, _MOST_GAIN = 0.7, 4.0
-# seconds until the requests that came while too few replicas were ready have ended
+# seconds until the requests that came while too few replicas were ready have ended; in proportion longer where they
+# live long
 _STRAIN = 60.0
 # the upper triangle of the regression's matrix, and where the items of each of its rows stand in it
 _UPPER = [(i, j) for i in range(4) for j in range(i, 4)]
@@ -136,19 +137,23 @@ def learn_startup(learned: float, prior: float, measured: tuple[float, ...]) -> 
     return learned
 
 
-def weigh(memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats) -> Figures:
+def weigh(
+    memory: Memory, short: NDArray[np.bool_], fleet: Fleet, now: Floats, horizon: Floats, further: Floats
+) -> Figures:
     """How many of the requests judged in this tick, a figure of pools, teach how tightly to size: none of a strain.
 
     Where more comes than replicas can do (from nothing, after a step, while replicas start) requests miss whatever
     sizing there is: more replicas afterwards would not have helped them. `short`: it is so now. A strain lasts until
-    what waited is done; one that outlasts several start-ups is no start-up's fault, and teaches.
+    what waited is done; one that outlasts several start-ups is no start-up's fault, and teaches. `further`: how many
+    times as far back averages reach as where requests are short.
     """
     short, now, seconds = lone(short), lone(now), lone(fleet.seconds)
     last, since = memory.figure("strained_at"), memory.figure("strained_from")
-    before = (last >= 0) & (now - last <= _STRAIN)
+    ends = _STRAIN * lone(further)
+    before = (last >= 0) & (now - last <= ends)
     since = where(short & no(before), now, since)
     memory["strained_from"], memory["strained_at"] = since, where(short, now, last)
-    strained = (short | before) & (now - since <= 3 * lone(horizon) + _STRAIN)
+    strained = (short | before) & (now - since <= 3 * lone(horizon) + ends)
     keep, judged = exp(-seconds / 1800.0), lone(fleet.judged)
     for name, count in (
         ("blamed", lone(fleet.missed_most)),

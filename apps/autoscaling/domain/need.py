@@ -180,15 +180,15 @@ def _worth(tick: Tick, load: _Load, uneven: Floats, crowding: Floats, gain: Floa
 def _learn(tick: Tick, load: _Load) -> None:
     """What a miss is worth and at which load replicas give way, from the misses of each pool's first group."""
     memory, fleet, first = tick.memory, tick.fleet, tick.groups.starts
+    further = demand.longer(tick.life)
     # what comes is more than what is ready can do, or as much waits already as half a second of it
     crowded = load.now * at(memory.figure("crowding"), tick.groups.pool) > _ALL * load.ready
     short = tick.groups.any(crowded | (load.queued > 0.5 * load.live))
-    evidence = learning.weigh(memory, short, fleet, tick.now, tick.horizon)
+    evidence = learning.weigh(memory, short, fleet, tick.now, tick.horizon, further)
     # what misses anyway teaches nothing about load
     evidence = where(at(tick.curve.hopeless, tick.groups.row[first]), 0.0, evidence)
     learning.learn_gain(memory, at(load.floor, first), fleet, evidence)
     points, live = each(load.shape * column(load.now), first), at(load.live, first)
-    further = demand.longer(tick.life)
     learning.learn_crowding(memory, each(load.miss, first), points, live, fleet, evidence, further)
 
 

@@ -84,3 +84,26 @@ def test_replicas_that_bear_more_than_the_model_says_are_believed_where_answers_
     assert crowding(75.0, [0.0] * 360, 12.0) >= 1.0
     # and misses take it back
     assert crowding(1500.0, [0.0] * 360 + [0.4] * 60, 0.9) > borne + 0.03
+
+
+def test_bursts_that_fit_into_a_replica_do_not_keep_two_of_them() -> None:
+    # forty requests in twenty seconds, again and again: what is to come swings with the last burst, and forecasts that
+    # came due within one life judge the same requests
+    bursts = [2.0] * 2 + [0.1] * 6 + [2.0] * 2 + [0.1] * 26
+    after = totals(bursts * 12)[180:]
+    assert sum(after) / len(after) < 1.2
+
+
+def blamed(output: float, rate: float) -> float:
+    """Misses that teach, of requests that came while one replica had three times what it can do, and ended as slow
+    ones between one and two minutes after there were enough."""
+    state = State()
+    strained = [(1, 3 * rate, 0.0)] * 6 + [(6, rate, 0.0)] * 6 + [(6, rate, 0.5)] * 6
+    for index, (replicas, came, slow) in enumerate([(1, rate / 2, 0.0)] * 30 + strained):
+        state = decide(POLICY, long(replicas, came, output, slow), state, 10.0 * index).state
+    return remembered(state, "blamed")
+
+
+def test_misses_of_a_strain_teach_nothing_for_as_long_as_its_answers_live() -> None:
+    assert blamed(1500.0, 1.0) == pytest.approx(0.0, abs=0.5)
+    assert blamed(75.0, 14.0) > 100
