@@ -5,52 +5,40 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.autoscaling.domain.arrays import (
-    Figures,
-    anywhere,
-    ceil,
-    column,
-    each,
-    floor,
-    larger,
-    lone,
-    rows_of,
-    smaller,
-    where,
-)
-from apps.autoscaling.domain.memory import HOLD_PARTS, LONGEST_HOLD, Memory
+from apps.autoscaling.domain.arrays import Figures, ceil, column, each, floor, larger, lone, rows_of, where
+from apps.autoscaling.domain.memory import HOLD_LEVELS, LONGEST_HOLD, Memory
 
 __all__ = ["held"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# seconds of a part
-_PART = LONGEST_HOLD / HOLD_PARTS
+_PLACES = np.arange(HOLD_LEVELS)
 
 
 def held(memory: Memory, row: Ints, now: Floats, kept: Floats, standing: Floats, hold: Floats) -> Figures:
     """The most that groups needed within the last `hold` seconds, `kept` of them now. Not more than a quarter of what
     is `standing` goes at once: what holds for the last of them may not for the first. row: (groups,) where each group's
-    memory is; all others are figures of groups."""
-    every, begun = memory.row("hold_parts"), memory.row("hold_from")
-    parts, since = each(every, row), lone(begun[row])
-    fresh = (since < 0) | (now - since > LONGEST_HOLD)
-    if anywhere(fresh):
-        since = where(fresh, now, since)
-        parts = np.where(column(fresh), column(larger(ceil(standing), kept)), parts)
-    over = now - since >= _PART
-    while anywhere(over):
-        since = where(over, since + _PART, since)
-        older = np.concatenate([np.zeros((len(parts), 1)), parts[:, :-1]], axis=1)
-        parts = np.where(column(over), older, parts)
-        over = now - since >= _PART
-    parts[:, 0] = larger(lone(parts[:, 0]), kept)
-    begun[row] = since
-    if parts is not every:
-        every[row] = parts
-    # the first part has just begun, so that the last one counts too in which the hold ends
-    reach = smaller(ceil(larger(hold - (now - since), 0.0) / _PART), HOLD_PARTS - 1.0)
-    place = np.asarray(rows_of(reach), dtype=np.int64)
-    recent = lone(np.maximum.accumulate(parts, axis=1)[np.arange(len(parts)), place])
+    memory is; all others are figures of groups.
+
+    Remembered are needs in falling order, each with when it was last there: of an earlier and lower one nobody asks any
+    more (the maximum of a sliding window by a monotonic queue).
+    """
+    every, every_at = memory.row("hold_needs"), memory.row("hold_at")
+    needs, seen = each(every, row), each(every_at, row)
+    newest = lone(np.maximum.reduce(seen, axis=1))
+    fresh = (newest < 0) | (now - newest > LONGEST_HOLD)
+    needed = where(fresh, larger(ceil(standing), kept), kept)
+    stays = (needs > column(needed)) & (seen >= column(where(fresh, np.inf, now - LONGEST_HOLD)))
+    number = np.add.reduce(stays, axis=1, dtype=np.int64)
+    order = np.argsort(~stays, axis=1, kind="stable")
+    there = number[:, None] > _PLACES
+    needs = np.where(there, np.take_along_axis(needs, order, axis=1), 0.0)
+    seen = np.where(there, np.take_along_axis(seen, order, axis=1), -1.0)
+    # where more levels are remembered than there is room for, the lowest of them is needed for longer than it was
+    groups, last = np.arange(len(needs)), np.minimum(number, HOLD_LEVELS - 1)
+    needs[groups, last] = np.maximum(needs[groups, last], rows_of(needed))
+    seen[groups, last] = rows_of(now)
+    every[row], every_at[row] = needs, seen
+    recent = lone(np.maximum.reduce(np.where(seen >= column(now - hold), needs, 0.0), axis=1))
     return larger(recent, floor(standing) - larger(floor(standing / 4), 1.0))

@@ -19,13 +19,14 @@ __all__ = ["EXPERTS", "LAYOUT", "MINUTES", "POOL", "RING", "VARIANT", "Field", "
 Floats = NDArray[np.float64]
 
 # bumped whenever a name below changes its meaning: an older state then starts anew
-LAYOUT = 5
+LAYOUT = 6
 # lengths are counted in buckets of a power of two: 2^4 … 2^18 tokens of prompt, 2^0 … 2^14 of output
 PROMPT_EDGES = 15
 OUTPUT_EDGES = 15
 EXPERTS = ("fast", "slow", "trend", "season")
 RING = 12
-HOLD_PARTS = 15
+# needs that the hold tells apart
+HOLD_LEVELS = 12
 MINUTES = 30
 # seconds
 LONGEST_HOLD = 1800.0
@@ -89,7 +90,8 @@ _VARIANT = (
     Field("moments", 4),                   # of the regression, fading
     Field("residual", 1, 0.0),             # relative error of the step time, fading mean
     Field("inflight", 1, -1.0),            # running + waiting at the last tick
-    Field("hold_parts", HOLD_PARTS), Field("hold_from", 1, -1.0),  # of its group: highest need in parts of half an hour
+    Field("hold_needs", HOLD_LEVELS),      # of its group: what was needed, falling,
+    Field("hold_at", HOLD_LEVELS, -1.0),   # and when each of these was last
     Field("startup", 1, -1.0),             # 90th percentile of measured starts, seconds; below 0: none measured
 )
 # fmt: on

@@ -1,55 +1,72 @@
-"""The most needed within the hold, of many groups at once, is what one group after the other would have."""
+"""What was needed within the hold, of many groups at once: the most of a sliding window, exactly."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.autoscaling.domain.arrays import lone
 from apps.autoscaling.domain.hold import held
-from apps.autoscaling.domain.memory import HOLD_PARTS, LONGEST_HOLD, POOL, VARIANT, Memory
+from apps.autoscaling.domain.memory import HOLD_LEVELS, LONGEST_HOLD, POOL, VARIANT, Memory
 
-PART = LONGEST_HOLD / HOLD_PARTS
-# replicas by part, when the first of them began, needed now, standing, seconds of hold
-groups = st.tuples(
-    st.lists(st.integers(0, 9).map(float), min_size=HOLD_PARTS, max_size=HOLD_PARTS),
-    st.just(-1.0) | st.floats(0.0, 10_000.0),
+# seconds since the tick before, replicas needed, standing, seconds of hold
+ticks = st.tuples(
+    st.sampled_from([5.0, 10.0, 60.0, 400.0, 2000.0]),
+    st.integers(0, 9).map(float),
     st.integers(1, 12).map(float),
-    st.integers(0, 12).map(float) | st.floats(0.0, 12.0),
-    st.floats(0.0, LONGEST_HOLD),
+    st.sampled_from([0.0, 100.0, 250.0, LONGEST_HOLD]),
 )
-Group = tuple[list[float], float, float, float, float]
-NOW = 10_000.0
+Tick = tuple[float, float, float, float]
 
 
-def one(group: Group) -> tuple[list[float], float, float]:
-    """The rule in plain words: its parts, when the first began, and what is held."""
-    parts, since, kept, standing, hold = group
-    if since < 0 or NOW - since > LONGEST_HOLD:
-        parts, since = [max(kept, math.ceil(standing))] * HOLD_PARTS, NOW
-    while NOW - since >= PART:
-        parts, since = [0.0, *parts[:-1]], since + PART
-    parts = [max(parts[0], kept), *parts[1:]]
-    reach = 1 + math.ceil(max(hold - (NOW - since), 0.0) / PART)
-    return parts, since, max(*parts[:reach], math.floor(standing) - max(int(standing / 4), 1))
+def memory_of(groups: int, step: int = 1) -> Memory:
+    return Memory(np.tile(POOL.initial, (groups, 1)), np.tile(VARIANT.initial, (step * groups, 1)))
 
 
-@pytest.mark.parametrize("every", [True, False])
-@given(st.lists(groups, min_size=1, max_size=12))
-def test_of_many_groups_as_of_each(every: bool, batch: list[Group]) -> None:
-    step = 1 if every else 2
-    rows = np.tile(VARIANT.initial, (step * len(batch), 1))
-    memory = Memory(np.tile(POOL.initial, (len(batch), 1)), rows)
-    row = np.arange(0, step * len(batch), step)
-    memory.row("hold_parts")[row] = [parts for parts, *_ in batch]
-    memory.row("hold_from")[row] = [since for _, since, *_ in batch]
-    now, kept, standing, hold = (np.array(c) for c in zip(*[(NOW, *group[2:]) for group in batch], strict=True))
-    found = held(memory, row, lone(now), lone(kept), lone(standing), lone(hold))
-    wanted = [one(group) for group in batch]
-    assert np.atleast_1d(found).tolist() == [most for *_, most in wanted]
-    assert memory.row("hold_parts")[row].tolist() == [parts for parts, *_ in wanted]
-    assert memory.row("hold_from")[row].tolist() == [since for _, since, _ in wanted]
+def one(history: list[Tick]) -> list[float]:
+    """The rule in plain words: after each tick, the most needed of all ticks no longer ago than the hold."""
+    found, needed, now = [], [], 10_000.0
+    for index, (seconds, kept, standing, hold) in enumerate(history):
+        now += seconds
+        if not index or seconds > LONGEST_HOLD:
+            # of a pool that nobody looked at what stands is needed
+            needed, kept = [], max(kept, math.ceil(standing))
+        needed.append((now, kept))
+        recent = max(need for at, need in needed if at >= now - hold)
+        found.append(max(recent, math.floor(standing) - max(int(standing / 4), 1)))
+    return found
+
+
+@given(st.lists(ticks, min_size=1, max_size=40))
+def test_the_most_needed_within_the_hold_of_each_tick(history: list[Tick]) -> None:
+    memory, now, found = memory_of(1), 10_000.0, []
+    for seconds, *figures in history:
+        now += seconds
+        found.append(float(held(memory, np.zeros(1, dtype=np.int64), now, *figures)))  # type: ignore[arg-type]
+    assert found == one(history)
+
+
+@given(st.integers(1, 2), st.lists(st.lists(ticks, min_size=6, max_size=6), min_size=1, max_size=8))
+def test_of_many_groups_as_of_each(step: int, histories: list[list[Tick]]) -> None:
+    memory, row = memory_of(len(histories), step), np.arange(0, step * len(histories), step)
+    now = np.full(len(histories), 10_000.0)
+    found = []
+    for batch in zip(*histories, strict=True):
+        seconds, kept, standing, hold = (np.array(column) for column in zip(*batch, strict=True))
+        now = now + seconds
+        most = held(memory, row, lone(now), lone(kept), lone(standing), lone(hold))
+        found.append(np.atleast_1d(most).tolist())
+    assert [list(each) for each in zip(*found, strict=True)] == [one(history) for history in histories]
+
+
+def test_of_more_levels_than_are_told_apart_none_is_forgotten_early() -> None:
+    memory, row = memory_of(1), np.zeros(1, dtype=np.int64)
+    levels = [float(2 * HOLD_LEVELS - index) for index in range(2 * HOLD_LEVELS)]
+    for index, level in enumerate(levels):
+        now = 10_000.0 + 10.0 * index
+        most = held(memory, row, now, level, 1.0, 100.0)  # type: ignore[arg-type]
+        assert most >= max(levels[max(index - 10, 0) : index + 1])
+    assert held(memory, row, now + 2000.0, 1.0, 1.0, 100.0) == 1.0  # type: ignore[arg-type]
