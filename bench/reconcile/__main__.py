@@ -23,8 +23,8 @@ did on two cores of this kind (etcd and audit log on, over eight connections: `R
 the others and part of no claim.
 
 `KUBECONFIG` names a real cluster; without it the embedded API server is started. `KOPF=0` leaves the peer out. Claims:
-at least 3 times the changes per second of the operator, both to the same end (live and written), at least 60 % of the
-bare client's applies per second, nothing written when nothing changed, 2,000 keys claimed and finished per second.
+at least 3 times the changes per second of the operator to either end (the claim does not say which), at least 60 % of
+the bare client's applies per second, nothing written when nothing changed, 2,000 keys claimed and finished per second.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> None:
     ratios = _ratios(rates)
     ratios["queue_to_2000"] = round(figures["queue_keys_per_s"] / 2000, 3)
     ok = ratios["changes_to_bare"] >= 0.6 and ratios["queue_to_2000"] >= 1
-    ok = ok and ratios.get("changes_to_kopf", 3.0) >= 3
+    ok = ok and all(ratios.get(f"changes_to_kopf{end}", 3.0) >= 3 for end in ("", "_live"))
     ok = ok and figures["resync_writes"] == figures["restart_writes"] == 0
     finish("reconcile", figures=figures, ratios=ratios, peer=f"{KOPF}; a bare client of the same server", ok=ok)
 

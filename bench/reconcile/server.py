@@ -113,9 +113,10 @@ def seeing(kubeconfig: Path, image: str, prefix: str) -> Iterator[Callable[[], i
         containers = found["spec"]["template"]["spec"]["containers"]
         return bool(containers[0]["image"] == image and found["metadata"]["name"].startswith(prefix))
 
-    with watching(kubeconfig, path, has, _position(kube, path)) as seen:
-        yield lambda: len(seen)
+    since = _position(kube, path)
     kube.close()
+    with watching(kubeconfig, path, has, since) as seen:
+        yield lambda: len(seen)
 
 
 @contextmanager

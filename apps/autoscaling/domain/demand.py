@@ -194,9 +194,9 @@ def level(memory: Memory, name: str) -> Figures:
 
 def forecast(memory: Memory, season: Floats, now: Floats, horizon: Floats, known: Bools, life: Floats) -> Forecast:
     """Judge the forecasts that came due, make new ones. `season`: requests/s, NaN where not known."""
-    truth = log(larger(level(memory, "fast"), _LEAST))
-    _judge(memory, truth, now, known, longer(life))
-    experts = _experts(memory, season, horizon, longer(life))
+    truth, further = log(larger(level(memory, "fast"), _LEAST)), longer(life)
+    _judge(memory, truth, now, known, further)
+    experts = _experts(memory, season, horizon, further)
     loss = memory["loss"] + 0.01
     weights = loss**-3.0
     weights[:, EXPERTS.index("season")] *= finite(season)

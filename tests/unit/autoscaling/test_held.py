@@ -45,7 +45,7 @@ def test_the_most_needed_within_the_hold_of_each_tick(history: list[Tick]) -> No
     memory, now, found = memory_of(1), 10_000.0, []
     for seconds, *figures in history:
         now += seconds
-        found.append(float(held(memory, np.zeros(1, dtype=np.int64), now, *figures)))  # type: ignore[arg-type]
+        found.append(float(held(memory, np.zeros(1, dtype=np.int64), now, *figures)))
     assert found == one(history)
 
 
@@ -67,6 +67,6 @@ def test_of_more_levels_than_are_told_apart_none_is_forgotten_early() -> None:
     levels = [float(2 * HOLD_LEVELS - index) for index in range(2 * HOLD_LEVELS)]
     for index, level in enumerate(levels):
         now = 10_000.0 + 10.0 * index
-        most = held(memory, row, now, level, 1.0, 100.0)  # type: ignore[arg-type]
+        most = held(memory, row, now, level, 1.0, 100.0)
         assert most >= max(levels[max(index - 10, 0) : index + 1])
-    assert held(memory, row, now + 2000.0, 1.0, 1.0, 100.0) == 1.0  # type: ignore[arg-type]
+    assert held(memory, row, now + 2000.0, 1.0, 1.0, 100.0) == 1.0

@@ -37,6 +37,7 @@ def test_what_was_added_stays_where_load_only_wobbles(wobble: float) -> None:
 
 
 def test_the_last_replica_but_one_stays_longer_than_one_of_many() -> None:
-    few = run(POLICY, [10.0] * 60, start=2)[-1].state
-    many = run(POLICY, [60.0] * 60, start=10)[-1].state
+    few = run(POLICY, [8.0] * 60, start=2)[-1].state
+    # before the first of them goes
+    many = run(POLICY, [60.0] * 36, start=14)[-1].state
     assert remembered(few, "hold") >= remembered(many, "hold") >= 60

@@ -46,7 +46,8 @@ def levels(rates: list[float], life: np.ndarray) -> tuple[float, float]:
     for rate in rates:
         known = np.ones(1, dtype=np.bool_)
         demand.observe(memory, np.array([rate]), np.array([10.0]), known, life, np.array([100.0]))
-    return tuple(float(np.ravel(demand.level(memory, name))[0]) for name in ("fast", "slow"))  # type: ignore[return-value]
+    fast, slow = (float(np.ravel(demand.level(memory, name))[0]) for name in ("fast", "slow"))
+    return fast, slow
 
 
 def test_a_burst_of_two_ticks_is_no_step_where_answers_live_long() -> None:
